@@ -1,0 +1,50 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("MPLBACKEND", "agg")
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    """The folder of real photos and sensor runs, or a skip that says why."""
+    folder = Path(os.environ.get("WORKBENCH_REAL_DATA", ""))
+    if not os.environ.get("WORKBENCH_REAL_DATA") or not folder.is_dir():
+        pytest.skip("real data needed: set WORKBENCH_REAL_DATA to the folder that holds mtd/")
+    return folder
+
+
+def photo(index, defect=False, size=96):
+    """A grey disc under varying light; a defect is a bright bar across it."""
+    rng = np.random.default_rng([7, index, defect])
+    y, x = np.mgrid[:size, :size] - size / 2 + rng.normal(0, 1.5, (2, 1, 1))
+    image = np.where(np.hypot(x, y) < size / 3, 150.0, 60.0) * rng.uniform(0.9, 1.1)
+    if defect:
+        row = rng.integers(size // 3, 2 * size // 3)
+        image[row : row + size // 10, size // 4 : 3 * size // 4] = 240
+    image = image[..., None] + rng.normal(0, 3, (size, size, 3))
+    return image.clip(0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def photos():
+    """24 OK photos and 8 with a defect, as arrays (96, 96, 3)."""
+    return [photo(i) for i in range(24)], [photo(i, defect=True) for i in range(8)]
+
+
+@pytest.fixture(scope="session")
+def tiny_config():
+    """The smallest CS-Flow that still tells the photos apart, on real Lite0 weights."""
+    from workbench import CSFlowConfig
+
+    return CSFlowConfig(image_size=128, hidden=16, kernels=(3,), epochs=6, batch=4)
+
+
+@pytest.fixture(scope="session")
+def fitted(photos, tiny_config):
+    """A detector trained on the OK photos; shared, so leave it as it is."""
+    from workbench import CSFlowDetector
+
+    return CSFlowDetector(tiny_config).fit(photos[0], progress=False)

@@ -1,0 +1,126 @@
+import numpy as np
+import pytest
+import torch
+
+from workbench.errors import DataError
+from workbench.features import (
+    FeaturePyramid,
+    Standardise,
+    find_weights,
+    load_backbone,
+    to_square,
+)
+from workbench.features import cache
+
+
+@pytest.fixture(scope="module")
+def lite0():
+    return load_backbone("efficientnet-lite0", 14)
+
+
+def test_backbone_is_the_package_network_cut_after_its_block(lite0):
+    from efficientnet_lite_pytorch import EfficientNet
+
+    net = EfficientNet.from_name("efficientnet-lite0").eval()
+    net.load_state_dict(torch.load(find_weights("efficientnet-lite0"), weights_only=True))
+    seen = []
+    net._blocks[14].register_forward_hook(lambda _m, _i, out: seen.append(out))
+    images = torch.rand(2, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        net.extract_features((images - 127 / 255) / (128 / 255))
+        torch.testing.assert_close(lite0(images), seen[0])
+
+
+def test_the_imagenet_weights_know_images(lite0):
+    """Random weights would pass every shape test: trained filters of the stem are smooth."""
+    random = load_backbone("efficientnet-lite0", 14, weights="random")
+    assert lite0.weights_hash != random.weights_hash == "random"
+    roughness = [
+        (w.diff(dim=-1).square().mean() / w.square().mean()).item()
+        for w in (lite0.stem[0].weight, random.stem[0].weight)
+    ]
+    assert roughness[0] < 0.7 * roughness[1]
+
+
+def test_backbone_stays_frozen(lite0):
+    lite0.train()
+    assert not lite0.training
+    assert not any(p.requires_grad for p in lite0.parameters())
+
+
+def test_scale_k_sees_the_image_at_half_size_k_times(lite0):
+    pyramid = FeaturePyramid(lite0, 256)
+    images = torch.randint(0, 256, (1, 3, 256, 256), dtype=torch.uint8)
+    with torch.no_grad():
+        xs = pyramid(images)
+        half = torch.nn.functional.avg_pool2d(images / 255, 2)
+        torch.testing.assert_close(xs[1], lite0(half))
+    assert [tuple(x.shape[1:]) for x in xs] == pyramid.shapes
+
+
+def test_image_size_that_does_not_fit_names_the_next_that_do(lite0):
+    with pytest.raises(ValueError, match="multiple of 128 .* got 300; take 256 or 384"):
+        FeaturePyramid(lite0, 300)
+    with pytest.raises(ValueError, match="got 64; take 128"):
+        FeaturePyramid(lite0, 64)
+
+
+def test_unknown_names_and_blocks_are_refused():
+    with pytest.raises(ValueError, match="backbone must be one of efficientnet-b0"):
+        load_backbone("resnet18", 3)
+    with pytest.raises(ValueError, match=r"block of efficientnet-lite0 must be in 0..15, got 99"):
+        load_backbone("efficientnet-lite0", 99)
+
+
+def test_weights_that_cannot_be_downloaded_say_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(
+        torch.hub,
+        "download_url_to_file",
+        lambda *a, **k: (_ for _ in ()).throw(OSError("no route")),
+    )
+    with pytest.raises(DataError, match="WORKBENCH_WEIGHTS or pass weights=PATH"):
+        load_backbone("efficientnet-b5", 35)
+
+
+def test_weights_are_taken_from_the_folder_the_user_names(tmp_path, monkeypatch):
+    from efficientnet_pytorch import EfficientNet
+
+    path = tmp_path / "efficientnet-b0-mine.pth"
+    torch.save(EfficientNet.from_name("efficientnet-b0").state_dict(), path)
+    monkeypatch.setenv("WORKBENCH_WEIGHTS", str(tmp_path))
+    assert find_weights("efficientnet-b0") == path
+    assert load_backbone("efficientnet-b0", 10).channels == 112
+
+
+def test_a_foreign_weights_file_is_a_clear_error(tmp_path):
+    path = tmp_path / "weights.pth"
+    path.write_bytes(b"not a checkpoint")
+    with pytest.raises(DataError, match="must be a state dict of that network, got weights.pth"):
+        load_backbone("efficientnet-lite0", 14, weights=path)
+
+
+def test_standardise_gives_mean_zero_and_deviation_one():
+    rng = torch.Generator().manual_seed(0)
+    xs = [3 + 5 * torch.randn(300, 4, s, s, generator=rng) for s in (4, 2)]
+    xs[0][:, 1] = 7.0  # a channel that never moves
+    for k, x in enumerate(Standardise(4, 2).fit(xs)(xs)):
+        alive = [0, 2, 3] if k == 0 else [0, 1, 2, 3]
+        torch.testing.assert_close(x.mean((0, 2, 3)), torch.zeros(4), atol=1e-3, rtol=0)
+        std = x.std((0, 2, 3), correction=0)[alive]
+        torch.testing.assert_close(std, torch.ones(len(alive)), atol=1e-3, rtol=0)
+
+
+def test_to_square_stretches_without_aliasing():
+    stripes = np.zeros((40, 80, 3), np.uint8)
+    stripes[:, ::2] = 200
+    square = to_square([stripes], 20)
+    assert square.shape == (1, 3, 20, 20) and square.dtype == torch.uint8
+    assert square[..., 1:-1].float().std() < 12  # picking every fourth column would keep 0 or 200
+
+
+def test_large_feature_tables_live_in_a_mapped_file(monkeypatch):
+    monkeypatch.setattr(cache, "IN_MEMORY", 100)
+    tables = cache.allocate(10, [(3, 2, 2), (3, 1, 1)])
+    tables[0][7] = 5.0
+    assert tables[0][7].eq(5).all() and tables[1].shape == (10, 3, 1, 1)

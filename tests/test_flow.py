@@ -1,0 +1,121 @@
+"""The mathematics of the flow, in float64 and away from the start, where it is a mere shuffle."""
+
+import copy
+
+import pytest
+import torch
+
+from workbench.csflow import CrossScaleFlow, CSFlowConfig, maps, nll, score
+
+
+def pyramid(batch, channels, side, scales, seed=0):
+    rng = torch.Generator().manual_seed(seed)
+    shapes = [(batch, channels, side >> k, side >> k) for k in range(scales)]
+    return [torch.randn(shape, generator=rng, dtype=torch.float64) for shape in shapes]
+
+
+def perturbed_flow(channels=5, kernels=(3, 5), hidden=4, scales=3):
+    torch.manual_seed(0)
+    flow = CrossScaleFlow(channels, kernels=kernels, hidden=hidden, scales=scales).double()
+    with torch.no_grad():
+        for parameter in flow.parameters():
+            parameter.add_(0.2 * torch.randn_like(parameter))
+    return flow
+
+
+@pytest.fixture(params=[(5, 3), (4, 2), (3, 1)], ids=["C5-K3", "C4-K2", "C3-K1"])
+def case(request):
+    channels, scales = request.param
+    return perturbed_flow(channels, scales=scales), pyramid(3, channels, 4, scales)
+
+
+def test_inverse_undoes_forward(case):
+    flow, xs = case
+    zs, _ = flow(xs)
+    assert max((z - x).abs().max() for z, x in zip(zs, xs, strict=True)) > 0.1
+    for back, x in zip(flow.inverse(zs), xs, strict=True):
+        torch.testing.assert_close(back, x, rtol=0, atol=1e-10)
+
+
+def test_logdet_is_that_of_the_autograd_jacobian(case):
+    flow, xs = case
+    _, logdet = flow(xs)
+    for b in range(3):
+        sample = [x[b : b + 1] for x in xs]
+        sizes = [x.numel() for x in sample]
+
+        def flat(v, shapes=[x.shape for x in sample], sizes=sizes):  # noqa: B006
+            parts = [p.view(s) for p, s in zip(v.split(sizes), shapes, strict=True)]
+            return torch.cat([z.flatten() for z in flow(parts)[0]])
+
+        jacobian = torch.autograd.functional.jacobian(
+            flat, torch.cat([x.flatten() for x in sample])
+        )
+        torch.testing.assert_close(logdet[b], torch.linalg.slogdet(jacobian).logabsdet)
+
+
+def test_results_do_not_depend_on_the_rest_of_the_batch(case):
+    flow, xs = case
+    zs, logdet = flow(xs)
+    alone, logdet_alone = flow([x[1:2] for x in xs])
+    torch.testing.assert_close(logdet[1:2], logdet_alone)
+    for z, one in zip(zs, alone, strict=True):
+        torch.testing.assert_close(z[1:2], one)
+
+
+def test_permutations_are_saved_with_the_weights():
+    flow, xs = perturbed_flow(), pyramid(2, 5, 4, 3)
+    fresh = perturbed_flow()
+    for coupling in fresh.couplings:  # as if another seed rule had drawn them
+        coupling.order.copy_(coupling.order.flip(1))
+    fresh.load_state_dict(copy.deepcopy(flow.state_dict()))
+    torch.testing.assert_close(fresh(xs)[1], flow(xs)[1], rtol=0, atol=0)
+    torch.testing.assert_close(fresh(xs)[0][0], flow(xs)[0][0], rtol=0, atol=0)
+
+
+def test_a_fresh_flow_only_shuffles_each_scale():
+    xs = pyramid(1, 6, 4, 3)
+    zs, logdet = CrossScaleFlow(6, kernels=(3,), hidden=2).double()(xs)
+    assert logdet.item() == 0
+    for x, z in zip(xs, zs, strict=True):
+        torch.testing.assert_close(x.sort(1).values, z.sort(1).values, rtol=0, atol=0)
+
+
+def test_scores_by_hand():
+    zs = [torch.tensor([[[[1.0, 3.0]], [[1.0, 1.0]]]]), torch.tensor([[[[2.0]], [[0.0]]]])]
+    # z^2 / 2 is 0.5, 4.5, 0.5, 0.5 and 2, 0: mean 8 / 6; squares 0.25 * 3 + 20.25 + 4 = 25
+    assert score(zs, "mean").item() == pytest.approx(8 / 6)
+    assert score(zs, "std").item() == pytest.approx((25 / 6 - (8 / 6) ** 2) ** 0.5)
+    assert score(zs, "max").item() == pytest.approx(2.5)  # (4.5 + 0.5) / 2
+    assert maps(zs)[0].tolist() == [[[0.5, 2.5]]]
+    assert nll(zs, torch.tensor([2.0])).item() == pytest.approx((8 - 2) / 6)
+
+
+@pytest.mark.parametrize("side, channels, scales", [(6, 5, 3), (4, 4, 3), (4, 5, 2)])
+def test_another_pyramid_is_refused(side, channels, scales):
+    with pytest.raises(ValueError, match=r"expected 3 tensors of shape \(B, 5, H/2\^k, W/2\^k\)"):
+        perturbed_flow()(pyramid(1, channels, side, scales))
+
+
+def test_config_survives_json_and_refuses_nonsense():
+    import json
+
+    config = CSFlowConfig.preset("paper", epochs=3)
+    assert CSFlowConfig(**json.loads(json.dumps(config.to_dict()))) == config
+    with pytest.raises(ValueError, match="preset must be one of lite, simulator, paper"):
+        CSFlowConfig.preset("big")
+    for bad in ({"kernels": (2,)}, {"score": "median"}, {"epochs": 0}, {"percentile": 100}):
+        with pytest.raises(ValueError, match=next(iter(bad))):
+            CSFlowConfig(**bad)
+    with pytest.raises(TypeError, match="hiden"):
+        CSFlowConfig(hiden=3)
+
+
+def test_paper_and_simulator_presets_are_those_of_the_paper_and_the_simulator():
+    paper, simulator = CSFlowConfig.preset("paper"), CSFlowConfig.preset("simulator")
+    assert (paper.backbone, paper.block, paper.image_size) == ("efficientnet-b5", 35, 768)
+    assert (paper.kernels, paper.hidden, paper.score) == ((3, 3, 3, 5), 1024, "mean")
+    assert (paper.lr, paper.adam_eps, paper.weight_decay) == (2e-4, 1e-4, 1e-5)
+    assert (paper.epochs, paper.batch, paper.grad_norm, paper.clamp) == (240, 16, 1, 3)
+    assert (simulator.image_size, simulator.kernels, simulator.hidden) == (512, (5,), 512)
+    assert simulator.score == "std"

@@ -1,0 +1,211 @@
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from workbench import CSFlowConfig, CSFlowDetector, load, load_images, metrics, save
+from workbench.detectors import training
+from workbench.detectors.heatmap import blend, colourise, enlarge
+from workbench.errors import DataError, NotFittedError
+
+from .conftest import photo
+
+
+def test_defects_score_higher_than_good_parts(fitted, photos):
+    ok = [photo(100 + i) for i in range(10)]
+    scores = fitted.score([*ok, *photos[1]])
+    assert scores.dtype == np.float64
+    assert metrics.auroc(scores, [0] * len(ok) + [1] * len(photos[1])) > 0.9
+
+
+def test_heat_is_where_the_defect_is(fitted):
+    image = photo(3, defect=True)
+    heat = fitted.localize([image])[0]
+    marked = (image > 200).all(-1)
+    assert heat.shape == image.shape[:2] and heat.dtype == np.float32
+    assert metrics.pixel_auroc([heat], [marked]) > 0.8
+
+
+def test_one_image_from_every_kind_of_source_gives_one_answer(fitted, tmp_path):
+    image = photo(5, defect=True)
+    path = tmp_path / "teil 부품.png"
+    Image.fromarray(image).save(path)
+    sources = [image, Image.fromarray(image), path, str(path), path.read_bytes()]
+    results = [fitted.evaluate_one(source) for source in sources]
+    assert len({r.score for r in results}) == 1
+    first = results[0]
+    assert first.verdict == ("NG" if first.score >= first.threshold else "OK")
+    assert first.overlay().size == (96, 96)
+    assert list(first.timing) == ["decode", "features", "flow", "map", "total"]
+    assert first.timing["total"] == pytest.approx(sum(list(first.timing.values())[:4]))
+    np.testing.assert_allclose(first.score, fitted.score([path])[0], rtol=1e-4)
+    np.testing.assert_allclose(first.heatmap, fitted.localize([path])[0], rtol=1e-3, atol=1e-4)
+
+
+def test_verdict_is_ng_on_the_threshold_itself(fitted):
+    image = photo(5)
+    kept = fitted.threshold
+    try:
+        fitted.threshold = fitted.evaluate_one(image).score
+        assert fitted.evaluate_one(image).verdict == "NG"
+        fitted.threshold = np.nextafter(fitted.threshold, np.inf)
+        assert fitted.evaluate_one(image).verdict == "OK"
+        assert fitted.threshold.policy == "manual"
+    finally:
+        fitted.threshold = kept
+
+
+def test_scores_do_not_depend_on_batches(fitted, photos):
+    together = fitted.score(photos[0][:5])
+    alone = [fitted.score([image])[0] for image in photos[0][:5]]
+    np.testing.assert_allclose(together, alone, rtol=1e-4)
+
+
+def test_threshold_comes_from_held_out_images_and_says_so(fitted):
+    assert len(fitted.held_out) == fitted.threshold.n == 4  # 15 % of 24
+    assert fitted.threshold == metrics.threshold(fitted.held_out, q=99)
+    assert "held-out OK" in fitted.threshold.source
+
+
+def test_training_is_repeatable_and_leaves_the_global_seed_alone(photos, tiny_config, fitted):
+    torch.manual_seed(123)
+    expected = torch.rand(1)
+    torch.manual_seed(123)
+    again = CSFlowDetector(tiny_config).fit(photos[0], progress=False)
+    assert torch.rand(1) == expected
+    np.testing.assert_array_equal(again.held_out, fitted.held_out)
+
+
+def test_an_unreadable_image_is_named_and_not_scored(fitted, tmp_path):
+    good, bad = tmp_path / "good.png", tmp_path / "broken.jpg"
+    Image.fromarray(photo(1)).save(good)
+    bad.write_bytes(b"\xff\xd8\xff nothing more")
+    with pytest.warns(UserWarning, match="1 images were left out: .*broken.jpg"):
+        scores = fitted.score([good, bad, good])
+    assert np.isnan(scores).tolist() == [False, True, False]
+    with pytest.raises(DataError, match="broken.jpg"):
+        fitted.evaluate_one(bad)
+    with pytest.raises(DataError, match="broken.jpg"):
+        fitted.localize([good, bad])
+
+
+def test_unfitted_detector_says_what_to_call(tiny_config, tmp_path):
+    detector = CSFlowDetector(tiny_config)
+    for use in (lambda: detector.score([photo(1)]), lambda: save(detector, tmp_path / "m")):
+        with pytest.raises(NotFittedError, match=r"call fit\(images\)"):
+            use()
+    assert not (tmp_path / "m").exists()
+
+
+def test_training_refuses_ng_and_too_few(ok_ng_folder, tiny_config):
+    parts = load_images(ok_ng_folder)
+    with pytest.raises(ValueError, match="must all be OK, got 8 NG; pass parts.train"):
+        CSFlowDetector(tiny_config).fit(parts, parts.calibration)
+    with pytest.raises(ValueError, match="at least 3 images"):
+        CSFlowDetector(tiny_config).fit([photo(1), photo(2)])
+
+
+@pytest.fixture(scope="module")
+def ok_ng_folder(tmp_path_factory, photos):
+    root = tmp_path_factory.mktemp("disc")
+    for label, images in zip(("OK", "NG"), photos, strict=True):
+        (root / label).mkdir()
+        for i, image in enumerate(images):
+            Image.fromarray(image).save(root / label / f"{i:02}.png")
+    return root
+
+
+def test_a_folder_keeps_its_split_with_the_saved_model(ok_ng_folder, tiny_config, tmp_path):
+    parts = load_images(ok_ng_folder, seed=3)
+    detector = CSFlowDetector(tiny_config).fit(parts, progress=False)
+    again = load(save(detector, tmp_path / "disc")).parts()
+    assert again.split() == parts.split()
+    assert detector.data["fingerprint"] == parts.train.fingerprint()
+    held = detector.score(parts.calibration)
+    np.testing.assert_allclose(np.sort(held), np.sort(detector.held_out), rtol=1e-4)
+
+
+def test_fitting_train_images_alone_holds_some_of_them_out(ok_ng_folder, tiny_config):
+    parts = load_images(ok_ng_folder)
+    detector = CSFlowDetector(tiny_config).fit(parts.train, progress=False)
+    counts = detector.data["counts"]
+    assert counts["train"] + counts["calibration"] == len(parts.train)
+    assert not set(detector.parts().train.names) & set(detector.parts().calibration.names)
+
+
+def test_ctrl_c_keeps_the_best_weights_so_far(photos, tiny_config, monkeypatch):
+    calls = []
+
+    def interrupt_third(*args):
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return 0.0
+
+    monkeypatch.setattr(training, "mean_nll", interrupt_third)
+    with pytest.warns(UserWarning, match="stopped after 2 of 6 epochs"):
+        detector = CSFlowDetector(tiny_config).fit(photos[0], progress=False)
+    assert len(detector.history) == 2
+    assert np.isfinite(detector.score(photos[1])).all()
+
+
+def test_ctrl_c_before_the_first_epoch_leaves_it_unfitted(photos, tiny_config, monkeypatch):
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "mean_nll", interrupt)
+    detector = CSFlowDetector(tiny_config)
+    with pytest.raises(KeyboardInterrupt):
+        detector.fit(photos[0], progress=False)
+    with pytest.raises(NotFittedError):
+        detector.score(photos[1])
+
+
+def test_good_parts_look_calm_on_the_fixed_scale(fitted, photos):
+    low, high = fitted.heat_range
+    calm = [np.mean(heat < low) for heat in fitted.localize([photo(200 + i) for i in range(6)])]
+    assert np.mean(calm) > 0.7
+    assert max(heat.max() for heat in fitted.localize(photos[1])) > high
+
+
+def test_overlay_leaves_calm_places_alone():
+    image = np.full((4, 4, 3), 100, np.uint8)
+    heat = np.zeros((4, 4), np.float32)
+    heat[0, 0] = 9
+    mixed = np.asarray(blend(image, heat, (1, 2), alpha=1.0))
+    assert (mixed[1:] == 100).all()
+    assert mixed[0, 0].tolist() == [252, 255, 164]
+    with pytest.raises(ValueError, match="alpha must be in 0..1, got 2"):
+        blend(image, heat, (1, 2), alpha=2)
+
+
+def test_colours_grow_lighter_with_the_heat():
+    grey = colourise(np.linspace(0, 1, 50)[None], (0, 1))[0] @ [0.299, 0.587, 0.114]
+    assert (np.diff(grey) > 0).all()
+
+
+def test_enlarged_maps_never_fall_below_zero():
+    spike = np.zeros((8, 8), np.float32)
+    spike[4, 4] = 10
+    large = enlarge(spike, 60, 100)
+    assert large.shape == (60, 100) and large.min() >= 0 and large.max() > 5
+
+
+def test_flat_unlabelled_folders_can_be_trained_on(tmp_path, photos, tiny_config):
+    for i, image in enumerate(photos[0][:8]):
+        Image.fromarray(image).save(tmp_path / f"{i}.png")
+    detector = CSFlowDetector(tiny_config).fit(load_images(tmp_path), progress=False)
+    assert detector.data["counts"] == {"train": 7, "calibration": 1}
+
+
+def test_max_and_mean_scores_are_used_when_asked_for(photos):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for kind in ("mean", "max"):
+            config = CSFlowConfig(
+                image_size=128, hidden=8, kernels=(3,), epochs=2, batch=8, score=kind
+            )
+            scores = CSFlowDetector(config).fit(photos[0][:8], progress=False).score(photos[1])
+            assert np.isfinite(scores).all()

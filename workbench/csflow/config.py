@@ -1,0 +1,100 @@
+"""What decides how a CS-Flow detector learns, except the images."""
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+SCORES = ("mean", "std", "max")
+DOWNSCALES = ("nearest", "area")
+SCHEDULES = ("constant", "one-cycle")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CSFlowConfig:
+    """Every number behind a `CSFlowDetector`; the defaults are the preset `lite`.
+
+    Example:
+        >>> CSFlowConfig.preset("paper").image_size
+        768
+        >>> CSFlowConfig.preset("lite", epochs=5).epochs
+        5
+    """
+
+    # features
+    backbone: str = "efficientnet-lite0"
+    block: int = 14  # index of the MBConv block whose output is used, from 0
+    image_size: int = 256  # pixels a side; images are stretched to a square as in the paper
+    scales: int = 3  # the image, half of it, a quarter of it
+    downscale: str = "area"  # how half and quarter are made; the original takes "nearest"
+    standardise: bool = True  # per channel and scale, by the statistics of the training images
+
+    # flow
+    kernels: tuple[int, ...] = (3, 3)  # one coupling block per entry
+    hidden: int = 128
+    clamp: float = 3.0  # bound on the log scale of one coupling, in units of 0.636 * pi / 2
+
+    # training
+    lr: float = 2e-3  # at its peak
+    schedule: str = "one-cycle"  # of the learning rate; the original's is "constant"
+    adam_eps: float = 1e-4
+    weight_decay: float = 1e-5
+    grad_norm: float = 1.0
+    batch: int = 16
+    epochs: int = 20
+    seed: int = 0
+
+    # verdict
+    score: str = "std"  # of z^2 / 2 over all scales, channels and places: "mean", "std" or "max"
+    percentile: float = 99.0  # of the held-out OK scores, for the first threshold
+
+    def __post_init__(self) -> None:
+        """Refuse what could not work, naming the field."""
+        object.__setattr__(self, "kernels", tuple(self.kernels))  # JSON knows lists only
+        if not self.kernels or any(k < 1 or k % 2 == 0 for k in self.kernels):
+            raise ValueError(f"kernels must be odd and at least one, got {self.kernels}")
+        for name in ("image_size", "scales", "hidden", "batch", "epochs"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        words = {"score": SCORES, "downscale": DOWNSCALES, "schedule": SCHEDULES}
+        for name, known in words.items():
+            if (word := getattr(self, name)) not in known:
+                raise ValueError(f"{name} must be one of {', '.join(known)}, got {word!r}")
+        if not 0 < self.percentile < 100:
+            raise ValueError(f"percentile must be in (0, 100), got {self.percentile}")
+
+    @classmethod
+    def preset(cls, name: str = "lite", **changes: Any) -> "CSFlowConfig":  # noqa: ANN401
+        """Return a named configuration, with single fields changed.
+
+        `lite` is ours; `paper` is Rudolph et al. 2022, https://arxiv.org/abs/2110.02855;
+        `simulator` is the configuration of the Flask simulator that the workbench replaces.
+
+        Raises:
+            ValueError: No such preset.
+        """
+        if name not in PRESETS:
+            raise ValueError(f"preset must be one of {', '.join(PRESETS)}, got {name!r}")
+        return replace(PRESETS[name], **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON-able values."""
+        return asdict(self) | {"kernels": list(self.kernels)}
+
+
+_PAPER = CSFlowConfig(
+    backbone="efficientnet-b5",
+    block=35,
+    image_size=768,
+    downscale="nearest",
+    standardise=False,
+    kernels=(3, 3, 3, 5),
+    hidden=1024,
+    lr=2e-4,
+    schedule="constant",
+    epochs=240,
+    score="mean",
+)
+PRESETS = {
+    "lite": CSFlowConfig(),
+    "simulator": replace(_PAPER, image_size=512, kernels=(5,), hidden=512, score="std"),
+    "paper": _PAPER,
+}

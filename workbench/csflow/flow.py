@@ -1,0 +1,212 @@
+"""Cross-scale normalizing flow: features of three scales in, Gaussian latents out.
+
+A pyramid is a list of K tensors, finest first; scale k has shape (B, C, H/2^k, W/2^k). The
+flow f gives latents z = f(x) and the log-determinant of its Jacobian, one per sample, so that
+
+    -log p(x) = sum z^2 / 2 - logdet + constant.
+
+Every coupling block shuffles the channels of each scale, cuts them into halves a and b, and
+transforms each half by what a cross-scale network reads from the other:
+
+    a' = a * exp(s(b)) + t(b),    b' = b * exp(s(a')) + t(a').
+
+Reference: Rudolph, Wehrbein, Rosenhahn, Wandt 2022, Fully Convolutional Cross-Scale-Flows for
+Image-based Defect Detection, https://arxiv.org/abs/2110.02855.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Pyramid = list[Tensor]
+
+SOFT_CLAMP = 0.636  # the original's rounding of 2 / pi; its checkpoints rely on it
+LATENT_BOUND = 1e6  # keeps a diverging coupling finite, as in the original
+
+
+class CrossConvolutions(nn.Module):
+    """Two convolutions a scale; the second also reads the neighbouring scales.
+
+    The gain of each scale starts at zero, so that a fresh flow is a mere shuffle.
+    """
+
+    def __init__(self, c_in: int, c_out: int, hidden: int, scales: int, kernel: int) -> None:
+        super().__init__()
+        conv = partial(nn.Conv2d, kernel_size=kernel, padding=kernel // 2)
+        self.enter = nn.ModuleList(conv(c_in, hidden) for _ in range(scales))
+        self.stay = nn.ModuleList(conv(hidden, c_out) for _ in range(scales))
+        self.up = nn.ModuleList(conv(hidden, c_out) for _ in range(scales - 1))
+        self.down = nn.ModuleList(conv(hidden, c_out, stride=2) for _ in range(scales - 1))
+        self.gain = nn.Parameter(torch.zeros(scales))
+
+    def forward(self, xs: Pyramid) -> Pyramid:
+        """Map (B, c_in, H/2^k, W/2^k) to (B, c_out, H/2^k, W/2^k)."""
+        hs = [F.leaky_relu(enter(x), 0.1) for enter, x in zip(self.enter, xs, strict=True)]
+        ys = [stay(h) for stay, h in zip(self.stay, hs, strict=True)]
+        for k, (up, down) in enumerate(zip(self.up, self.down, strict=True)):
+            finer = F.interpolate(hs[k + 1], scale_factor=2, mode="bilinear", align_corners=False)
+            ys[k] = ys[k] + up(finer)
+            ys[k + 1] = ys[k + 1] + down(hs[k])
+        return [gain * y for gain, y in zip(self.gain, ys, strict=True)]
+
+
+class Coupling(nn.Module):
+    """Shuffle the channels, then transform each half given the other."""
+
+    def __init__(
+        self, channels: int, hidden: int, scales: int, kernel: int, clamp: float, seed: int
+    ) -> None:
+        super().__init__()
+        self.clamp = clamp
+        self.split = (channels // 2, channels - channels // 2)
+        a, b = self.split
+        self.given_b = CrossConvolutions(b, 2 * a, hidden, scales, kernel)
+        self.given_a = CrossConvolutions(a, 2 * b, hidden, scales, kernel)
+        # a buffer, so that the order is saved with the weights
+        self.register_buffer("order", permutations(channels, scales, seed))
+
+    def forward(self, xs: Pyramid) -> tuple[Pyramid, Tensor]:
+        """Return the transformed pyramid and its log-determinant, shape (B,)."""
+        a, b = self._halves([x[:, p] for x, p in zip(xs, self.order, strict=True)])
+        a, logdet_a = self._affine(a, self.given_b(b))
+        b, logdet_b = self._affine(b, self.given_a(a))
+        ys = [torch.cat(ab, 1).clamp(-LATENT_BOUND, LATENT_BOUND) for ab in zip(a, b, strict=True)]
+        return ys, logdet_a + logdet_b
+
+    def inverse(self, zs: Pyramid) -> Pyramid:
+        """Undo `forward`, for latents within its bound."""
+        a, b = self._halves(zs)
+        b = self._affine_inverse(b, self.given_a(a))
+        a = self._affine_inverse(a, self.given_b(b))
+        halves = zip(a, b, self.order.argsort(1), strict=True)
+        return [torch.cat((x, y), 1)[:, p] for x, y, p in halves]
+
+    def _halves(self, xs: Pyramid) -> tuple[Pyramid, Pyramid]:
+        a, b = zip(*(x.split(self.split, 1) for x in xs), strict=True)
+        return list(a), list(b)
+
+    def _scale_and_shift(self, r: Tensor) -> tuple[Tensor, Tensor]:
+        s, t = r.chunk(2, 1)
+        return self.clamp * SOFT_CLAMP * torch.atan(s / self.clamp), t
+
+    def _affine(self, xs: Pyramid, rs: Pyramid) -> tuple[Pyramid, Tensor]:
+        parts = [self._scale_and_shift(r) for r in rs]
+        ys = [x * s.exp() + t for x, (s, t) in zip(xs, parts, strict=True)]
+        return ys, sum(s.flatten(1).sum(1) for s, _ in parts)
+
+    def _affine_inverse(self, ys: Pyramid, rs: Pyramid) -> Pyramid:
+        parts = [self._scale_and_shift(r) for r in rs]
+        return [(y - t) * (-s).exp() for y, (s, t) in zip(ys, parts, strict=True)]
+
+
+class CrossScaleFlow(nn.Module):
+    """A chain of couplings across scales.
+
+    Args:
+        channels: C, the same at every scale; odd numbers are fine.
+        kernels: Kernel size of each coupling block; their number is that of the blocks.
+        hidden: Channels between the two convolutions of a coupling.
+        scales: K.
+        clamp: Bound on the log scale of one coupling, in units of 0.636 pi / 2.
+
+    Example:
+        >>> flow = CrossScaleFlow(8, kernels=(3, 5), hidden=4)
+        >>> zs, logdet = flow([torch.randn(2, 8, 8 >> k, 8 >> k) for k in range(3)])
+        >>> [tuple(z.shape) for z in zs], tuple(logdet.shape)
+        ([(2, 8, 8, 8), (2, 8, 4, 4), (2, 8, 2, 2)], (2,))
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        *,
+        kernels: Sequence[int] = (3, 3, 3, 5),
+        hidden: int = 1024,
+        scales: int = 3,
+        clamp: float = 3.0,
+    ) -> None:
+        super().__init__()
+        if channels < 2:
+            raise ValueError(f"channels must be at least 2 to be halved, got {channels}")
+        self.channels, self.scales = channels, scales
+        self.couplings = nn.ModuleList(
+            Coupling(channels, hidden, scales, kernel, clamp, seed)
+            for seed, kernel in enumerate(kernels)
+        )
+
+    def forward(self, xs: Pyramid) -> tuple[Pyramid, Tensor]:
+        """Map features to latents.
+
+        Args:
+            xs: K tensors of shape (B, C, H/2^k, W/2^k), finest first.
+
+        Returns:
+            K latents of the same shapes, and the log-determinant, natural log, shape (B,).
+
+        Raises:
+            ValueError: Other scales, channels or sizes than these.
+        """
+        self._check(xs)
+        logdet = xs[0].new_zeros(len(xs[0]))
+        for coupling in self.couplings:
+            xs, step = coupling(xs)
+            logdet = logdet + step
+        return xs, logdet
+
+    def inverse(self, zs: Pyramid) -> Pyramid:
+        """Map latents back to features; shapes as in `forward`."""
+        self._check(zs)
+        for coupling in reversed(self.couplings):
+            zs = coupling.inverse(zs)
+        return zs
+
+    def _check(self, xs: Pyramid) -> None:
+        shapes = [tuple(x.shape) for x in xs]
+        height, width = shapes[0][-2:] if shapes else (0, 0)
+        expected = [(self.channels, height >> k, width >> k) for k in range(self.scales)]
+        step = 1 << (self.scales - 1)
+        if [shape[1:] for shape in shapes] != expected or height % step or width % step:
+            raise ValueError(
+                f"expected {self.scales} tensors of shape (B, {self.channels}, H/2^k, W/2^k) "
+                f"with H and W multiples of {step}, got {shapes}; "
+                "was the flow fitted on another backbone or image size?"
+            )
+
+
+def permutations(channels: int, scales: int, seed: int) -> Tensor:
+    """Return one channel order per scale, shape (K, C), as the original draws it for a block."""
+    rng = np.random.RandomState(seed)  # noqa: NPY002 - the original's generator, for its numbers
+    return torch.from_numpy(np.stack([rng.permutation(channels) for _ in range(scales)]))
+
+
+def nll(zs: Pyramid, logdet: Tensor) -> Tensor:
+    """Negative log-likelihood per sample and dimension, constant dropped; shape (B,)."""
+    squares = _flat(zs).square()
+    return (squares.sum(1) / 2 - logdet) / squares.shape[1]
+
+
+def score(zs: Pyramid, kind: str = "mean") -> Tensor:
+    """Statistic of z^2 / 2 over scales, channels and places; shape (B,), higher is worse.
+
+    "mean" is the paper's, "std" (population) the simulator's; "max" takes the worst place:
+    the mean over channels, at the worst place of any scale.
+    """
+    energy = _flat(zs).square() / 2
+    if kind == "mean":
+        return energy.mean(1)
+    if kind == "std":
+        return energy.std(1, correction=0)
+    return torch.stack([m.flatten(1).amax(1) for m in maps(zs)]).amax(0)
+
+
+def maps(zs: Pyramid) -> Pyramid:
+    """Channel mean of z^2 / 2 at every scale: K tensors of shape (B, H/2^k, W/2^k)."""
+    return [z.square().mean(1) / 2 for z in zs]
+
+
+def _flat(zs: Pyramid) -> Tensor:
+    return torch.cat([z.flatten(1) for z in zs], 1)

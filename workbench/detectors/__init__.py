@@ -1,0 +1,10 @@
+"""Detectors: fit on normal data, score new data, say what looks wrong.
+
+All have the same verbs and the same sign: `fit(x)`, `score(x)` of shape (N,) where higher is
+worse, `evaluate_one(x)`, a `threshold`, and the verdict NG if and only if score >= threshold.
+"""
+
+from .image import CSFlowDetector, Evaluation
+from .rows import AutoEncoderDetector
+
+__all__ = ["AutoEncoderDetector", "CSFlowDetector", "Evaluation"]

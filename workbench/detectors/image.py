@@ -1,0 +1,414 @@
+"""CS-Flow on photos: fit on good parts, score, localise, explain one image."""
+
+import os
+import time
+import warnings
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from workbench import workspace
+from workbench.csflow import CSFlowConfig, maps, score
+from workbench.data import ImageFolder, load_images, read_image
+from workbench.engine import TorchEngine
+from workbench.errors import ArtifactError, DataError, NotFittedError
+from workbench.features import to_square
+from workbench.features.cache import allocate
+from workbench.metrics import Threshold, threshold
+
+from .heatmap import blend, enlarge
+from .training import train_flow
+
+ImageSource = str | Path | bytes | Image.Image | NDArray
+Images = ImageFolder | Sequence[ImageSource]
+
+AHEAD = 2  # batches that are decoded while one is computed
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a detector says of one image.
+
+    Attributes:
+        score: Anomaly score, higher is worse.
+        threshold: The threshold it was held against.
+        image: RGB photo, uint8, shape (H, W, 3).
+        heatmap: Anomaly per pixel, float32, shape (H, W).
+        heat_range: Ends of the dataset's colour scale; below the first a part is calm.
+        timing: Seconds by stage: decode, features, flow, map, total.
+    """
+
+    score: float
+    threshold: float
+    image: NDArray[np.uint8]
+    heatmap: NDArray[np.float32]
+    heat_range: tuple[float, float]
+    timing: dict[str, float]
+
+    @property
+    def is_anomaly(self) -> bool:
+        """Whether the score reaches the threshold."""
+        return self.score >= self.threshold
+
+    @property
+    def verdict(self) -> str:
+        """Either "OK" or "NG"."""
+        return "NG" if self.is_anomaly else "OK"
+
+    def overlay(self, alpha: float = 0.7) -> Image.Image:
+        """The photo under its heat map on the dataset's fixed scale, at its own size."""
+        return blend(self.image, self.heatmap, self.heat_range, alpha)
+
+
+class CSFlowDetector:
+    """A normalizing flow over EfficientNet features that has only seen good parts.
+
+    Args:
+        config: Every number behind it; the preset `lite` by default.
+        device: "cpu", "cuda"; by default a GPU where there is one.
+        weights: A file with the backbone's weights, where they are not found by themselves.
+
+    Attributes:
+        history: One dict an epoch: epoch, train_nll, held_out_nll, seconds.
+        held_out: Scores of the held-out OK images, which the threshold comes from.
+        heat_range: Ends of the fixed colour scale of heat maps.
+        data: Where the images came from: name, root, fingerprint, split, counts.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> photos = [rng.integers(90, 110, (64, 64, 3), np.uint8) for _ in range(8)]
+        >>> config = CSFlowConfig(image_size=128, hidden=8, kernels=(3,), epochs=2)
+        >>> detector = CSFlowDetector(config).fit(photos, progress=False)
+        >>> detector.evaluate_one(photos[0]).heatmap.shape
+        (64, 64)
+    """
+
+    kind = "csflow"
+
+    def __init__(
+        self,
+        config: CSFlowConfig | None = None,
+        *,
+        device: str | None = None,
+        weights: str | Path | None = None,
+    ) -> None:
+        self.config = config or CSFlowConfig()
+        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        self.engine = TorchEngine(self.config, weights).to(device)
+        self.history: list[dict[str, float]] = []
+        self.held_out: NDArray[np.float64] = np.empty(0)
+        self.heat_range = (0.0, 1.0)
+        self.data: dict[str, Any] = {}
+        self._threshold: Threshold | None = None
+
+    @property
+    def threshold(self) -> Threshold:
+        """Score from which on the verdict is NG; a float that knows where it came from."""
+        if self._threshold is None:
+            raise NotFittedError("CSFlowDetector is not fitted; call fit(images) or load(folder)")
+        return self._threshold
+
+    @threshold.setter
+    def threshold(self, value: float) -> None:
+        self._threshold = Threshold.of(value)
+
+    def fit(
+        self, images: Images, calibration: Images | None = None, *, progress: bool = True
+    ) -> "CSFlowDetector":
+        """Learn what good parts look like; set threshold and colour scale by held-out ones.
+
+        Args:
+            images: OK images: `parts.train`, or `parts` for its own train and calibration
+                images, or any sequence of paths, PIL images and arrays.
+            calibration: OK images that are not learned from; by default 15 % of `images`.
+            progress: Show progress bars.
+
+        Returns:
+            The detector. After Ctrl-C it holds the best weights so far.
+
+        Raises:
+            ValueError: An NG image among them, or fewer than 4 images.
+            DataError: Too many of the images cannot be read.
+        """
+        train, held = self._split(images, calibration)
+        features = self._extract(train, "features", progress)
+        held_features = self._extract(held, "features (held out)", progress)
+        engine = self.engine
+        engine.standardise.fit(features)
+        self.history = train_flow(
+            engine.flow, engine.standardise, features, held_features, self.config,
+            progress=progress,
+        )  # fmt: skip
+        self._calibrate(held_features)
+        self.data = _provenance(images, train, held)
+        return self
+
+    def score(self, images: Images, *, progress: bool = False) -> NDArray[np.float64]:
+        """Anomaly scores, shape (N,), higher is worse; NaN for an image that cannot be read.
+
+        Warns once, naming the unreadable ones. Which images are scored together does not
+        change a score beyond rounding.
+        """
+        scores = np.full(len(images), np.nan)
+        for rows, zs, _ in self._latents(images, progress):
+            scores[rows] = score(zs, self.config.score).double().cpu().numpy()
+        return scores
+
+    def localize(self, images: Images, *, progress: bool = False) -> list[NDArray[np.float32]]:
+        """Heat maps, float32, each (H, W) at its image's own size; comparable across images.
+
+        Raises:
+            DataError: An image cannot be read.
+        """
+        return [
+            enlarge(heat, *size)
+            for _, zs, sizes in self._latents(images, progress, strict=True)
+            for heat, size in zip(self._heat(zs), sizes, strict=True)
+        ]
+
+    def evaluate_one(self, source: ImageSource) -> Evaluation:
+        """Score and explain one image.
+
+        Args:
+            source: A path, PIL image, array (H, W[, 3]) or encoded bytes.
+
+        Raises:
+            DataError: It is no image.
+            NotFittedError: Neither fitted nor loaded.
+        """
+        limit = self.threshold
+        clock = _Clock()
+        image = read_image(source)
+        square = to_square([image], self.config.image_size)
+        clock.lap("decode")
+        features = self.engine.features(square)
+        clock.lap("features")
+        zs = self.engine.latents(features)
+        value = float(score(zs, self.config.score).double())
+        clock.lap("flow")
+        heatmap = enlarge(self._heat(zs)[0], *image.shape[:2])
+        clock.lap("map")
+        return Evaluation(value, float(limit), image, heatmap, self.heat_range, clock.stages())
+
+    def parts(self) -> ImageFolder:
+        """The folder it was trained from, with the split it was trained with.
+
+        Raises:
+            DataError: It was trained from a list, or the folder is no longer there.
+        """
+        if "root" not in self.data:
+            raise DataError("the detector was trained from a list of images, not a folder")
+        return load_images(workspace.resolve(self.data["root"])).with_split(self.data["split"])
+
+    def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """What a saved detector holds: JSON-able facts, and tensors."""
+        facts = {
+            "config": self.config.to_dict(),
+            "threshold": self.threshold.to_json(),
+            "heat_range": list(self.heat_range),
+            "history": self.history,
+            "data": self.data,
+            "backbone": {
+                "name": self.config.backbone,
+                "sha256": self.engine.backbone.weights_hash,
+            },
+        }
+        return facts, self.engine.learned() | {"held_out": torch.from_numpy(self.held_out)}
+
+    @classmethod
+    def from_state(cls, facts: dict[str, Any], tensors: dict[str, Tensor]) -> "CSFlowDetector":
+        """Undo `state`.
+
+        Raises:
+            ArtifactError: The backbone's weights here are not those it was trained with.
+        """
+        tensors = dict(tensors)
+        saved = facts["backbone"]["sha256"]
+        detector = cls(
+            CSFlowConfig(**facts["config"]), weights="random" if saved == "random" else None
+        )
+        if (here := detector.engine.backbone.weights_hash) != saved:
+            raise ArtifactError(
+                f"weights of {facts['backbone']['name']} must have sha256 {saved[:12]}... as in "
+                f"training, got {here[:12]}...; scores would differ"
+            )
+        detector.held_out = tensors.pop("held_out").numpy()
+        detector.engine.load_learned(tensors)
+        detector.threshold = Threshold.from_json(facts["threshold"])
+        detector.heat_range = tuple(facts["heat_range"])
+        detector.history, detector.data = facts["history"], facts["data"]
+        return detector
+
+    def _split(self, images: Images, calibration: Images | None) -> tuple[Images, Images]:
+        if isinstance(images, ImageFolder) and images.labels is not None:
+            if calibration is None and len(images.calibration):
+                images, calibration = images.train, images.calibration
+            if images.labels.any():
+                raise ValueError(
+                    f"training images must all be OK, got {images.labels.sum()} NG; "
+                    "pass parts.train"
+                )
+        if calibration is None:
+            held = np.zeros(len(images), bool)
+            count = max(1, round(0.15 * len(images)))
+            held[np.random.default_rng(self.config.seed).permutation(len(images))[:count]] = True
+            images, calibration = _pick(images, ~held), _pick(images, held)
+        if len(images) < 3 or len(calibration) < 1:
+            raise ValueError(
+                "training needs at least 3 images to learn from and 1 to hold out, got "
+                f"{len(images)} and {len(calibration)}"
+            )
+        return images, calibration
+
+    def _extract(self, images: Images, title: str, progress: bool) -> list[Tensor]:
+        table = allocate(len(images), self.engine.pyramid.shapes)
+        filled = 0
+        for _, squares, _ in _batches(images, self.config, title, progress):
+            for rows, x in zip(table, self.engine.features(squares), strict=True):
+                rows[filled : filled + len(x)] = x.cpu()
+            filled += len(squares)
+        if not filled:
+            raise DataError(f"none of the {len(images)} images could be read")
+        return [rows[:filled] for rows in table]
+
+    def _calibrate(self, features: list[Tensor]) -> None:
+        batches = torch.arange(len(features[0])).split(self.config.batch)
+        latents = [
+            self.engine.latents([x[rows].to(self.engine.device) for x in features])
+            for rows in batches
+        ]
+        held = torch.cat([score(zs, self.config.score) for zs in latents])
+        self.held_out = held.double().cpu().numpy()
+        self.threshold = threshold(self.held_out, q=self.config.percentile)
+        heat = np.concatenate([self._heat(zs) for zs in latents])
+        self.heat_range = _heat_range(heat)
+
+    def _latents(
+        self, images: Images, progress: bool, strict: bool = False
+    ) -> Iterator[tuple[list[int], list[Tensor], list[tuple[int, int]]]]:
+        _ = self.threshold  # fitted, or an error that says so
+        for rows, squares, sizes in _batches(images, self.config, "score", progress, strict):
+            yield rows, self.engine(squares), sizes
+
+    def _heat(self, zs: list[Tensor]) -> NDArray[np.float32]:
+        """One map an image at the finest cell size, shape (B, H, W): the scales' mean."""
+        finest = maps(zs)
+        size = finest[0].shape[-2:]
+        scales = [
+            torch.nn.functional.interpolate(
+                m[:, None], size=size, mode="bilinear", align_corners=False
+            )[:, 0]
+            for m in finest
+        ]
+        return torch.stack(scales).mean(0).float().cpu().numpy()
+
+
+def _heat_range(heat: NDArray[np.float32]) -> tuple[float, float]:
+    """From what nine in ten cells of held-out OK images stay below, to well past their hottest.
+
+    So a good part looks calm, and a defect has room to differ from another.
+    """
+    calm, hot = np.quantile(heat, [0.9, 0.999])
+    return float(calm), float(max(calm + 2 * (hot - calm), calm + 1e-6))
+
+
+def _sources(images: Images) -> Sequence[ImageSource]:
+    return images.paths if isinstance(images, ImageFolder) else images
+
+
+def _pick(images: Images, chosen: NDArray[np.bool_]) -> Images:
+    if isinstance(images, ImageFolder):
+        return images[chosen]
+    return [image for image, take in zip(images, chosen, strict=True) if take]
+
+
+def _provenance(images: Images, train: Images, held: Images) -> dict[str, Any]:
+    counts = {"train": len(train), "calibration": len(held)}
+    if not isinstance(images, ImageFolder):
+        return {"counts": counts}
+    split = dict.fromkeys(train.names, "train") | dict.fromkeys(held.names, "calibration")
+    return {
+        "name": images.root.resolve().name,
+        "root": workspace.portable(images.root),
+        "fingerprint": train.fingerprint(),
+        "note": images.note,
+        "counts": counts,
+        "split": split,
+    }
+
+
+class _Square(NamedTuple):
+    """One image stretched for the backbone, or why there is none."""
+
+    row: int
+    pixels: Tensor | None
+    size: tuple[int, int] = (0, 0)
+    error: str = ""
+
+
+def _batches(
+    images: Images, config: CSFlowConfig, title: str, progress: bool, strict: bool = False
+) -> Iterator[tuple[list[int], Tensor, list[tuple[int, int]]]]:
+    """Yield positions, uint8 squares (B, 3, S, S) and own sizes, decoded ahead.
+
+    Unreadable images are left out with one warning, or raise where `strict`.
+    """
+    failed: list[str] = []
+    with tqdm(total=len(images), desc=title, unit="img", disable=not progress) as bar:
+        for squares in _decoded(_sources(images), config):
+            failed += [square.error for square in squares if square.error]
+            if strict and failed:
+                raise DataError(failed[0])
+            good = [square for square in squares if not square.error]
+            if good:
+                rows, pixels, sizes, _ = zip(*good, strict=True)
+                yield list(rows), torch.cat(pixels), list(sizes)
+            bar.update(len(squares))
+    if failed:
+        named = "; ".join(failed[:10]) + f"; and {len(failed) - 10} more" * (len(failed) > 10)
+        warnings.warn(f"{len(failed)} images were left out: {named}", stacklevel=3)
+
+
+def _decoded(sources: Sequence[ImageSource], config: CSFlowConfig) -> Iterator[list[_Square]]:
+    def square(row: int) -> _Square:
+        try:
+            image = read_image(sources[row])
+        except DataError as error:
+            return _Square(row, None, error=str(error))
+        return _Square(row, to_square([image], config.image_size), image.shape[:2])
+
+    starts = range(0, len(sources), config.batch)
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        ahead: deque[list[Future[_Square]]] = deque()
+        for start in starts:
+            rows = range(start, min(start + config.batch, len(sources)))
+            ahead.append([pool.submit(square, row) for row in rows])
+            if len(ahead) > AHEAD:
+                yield [future.result() for future in ahead.popleft()]
+        while ahead:
+            yield [future.result() for future in ahead.popleft()]
+
+
+class _Clock:
+    """Seconds between laps, by name."""
+
+    def __init__(self) -> None:
+        self._start = self._last = time.perf_counter()
+        self._laps: dict[str, float] = {}
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self._laps[name], self._last = now - self._last, now
+
+    def stages(self) -> dict[str, float]:
+        return self._laps | {"total": self._last - self._start}

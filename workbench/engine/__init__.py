@@ -1,0 +1,5 @@
+"""Features and flow as one callable, from uint8 images to latents."""
+
+from .pytorch import TorchEngine
+
+__all__ = ["TorchEngine"]

@@ -1,0 +1,14 @@
+"""EfficientNet feature pyramids, where their weights come from, and the feature cache."""
+
+from .backbones import NAMES, Backbone, find_weights, load_backbone
+from .pyramid import FeaturePyramid, Standardise, to_square
+
+__all__ = [
+    "NAMES",
+    "Backbone",
+    "FeaturePyramid",
+    "Standardise",
+    "find_weights",
+    "load_backbone",
+    "to_square",
+]

