@@ -6,8 +6,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt \
 	$(if $(TORCH),--torch-backend $(TORCH))
+# nbval executes the notebooks in a workspace of its own, never on the user's data and models
+NBVAL = TQDM_DISABLE=1 MPLBACKEND= WORKBENCH_HOME="$$home" $(BIN)/pytest notebooks -c tests/nbval.ini \
+	--nbval-lax --nbval-current-env --nbval-cell-timeout 900 --nbval-kernel-startup-timeout 120
 
-.PHONY: demo test lab lint format notebooks clean
+.PHONY: demo test lab format notebooks constraints clean
 
 demo: $(VENV)/.user
 	$(BIN)/workbench demo
@@ -15,7 +18,9 @@ demo: $(VENV)/.user
 test: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python -m tests.browser.chromium
 	$(BIN)/pytest
+	home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && $(NBVAL)
 
 lab: $(VENV)/.user
 	$(BIN)/jupyter lab notebooks
@@ -24,10 +29,19 @@ format: $(VENV)/.test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# the stored outputs are the references that nbval checks
+notebooks: $(VENV)/.test
+	$(BIN)/python -m tests.refresh_notebooks
+	$(BIN)/ruff format notebooks
+
+constraints: $(BIN)/uv
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras \
+		--no-annotate --no-header pyproject.toml --output-file constraints.txt
+
 $(BIN)/uv:
-	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; v >= (3, 11) or sys.exit(f"Python 3.11 or newer needed, {v[0]}.{v[1]} found; run: make PYTHON=/path/to/python3.11")'
+	$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"Python 3.11 or newer is needed, {v[0]}.{v[1]} found; run make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet "uv>=0.9"
+	$(BIN)/pip install --quiet uv
 
 $(VENV)/.user: $(BIN)/uv pyproject.toml constraints.txt
 	$(INSTALL) --editable .

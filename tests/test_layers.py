@@ -28,10 +28,18 @@ def home(path):
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
+def executed(node):
+    """All nodes but those under `if TYPE_CHECKING`, which never run."""
+    yield node
+    typing_only = isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING"
+    for child in [] if typing_only else ast.iter_child_nodes(node):
+        yield from executed(child)
+
+
 def imports(path):
     """Top-level module names, those of the workbench as "workbench.NAME"."""
     depth = len(path.relative_to(PACKAGE).parts)
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in executed(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

@@ -1,21 +1,16 @@
 """CS-Flow on photos: fit on good parts, score, localise, explain one image."""
 
-import os
 import time
-import warnings
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from workbench import workspace
 from workbench.csflow import CSFlowConfig, maps, score
@@ -26,13 +21,9 @@ from workbench.features import to_square
 from workbench.features.cache import allocate
 from workbench.metrics import Threshold, threshold
 
+from .batches import Images, ImageSource, batches
 from .heatmap import blend, enlarge
 from .training import train_flow
-
-ImageSource = str | Path | bytes | Image.Image | NDArray
-Images = ImageFolder | Sequence[ImageSource]
-
-AHEAD = 2  # batches that are decoded while one is computed
 
 
 @dataclass(frozen=True)
@@ -273,7 +264,7 @@ class CSFlowDetector:
     def _extract(self, images: Images, title: str, progress: bool) -> list[Tensor]:
         table = allocate(len(images), self.engine.pyramid.shapes)
         filled = 0
-        for _, squares, _ in _batches(images, self.config, title, progress):
+        for _, squares, _ in batches(images, self.config, title, progress):
             for rows, x in zip(table, self.engine.features(squares), strict=True):
                 rows[filled : filled + len(x)] = x.cpu()
             filled += len(squares)
@@ -297,7 +288,7 @@ class CSFlowDetector:
         self, images: Images, progress: bool, strict: bool = False
     ) -> Iterator[tuple[list[int], list[Tensor], list[tuple[int, int]]]]:
         _ = self.threshold  # fitted, or an error that says so
-        for rows, squares, sizes in _batches(images, self.config, "score", progress, strict):
+        for rows, squares, sizes in batches(images, self.config, "score", progress, strict):
             yield rows, self.engine(squares), sizes
 
     def _heat(self, zs: list[Tensor]) -> NDArray[np.float32]:
@@ -322,10 +313,6 @@ def _heat_range(heat: NDArray[np.float32]) -> tuple[float, float]:
     return float(calm), float(max(calm + 2 * (hot - calm), calm + 1e-6))
 
 
-def _sources(images: Images) -> Sequence[ImageSource]:
-    return images.paths if isinstance(images, ImageFolder) else images
-
-
 def _pick(images: Images, chosen: NDArray[np.bool_]) -> Images:
     if isinstance(images, ImageFolder):
         return images[chosen]
@@ -345,58 +332,6 @@ def _provenance(images: Images, train: Images, held: Images) -> dict[str, Any]:
         "counts": counts,
         "split": split,
     }
-
-
-class _Square(NamedTuple):
-    """One image stretched for the backbone, or why there is none."""
-
-    row: int
-    pixels: Tensor | None
-    size: tuple[int, int] = (0, 0)
-    error: str = ""
-
-
-def _batches(
-    images: Images, config: CSFlowConfig, title: str, progress: bool, strict: bool = False
-) -> Iterator[tuple[list[int], Tensor, list[tuple[int, int]]]]:
-    """Yield positions, uint8 squares (B, 3, S, S) and own sizes, decoded ahead.
-
-    Unreadable images are left out with one warning, or raise where `strict`.
-    """
-    failed: list[str] = []
-    with tqdm(total=len(images), desc=title, unit="img", disable=not progress) as bar:
-        for squares in _decoded(_sources(images), config):
-            failed += [square.error for square in squares if square.error]
-            if strict and failed:
-                raise DataError(failed[0])
-            good = [square for square in squares if not square.error]
-            if good:
-                rows, pixels, sizes, _ = zip(*good, strict=True)
-                yield list(rows), torch.cat(pixels), list(sizes)
-            bar.update(len(squares))
-    if failed:
-        named = "; ".join(failed[:10]) + f"; and {len(failed) - 10} more" * (len(failed) > 10)
-        warnings.warn(f"{len(failed)} images were left out: {named}", stacklevel=3)
-
-
-def _decoded(sources: Sequence[ImageSource], config: CSFlowConfig) -> Iterator[list[_Square]]:
-    def square(row: int) -> _Square:
-        try:
-            image = read_image(sources[row])
-        except DataError as error:
-            return _Square(row, None, error=str(error))
-        return _Square(row, to_square([image], config.image_size), image.shape[:2])
-
-    starts = range(0, len(sources), config.batch)
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        ahead: deque[list[Future[_Square]]] = deque()
-        for start in starts:
-            rows = range(start, min(start + config.batch, len(sources)))
-            ahead.append([pool.submit(square, row) for row in rows])
-            if len(ahead) > AHEAD:
-                yield [future.result() for future in ahead.popleft()]
-        while ahead:
-            yield [future.result() for future in ahead.popleft()]
 
 
 class _Clock:

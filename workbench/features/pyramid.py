@@ -97,5 +97,7 @@ def to_square(images: Sequence[NDArray[np.uint8]], size: int) -> Tensor:
     # torchvision takes seconds to import, which `import workbench` must not
     from torchvision.transforms.v2 import functional as tv
 
-    batch = [torch.from_numpy(np.require(image, requirements="CW")).permute(2, 0, 1) for image in images]
+    batch = [
+        torch.from_numpy(np.require(image, requirements="CW")).permute(2, 0, 1) for image in images
+    ]
     return torch.stack([tv.resize(x, [size, size], antialias=True) for x in batch])

@@ -1,0 +1,228 @@
+"""Sample datasets for demo and tests: three products as photos, a pump as sensor rows.
+
+Every picture is drawn from its own random numbers, made of seed, product and index: picture 7
+is the same whether 10 or 1000 are made. A defective part is drawn twice, with and without its
+defect; the ground truth is where the two exposures differ.
+"""
+
+import json
+import shutil
+import zlib
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+from workbench import workspace
+from workbench.data.images import MARKER
+from workbench.data.rows import NOTE
+from workbench.errors import DataError
+
+from . import flex, lens, pump, smt
+from .photo import OVERSAMPLE, Defect, develop, expose, pick_camera
+
+PRODUCTS: dict[str, ModuleType] = {"lens": lens, "flex": flex, "smt": smt}
+NAMES = (*PRODUCTS, "pump")
+VERSION = 1
+
+_VISIBLE = 7  # grey levels by which a pixel must change to count as defective
+_SEVERITY = ((0.0, 0.15), (0.3, 0.6), (0.7, 1.0))  # subtle, plain, gross in turn
+
+
+class Photo(NamedTuple):
+    """A photo, the same photo of the part without its defect, and the defect's pixels."""
+
+    image: NDArray[np.uint8]
+    clean: NDArray[np.uint8]
+    mask: NDArray[np.bool_]
+
+
+def make_samples(
+    name: str,
+    folder: Path | str,
+    *,
+    ok: int = 160,
+    ng: int = 60,
+    seed: int = 0,
+    size: int = 256,
+    overwrite: bool = False,
+) -> Path:
+    """Write one sample dataset, or with "all" each of them, below or as `folder`.
+
+    Photos go to `folder/OK` and `folder/NG` as JPEG, the ground truth to `folder/masks`; the
+    pump becomes the file `folder` (with "all", `folder/pump.csv`). A dataset appears whole or
+    not at all, and one that is there already with the same settings is left as it is.
+
+    Args:
+        name: "lens", "flex", "smt" (in any case), "pump" or "all".
+        folder: Where the dataset goes; with "all", where the four of them go.
+        ok: Number of good pictures; the pump has a fixed number of rows.
+        ng: Number of defective pictures.
+        seed: Another seed, other pictures of the same product.
+        size: Side of the pictures in pixels, at least 64.
+        overwrite: Replace an earlier sample; anything else is never replaced.
+
+    Returns:
+        `folder`.
+
+    Raises:
+        ValueError: No such sample, or a number out of range.
+        DataError: Something else is at `folder` already.
+    """
+    name, folder = name.lower(), Path(folder)
+    if name == "all":
+        for each in NAMES:
+            target = folder / ("pump.csv" if each == "pump" else each)
+            make_samples(each, target, ok=ok, ng=ng, seed=seed, size=size, overwrite=overwrite)
+        return folder
+    _check(name, ok, ng, size)
+    recipe = {"kind": name, "seed": seed, "version": VERSION, "note": NOTE}
+    if name != "pump":
+        recipe |= {"ok": ok, "ng": ng, "size": size}
+    if not _is_made(folder, recipe, overwrite):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        _replace(folder, recipe)
+    return folder
+
+
+def sample(name: str, folder: Path | str | None = None, **settings) -> Path:
+    """`make_samples`, by default into the workspace's `data/NAME`; returns what to load."""
+    name = name.lower()
+    default = {"pump": "pump.csv", "all": ""}.get(name, name)
+    return make_samples(name, workspace.data(default) if folder is None else folder, **settings)
+
+
+def photograph(
+    name: str, index: int, *, ng: bool = False, seed: int = 0, size: int = 256
+) -> Photo:
+    """Picture `index` of a product; of defective ones the kinds and severities take turns.
+
+    Example:
+        >>> photo = photograph("flex", 0, ng=True, size=64)
+        >>> photo.image.shape, bool(photo.mask.any())
+        ((64, 64, 3), True)
+    """
+    draw = PRODUCTS[name].draw
+    streams = np.random.SeedSequence([seed, zlib.crc32(name.encode()), int(ng), index]).spawn(4)
+    camera = pick_camera(np.random.default_rng(streams[1]))
+    damage = np.random.default_rng(streams[2])
+
+    def shoot(defect: Defect | None = None) -> NDArray[np.float32]:
+        part = draw(OVERSAMPLE * size, np.random.default_rng(streams[0]), defect)
+        return expose(part, camera, size)
+
+    clean = spoilt = shoot()
+    mask = np.zeros((size, size), dtype=bool)
+    while ng and mask.sum() < 12 * (size / 256) ** 2:  # a scratch may get lost in a glare
+        spoilt = shoot(Defect(kind_of(name, index), _severity(name, index, damage), damage))
+        mask = _difference(spoilt, clean)
+    image = develop(spoilt, camera, np.random.default_rng(streams[3]))
+    if ng:  # the same noise again
+        clean = develop(clean, camera, np.random.default_rng(streams[3]))
+    return Photo(image, clean if ng else image, mask)
+
+
+def kind_of(name: str, index: int) -> str:
+    """The kind of defect of NG picture `index`."""
+    kinds = PRODUCTS[name].DEFECTS
+    return kinds[index % len(kinds)]
+
+
+def _severity(name: str, index: int, rng: np.random.Generator) -> float:
+    return rng.uniform(*_SEVERITY[index // len(PRODUCTS[name].DEFECTS) % len(_SEVERITY)])
+
+
+def _difference(spoilt: NDArray[np.float32], clean: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Changed pixels, small gaps closed: a shifted chip is dark where it overlaps itself."""
+    changed = np.abs(spoilt - clean).max(axis=2) > _VISIBLE
+    closed = Image.fromarray(changed).convert("L")
+    for step in (ImageFilter.MaxFilter(7), ImageFilter.MinFilter(5)):
+        closed = closed.filter(step)
+    return np.asarray(closed) > 0
+
+
+def _check(name: str, ok: int, ng: int, size: int) -> None:
+    if name not in NAMES:
+        raise ValueError(f"a sample must be one of {', '.join(NAMES)} or all, got {name}")
+    if ok < 0 or ng < 0 or ok + ng == 0:
+        raise ValueError(f"a sample must have pictures, got ok={ok}, ng={ng}")
+    if size < 64:
+        raise ValueError(f"size must be at least 64 pixels, got {size}")
+
+
+def _is_made(target: Path, recipe: dict, overwrite: bool) -> bool:
+    """Whether there is nothing to do; what is not ours is an error, never overwritten."""
+    if not target.exists():
+        return False
+    found = _recipe_of(target)
+    if found is None:
+        raise DataError(f"{target} exists and is no generated sample; choose another folder")
+    if found != recipe and not overwrite:
+        raise DataError(
+            f"{target} holds a sample made with other settings; "
+            "pass overwrite=True or choose another folder"
+        )
+    return not overwrite
+
+
+def _recipe_of(target: Path) -> dict | None:
+    """How a sample at this place was made, None where there is none."""
+    if target.is_file():
+        return pump.recipe_of(target)
+    try:
+        found = json.loads((target / MARKER).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) and found.get("note") == NOTE else None
+
+
+def _replace(target: Path, recipe: dict) -> None:
+    """Write beside the target and rename, so that a half-written sample is never read."""
+    part = target.with_name(f".{target.name}.part")
+    _remove(part)
+    try:
+        write = _write_pump if recipe["kind"] == "pump" else _write_photos
+        write(part, recipe)
+        _remove(target)
+        part.rename(target)
+    finally:
+        _remove(part)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _write_pump(path: Path, recipe: dict) -> None:
+    path.write_text(pump.csv_text(recipe), "utf-8", newline="\n")
+
+
+def _write_photos(folder: Path, recipe: dict) -> None:
+    name, seed, size = recipe["kind"], recipe["seed"], recipe["size"]
+    for sub in ("OK", "NG", "masks"):
+        (folder / sub).mkdir(parents=True)
+    for index in range(recipe["ok"]):
+        photo = photograph(name, index, seed=seed, size=size)
+        Image.fromarray(photo.image).save(folder / "OK" / f"{name}_{index:03d}.jpg", quality=92)
+    for index in range(recipe["ng"]):
+        photo = photograph(name, index, ng=True, seed=seed, size=size)
+        stem = f"{kind_of(name, index)}_{index:03d}"
+        Image.fromarray(photo.image).save(folder / "NG" / f"{stem}.jpg", quality=92)
+        Image.fromarray(photo.mask).convert("L").save(folder / "masks" / f"{stem}.png")
+    (folder / "README.md").write_text(_readme(recipe), "utf-8")
+    (folder / MARKER).write_text(json.dumps(recipe, indent=2) + "\n", "utf-8")
+
+
+def _readme(recipe: dict) -> str:
+    return (
+        f"# {recipe['kind']}: {NOTE}\n\n"
+        f"{recipe['ok']} good and {recipe['ng']} defective parts, drawn by a program from seed "
+        f"{recipe['seed']}. No photo shows a real part. `masks/` marks the pixels of each defect; "
+        "the kind of defect begins the file name.\n"
+    )

@@ -1,0 +1,85 @@
+"""Who trains, who calibrates, who tests: decided once, by rules that new data hardly disturbs.
+
+Pictures are ranked by a hash of seed and name: a picture added later takes its own rank and
+moves at most a neighbour or two across a border. Sensor rows are cut into blocks of time,
+because the neighbour of a training row is nearly that row again.
+"""
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+SPLITS = ("train", "calibration", "test")
+
+
+def by_hash(
+    names: Sequence[str], *, seed: int, calibration: float, test: float
+) -> tuple[str, ...]:
+    """One split per name, of sizes that follow the shares.
+
+    Args:
+        names: What identifies each item, all different.
+        seed: Another seed, another split.
+        calibration: Share in [0, 1) for setting thresholds.
+        test: Share in [0, 1) for the final numbers; the rest trains.
+
+    Raises:
+        ValueError: A share is out of range, or nothing would be left to train on.
+
+    Example:
+        >>> by_hash(["a", "b", "c", "d"], seed=0, calibration=0.25, test=0.25)
+        ('calibration', 'train', 'train', 'test')
+    """
+    order = sorted(range(len(names)), key=lambda i: _digest(seed, names[i]))
+    splits = np.empty(len(names), dtype=object)
+    splits[order] = _tail_first(len(names), calibration, test)
+    return tuple(splits.tolist())
+
+
+def by_time(
+    order: NDArray[np.int64], normal: NDArray[np.bool_], *, calibration: float, test: float
+) -> NDArray[np.str_]:
+    """One split per row: the normal rows in blocks of `order`, the others all test.
+
+    Args:
+        order: Row numbers from oldest to newest, shape (N,).
+        normal: True where a row may be trained on, shape (N,).
+        calibration: Share of the normal rows that follows the training block.
+        test: Share of the normal rows at the end.
+
+    Raises:
+        ValueError: As for `by_hash`.
+
+    Example:
+        >>> by_time(np.arange(4), np.array([1, 0, 1, 1], bool), calibration=0.3, test=0.3).tolist()
+        ['train', 'test', 'calibration', 'test']
+    """
+    splits = np.full(len(normal), "test", dtype="<U11")
+    rows = order[normal[order]]
+    splits[rows] = _tail_first(len(rows), calibration, test)[::-1]
+    return splits
+
+
+def _tail_first(n: int, calibration: float, test: float) -> list[str]:
+    """Test, then calibration, then train: what is ranked first does not depend on the rest."""
+    for name, share in (("calibration", calibration), ("test", test)):
+        if not 0 <= share < 1:
+            raise ValueError(f"{name} must be a share in [0, 1), got {share}")
+    if calibration + test >= 1:
+        raise ValueError(
+            f"calibration + test must leave a share to train on, got {calibration + test}"
+        )
+    n_test, n_calibration = _count(n, test), _count(n, calibration)
+    train = ["train"] * (n - n_test - n_calibration)
+    return ["test"] * n_test + ["calibration"] * n_calibration + train
+
+
+def _count(n: int, share: float) -> int:
+    """The nearest number; at least one of three or more, so that a tiny set can be tried."""
+    return max(round(n * share), int(share > 0)) if n >= 3 else 0
+
+
+def _digest(seed: int, name: str) -> str:
+    return hashlib.sha256(f"{seed}:{name}".encode()).hexdigest()

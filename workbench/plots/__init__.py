@@ -1,0 +1,26 @@
+"""Figures: axes in, axes out; functions that need several axes return a `Figure`.
+
+Figures are made without pyplot, whose hidden state breaks when JupyterLab runs a callback
+beside a cell. `Picture` shows itself in a notebook as PNG. Colours go by meaning, are told
+apart by colour-blind readers, and never stand alone: NG has another line or hatch as well.
+"""
+
+from workbench.plots.figure import COLORS, Picture
+from workbench.plots.photos import gallery, overview, sample_grid
+from workbench.plots.rows import blame, sensors
+from workbench.plots.scores import confusion, histogram, history, rates, roc
+
+__all__ = [
+    "COLORS",
+    "Picture",
+    "blame",
+    "confusion",
+    "gallery",
+    "histogram",
+    "history",
+    "overview",
+    "rates",
+    "roc",
+    "sample_grid",
+    "sensors",
+]

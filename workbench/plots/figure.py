@@ -1,0 +1,58 @@
+"""What all figures share: colours by meaning, fonts, and a figure that shows itself."""
+
+import io
+from functools import cache
+
+import seaborn as sns
+from matplotlib import font_manager
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+COLORS = {
+    "ok": "#0072B2",
+    "ng": "#D55E00",
+    "threshold": "#1F2328",
+    "miss": "#D55E00",
+    "overkill": "#0072B2",
+    "mask": "#00E5A8",
+    "line": "#4B5563",
+    "quiet": "#9AA1AB",
+}
+
+
+class Picture(Figure):
+    """A figure that a notebook shows as PNG, with `alt` as its description."""
+
+    alt: str = ""
+
+    def _repr_mimebundle_(self, **_: object) -> tuple[dict, dict]:
+        data = {"image/png": self._repr_png_(), "text/plain": repr(self)}
+        return data, {"image/png": {"alt": self.alt}}
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
+        return buffer.getvalue()
+
+
+def new_axes(width: float, height: float, alt: str) -> Axes:
+    """Axes of a new `Picture`, sizes in inches."""
+    figure = Picture(figsize=(width, height), layout="constrained")
+    figure.alt = alt
+    return figure.subplots()
+
+
+def finish(ax: Axes, *, legend: bool = False) -> Axes:
+    """Take away the frame and show the legend if there is anything in it."""
+    sns.despine(ax=ax)
+    if legend and ax.get_legend_handles_labels()[0]:
+        ax.legend(frameon=False, fontsize=9)
+    return ax
+
+
+@cache
+def fonts() -> list[str]:
+    """Fonts with Latin and, where one is installed, Korean letters: file names hold both."""
+    installed = set(font_manager.get_font_names())
+    korean = ("NanumGothic", "Noto Sans CJK KR", "Malgun Gothic", "AppleGothic")
+    return ["DejaVu Sans", *(name for name in korean if name in installed)]

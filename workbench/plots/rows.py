@@ -1,0 +1,112 @@
+"""Sensor rows: the readings, the alarms, and which sensor is to blame."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from workbench.plots.figure import COLORS, Picture, finish, fonts, new_axes
+
+if TYPE_CHECKING:
+    from workbench.data import SensorTable
+
+SENSORS_SHOWN = 12
+
+
+def sensors(
+    table: "SensorTable",
+    flags: ArrayLike | None = None,
+    *,
+    labels: ArrayLike | None = None,
+    columns: Sequence[str] | None = None,
+) -> Figure:
+    """One strip a sensor over time or row number, flagged rows as dots, true faults shaded.
+
+    Args:
+        table: The rows, at most 12 sensors of which are shown unless `columns` names them.
+        flags: True where the detector raised an alarm, shape (N,).
+        labels: True where there was a fault, shape (N,); those of the table if None.
+        columns: Names of the sensors to show.
+    """
+    names = list(columns or table.columns[:SENSORS_SHOWN])
+    labels = table.labels if labels is None else np.asarray(labels, bool)
+    x = np.arange(len(table)) if table.time is None else np.asarray(table.time)
+    figure = Picture(figsize=(9, 0.6 + 0.95 * len(names)), layout="constrained")
+    axes = figure.subplots(len(names), sharex=True, squeeze=False)[:, 0]
+    for ax, name in zip(axes, names, strict=True):
+        _strip(ax, x, table.values[:, table.columns.index(name)], flags, labels)
+        ax.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8, family=fonts())
+    axes[-1].set_xlabel("row" if table.time is None else "time")
+    if axes[0].get_legend_handles_labels()[0]:
+        axes[0].legend(
+            loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False, fontsize=8
+        )
+    figure.alt = f"{len(names)} sensors over {len(table)} rows, alarms and faults marked"
+    return figure
+
+
+def blame(
+    shares: ArrayLike, columns: Sequence[str], *, top: int = 12, ax: Axes | None = None
+) -> Axes:
+    """Mean share of each sensor in the error, largest first.
+
+    Args:
+        shares: Shape (D,) or (N, D), as from `detector.blame`.
+        columns: Names of the D sensors.
+        top: How many to show.
+        ax: Axes to draw on; a new figure if None.
+
+    Raises:
+        ValueError: Shares and names differ in number.
+    """
+    shares = np.atleast_2d(np.asarray(shares, float))
+    if shares.shape[1] != len(columns):
+        raise ValueError(
+            f"shares must have {len(columns)} columns as named, got {shares.shape[1]}"
+        )
+    mean = shares.mean(axis=0)
+    order = np.argsort(-mean, kind="stable")[:top]
+    ax = ax or new_axes(6, 0.8 + 0.3 * len(order), "Share of each sensor in the error")
+    names = [columns[i] for i in order]
+    bars = ax.barh(names, 100 * mean[order], color=COLORS["ng"], alpha=0.8)
+    ax.bar_label(bars, fmt="%.0f %%", padding=3, fontsize=8)
+    ax.invert_yaxis()
+    ax.margins(x=0.12)
+    ax.set(xlabel="share of the error, %")
+    return finish(ax)
+
+
+def _strip(
+    ax: Axes, x: ArrayLike, values: ArrayLike, flags: ArrayLike | None, labels: ArrayLike | None
+) -> None:
+    ax.plot(x, values, color=COLORS["line"], lw=0.8)
+    if labels is not None and np.any(labels):
+        ax.fill_between(
+            x,
+            0,
+            1,
+            where=labels,
+            transform=ax.get_xaxis_transform(),
+            step="mid",
+            color=COLORS["quiet"],
+            alpha=0.35,
+            lw=0,
+            label="true fault",
+        )
+    if flags is not None and np.any(flags):
+        flags = np.asarray(flags, bool)
+        ax.plot(
+            np.asarray(x)[flags],
+            np.asarray(values)[flags],
+            ".",
+            ms=4,
+            color=COLORS["ng"],
+            label="alarm",
+        )
+    ax.tick_params(labelsize=7)
+    ax.locator_params(axis="y", nbins=3)
+    sns.despine(ax=ax)
