@@ -6,11 +6,11 @@ from workbench.errors import DataError
 from workbench.features import (
     FeaturePyramid,
     Standardise,
+    cache,
     find_weights,
     load_backbone,
     to_square,
 )
-from workbench.features import cache
 
 
 @pytest.fixture(scope="module")

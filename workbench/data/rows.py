@@ -167,9 +167,10 @@ def load_rows(
     A first line without any number is the header. Plain numbers without one are named
     `sensor_1`, `sensor_2`, ... Decimal commas are read beside semicolons and tabs.
 
-    With a time column or labels the file is a recording: its normal rows are cut, oldest
-    first, into one block each of training, calibration and test, so that no training row has
-    its near-copy in another split. Else the rows have no known order and are drawn by `seed`.
+    With a time column or labels the file is a recording, cut by time so that no training row
+    has its near-copy in another split: the rows before the first fault are training, then
+    calibration, and all later ones test; without faults to go by, the normal rows are one
+    block each. Else the rows have no known order and are drawn by `seed`.
     Rows labelled NG are always test.
 
     Args:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SPLITS = ("train", "calibration", "test")
+HEALTHY_START = 0.25  # of the normal rows before the first fault, to learn from them alone
 
 
 def by_hash(
@@ -41,25 +42,39 @@ def by_hash(
 def by_time(
     order: NDArray[np.int64], normal: NDArray[np.bool_], *, calibration: float, test: float
 ) -> NDArray[np.str_]:
-    """One split per row: the normal rows in blocks of `order`, the others all test.
+    """One split per row: normal rows in blocks of `order`, the others all test.
+
+    Where faults are labelled, what comes before the first of them is the healthy machine: it
+    is learned from, its end is calibration, and everything from the first fault on is test, as
+    a machine after a fault is not the one before. Without such a start, or where it holds
+    fewer than a quarter of the normal rows, all normal rows are cut.
 
     Args:
         order: Row numbers from oldest to newest, shape (N,).
         normal: True where a row may be trained on, shape (N,).
         calibration: Share of the normal rows that follows the training block.
-        test: Share of the normal rows at the end.
+        test: Share of the normal rows at the end; of a healthy start nothing.
 
     Raises:
         ValueError: As for `by_hash`.
 
     Example:
-        >>> by_time(np.arange(4), np.array([1, 0, 1, 1], bool), calibration=0.3, test=0.3).tolist()
-        ['train', 'test', 'calibration', 'test']
+        >>> normal = np.array([1, 1, 1, 0, 1], bool)
+        >>> by_time(np.arange(5), normal, calibration=0.3, test=0.3).tolist()
+        ['train', 'train', 'calibration', 'test', 'test']
     """
     splits = np.full(len(normal), "test", dtype="<U11")
     rows = order[normal[order]]
+    start = _healthy_start(normal[order])
+    if start and start >= HEALTHY_START * len(rows):
+        rows, calibration, test = order[:start], calibration / (1 - test), 0.0
     splits[rows] = _tail_first(len(rows), calibration, test)[::-1]
     return splits
+
+
+def _healthy_start(normal: NDArray[np.bool_]) -> int:
+    """Number of rows before the first fault; 0 where there is no fault."""
+    return 0 if normal.all() else int(normal.argmin())
 
 
 def _tail_first(n: int, calibration: float, test: float) -> list[str]:

@@ -24,7 +24,7 @@ from workbench.errors import DataError
 from . import flex, lens, pump, smt
 from .photo import OVERSAMPLE, Defect, develop, expose, pick_camera
 
-PRODUCTS: dict[str, ModuleType] = {"lens": lens, "flex": flex, "smt": smt}
+PRODUCTS: dict[str, ModuleType] = {"lens": lens, "flex": flex, "SMT": smt}
 NAMES = (*PRODUCTS, "pump")
 VERSION = 1
 
@@ -57,7 +57,7 @@ def make_samples(
     not at all, and one that is there already with the same settings is left as it is.
 
     Args:
-        name: "lens", "flex", "smt" (in any case), "pump" or "all".
+        name: "lens", "flex", "SMT", "pump" (in any case) or "all".
         folder: Where the dataset goes; with "all", where the four of them go.
         ok: Number of good pictures; the pump has a fixed number of rows.
         ng: Number of defective pictures.
@@ -72,7 +72,7 @@ def make_samples(
         ValueError: No such sample, or a number out of range.
         DataError: Something else is at `folder` already.
     """
-    name, folder = name.lower(), Path(folder)
+    name, folder = _known(name), Path(folder)
     if name == "all":
         for each in NAMES:
             target = folder / ("pump.csv" if each == "pump" else each)
@@ -90,7 +90,7 @@ def make_samples(
 
 def sample(name: str, folder: Path | str | None = None, **settings) -> Path:
     """`make_samples`, by default into the workspace's `data/NAME`; returns what to load."""
-    name = name.lower()
+    name = _known(name)
     default = {"pump": "pump.csv", "all": ""}.get(name, name)
     return make_samples(name, workspace.data(default) if folder is None else folder, **settings)
 
@@ -142,6 +142,11 @@ def _difference(spoilt: NDArray[np.float32], clean: NDArray[np.float32]) -> NDAr
     for step in (ImageFilter.MaxFilter(7), ImageFilter.MinFilter(5)):
         closed = closed.filter(step)
     return np.asarray(closed) > 0
+
+
+def _known(name: str) -> str:
+    """The name as we spell it, given in any case."""
+    return next((known for known in (*NAMES, "all") if known.lower() == name.lower()), name)
 
 
 def _check(name: str, ok: int, ng: int, size: int) -> None:
