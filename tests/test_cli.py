@@ -1,14 +1,17 @@
-"""The command line as a user meets it: a process, its exit code and what it prints."""
+"""The command line as a user meets it: exit codes and what it prints."""
 
 import json
-import os
 import subprocess
 import sys
+import warnings
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from PIL import Image
 
-from workbench import save
+from workbench import cli, save
+from workbench.errors import DataError
 
 from .conftest import photo
 
@@ -21,14 +24,26 @@ def home(tmp_path_factory, fitted):
     return root
 
 
+class Done(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
 @pytest.fixture
-def workbench(home):
-    def run(*arguments, **environment):
-        env = {**os.environ, "WORKBENCH_HOME": str(home), "TQDM_DISABLE": "1", **environment}
-        return subprocess.run(
-            [sys.executable, "-m", "workbench.cli", *map(str, arguments)],
-            cwd=home, env=env, capture_output=True, text=True,
-        )  # fmt: skip
+def workbench(home, monkeypatch, capsys):
+    """Run `workbench ...` in this process, as its entry point would."""
+    monkeypatch.chdir(home)
+    monkeypatch.setenv("WORKBENCH_HOME", str(home))
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["workbench", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stop, warnings.catch_warnings():
+            warnings.simplefilter("default")
+            cli.main()
+        return Done(stop.value.code or 0, *capsys.readouterr())
 
     return run
 
@@ -38,7 +53,8 @@ def test_evaluate_prints_the_verdict_and_writes_the_overlay(workbench, home):
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("NG  score ")
     assert "total" in done.stdout
-    assert Image.open(home / "heat.png").size == (96, 96)
+    with Image.open(home / "heat.png") as overlay:
+        assert overlay.size == (96, 96)
 
 
 @pytest.mark.parametrize(
@@ -60,14 +76,21 @@ def test_mistakes_are_one_line_and_exit_code_2(workbench, arguments, message):
     assert done.stderr.startswith("workbench: ") and done.stderr.count("\n") == 1
 
 
-def test_debug_shows_the_traceback(workbench):
-    done = workbench("--debug", "train", "nowhere")
-    assert done.returncode != 0
-    assert "Traceback" in done.stderr and "DataError" in done.stderr
+def test_debug_lets_the_error_through(workbench):
+    with pytest.raises(DataError, match="nowhere must be"):
+        workbench("--debug", "train", "nowhere")
 
 
-def test_doctor_says_where_weights_are(workbench, home):
-    done = workbench("doctor", TORCH_HOME=str(home))
+def test_the_entry_point_is_installed():
+    command = Path(sys.executable).with_name("workbench")
+    done = subprocess.run([command, "report"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr == "workbench: report needs a model's name or --all, got neither\n"
+
+
+def test_doctor_says_where_weights_are(workbench, home, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(home))
+    done = workbench("doctor")
     assert done.returncode == 0, done.stderr
     lines = {line.split()[0]: line for line in done.stdout.splitlines()}
     assert lines["efficientnet-lite0"].endswith(".pth")

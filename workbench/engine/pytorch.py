@@ -37,7 +37,7 @@ class TorchEngine(nn.Module):
                 clamp=config.clamp,
             )
         # NHWC is what CPU convolution kernels and tensor cores are fastest on
-        self.pyramid.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)
 
     @property
     def backbone(self) -> nn.Module:

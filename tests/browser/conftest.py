@@ -1,0 +1,165 @@
+"""A real JupyterLab in a headless Chromium, on a workspace with a trained detector."""
+
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import pytest
+from PIL import Image
+
+import workbench as wb
+
+from . import chromium
+
+CELLS = {
+    "simulator": """
+import workbench as wb
+from workbench import ui
+parts = wb.load_images("data/lens")
+detector = wb.load("models/lens")
+session = wb.InspectionSession(detector, parts, "name", results="reports/lens/lens_result.csv")
+display(ui.Simulator(session, play_ms=300))
+""",
+    "histogram": """
+import workbench as wb
+from workbench import ui
+parts = wb.load_images("data/lens")
+detector = wb.load("models/lens")
+display(ui.HistogramExplorer(wb.InspectionSession(detector, parts, "name")))
+""",
+}
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+HARMLESS = ("favicon", "ERR_INTERNET_DISCONNECTED", "Failed to load resource")
+
+
+@dataclass
+class Lab:
+    """A running server and the workspace that it serves."""
+
+    url: str
+    token: str
+    workspace: Path
+
+    @property
+    def results(self):
+        return self.workspace / "reports" / "lens" / "lens_result.csv"
+
+
+@pytest.fixture(scope="session")
+def browser():
+    path = chromium.find()
+    if path is None:
+        reason = "no Chromium found: python -m tests.browser.chromium, or name it in WB_CHROMIUM"
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def inspected(browser, tmp_path_factory, photos, fitted):
+    """A workspace with photos and the detector that was trained on them."""
+    root = tmp_path_factory.mktemp("workspace")
+    for label, images in zip(("OK", "NG"), photos, strict=True):
+        folder = root / "data" / "lens" / label
+        folder.mkdir(parents=True)
+        for i, image in enumerate(images[:8]):
+            Image.fromarray(image).save(folder / f"{label.lower()}_{i}.png")
+    wb.save(fitted, root / "models" / "lens")
+    for name, code in CELLS.items():
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code.strip())])
+        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+        nbformat.write(notebook, root / f"{name}.ipynb")
+    return root
+
+
+@pytest.fixture(scope="module")
+def lab(request, inspected, tmp_path_factory):
+    """JupyterLab; the parameter is its setting for where the kernel runs widget callbacks."""
+    settings = tmp_path_factory.mktemp("lab")
+    (settings / "overrides.json").write_text(json.dumps(overrides(request.param)))
+    lab = Lab(f"http://127.0.0.1:{free_port()}", secrets.token_hex(16), inspected)
+    with (settings / "log.txt").open("wb") as log:
+        server = subprocess.Popen(
+            command(lab, settings), stdout=log, stderr=subprocess.STDOUT,
+            cwd=inspected, env=environment(lab, settings),
+        )  # fmt: skip
+        try:
+            wait_for(server, lab, settings / "log.txt")
+            yield lab
+        finally:
+            server.terminate()
+            server.wait(30)
+
+
+@pytest.fixture
+def page(browser):
+    """A page that fails its test on any error of the front end."""
+    context = browser.new_context(viewport={"width": 1500, "height": 1050})
+    page, errors = context.new_page(), []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
+    yield page
+    context.close()
+    assert not [text for text in errors if not any(word in text for word in HARMLESS)]
+
+
+def overrides(subshells):
+    return {
+        "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
+        "@jupyterlab/apputils-extension:notification": {
+            "checkForUpdates": False,
+            "fetchNews": "false",
+        },
+        "@jupyterlab/apputils-extension:kernels-settings": {"commsOverSubshells": subshells},
+        "@jupyterlab/apputils-extension:themes": {
+            "theme": os.environ.get("WB_THEME", "JupyterLab Light")
+        },
+    }
+
+
+def command(lab, settings):
+    return [
+        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1",
+        f"--port={lab.url.rpartition(':')[2]}", f"--ServerApp.root_dir={lab.workspace}",
+        f"--IdentityProvider.token={lab.token}", "--LabApp.expose_app_in_browser=True",
+        f"--LabApp.app_settings_dir={settings}",
+    ]  # fmt: skip
+
+
+def environment(lab, settings):
+    own = {f"JUPYTER_{name}_DIR": str(settings / name.lower()) for name in ("CONFIG", "RUNTIME")}
+    own |= {f"JUPYTERLAB_{n}_DIR": str(settings / n.lower()) for n in ("SETTINGS", "WORKSPACES")}
+    return os.environ | own | {"WORKBENCH_HOME": str(lab.workspace), "OMP_NUM_THREADS": "1"}
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_for(server, lab, log, seconds=60):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{lab.url}/api/status?token={lab.token}", timeout=2):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+    pytest.fail(f"JupyterLab did not start:\n{log.read_text()[-2000:]}")

@@ -1,0 +1,155 @@
+import io
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from workbench import metrics, plots
+from workbench.data import load_images
+from workbench.detectors.heatmap import colourise
+
+from .doubles import DarkSpotDetector, write_parts
+
+SCORES = np.array([1.0, 1.2, 2.5, 3.0, 4.0])
+LABELS = np.array([0, 0, 0, 1, 1], bool)
+
+
+@pytest.fixture
+def parts(tmp_path):
+    return load_images(write_parts(tmp_path))
+
+
+@pytest.fixture
+def evaluations(parts):
+    return [DarkSpotDetector().evaluate_one(path) for path in parts]
+
+
+def line(ax, label):
+    return next(x for x in ax.lines if str(x.get_label()).startswith(label))
+
+
+def png_size(figure):
+    data, metadata = figure._repr_mimebundle_()
+    assert metadata["image/png"]["alt"] == figure.alt != ""
+    return Image.open(io.BytesIO(data["image/png"])).size
+
+
+def legend(ax):
+    return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+class Table(SimpleNamespace):
+    def __len__(self):
+        return len(self.values)
+
+
+def test_histogram_shares_bins_and_marks_each_ng(tmp_path):
+    ax = plots.histogram(SCORES, LABELS, 2.0, bins=3)  # edges 1 2 3 4
+    assert legend(ax) == ["OK (3)", "NG (2)", "threshold 2"]
+    counts = [shape.get_paths()[0].vertices[:, 1].max() for shape in ax.collections[:2]]
+    assert counts == [2, 2]  # OK: 1.0 and 1.2; NG: 3.0 and 4.0 in the closed last bin
+    assert len(ax.collections[2].get_segments()) == 2
+    assert line(ax, "threshold").get_xdata()[0] == 2.0
+    assert png_size(ax.figure)[0] > 500
+
+
+def test_histogram_of_unlabelled_scores_on_given_axes():
+    ax = plots.histogram([1.0, 2.0]).figure.axes[0]
+    assert plots.histogram([np.nan, 5.0], log=True, ax=ax) is ax
+    assert "all (1)" in legend(ax) and ax.get_yscale() == "log"
+
+
+def test_roc_is_the_curve_of_the_metrics():
+    curve = line(plots.roc(SCORES, ~LABELS), "AUROC 0.000")
+    expected = metrics.roc_curve(SCORES, ~LABELS)
+    np.testing.assert_allclose(curve.get_xydata(), np.c_[expected.fpr, expected.tpr])
+
+
+@pytest.mark.parametrize("at", [0, 100, 300, 511])
+def test_rates_agree_with_evaluate(at):
+    ax = plots.rates(SCORES, LABELS, 2.0)
+    x, miss = line(ax, "miss").get_xydata()[at]
+    overkill = line(ax, "overkill").get_ydata()[at]
+    result = metrics.evaluate(SCORES, LABELS, x)
+    assert (miss, overkill) == pytest.approx((100 * result.miss_rate, 100 * result.overkill_rate))
+
+
+def test_confusion_names_the_two_errors():
+    ax = plots.confusion(metrics.evaluate(SCORES, LABELS, 3.5))
+    texts = [text.get_text() for text in ax.texts]
+    assert texts == ["3\ncorrect", "0\noverkill", "1\nmissed", "1\ncaught"]
+
+
+def test_history_draws_everything_but_the_time():
+    epochs = [{"epoch": i, "train_nll": -i, "calibration_nll": i, "seconds": 9} for i in (1, 2)]
+    ax = plots.history(epochs)
+    assert legend(ax) == ["train nll", "calibration nll"]
+    assert line(ax, "train nll").get_ydata().tolist() == [-1, -2]
+
+
+def test_blame_is_sorted_and_in_per_cent():
+    ax = plots.blame([[0.1, 0.9], [0.3, 0.7]], ["temp", "vibration"])
+    assert [bar.get_width() for bar in ax.patches] == pytest.approx([80, 20])
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["vibration", "temp"]
+
+
+def test_gallery_pairs_photo_and_overlay_on_one_scale(evaluations):
+    figure = plots.gallery(evaluations[:3], titles=["a", "부품", "c"], columns=2)
+    *axes, bar = figure.axes
+    images = [ax.images[0].get_array() for ax in axes if ax.images]
+    assert len(images) == 6 and len(axes) == 8  # the fourth pair is blank
+    np.testing.assert_array_equal(images[2], evaluations[1].image)
+    np.testing.assert_array_equal(images[3], np.asarray(evaluations[1].overlay()))
+    assert bar.get_ylim() == (0, 255) and axes[2].get_title(loc="left") == "부품"
+
+
+def test_the_colour_bar_has_the_colours_of_the_overlay(evaluations):
+    mappable = plots.gallery(evaluations).axes[-1].collections[-1]
+    ramp = colourise(np.array([[0.0, 128.0, 255.0]], np.float32), (0.0, 255.0))[0]
+    np.testing.assert_allclose(mappable.cmap([0.0, 128 / 255, 1.0])[:, :3] * 255, ramp, atol=3)
+
+
+def test_overview_says_the_verdict_and_outlines_the_mask(evaluations):
+    mask = np.zeros((24, 32), bool)
+    mask[4:8, 4:8] = True
+    figure = plots.overview(evaluations[1], mask=mask)
+    assert figure.get_suptitle() == "NG   score 200   threshold 100"
+    assert all(len(ax.collections) == 1 for ax in figure.axes[:2])
+    assert png_size(figure)[0] > 500
+
+
+def test_sample_grid_shows_both_classes(parts):
+    figure = plots.sample_grid(parts, n=4, columns=2)
+    titles = [ax.get_title(loc="left") for ax in figure.axes]
+    assert titles == ["OK ", "OK ", "NG defect", "NG defect"]
+    assert len(plots.sample_grid(parts, n=99).axes) == len(parts)
+
+
+def test_sensors_marks_alarms_and_true_faults():
+    values = np.arange(12.0).reshape(4, 3)
+    table = Table(values=values, columns=("a", "b", "c"), labels=LABELS[1:], time=None)
+    figure = plots.sensors(table, [False, False, True, False], columns=["c", "a"])
+    top = figure.axes[0]
+    assert [ax.get_ylabel() for ax in figure.axes] == ["c", "a"]
+    assert line(top, "alarm").get_xydata().tolist() == [[2, 8]]
+    assert legend(top) == ["true fault", "alarm"]
+    assert png_size(figure)[0] > 500
+
+
+def test_what_is_refused(evaluations, parts):
+    with pytest.raises(ValueError, match="at least one epoch"):
+        plots.history([])
+    with pytest.raises(ValueError, match="must have 1 columns as named, got 2"):
+        plots.blame([0.5, 0.5], ["temp"])
+    with pytest.raises(ValueError, match="as many as scores, 5, got 2"):
+        plots.histogram(SCORES, [True, False])
+    with pytest.raises(ValueError, match="finite number"):
+        plots.histogram([np.nan])
+    evaluations[0].heat_range = (0.0, 1.0)
+    with pytest.raises(ValueError, match="one heat scale, got 2"):
+        plots.gallery(evaluations)
+    with pytest.raises(ValueError, match="at least one image"):
+        plots.sample_grid(parts[np.zeros(5, bool)])
+    with pytest.raises(ValueError, match="one heat scale, got 0"):
+        plots.gallery([])

@@ -1,0 +1,443 @@
+import ast
+import csv
+import json
+import re
+from dataclasses import replace
+from types import SimpleNamespace
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import workbench as wb
+from workbench import metrics, reports, workspace
+from workbench.data import load_images, load_rows
+from workbench.data.samples import NOTE, sample
+from workbench.errors import ArtifactError, DataError
+from workbench.reports import gallery, prose, publish, runner, sensors
+
+TEMPLATES = ("90_report_images", "91_report_sensors")
+TINY = {"image_size": 128, "hidden": 16, "kernels": (3,), "epochs": 2}
+PICTURE = "display({'image/png': __import__('base64').b64decode('iVBORw0KGgo=')}, raw=True)"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def home(tmp_path_factory):
+    """A workspace with a tiny image model and a pump model, and no more threads than needed."""
+    folder = tmp_path_factory.mktemp("부품 {0}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WORKBENCH_HOME", str(folder))
+        patch.setenv("OMP_NUM_THREADS", "1")
+        parts = load_images(sample("lens", ok=30, ng=10, size=96))
+        detector = wb.CSFlowDetector(wb.CSFlowConfig(**TINY))
+        wb.save(
+            detector.fit(parts.train, parts.calibration, progress=False), workspace.model("lens")
+        )
+        rows = load_rows(sample("pump"))
+        model = wb.AutoEncoderDetector(wb.AutoEncoderConfig(epochs=5))
+        wb.save(model.fit(rows, progress=False), workspace.model("pump"))
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def lens(home):
+    mine = workspace.report("lens") / "lens_result.csv"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("a verdict of the user's")
+    return reports.run("lens", progress=False, shown=3)
+
+
+@pytest.fixture(scope="module")
+def pump(home):
+    return reports.run("pump", progress=False)
+
+
+@pytest.fixture(scope="module")
+def page(lens):
+    return (lens.folder / "report.html").read_text("utf-8")
+
+
+def shows(section):
+    """What a section of a report displays, as one text."""
+    shown = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(publish, "display", lambda data, **options: shown.append(str(data)))
+        section()
+    return "\n".join(shown)
+
+
+def template(folder, *cells):
+    """A notebook of these code cells, after one with the parameter `name`."""
+    notebook = nbformat.v4.new_notebook()
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "", "language": "python"}
+    parameters = nbformat.v4.new_code_cell("name = ''", metadata={"tags": ["parameters"]})
+    notebook.cells = [parameters, *map(nbformat.v4.new_code_cell, cells)]
+    nbformat.write(notebook, folder / "mine.ipynb")
+    return folder / "mine.ipynb"
+
+
+def leave(**content):
+    """Code that writes metrics.json as `record` does, without the seconds that importing takes."""
+    return (
+        "import os, pathlib\n"
+        "path = pathlib.Path(os.environ['WORKBENCH_REPORT'], 'metrics.json')\n"
+        f"path.write_text({json.dumps(content)!r})"
+    )
+
+
+def test_a_report_is_whole(lens):
+    assert (lens.status, lens.error) == ("ok", "")
+    names = {path.name for path in lens.folder.iterdir()}
+    assert names == {*runner.OURS, "lens_scores.csv", "lens_result.csv"}
+    assert not list(lens.folder.parent.glob(".lens*")), "a temporary folder was left behind"
+    assert json.loads((lens.folder / "params.json").read_text()) == {"name": "lens", "shown": 3}
+    assert json.loads((lens.folder / "metrics.json").read_text()) == lens.metrics
+
+
+def test_files_of_others_stay(lens):
+    assert (lens.folder / "lens_result.csv").read_text() == "a verdict of the user's"
+
+
+def test_the_numbers_are_those_of_the_score_file(lens):
+    with (lens.folder / "lens_scores.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    m, threshold = lens.metrics, wb.load(workspace.model("lens")).threshold
+    assert list(rows[0]) == ["file name", "label", "prediction", "anomaly score"]
+    assert len(rows) == m["n"] == 14 and m["n_ng"] == 10  # 15 % of 30 good ones, all NG
+    missed = [r for r in rows if r["label"] == "NG" and float(r["anomaly score"]) < threshold]
+    wasted = [r for r in rows if r["label"] == "OK" and float(r["anomaly score"]) >= threshold]
+    assert (m["fn"], m["fp"]) == (len(missed), len(wasted))
+    assert m["fn"] == sum(r["label"] == "NG" and r["prediction"] == "OK" for r in rows)
+    assert sum(kind["missed"] for kind in m["defects"]) == m["fn"]
+    assert sum(kind["n"] for kind in m["defects"]) == 10
+    assert m["threshold"] == threshold and "held-out OK" in m["threshold_source"]
+    assert m["zero_miss"]["fn"] == 0
+
+
+def test_scores_and_pixel_auroc_are_the_detectors(lens):
+    detector = wb.load(workspace.model("lens"))
+    test = detector.parts().test
+    table = pd.read_csv(lens.folder / "lens_scores.csv")
+    assert table["file name"].tolist() == list(test.names)
+    np.testing.assert_allclose(table["anomaly score"], detector.score(test), rtol=1e-4)
+    masks = [test.mask(i) for i in range(len(test))]
+    expected = metrics.pixel_auroc(detector.localize(test), masks)
+    assert lens.metrics["pixel_auroc"] == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_page_needs_nothing_from_outside(page):
+    assert not re.findall(r"<script|<link|<iframe|@import|https?://|url\(", page)
+    sources = re.findall(r"""src=["'](.{0,5})""", page)
+    assert len(sources) > 10 and set(sources) == {"data:"}
+    assert len(page) < 2_000_000
+
+
+def test_every_picture_is_described(page):
+    pictures = re.findall(r"<img[^>]*>", page)
+    assert all(re.search(r"""alt=["'][^"']{8,}""", picture) for picture in pictures)
+    assert "No description" not in page
+    assert page.count("<figure") == page.count("<figcaption") >= 7
+
+
+def test_the_page_is_readable_without_a_kernel(page, lens, home):
+    trained = f"train {lens.metrics['split']['train']}"
+    assert "<title>lens: inspection report</title>" in page and "<h1>lens</h1>" in page
+    assert "viewport" in page and "@media print" in page and "Malgun Gothic" in page
+    assert NOTE.capitalize() in page
+    for code in ("wb.load", "report.answer()", "papermill", "score and localise", str(home)):
+        assert code not in page
+    assert re.search(r"<details>\s*<summary>How this was made", page)
+    for fact in ("sha256", "efficientnet-lite0", trained, "torch", "seed"):
+        assert fact in page.split("<details>")[1]
+
+
+def test_numbers_in_the_prose_come_from_the_metrics(page, lens):
+    m = lens.metrics
+    assert f"AUROC {m['auroc']:.3f}" in page
+    assert f"Pixel AUROC {m['pixel_auroc']:.3f}" in page
+    assert f"{m['threshold']:.4g}" in page
+    assert f"{m['fp']} of {m['n_ok']} ({prose.percent(m['overkill_rate'])})" in page
+
+
+def test_the_executed_notebook_is_clean(lens, home):
+    notebook = nbformat.read(lens.folder / "report.ipynb", as_version=4)
+    assert notebook.metadata.language_info.name == "python"
+    assert "widgets" not in notebook.metadata
+    assert str(home) not in (lens.folder / "report.ipynb").read_text("utf-8")
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    recorded = [o.data[publish.RECORD] for o in outputs if publish.RECORD in o.get("data", {})]
+    assert recorded == [lens.metrics]
+
+
+def test_a_sensor_report_is_whole(pump):
+    assert (pump.status, pump.error) == ("ok", "")
+    rows, detector = load_rows(workspace.data("pump.csv")), wb.load(workspace.model("pump"))
+    flags = detector.score(rows.test) >= detector.threshold
+    m = pump.metrics
+    assert (m["n"], m["flagged"]) == (len(rows.test), flags.sum())
+    assert (m["fn"], m["fp"]) == (
+        (rows.test.labels & ~flags).sum(),
+        (flags & ~rows.test.labels).sum(),
+    )
+    starts = np.diff(rows.labels.astype(int), prepend=0) == 1
+    assert m["faults"] == starts.sum() > m["faults"] - m["faults_found"] >= 0
+    assert sum(m["blame"].values()) == pytest.approx(1) and not m["changed"]
+    page = (pump.folder / "report.html").read_text("utf-8")
+    assert not re.findall(r"<script|https?://", page)
+    assert page.count("<figure") == 5 and NOTE.capitalize() in page
+    assert f"{m['fn']:,} of {m['n_ng']:,} NG rows missed" in page
+
+
+def test_a_misspelt_parameter_stops_before_anything_runs(home):
+    with pytest.raises(ValueError, match="no parameter shwon; it declares name, shown, threshold"):
+        reports.run("pump", shwon=3)
+
+
+@pytest.mark.parametrize(
+    ("error", "words", "arguments", "options"),
+    [
+        (ArtifactError, "holds no detector", ["absent"], {}),
+        (DataError, "absent.ipynb does not exist", ["pump", "absent"], {}),
+        (TypeError, "shown must be a plain JSON .* int64", ["pump"], {"shown": np.int64(3)}),
+    ],
+)  # fmt: skip
+def test_what_is_refused(error, words, arguments, options):
+    with pytest.raises(error, match=words):
+        reports.run(*arguments, **options)
+
+
+def test_a_failed_run_keeps_the_notebook_and_shows_the_cell(tmp_path, home):
+    source = template(tmp_path, leave(name="pump", n=5), "broken = 1 / 0", "'never run'")
+    folder = workspace.report("pump")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "metrics.json").write_text('{"n": 1}')
+    result = reports.run("pump", source, progress=False)
+    assert (result.status, result.metrics) == ("failed", {})
+    assert result.error == "ZeroDivisionError: division by zero"
+    assert not (folder / "metrics.json").exists(), "numbers of an earlier or half a run"
+    page = (folder / "report.html").read_text("utf-8")
+    assert 'id="papermill-error-cell"' in page and "broken = 1 / 0" in page
+    assert "ZeroDivisionError" in page and "never run" not in page
+    index = reports.build_index().read_text("utf-8")
+    assert 'href="pump/report.html#papermill-error-cell"' in index
+    assert "1 failed" in index and result.error in index
+
+
+@pytest.mark.parametrize(
+    ("content", "show", "words"),
+    [
+        (None, PICTURE, "left no metrics.json"),
+        ({"n": 0, "threshold": 1.0}, PICTURE, "not one image or row"),
+        ({"n": 3, "threshold": 1.0}, "1", "holds no figure"),
+        ({"n": 3, "threshold": 1.0, "n_ok": 2, "n_ng": 1, "miss_rate": 0.0}, PICTURE,
+         "lack a number for overkill_rate, auroc, average_precision"),
+        ({"n": 3, "threshold": None}, PICTURE, "lack a number for threshold"),
+    ],
+)  # fmt: skip
+def test_success_with_an_empty_report_is_a_failure(tmp_path, content, show, words):
+    write = "1" if content is None else leave(name="pump", **content)
+    result = reports.run("pump", template(tmp_path, show, write), progress=False)
+    assert result.status == "failed" and words in result.error
+
+
+def test_a_template_of_ones_own_runs_in_the_workspace(tmp_path, home):
+    check = "import os, pathlib; assert str(pathlib.Path.cwd()) == os.environ['WORKBENCH_HOME']"
+    write = leave(name="pump", n=3, threshold=1.0)
+    result = reports.run("pump", template(tmp_path, check, PICTURE, write), progress=False)
+    assert (result.status, result.error) == ("ok", "")
+    assert "3 unlabelled" in reports.build_index().read_text("utf-8")
+
+
+def test_a_kernel_that_does_not_exist_is_a_failed_run(tmp_path):
+    result = reports.run("pump", template(tmp_path), kernel_name="absent", progress=False)
+    assert result.status == "failed" and "NoSuchKernel" in result.error
+
+
+def test_an_interrupted_run_leaves_the_earlier_report_alone(tmp_path):
+    folder = tmp_path / "lens"
+    folder.mkdir()
+    (folder / "report.html").write_text("earlier")
+    with pytest.raises(KeyboardInterrupt), runner._staged(folder) as part:
+        (part / "report.html").write_text("half")
+        raise KeyboardInterrupt
+    assert (folder / "report.html").read_text() == "earlier"
+    assert [path.name for path in tmp_path.iterdir()] == ["lens"]
+
+
+def test_run_all_shows_a_damaged_model_as_failed(tmp_path, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path))
+    assert reports.run_all(progress=False) == []
+    assert "None yet" in reports.build_index().read_text("utf-8")
+    (tmp_path / "models" / "bad").mkdir(parents=True)
+    (tmp_path / "models" / "bad" / "detector.json").write_text("{")
+    (result,) = reports.run_all(progress=False)
+    assert result.status == "failed" and "damaged" in result.error
+    index = reports.build_index().read_text("utf-8")
+    assert "models/bad/detector.json is damaged" in index and str(tmp_path) not in index
+
+
+def test_the_index_lists_works_offline_and_escapes(lens, home):
+    folder = workspace.report("a <b> & c")
+    folder.mkdir()
+    status = json.loads((lens.folder / "status.json").read_text())
+    (folder / "status.json").write_text(json.dumps(status | {"name": folder.name}))
+    index = reports.build_index().read_text("utf-8")
+    assert not re.findall(r"https?://|<link|<script src|@import", index)
+    assert 'href="lens/report.html"' in index and NOTE in index
+    assert f"{lens.metrics['auroc']:.3f}" in index and "4 OK, 10 NG" in index
+    assert "a &lt;b&gt; &amp; c" in index and "<b> &" not in index
+    assert re.search(r'<img src="data:image/jpeg;base64,[^"]+" alt="[^"]+lens"', index)
+
+
+@pytest.fixture(scope="module")
+def detector(home):
+    return wb.load(workspace.model("lens"))
+
+
+SECTIONS = (
+    "answer", "setting", "histogram", "ranking", "defects", "calmest_ng", "hottest_ok",
+    "hottest", "localisation", "left_out", "training", "origins", "record",
+)  # fmt: skip
+
+
+def test_unlabelled_images_get_scores_and_no_rates(detector, tmp_path, monkeypatch):
+    monkeypatch.setenv(publish.FOLDER, str(tmp_path))
+    parts = detector.parts().test[:4]
+    report = wb.reports.ImageReport("lens", detector, replace(parts, labels=None), shown=2)
+    page = "\n".join(shows(getattr(report, section)) for section in SECTIONS)
+    assert "no rates" in page and "no ground-truth masks" in page and "without labels" in page
+    assert not {"miss_rate", "auroc"} & set(report.metrics) and report.metrics["n"] == 4
+    report.save_scores()
+    rows = pd.read_csv(tmp_path / "lens_scores.csv", keep_default_na=False)
+    assert rows["label"].tolist() == [""] * 4
+
+
+@pytest.mark.parametrize(("side", "lacking"), [("ok", "no NG part"), ("ng", "no good part")])
+def test_one_class_alone_has_no_auroc(detector, tmp_path, monkeypatch, side, lacking):
+    monkeypatch.setenv(publish.FOLDER, str(tmp_path))
+    parts = getattr(detector.parts().test, side)[:3]
+    report = reports.ImageReport("lens", detector, replace(parts, has_masks=False), shown=2)
+    page = "\n".join(shows(getattr(report, section)) for section in SECTIONS)
+    assert lacking in page and "here are not both" in page
+    assert report.metrics["auroc"] is None and report.metrics["pixel_auroc"] is None
+
+
+@pytest.mark.filterwarnings("ignore:1 images were left out")
+@pytest.mark.parametrize("has_masks", [True, False])
+def test_an_image_that_goes_bad_is_listed_and_not_scored(detector, tmp_path, has_masks):
+    parts = detector.parts()
+    chosen = parts.test[-3:]
+    for path in chosen:
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    names = tuple(path.name for path in chosen)
+    moved = replace(chosen, root=tmp_path, names=names, has_masks=has_masks)
+    (tmp_path / names[1]).write_bytes(b"gone")
+    report = reports.ImageReport("lens", detector, moved)
+    assert report.metrics["n"] == 2 and len(report.scores) == 2
+    assert [bad["name"] for bad in report.metrics["bad"]] == [names[1]]
+    assert names[1] in shows(report.left_out)
+
+
+def test_no_test_images_is_an_error(detector):
+    with pytest.raises(DataError, match="must hold test images, got none"):
+        reports.ImageReport("lens", detector, detector.parts().train)
+
+
+def test_sensors_without_labels_and_without_alarms(home, tmp_path, monkeypatch):
+    monkeypatch.setenv(publish.FOLDER, str(tmp_path))
+    model = wb.load(workspace.model("pump"))
+    model.threshold = 1e6
+    rows = replace(load_rows(workspace.data("pump.csv")), labels=None)
+    report = reports.SensorReport("pump", model, rows)
+    names = ("answer", "setting", "over_time", "histogram", "blamed", "sensors", "training",
+             "left_out", "origins", "record")  # fmt: skip
+    page = "\n".join(shows(getattr(report, section)) for section in names)
+    assert "no rates" in page and "nothing to blame" in page
+    assert report.metrics["changed"] and "not those of the training" in page
+    assert report.metrics["flagged"] == 0 and "auroc" not in report.metrics
+
+
+def test_a_missing_sensor_file_says_so(home):
+    model = wb.load(workspace.model("pump"))
+    model.data = model.data | {"source": "data/absent.csv"}
+    with pytest.raises(DataError, match="absent.csv must be the file the model was trained from"):
+        reports.SensorReport("pump", model)
+
+
+def test_stretches_join_what_is_near():
+    flags = [0, 1, 1, 0, 0, 1, 0, 1]
+    assert sensors.stretches(flags) == [(1, 3), (5, 6), (7, 8)]
+    assert sensors.stretches(flags, gap=1) == [(1, 3), (5, 8)]
+    assert sensors.stretches(flags, gap=2) == [(1, 8)]
+    assert sensors.stretches([0, 0]) == []
+
+
+def test_the_answer_in_words():
+    scores, labels = np.array([1.0, 2, 3, 4]), np.array([False, True, False, True])
+    m = {"kind": "csflow"} | prose.rated(scores, labels, metrics.Threshold(3.0))
+    words = prose.answer(m)
+    assert "**1 of 2 NG parts missed (50.0 %)**" in words
+    assert "**1 of 2 good parts thrown away (50.0 %)**" in words
+    assert "would have to be 2, with 1 of 2 good parts (50.0 %) thrown away" in words
+    m = {"kind": "csflow"} | prose.rated(scores, labels, metrics.Threshold(0.5))
+    # Wilson for 0 of 2 at 95 %: z^2 / (n + z^2) = 3.8415 / 5.8415
+    assert (
+        "None of the 2 NG parts was missed**; with so many tested, the true rate is below 65.8 %"
+        in (prose.answer(m))
+    )
+    assert "would have to be" not in prose.answer(m)
+
+
+def test_tables_escape_and_align():
+    frame = pd.DataFrame({"<name>": ["<i>", "-3 V", "-", "-x"]})
+    html = publish.table_html(frame, caption="a & b", folded="<more>")
+    assert "<th>&lt;name&gt;</th>" in html and "a &amp; b" in html and "&lt;more&gt;" in html
+    assert html.count("class='num'") == 2 and "<td>&lt;i&gt;</td>" in html
+
+
+def test_nan_is_no_metric(tmp_path, monkeypatch):
+    monkeypatch.setenv(publish.FOLDER, str(tmp_path))
+    with pytest.raises(ValueError, match="JSON"):
+        reports.record({"name": "x", "n": 1, "auroc": float("nan")})
+    assert not (tmp_path / "metrics.json").exists()
+
+
+def test_a_mask_is_outlined_outside_the_defect():
+    mask = np.zeros((40, 60), bool)
+    mask[10:20, 10:20] = True
+    pixels = np.asarray(gallery.thumbnail(Image.new("RGB", (60, 40)), mask))
+    green = (pixels == gallery._OUTLINE).all(axis=-1)
+    assert green.sum() == 12 * 12 - 10 * 10 and not (green & mask).any()
+
+
+@pytest.mark.parametrize(
+    ("label", "verdict", "outcome"),
+    [("NG", "OK", "missed"), ("OK", "NG", "overkill"), ("NG", "NG", "caught"), ("", "NG", "NG")],
+)
+def test_outcomes_on_cards(label, verdict, outcome):
+    card = gallery.Card(SimpleNamespace(verdict=verdict), "a.png", label, "", None)
+    assert card.outcome == outcome
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_templates_are_ordinary_thin_notebooks(name):
+    import papermill
+
+    path = workspace.notebook(name)
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert notebook.metadata.kernelspec.name == "python3"
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert all(not cell.outputs and cell.execution_count is None for cell in code)
+    assert all(len(cell.source.splitlines()) <= 15 for cell in code)
+    assert not any(re.search(r"^\s*(def|class) ", cell.source, re.M) for cell in code)
+    (parameters,) = [c for c in code if "parameters" in c.metadata.get("tags", [])]
+    assigned = [
+        (node.target if isinstance(node, ast.AnnAssign) else node.targets[0]).id
+        for node in ast.parse(parameters.source).body
+    ]
+    assert (
+        list(papermill.inspect_notebook(str(path))) == assigned == ["name", "shown", "threshold"]
+    )

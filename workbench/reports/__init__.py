@@ -1,0 +1,39 @@
+"""Reports: one HTML page a dataset, made by running a notebook, and a page that lists them.
+
+`run` executes a template in a kernel of its own. The template, which also works by hand in
+JupyterLab, gathers its numbers in an `ImageReport` or a `SensorReport`, shows them with
+`figure`, `table` and `text`, and leaves them in `metrics.json` with `record`.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from workbench.reports.index import build_index
+from workbench.reports.publish import figure, record, table, text
+from workbench.reports.runner import ReportRun, run, run_all
+
+if TYPE_CHECKING:
+    from workbench.reports.images import ImageReport
+    from workbench.reports.sensors import SensorReport
+
+_LATE = {"ImageReport": "images", "SensorReport": "sensors"}
+"""What brings torch and matplotlib, which the list of reports has no use for."""
+
+__all__ = [
+    "ImageReport",
+    "ReportRun",
+    "SensorReport",
+    "build_index",
+    "figure",
+    "record",
+    "run",
+    "run_all",
+    "table",
+    "text",
+]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    if name in _LATE:
+        return getattr(import_module(f".{_LATE[name]}", __name__), name)
+    raise AttributeError(f"workbench.reports has no {name!r}; it has {', '.join(__all__)}")

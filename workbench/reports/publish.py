@@ -1,0 +1,132 @@
+"""What a report notebook shows, and the numbers that it leaves.
+
+Pictures carry caption and description in their metadata, from where the HTML page takes them;
+a notebook shows the caption as a line of its own.
+"""
+
+import io
+import json
+import os
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from IPython.display import display
+
+from workbench import workspace
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from PIL import Image
+
+RECORD = "application/vnd.workbench.record+json"
+FOLDER = "WORKBENCH_REPORT"
+"""Environment variable with the folder that a running report is written to."""
+
+METRICS, THUMBNAIL = "metrics.json", "thumbnail.jpg"
+_THUMBNAIL_SIDE = 240  # pixels
+
+
+def folder(name: str) -> Path:
+    """Where a report leaves its files: what the runner says, else `reports/NAME`."""
+    path = Path(os.environ.get(FOLDER) or workspace.report(name))
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def figure(drawn: "Figure | Axes", caption: str, alt: str = "") -> None:
+    """Show a figure with a caption that names its numbers.
+
+    Args:
+        drawn: A figure, or axes of one.
+        caption: One or two sentences below it.
+        alt: What it shows, for those who do not see it; by default the figure's own words.
+    """
+    picture = drawn.figure
+    words = {"alt": alt or getattr(picture, "alt", "") or caption, "caption": caption}
+    data = {"image/png": png(picture), "text/plain": f"<Figure: {words['alt']}>"}
+    display(data, raw=True, metadata={"image/png": words})
+    # JupyterLab shows no captions; the HTML page leaves this second output out
+    display({"text/markdown": f"*{caption}*"}, raw=True, metadata={"caption": True})
+
+
+def png(picture: "Figure") -> bytes:
+    """The figure as PNG, the same bytes each time."""
+    buffer = io.BytesIO()
+    picture.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def table(frame: pd.DataFrame, caption: str = "", *, folded: str = "") -> None:
+    """Show a table of words and numbers that are already rounded.
+
+    Args:
+        frame: What to show; its index is left out.
+        caption: A sentence above it.
+        folded: Title to click on before the table is seen.
+    """
+    display(
+        {"text/html": table_html(frame, caption, folded), "text/plain": frame.to_string()},
+        raw=True,
+    )
+
+
+def table_html(frame: pd.DataFrame, caption: str = "", folded: str = "") -> str:
+    """The table as HTML, with numbers to the right.
+
+    Example:
+        >>> "<td class='num'>3</td>" in table_html(pd.DataFrame({"n": [3]}))
+        True
+    """
+    head = "".join(f"<th>{escape(str(name))}</th>" for name in frame.columns)
+    rows = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in frame.itertuples(index=False))
+    caption = f"<p class='caption'>{escape(caption)}</p>" if caption else ""
+    html = (
+        f"{caption}<div class='table'><table><thead><tr>{head}</tr></thead>"
+        f"<tbody>{rows}</tbody></table></div>"
+    )
+    return f"<details><summary>{escape(folded)}</summary>{html}</details>" if folded else html
+
+
+def text(markdown: str) -> None:
+    """Show sentences; their numbers come from the metrics that `record` leaves."""
+    display({"text/markdown": markdown, "text/plain": markdown}, raw=True)
+
+
+def html(content: str, words: str) -> None:
+    """Show HTML, with words for where only text is shown."""
+    display({"text/html": content, "text/plain": words}, raw=True)
+
+
+def record(metrics: dict[str, Any], thumbnail: "Image.Image | None" = None) -> None:
+    """Leave the numbers in `metrics.json` and in the notebook, as its last act.
+
+    Args:
+        metrics: JSON-able, with at least "name" and "n"; None for what is not defined.
+        thumbnail: A picture for the list of reports.
+
+    Raises:
+        ValueError: A number is NaN or infinite.
+    """
+    content = json.dumps(metrics, indent=2, ensure_ascii=False, allow_nan=False)
+    target = folder(metrics["name"])
+    (target / METRICS).write_text(content + "\n", "utf-8")
+    if thumbnail is not None:
+        thumbnail = thumbnail.convert("RGB")
+        thumbnail.thumbnail((_THUMBNAIL_SIDE, _THUMBNAIL_SIDE))
+        thumbnail.save(target / THUMBNAIL, quality=85)
+    display({RECORD: metrics, "text/plain": _one_line(metrics)}, raw=True)
+
+
+def _one_line(metrics: dict[str, Any]) -> str:
+    keys = ("n", "auroc", "miss_rate", "overkill_rate", "threshold")
+    shown = {key: metrics[key] for key in keys if metrics.get(key) is not None}
+    return ", ".join(f"{key}={value:.4g}" for key, value in shown.items())
+
+
+def _cell(value: Any) -> str:  # noqa: ANN401
+    value = str(value)
+    number = value[:1].isdigit() or value == "-" or (value[:1] == "-" and value[1:2].isdigit())
+    return f"<td{' class=' + repr('num') if number else ''}>{escape(value)}</td>"

@@ -1,0 +1,305 @@
+"""The report on a sensor detector: score all rows once, judge by the test rows."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image
+
+from workbench import plots, workspace
+from workbench.data import SensorTable, load_rows
+from workbench.errors import DataError
+
+from . import prose, publish
+
+if TYPE_CHECKING:
+    from workbench.detectors import AutoEncoderDetector
+
+_NEAR = 5  # rows; alarms that close belong to one event
+_SENSORS = 8  # plotted, the most blamed ones
+_CHANGED = (
+    "The rows or their split are not those of the training: rows tested here may have been "
+    "trained on. Train again for numbers to rely on."
+)
+
+
+@dataclass(frozen=True)
+class SensorReport:
+    """What the detector says of all rows, and the sections of the report.
+
+    Args:
+        name: The model's name, under which the report is left.
+        detector: The fitted detector.
+        rows: The table it was made for; by default the file that the model names.
+        shown: Events in the table.
+    """
+
+    name: str
+    detector: "AutoEncoderDetector"
+    rows: SensorTable | None = None
+    shown: int = 8
+    scores: NDArray[np.float64] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Score everything, once."""
+        rows = _rows_of(self.detector) if self.rows is None else self.rows
+        if not len(rows.test):
+            raise DataError(f"{rows.source or 'the table'} must hold test rows, got none")
+        object.__setattr__(self, "rows", rows)
+        object.__setattr__(self, "scores", self.detector.score(rows))
+
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        """Every number of the report, fit for JSON; rates are of the test rows."""
+        rows, test = self.rows, self._test
+        labels = None if rows.labels is None else rows.labels[test]
+        return {
+            "name": self.name,
+            "kind": self.detector.kind,
+            **prose.rated(self.scores[test], labels, self.detector.threshold),
+            "faults": len(self._faults),
+            "faults_found": sum(
+                bool(self.flags[start:stop].any()) for start, stop in self._faults
+            ),
+            "events": len(self._events),
+            "errors": self._errors(),
+            "blame": self._blame(),
+            "bad": [{"line": line, "reason": reason} for line, reason in rows.bad],
+            "split": self.detector.data.get("counts", {}) | {"test": int(test.sum())},
+            "fingerprint": self.detector.data.get("fingerprint", ""),
+            "changed": self._changed(),
+            "note": rows.note,
+            "epochs": len(self.detector.history),
+            "versions": _versions(),
+        }
+
+    @property
+    def flags(self) -> NDArray[np.bool_]:
+        """True where the score reaches the threshold, for all rows."""
+        return self.scores >= self.detector.threshold
+
+    def answer(self) -> None:
+        """Say what was missed and what was a false alarm, row by row and fault by fault."""
+        m = self.metrics
+        publish.text(prose.answer(m))
+        if not m["labelled"]:
+            return
+        if m["faults"]:
+            publish.text(
+                f"{prose.plural(m['faults'], 'labelled fault')} (stretches of NG rows), of which "
+                f"{m['faults_found']} raised at least one alarm."
+            )
+        publish.table(
+            prose.rates(m),
+            "Neighbouring rows are alike: the true intervals are wider than these (Wilson).",
+        )
+
+    def setting(self) -> None:
+        """Say what was tested and with what."""
+        m, counts = self.metrics, self.metrics["split"]
+        labels = f" ({m['n_ok']:,} normal, {m['n_ng']:,} NG)" if m["labelled"] else ", unlabelled"
+        note = f" The data is **{m['note']}**." if m["note"] else ""
+        changed = f" **{_CHANGED}**" if m["changed"] else ""
+        columns = ", ".join(self.detector.columns)
+        publish.text(
+            f"Tested: {prose.plural(m['n'], 'row')}{labels} of "
+            f"`{self.rows.source.rpartition('/')[2]}`, {len(self.detector.columns)} sensors "
+            f"({columns}). Trained on {counts.get('train', 0):,} normal rows; the threshold was "
+            f"set with {counts.get('calibration', 0):,} other normal ones.{note}{changed}\n\n"
+            "Method: an autoencoder that has learned to copy normal rows. The score of a row is "
+            "the length of its copying error, in standard deviations; a sensor's blame is its "
+            "share of the squared error."
+        )
+
+    def over_time(self) -> None:
+        """Show the score over time with the threshold, alarms and labelled faults."""
+        threshold = self.detector.threshold
+        publish.figure(
+            self._timeline(),
+            f"Score of all {prose.plural(len(self.scores), 'row')}: {int(self.flags.sum()):,} "
+            f"reach the threshold {threshold:.4g} (dashed), in "
+            f"{prose.plural(self.metrics['events'], 'event')}.",
+            f"Score of {len(self.scores)} rows over time with the threshold {threshold:.4g}",
+        )
+
+    def histogram(self) -> None:
+        """Show the error histogram of the test rows."""
+        rows, test, q = self.rows, self._test, self.metrics["score_quantiles"]
+        labels = None if rows.labels is None else rows.labels[test]
+        ax = plots.histogram(self.scores[test], labels, self.detector.threshold, log=True)
+        ax.set_ylabel("rows (logarithmic)")
+        publish.figure(
+            ax,
+            f"Errors of {prose.plural(int(test.sum()), 'test row')}: half below {q['0.5']:.3g}, "
+            f"99 % below {q['0.99']:.3g}, the largest {q['1']:.3g}.",
+        )
+
+    def blamed(self) -> None:
+        """Show which sensors the alarms are due to, on the whole and event by event."""
+        if not self._events:
+            publish.text("No row reached the threshold, so there is nothing to blame.")
+            return
+        blame = self.metrics["blame"]
+        top = max(blame, key=blame.get)
+        publish.figure(
+            plots.blame(list(blame.values()), list(blame)),
+            f"Mean share of the error over all {int(self.flags.sum()):,} flagged rows; "
+            f"{top} has the most, {prose.percent(blame[top])}.",
+        )
+        publish.table(self._event_table(), f"The worst of {len(self._events)} events, by score.")
+
+    def sensors(self) -> None:
+        """Show the most blamed sensors with alarms and labelled faults."""
+        order = sorted(self.metrics["blame"], key=self.metrics["blame"].get, reverse=True)
+        columns = order[:_SENSORS] or list(self.detector.columns[:_SENSORS])
+        faults = "" if self.rows.labels is None else "; labelled faults are shaded"
+        publish.figure(
+            plots.sensors(self.rows, self.flags, columns=columns),
+            f"Readings of {prose.plural(len(columns), 'sensor')}, the most blamed first, with "
+            f"{int(self.flags.sum()):,} alarms as dots{faults}.",
+        )
+
+    def training(self) -> None:
+        """Show the training curve, and errors on training and other rows side by side."""
+        frame = pd.DataFrame(self.metrics["errors"])
+        frame["flagged"] = frame["flagged"].map(prose.percent)
+        for column in ("median", "99 %", "largest"):
+            frame[column] = frame[column].map("{:.3f}".format)
+        publish.table(frame, "Error by group of rows; training and held-out should be alike.")
+        publish.figure(
+            plots.history(self.detector.history, logy=True),
+            f"Training: {prose.plural(self.metrics['epochs'], 'epoch')}.",
+        )
+
+    def left_out(self) -> None:
+        """List the rows that could not be used."""
+        if not self.rows.bad:
+            publish.text("Every row could be read; none was left out.")
+            return
+        listed, more = self.rows.bad[:20], len(self.rows.bad) - 20
+        publish.table(
+            pd.DataFrame(listed, columns=["line", "reason"]),
+            f"{prose.plural(len(self.rows.bad), 'row')} left out, never scored"
+            f"{f'; {more} more in metrics.json' if more > 0 else ''}.",
+        )
+
+    def origins(self) -> None:
+        """Show, folded, how the report was made."""
+        frame = prose.origins(prose.model_facts(self.name), self.metrics)
+        publish.table(frame, folded="How this was made")
+
+    def record(self) -> None:
+        """Leave `metrics.json` and the thumbnail: the score over time."""
+        publish.record(self.metrics, Image.open(BytesIO(publish.png(self._timeline()))))
+
+    @cached_property
+    def _test(self) -> NDArray[np.bool_]:
+        return np.asarray(self.rows.splits == "test")
+
+    @cached_property
+    def _events(self) -> list[tuple[int, int]]:
+        return stretches(self.flags, gap=_NEAR)
+
+    @cached_property
+    def _faults(self) -> list[tuple[int, int]]:
+        return [] if self.rows.labels is None else stretches(self.rows.labels)
+
+    def _changed(self) -> bool:
+        data, rows = self.detector.data, self.rows
+        counts = {"train": len(rows.train), "calibration": len(rows.calibration)}
+        return data["counts"] != counts or data["fingerprint"] != rows.fingerprint()
+
+    def _timeline(self) -> Any:  # noqa: ANN401
+        """A strip of the score, drawn as if it were a sensor."""
+        rows = self.rows
+        strip = SensorTable(
+            self.scores[:, None], ("score",), rows.labels, rows.time, splits=rows.splits
+        )
+        figure = plots.sensors(strip, self.flags)
+        figure.set_size_inches(9, 3)
+        color = plots.COLORS["threshold"]
+        figure.axes[0].axhline(float(self.detector.threshold), color=color, ls="--", lw=1.2)
+        return figure
+
+    def _blame(self) -> dict[str, float]:
+        if not self.flags.any():
+            return {}
+        shares = self.detector.blame(self.rows[self.flags]).mean(axis=0)
+        return dict(zip(self.detector.columns, shares.tolist(), strict=True))
+
+    def _errors(self) -> list[dict[str, Any]]:
+        splits, test = self.rows.splits, self._test
+        groups = {"training": splits == "train", "held out": splits == "calibration"}
+        if self.rows.labels is None:
+            groups["test"] = test
+        else:
+            groups |= {"test, normal": test & ~self.rows.labels, "test, NG": self.rows.labels}
+        return [self._error_row(name, rows) for name, rows in groups.items() if rows.any()]
+
+    def _error_row(self, name: str, rows: NDArray[np.bool_]) -> dict[str, Any]:
+        middle, high, largest = np.quantile(self.scores[rows], (0.5, 0.99, 1)).tolist()
+        return {
+            "rows": name,
+            "n": int(rows.sum()),
+            "median": middle,
+            "99 %": high,
+            "largest": largest,
+            "flagged": float(self.flags[rows].mean()),
+        }
+
+    def _event_table(self) -> pd.DataFrame:
+        worst = sorted(self._events, key=lambda event: -self.scores[slice(*event)].max())
+        return pd.DataFrame([self._event_row(*event) for event in worst[: self.shown]])
+
+    def _event_row(self, start: int, stop: int) -> dict[str, Any]:
+        rows, flagged = self.rows, start + np.flatnonzero(self.flags[start:stop])
+        shares = self.detector.blame(rows[flagged]).mean(axis=0)
+        top = np.argsort(-shares, kind="stable")[:3]
+        row = {
+            "from": start if rows.time is None else str(rows.time[start]),
+            "rows": stop - start,
+            "highest score": f"{self.scores[start:stop].max():.3g}",
+            "blamed": ", ".join(
+                f"{self.detector.columns[i]} {100 * shares[i]:.0f} %" for i in top
+            ),
+        }
+        if rows.labels is not None:
+            row["label"] = "fault" if rows.labels[start:stop].any() else "normal"
+        return row
+
+
+def stretches(flags: ArrayLike, gap: int = 0) -> list[tuple[int, int]]:
+    """Start and stop (exclusive) of each run of True, runs at most `gap` apart joined.
+
+    Example:
+        >>> stretches([0, 1, 1, 0, 1], gap=0), stretches([0, 1, 1, 0, 1], gap=1)
+        ([(1, 3), (4, 5)], [(1, 5)])
+    """
+    at = np.flatnonzero(flags)
+    if not at.size:
+        return []
+    cut = np.flatnonzero(np.diff(at) > gap + 1)
+    starts, stops = at[np.append(0, cut + 1)], at[np.append(cut, len(at) - 1)] + 1
+    return list(zip(starts.tolist(), stops.tolist(), strict=True))
+
+
+def _rows_of(detector: "AutoEncoderDetector") -> SensorTable:
+    source = workspace.resolve(detector.data["source"])
+    if not source.is_file():
+        raise DataError(
+            f"{source} must be the file the model was trained from; there is none, pass rows"
+        )
+    rows = load_rows(source)
+    if rows.columns == detector.columns:
+        return rows
+    return load_rows(source, columns=detector.columns)
+
+
+def _versions() -> dict[str, str]:
+    from workbench.artifacts import versions
+
+    return versions()

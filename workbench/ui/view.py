@@ -1,0 +1,118 @@
+"""What every view has: the style, a status line for news and errors, and a real `close`."""
+
+from collections.abc import Callable, Hashable, Sequence
+from html import escape
+from threading import RLock
+from typing import Any, ClassVar
+
+import ipywidgets as widgets
+
+from workbench.ui.style import CSS
+
+
+class View(widgets.VBox):
+    """A box of widgets with a status line below.
+
+    Front ends may run callbacks in a thread of their own and swallow their errors: each goes
+    through `guard`, which takes the lock and tells the user. A second view with the same key
+    closes the first, so that running a cell again leaves nothing behind.
+    """
+
+    _open: ClassVar[dict[Hashable, "View"]] = {}
+    _key: Hashable = None  # ipywidgets closes what fails half-built, too
+    _helpers: Sequence[widgets.Widget] = ()
+
+    def __init__(self, key: Hashable, lock: RLock) -> None:
+        super().__init__()
+        self.add_class("wb-view")
+        self._key, self._lock, self._helpers = (type(self), key), lock, []
+        self._status = html("wb-status")
+        if former := View._open.get(self._key):
+            former.close()
+        View._open[self._key] = self
+
+    @property
+    def message(self) -> str:
+        """What the status line says, as HTML."""
+        return self._status.value
+
+    def say(self, text: str, *, error: bool = False) -> None:
+        """Put a line of plain text under the controls, where screen readers hear it."""
+        kind = "wb-say wb-error" if error else "wb-say"
+        self._status.value = f'<div class="{kind}" role="status">{escape(text)}</div>'
+
+    def fill(self, *parts: widgets.Widget) -> None:
+        """Set the content between the style sheet and the status line."""
+        style = html()
+        style.value, style.layout.display = f"<style>{CSS}</style>", "none"
+        self.children = (style, *parts, self._status)
+
+    def guard(self, action: Callable[..., None]) -> Callable[..., None]:
+        """The action as a callback: locked, and with its error in the status line."""
+
+        def callback(*arguments: Any) -> None:  # noqa: ANN401
+            try:
+                with self._lock:
+                    action(*arguments)
+            except Exception as error:  # whatever it is, the user must see it
+                self.say(f"{type(error).__name__}: {error}", error=True)
+
+        return callback
+
+    def close(self) -> None:
+        """Close all widgets inside too; ipywidgets leaves them, and they pile up."""
+        if View._open.get(self._key) is self:
+            del View._open[self._key]
+        for widget in [*self._helpers, *_inside(self)]:
+            widget.close()
+        super().close()
+
+
+def html(*classes: str) -> widgets.HTML:
+    """An HTML widget with CSS classes, which are also the handles of the browser tests."""
+    return styled(widgets.HTML(), *classes)
+
+
+def styled(widget: widgets.DOMWidget, *classes: str) -> widgets.DOMWidget:
+    """The widget with CSS classes added."""
+    for name in classes:
+        widget.add_class(name)
+    return widget
+
+
+def rate_cell(count: int, n: int) -> str:
+    """A rate with its counts.
+
+    Example:
+        >>> rate_cell(2, 31), rate_cell(0, 0)
+        ('2 of 31 = 6.5 %', '-')
+    """
+    return f"{count} of {n} = {100 * count / n:.1f} %" if n else "-"
+
+
+def interval_cell(interval: tuple[float, float]) -> str:
+    """A 95 % interval in per cent.
+
+    Example:
+        >>> interval_cell((0.012, 0.08)), interval_cell((float("nan"),) * 2)
+        ('1.2 to 8.0 %', '-')
+    """
+    low, high = interval
+    return "-" if low != low else f"{100 * low:.1f} to {100 * high:.1f} %"
+
+
+def table(rows: dict[str, str]) -> str:
+    """Two columns of HTML; the values may hold markup, the names may not."""
+    cells = "".join(
+        f"<tr><th scope='row'>{escape(k)}</th><td>{v}</td></tr>" for k, v in rows.items()
+    )
+    return f'<table class="wb-table">{cells}</table>'
+
+
+def _inside(box: widgets.Widget) -> list[widgets.Widget]:
+    found = []
+    for child in getattr(box, "children", ()):
+        found += _inside(child)
+        found.append(child)
+    parts = [getattr(box, "layout", None), getattr(box, "style", None)]
+    return found + [part for part in parts if isinstance(part, widgets.Widget)]
