@@ -152,7 +152,7 @@ def test_table_gives_training_and_calibration_rows(tmp_path):
     detector = AutoEncoderDetector(QUICK).fit(table, progress=False)
     assert detector.columns == NAMES
     np.testing.assert_array_equal(detector.held_out, detector.score(table.calibration))
-    assert detector.data["counts"] == {"train": 140, "calibration": 30}
+    assert detector.data["counts"] == {"train": 165, "calibration": 35}
     assert detector.data["source"].endswith("pump.csv")
     assert detector.data["fingerprint"] == table.fingerprint()
     twin = AutoEncoderDetector(QUICK).fit(table.train, table.calibration, progress=False)

@@ -29,7 +29,7 @@ class CSFlowConfig:
 
     # flow
     kernels: tuple[int, ...] = (3, 3)  # one coupling block per entry
-    hidden: int = 128
+    hidden: int = 64
     clamp: float = 3.0  # bound on the log scale of one coupling, in units of 0.636 * pi / 2
 
     # training

@@ -305,12 +305,12 @@ class CSFlowDetector:
 
 
 def _heat_range(heat: NDArray[np.float32]) -> tuple[float, float]:
-    """From what nine in ten cells of held-out OK images stay below, to well past their hottest.
+    """From what nine in ten cells of held-out OK images stay below, to far past their hottest.
 
     So a good part looks calm, and a defect has room to differ from another.
     """
     calm, hot = np.quantile(heat, [0.9, 0.999])
-    return float(calm), float(max(calm + 2 * (hot - calm), calm + 1e-6))
+    return float(calm), float(max(calm + 4 * (hot - calm), calm + 1e-6))
 
 
 def _pick(images: Images, chosen: NDArray[np.bool_]) -> Images:

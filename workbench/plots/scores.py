@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from workbench import metrics
 from workbench.plots.figure import COLORS, finish, new_axes
 
+TAIL = 5  # times the median: beyond it the axis of scores is logarithmic
+
 
 def histogram(
     scores: ArrayLike,
@@ -21,6 +23,8 @@ def histogram(
     ax: Axes | None = None,
 ) -> Axes:
     """Counts of OK and NG over shared score bins, with each NG part as a tick below.
+
+    Where gross defects score many times what most parts do, the scores stand on a log axis.
 
     Args:
         scores: Shape (N,), higher is worse; NaN is left out.
@@ -37,7 +41,8 @@ def histogram(
     """
     ax = ax or new_axes(7, 3.6, "Histogram of the anomaly scores of OK and NG parts")
     scores, groups = _groups(scores, labels)
-    edges = np.histogram_bin_edges(scores, bins=bins)
+    edges = _edges(scores, bins)
+    ax.set_xscale("log" if _long_tailed(scores) else "linear")
     for name, values in groups.items():
         color = COLORS.get(name.lower(), COLORS["line"])
         sns.histplot(
@@ -53,7 +58,10 @@ def histogram(
     if len(groups.get("NG", ())):
         sns.rugplot(x=groups["NG"], ax=ax, color=COLORS["ng"], height=-0.03, lw=1, clip_on=False)
     _mark_threshold(ax, threshold)
+    tallest = max(np.histogram(values, edges)[0].max() for values in groups.values())
+    bottom, top = (0.7, 2 * tallest) if log else (0, 1.08 * tallest)
     ax.set(xlabel="anomaly score", ylabel="parts", yscale="log" if log else "linear")
+    ax.set_ylim(bottom, top)  # the rug below would leave no room above
     return finish(ax, legend=True)
 
 
@@ -91,7 +99,8 @@ def rates(
     """
     ax = ax or new_axes(7, 3.2, "Miss rate and overkill rate against the threshold")
     scores, groups = _groups(scores, labels)
-    at = np.linspace(scores.min(), scores.max(), 512)
+    at = _edges(scores, 512)
+    ax.set_xscale("log" if _long_tailed(scores) else "linear")
     below = {
         name: np.searchsorted(np.sort(v), at) / len(v) for name, v in groups.items() if len(v)
     }
@@ -183,6 +192,17 @@ def _mark_threshold(ax: Axes, threshold: float | None) -> None:
     if threshold is not None:
         label = f"threshold {float(threshold):.4g}"
         ax.axvline(float(threshold), color=COLORS["threshold"], lw=1.5, ls="--", label=label)
+
+
+def _long_tailed(scores: NDArray[np.float64]) -> bool:
+    """Whether a linear axis would press most parts into a few bins."""
+    return bool(scores.min() > 0 and scores.max() > TAIL * np.median(scores))
+
+
+def _edges(scores: NDArray[np.float64], bins: int) -> NDArray[np.float64]:
+    if _long_tailed(scores):
+        return np.geomspace(scores.min(), scores.max(), bins + 1)
+    return np.histogram_bin_edges(scores, bins=bins)
 
 
 def _groups(

@@ -8,6 +8,7 @@ JupyterLab, gathers its numbers in an `ImageReport` or a `SensorReport`, shows t
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from workbench.reports.execution import execute
 from workbench.reports.index import build_index
 from workbench.reports.publish import figure, record, table, text
 from workbench.reports.runner import ReportRun, run, run_all
@@ -24,6 +25,7 @@ __all__ = [
     "ReportRun",
     "SensorReport",
     "build_index",
+    "execute",
     "figure",
     "record",
     "run",

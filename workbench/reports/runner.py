@@ -8,7 +8,6 @@ files of that folder, such as the results of an inspection, stay.
 import json
 import os
 import shutil
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -25,8 +24,9 @@ from tqdm.auto import tqdm
 from workbench import workspace
 from workbench.errors import ArtifactError, DataError
 
+from . import execution
 from .html import figures, to_html
-from .publish import FOLDER, METRICS, THUMBNAIL
+from .publish import METRICS, THUMBNAIL
 
 TEMPLATES = {"csflow": "90_report_images", "autoencoder": "91_report_sensors"}
 """The template by kind of detector."""
@@ -87,8 +87,8 @@ def run(
     from workbench.artifacts import read_facts
 
     facts = read_facts(workspace.model(name))
-    source = _template(template or TEMPLATES[facts["kind"]])
-    parameters = _checked(source, parameters, name)
+    source = execution.find(template or TEMPLATES[facts["kind"]])
+    parameters = execution.checked(source, parameters, name=name)
     status = {
         "name": name,
         "kind": facts["kind"],
@@ -98,7 +98,9 @@ def run(
     start = time.perf_counter()
     with _staged(workspace.report(name)) as part:
         _write_json(part / PARAMETERS, parameters)
-        error = _execute(source, part, parameters, kernel_name, progress) or _shortcoming(part)
+        error = execution.attempt(
+            source, part / NOTEBOOK, part / LOG, parameters, kernel_name, name if progress else ""
+        ) or _shortcoming(part)
         return _finish(part, status, error, time.perf_counter() - start)
 
 
@@ -116,7 +118,10 @@ def run_all(*, jobs: int = 1, progress: bool = True) -> list[ReportRun]:
         return []
     # processes: papermill changes the working folder of the whole process
     pool = ProcessPoolExecutor(
-        min(jobs, len(names)), get_context("spawn"), initializer=_enter, initargs=(_home(), jobs)
+        min(jobs, len(names)),
+        get_context("spawn"),
+        initializer=_enter,
+        initargs=(str(workspace.root()), jobs),
     )
     with pool:
         runs = pool.map(_attempt, names)
@@ -130,87 +135,13 @@ def _attempt(name: str) -> ReportRun:
         with _staged(workspace.report(name)) as part:
             status = {"name": name, "kind": "", "note": "", "template": ""}
             # the list of reports travels: no path of this machine
-            return _finish(part, status, str(error).replace(f"{_home()}/", ""), 0.0)
-
-
-def _home() -> str:
-    return str(workspace.root())
+            return _finish(part, status, str(error).replace(f"{workspace.root()}/", ""), 0.0)
 
 
 def _enter(home: str, jobs: int) -> None:
     os.environ["WORKBENCH_HOME"] = home
     if jobs > 1:
         os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // jobs))
-
-
-def _template(template: str | Path) -> Path:
-    path = Path(template)
-    path = path if path.suffix == ".ipynb" else workspace.notebook(str(template))
-    if not path.is_file():
-        raise DataError(f"a report needs a template notebook, and {path} does not exist")
-    return path
-
-
-def _checked(source: Path, given: dict[str, Any], name: str) -> dict[str, Any]:
-    """The given parameters over the declared ones' defaults, checked; papermill only warns."""
-    import papermill
-
-    declared = papermill.inspect_notebook(_braced(source))
-    unknown = sorted(set(given) - set(declared))
-    if unknown:
-        raise ValueError(
-            f"{source.stem} has no parameter {', '.join(unknown)}; it declares "
-            f"{', '.join(declared) or 'none'}"
-        )
-    for key, value in given.items():
-        try:
-            json.dumps(value)
-        except TypeError:
-            kind = type(value).__name__
-            raise TypeError(f"parameter {key} must be a plain JSON value, got {kind}") from None
-    return ({"name": name} if "name" in declared else {}) | given
-
-
-def _execute(
-    source: Path, part: Path, parameters: dict[str, Any], kernel_name: str, progress: bool
-) -> str:
-    """Run the notebook in the workspace; return what went wrong, "" if nothing."""
-    import papermill
-
-    try:
-        papermill.execute_notebook(
-            _braced(source),
-            _braced(part / NOTEBOOK),
-            parameters,
-            kernel_name=kernel_name,
-            cwd=workspace.root(),
-            progress_bar={"desc": part.name.split(".")[1], "leave": False} if progress else False,
-            request_save_on_cell_execute=False,
-            store_widget_state=False,
-            kernel_manager_class=_kernel_manager(part),
-        )
-    except papermill.PapermillExecutionError as error:
-        return f"{error.ename}: {error.evalue}"
-    except Exception as error:  # a dead kernel, a missing one: whatever it is, it is the run's
-        return f"{type(error).__name__}: {error}"
-    return ""
-
-
-def _kernel_manager(part: Path) -> type:
-    """Kernels over sockets in the file system, where no two runs want the same port."""
-    from jupyter_client import AsyncKernelManager
-
-    variables = {"WORKBENCH_HOME": _home(), FOLDER: str(part), "TQDM_DISABLE": "1"}
-
-    class ReportKernelManager(AsyncKernelManager):
-        transport = "tcp" if sys.platform == "win32" else "ipc"
-
-        async def start_kernel(self, **options: Any) -> None:  # noqa: ANN401
-            with (part / LOG).open("ab") as log:
-                streams = {"stdout": log, "stderr": log}
-                await super().start_kernel(**options, env=os.environ | variables, **streams)
-
-    return ReportKernelManager
 
 
 def _shortcoming(part: Path) -> str:
@@ -246,21 +177,10 @@ def _finish(part: Path, status: dict[str, Any], error: str, seconds: float) -> R
     }
     _write_json(part / STATUS, status)
     if (part / NOTEBOOK).exists():
-        notebook = _without_paths(part / NOTEBOOK)
+        notebook = execution.without_paths(part / NOTEBOOK)
         (part / PAGE).write_text(to_html(notebook, status, metrics), "utf-8")
     folder = workspace.report(status["name"])
     return ReportRun(status["name"], folder, status["status"], seconds, metrics, error)
-
-
-def _without_paths(path: Path) -> nbformat.NotebookNode:
-    """Read the executed notebook, its papermill metadata rid of where this machine has it."""
-    notebook = nbformat.read(path, as_version=4)
-    for key in ("input_path", "output_path"):
-        place = notebook.metadata.get("papermill", {})
-        if place.get(key):
-            place[key] = Path(place[key]).name
-    nbformat.write(notebook, path)
-    return notebook
 
 
 @contextmanager
@@ -288,11 +208,6 @@ def _keep_others(folder: Path, part: Path) -> None:
             continue
         copy = shutil.copytree if path.is_dir() else shutil.copy2
         copy(path, part / path.name)
-
-
-def _braced(path: Path) -> str:
-    """The path for papermill, which formats it and would trip over a brace."""
-    return str(path).replace("{", "{{").replace("}", "}}")
 
 
 def _read_json(path: Path) -> dict[str, Any]:

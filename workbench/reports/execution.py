@@ -1,0 +1,156 @@
+"""Run a notebook in the workspace, in a kernel of its own, with parameters that are checked."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from workbench import workspace
+from workbench.errors import DataError
+
+from .publish import FOLDER
+
+
+def execute(
+    notebook: str | Path,
+    output: Path,
+    *,
+    kernel_name: str = "python3",
+    **parameters: Any,  # noqa: ANN401
+) -> Path:
+    """Execute a notebook of `notebooks/`, by name or path, and keep what it became.
+
+    Args:
+        notebook: Its name there, or the path of any notebook.
+        output: Where the executed notebook goes; what its kernel said goes beside it, `.log`.
+        kernel_name: Jupyter kernel to run it with.
+        **parameters: Values for its parameters, plain JSON.
+
+    Returns:
+        The path of the executed notebook.
+
+    Raises:
+        DataError: There is no such notebook.
+        ValueError: A parameter that it does not declare.
+        TypeError: A value that JSON does not know.
+        RuntimeError: A cell failed; the output holds everything up to it.
+    """
+    source = find(notebook)
+    parameters = checked(source, parameters)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    if error := attempt(source, output, output.with_suffix(".log"), parameters, kernel_name):
+        raise RuntimeError(f"{source.stem}: {error}")
+    without_paths(output)
+    return output
+
+
+def find(notebook: str | Path) -> Path:
+    """The path of a notebook given by path or by its name in `notebooks/`.
+
+    Raises:
+        DataError: There is none.
+    """
+    path = Path(notebook)
+    path = path if path.suffix == ".ipynb" else workspace.notebook(str(notebook))
+    if not path.is_file():
+        raise DataError(f"a template notebook is needed, and {path} does not exist")
+    return path
+
+
+def checked(
+    source: Path,
+    given: dict[str, Any],
+    **offered: Any,  # noqa: ANN401
+) -> dict[str, Any]:
+    """The given parameters, over those offered that are declared; papermill only warns.
+
+    Raises:
+        ValueError: A given parameter that the notebook does not declare.
+        TypeError: A value that JSON does not know.
+    """
+    import papermill
+
+    declared = papermill.inspect_notebook(_braced(source))
+    unknown = sorted(set(given) - set(declared))
+    if unknown:
+        raise ValueError(
+            f"{source.stem} has no parameter {', '.join(unknown)}; it declares "
+            f"{', '.join(declared) or 'none'}"
+        )
+    for key, value in given.items():
+        try:
+            json.dumps(value)
+        except TypeError:
+            kind = type(value).__name__
+            raise TypeError(f"parameter {key} must be a plain JSON value, got {kind}") from None
+    return {key: value for key, value in offered.items() if key in declared} | given
+
+
+def attempt(
+    source: Path,
+    output: Path,
+    log: Path,
+    parameters: dict[str, Any],
+    kernel_name: str,
+    progress: str = "",
+) -> str:
+    """Execute checked parameters; return what went wrong, "" if nothing.
+
+    A `progress` that is not empty is the title of a bar over the cells.
+    """
+    import papermill
+
+    try:
+        papermill.execute_notebook(
+            _braced(source),
+            _braced(output),
+            parameters,
+            kernel_name=kernel_name,
+            cwd=workspace.root(),
+            progress_bar={"desc": progress, "leave": False} if progress else False,
+            request_save_on_cell_execute=False,
+            store_widget_state=False,
+            kernel_manager_class=_kernel_manager(output.parent, log),
+        )
+    except papermill.PapermillExecutionError as error:
+        return f"{error.ename}: {error.evalue}"
+    except Exception as error:  # a dead kernel, a missing one: whatever it is, it is the run's
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+def without_paths(path: Path) -> nbformat.NotebookNode:
+    """Read an executed notebook, its papermill metadata rid of where this machine has it."""
+    notebook = nbformat.read(path, as_version=4)
+    for key in ("input_path", "output_path"):
+        place = notebook.metadata.get("papermill", {})
+        if place.get(key):
+            place[key] = Path(place[key]).name
+    nbformat.write(notebook, path)
+    return notebook
+
+
+def _kernel_manager(folder: Path, log: Path) -> type:
+    """Kernels over sockets in the file system, where no two runs want the same port."""
+    from jupyter_client import AsyncKernelManager
+
+    home = str(workspace.root())
+    variables = {"WORKBENCH_HOME": home, FOLDER: str(folder), "TQDM_DISABLE": "1"}
+
+    class ReportKernelManager(AsyncKernelManager):
+        transport = "tcp" if sys.platform == "win32" else "ipc"
+
+        async def start_kernel(self, **options: Any) -> None:  # noqa: ANN401
+            with log.open("ab") as file:
+                streams = {"stdout": file, "stderr": file}
+                await super().start_kernel(**options, env=os.environ | variables, **streams)
+
+    return ReportKernelManager
+
+
+def _braced(path: Path) -> str:
+    """The path for papermill, which formats it and would trip over a brace."""
+    return str(path).replace("{", "{{").replace("}", "}}")
