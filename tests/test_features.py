@@ -111,12 +111,25 @@ def test_standardise_gives_mean_zero_and_deviation_one():
         torch.testing.assert_close(std, torch.ones(len(alive)), atol=1e-3, rtol=0)
 
 
-def test_to_square_stretches_without_aliasing():
+@pytest.mark.parametrize("resize", ["tensor", "pil"])
+def test_to_square_stretches_without_aliasing(resize):
     stripes = np.zeros((40, 80, 3), np.uint8)
     stripes[:, ::2] = 200
-    square = to_square([stripes], 20)
+    square = to_square(stripes, 20, resize)
     assert square.shape == (1, 3, 20, 20) and square.dtype == torch.uint8
     assert square[..., 1:-1].float().std() < 12  # picking every fourth column would keep 0 or 200
+
+
+def test_pil_squares_are_those_of_the_original_pipeline():
+    from PIL import Image
+    from torchvision import transforms
+
+    image = np.random.default_rng(0).integers(0, 256, (70, 110, 3), np.uint8)
+    original = transforms.Compose([transforms.Resize((64, 64)), transforms.ToTensor()])
+    expected = original(Image.fromarray(image))
+    torch.testing.assert_close(to_square(image, 64, "pil")[0] / 255, expected, rtol=0, atol=0)
+    near = to_square(image, 64, "tensor")[0] / 255
+    assert (near - expected).abs().max() <= 1.5 / 255
 
 
 def test_large_feature_tables_live_in_a_mapped_file(monkeypatch):

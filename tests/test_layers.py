@@ -9,8 +9,8 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "workbench"
 ORDER = (
-    "errors", "workspace", "data", "metrics", "features", "csflow", "autoencoder", "engine",
-    "detectors", "artifacts", "session", "plots", "ui", "reports", "demo", "cli", "__main__",
+    "errors", "workspace", "progress", "data", "metrics", "features", "csflow", "autoencoder",
+    "engine", "detectors", "artifacts", "session", "plots", "ui", "reports", "demo", "cli",
 )  # fmt: skip
 ONLY_IN = {
     "matplotlib": {"plots"},

@@ -5,23 +5,23 @@ the user's own, even under a sample's name.
 """
 
 import os
-from collections.abc import Callable
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from tqdm.auto import tqdm
 
-from workbench import artifacts, reports, workspace
-from workbench.data import samples
-from workbench.detectors import AutoEncoderDetector, CSFlowDetector
+from workbench import reports, workspace
 from workbench.errors import ArtifactError
 
-IMAGES, SENSORS = ("lens", "flex", "SMT"), ("pump",)
+if TYPE_CHECKING:
+    from workbench.detectors import AutoEncoderDetector, CSFlowDetector
+
+SAMPLES = ("lens", "flex", "SMT", "pump")
+SENSORS = ("pump",)
 SHOWN = ("00_quickstart", "10_dataset_check", "30_evaluate_one", "40_simulator", "41_histogram")
-TRAINERS = dict.fromkeys(IMAGES, "20_train_csflow") | dict.fromkeys(
-    SENSORS, "21_train_autoencoder"
-)
+TRAINING = {"lens": "20_train_csflow", "pump": "21_train_autoencoder"}  # the others without
 
 
 def ensure_data(name: str) -> Path:
@@ -30,21 +30,25 @@ def ensure_data(name: str) -> Path:
     Returns:
         The folder of images, or the CSV file of sensor rows.
     """
+    from workbench import data
+
     path = workspace.data(f"{name}.csv" if name in SENSORS else name)
-    if not path.exists() and name in TRAINERS:
-        samples.sample(name, path)
+    if not path.exists() and name in SAMPLES:
+        data.sample(name, path)
     return path
 
 
-def ensure_model(name: str) -> CSFlowDetector | AutoEncoderDetector:
+def ensure_model(name: str) -> "CSFlowDetector | AutoEncoderDetector":
     """The detector in `models/NAME`, trained first where it is a sample's and not yet there.
 
     Raises:
         ArtifactError: No such model, and no sample of that name.
     """
+    from workbench import artifacts  # brings torch, which the demo's own processes do without
+
     folder = workspace.model(name)
     if not folder.exists():
-        if name not in TRAINERS:
+        if name not in SAMPLES:
             raise ArtifactError(
                 f"{folder} holds no detector; train one: workbench train FOLDER --name {name}"
             )
@@ -65,54 +69,80 @@ def run(jobs: int | None = None) -> Path:
     Raises:
         RuntimeError: Parts failed; the message names them, the rest was done.
     """
-    failed: list[str] = []
-    missing = [name for name in TRAINERS if not workspace.model(name).exists()]
-    _all(jobs, {f"data and training: {name}": (_train, name) for name in missing}, failed)
-    shown = {f"notebook: {name}": (_show, name) for name in SHOWN}
-    told = {f"report: {name}": (_report, name) for name in TRAINERS}
-    _all(jobs, shown | told, failed)
+    first = [Task("train", name) for name in SAMPLES]
+    then = {"lens": [Task("notebook", name) for name in SHOWN]}
+    failed = _all(jobs, first, {n: [Task("report", n), *then.get(n, [])] for n in SAMPLES})
     index = reports.build_index()
     if failed:
         raise RuntimeError(f"{len(failed)} parts of the demo failed: {'; '.join(failed)}")
     return index
 
 
+class Task(NamedTuple):
+    """A step of the demo that runs in a process of its own: papermill changes the folder."""
+
+    kind: str
+    name: str
+
+    def __call__(self) -> None:
+        """Do it."""
+        if self.kind == "notebook":
+            reports.execute(self.name, _executed(self.name))
+        elif self.kind == "report":
+            _report(self.name)
+        elif not workspace.model(self.name).exists():
+            _train_shown(self.name)
+
+
+def _all(jobs: int | None, first: list[Task], then: dict[str, list[Task]]) -> list[str]:
+    """Run the tasks, those of `then` when the first of that name is done; return failures."""
+    cores = os.cpu_count() or 1
+    jobs = jobs or min(cores, max(2, cores // 2))
+    # one bar is enough, and threads of one process must not wait for those of another
+    os.environ |= {"OMP_NUM_THREADS": str(max(1, cores // jobs)), "TQDM_DISABLE": "1"}
+    failed: list[str] = []
+    total = len(first) + sum(map(len, then.values()))
+    with (
+        ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool,
+        tqdm(total=total, desc="demo", unit="step", disable=False) as bar,
+    ):
+        running = {pool.submit(task): task for task in first}
+        while running:
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                task = running.pop(future)
+                bar.set_postfix_str(" ".join(task))
+                bar.update()
+                if error := future.exception():
+                    failed.append(f"{' '.join(task)} ({type(error).__name__}: {error})")
+                elif task.kind == "train":
+                    running |= {pool.submit(after): after for after in then[task.name]}
+    return failed
+
+
 def _train(name: str) -> None:
-    """Train by the training notebook itself, so that what the demo shows is what was done."""
-    ensure_data(name)
-    reports.execute(TRAINERS[name], _executed(f"{TRAINERS[name]}-{name}"), name=name)
+    from workbench import artifacts, data, detectors
+
+    path = ensure_data(name)
+    if name in SENSORS:
+        detector = detectors.AutoEncoderDetector().fit(data.load_rows(path))
+    else:
+        detector = detectors.CSFlowDetector().fit(data.load_images(path))
+    artifacts.save(detector, workspace.model(name))
 
 
-def _show(notebook: str) -> None:
-    reports.execute(notebook, _executed(notebook))
+def _train_shown(name: str) -> None:
+    """Train by the training notebook where the demo shows one."""
+    if notebook := TRAINING.get(name):
+        reports.execute(notebook, _executed(f"{notebook}-{name}"), name=name)
+    else:
+        _train(name)
 
 
 def _report(name: str) -> None:
-    run = reports.run(name)
+    run = reports.run(name, progress=False)
     if run.status != "ok":
         raise RuntimeError(run.error)
 
 
 def _executed(name: str) -> Path:
     return workspace.report("notebooks") / f"{name}.ipynb"
-
-
-def _all(jobs: int | None, tasks: dict[str, tuple[Callable, str]], failed: list[str]) -> None:
-    """Run tasks in processes of their own: papermill changes the working directory."""
-    if not tasks:
-        return
-    cores = os.cpu_count() or 1
-    jobs = jobs or min(cores, max(2, cores // 2))
-    os.environ["OMP_NUM_THREADS"] = str(max(1, cores // jobs))
-    with (
-        ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool,
-        tqdm(total=len(tasks), desc="demo", unit="step") as bar,
-    ):
-        running: dict[Future, str] = {
-            pool.submit(work, name): title for title, (work, name) in tasks.items()
-        }
-        for future in as_completed(running):
-            if error := future.exception():
-                failed.append(f"{running[future]} ({type(error).__name__}: {error})")
-            bar.set_postfix_str(running[future])
-            bar.update()

@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from workbench.autoencoder.config import AutoEncoderConfig
 from workbench.autoencoder.network import AutoEncoder
+from workbench.progress import bar as progress_bar
 
 STOPPING = 0.2  # share of the rows that decides when to stop
 ATTEMPTS = 3  # seeds to try when the network ignores its input
@@ -73,7 +73,9 @@ def _train(network: AutoEncoder, z: Tensor, config: AutoEncoderConfig, progress:
     optimiser = torch.optim.Adam(network.parameters(), lr=config.lr)
     history, best, weights = [], None, None
     try:
-        with tqdm(total=config.epochs, desc="training", unit="epoch", disable=not progress) as bar:
+        with progress_bar(
+            total=config.epochs, desc="train", unit="epoch", progress=progress
+        ) as bar:
             while not _finished(history, best, config):
                 losses = _epoch(network, optimiser, train, stopping, config)
                 history.append({"epoch": len(history) + 1, **losses})

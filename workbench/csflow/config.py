@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 SCORES = ("mean", "std", "max")
+RESIZES = ("tensor", "pil")
 DOWNSCALES = ("nearest", "area")
 SCHEDULES = ("constant", "one-cycle")
 
@@ -23,6 +24,7 @@ class CSFlowConfig:
     backbone: str = "efficientnet-lite0"
     block: int = 14  # index of the MBConv block whose output is used, from 0
     image_size: int = 256  # pixels a side; images are stretched to a square as in the paper
+    resize: str = "tensor"  # how they are stretched; the original does it in "pil"
     scales: int = 3  # the image, half of it, a quarter of it
     downscale: str = "area"  # how half and quarter are made; the original takes "nearest"
     standardise: bool = True  # per channel and scale, by the statistics of the training images
@@ -38,8 +40,8 @@ class CSFlowConfig:
     adam_eps: float = 1e-4
     weight_decay: float = 1e-5
     grad_norm: float = 1.0
-    batch: int = 16
-    epochs: int = 20
+    batch: int = 8  # small sets need many steps more than they need large ones
+    epochs: int = 15
     seed: int = 0
 
     # verdict
@@ -54,7 +56,12 @@ class CSFlowConfig:
         for name in ("image_size", "scales", "hidden", "batch", "epochs"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        words = {"score": SCORES, "downscale": DOWNSCALES, "schedule": SCHEDULES}
+        words = {
+            "score": SCORES,
+            "resize": RESIZES,
+            "downscale": DOWNSCALES,
+            "schedule": SCHEDULES,
+        }
         for name, known in words.items():
             if (word := getattr(self, name)) not in known:
                 raise ValueError(f"{name} must be one of {', '.join(known)}, got {word!r}")
@@ -84,12 +91,14 @@ _PAPER = CSFlowConfig(
     backbone="efficientnet-b5",
     block=35,
     image_size=768,
+    resize="pil",
     downscale="nearest",
     standardise=False,
     kernels=(3, 3, 3, 5),
     hidden=1024,
     lr=2e-4,
     schedule="constant",
+    batch=16,
     epochs=240,
     score="mean",
 )

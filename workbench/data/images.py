@@ -17,9 +17,9 @@ from typing import NamedTuple, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from tqdm import tqdm
 
 from workbench.errors import DataError
+from workbench.progress import bar
 
 from .decode import image_size, read_image, read_mask
 from .layouts import Entry, read_layout
@@ -252,13 +252,8 @@ def _check(entries: list[Entry], decode: bool, progress: bool) -> dict[Path, str
     """What is wrong with which file; PIL decodes without the interpreter lock."""
     look = _damage if decode else _damage_in_header
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = tqdm(
-            pool.map(look, entries),
-            "check images",
-            total=len(entries),
-            unit="image",
-            disable=not progress,
-        )
+        looks = pool.map(look, entries)
+        found = bar(looks, desc="check", total=len(entries), unit="img", progress=progress)
         return {path: why for result in found for path, why in result}
 
 

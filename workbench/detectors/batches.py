@@ -13,12 +13,12 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from workbench.csflow import CSFlowConfig
 from workbench.data import ImageFolder, read_image
 from workbench.errors import DataError
 from workbench.features import to_square
+from workbench.progress import bar as progress_bar
 
 ImageSource = str | Path | bytes | Image.Image | NDArray[np.generic]
 Images = ImageFolder | Sequence[ImageSource]
@@ -43,7 +43,7 @@ def batches(
     Unreadable images are left out with one warning, or raise where `strict`.
     """
     failed: list[str] = []
-    with tqdm(total=len(images), desc=title, unit="img", disable=not progress) as bar:
+    with progress_bar(total=len(images), desc=title, unit="img", progress=progress) as bar:
         for squares in _decoded(sources_of(images), config):
             failed += [square.error for square in squares if square.error]
             if strict and failed:
@@ -64,7 +64,7 @@ def _decoded(sources: Sequence[ImageSource], config: CSFlowConfig) -> Iterator[l
             image = read_image(sources[row])
         except DataError as error:
             return Square(row, None, error=str(error))
-        return Square(row, to_square([image], config.image_size), image.shape[:2])
+        return Square(row, to_square(image, config.image_size, config.resize), image.shape[:2])
 
     starts = range(0, len(sources), config.batch)
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:

@@ -180,7 +180,7 @@ class CSFlowDetector:
         limit = self.threshold
         clock = _Clock()
         image = read_image(source)
-        square = to_square([image], self.config.image_size)
+        square = to_square(image, self.config.image_size, self.config.resize)
         clock.lap("decode")
         features = self.engine.features(square)
         clock.lap("features")

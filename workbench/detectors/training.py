@@ -4,12 +4,16 @@ import time
 import warnings
 from collections.abc import Iterator
 from copy import deepcopy
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
 from workbench.csflow import CrossScaleFlow, CSFlowConfig, nll
+from workbench.progress import bar as progress_bar
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 Pyramid = list[Tensor]
 
@@ -47,7 +51,7 @@ def train_flow(
     """
     run = _Run(flow, standardise, features, config)
     history, best = [], (float("inf"), None)
-    bar = tqdm(total=config.epochs * run.batches, desc="train", disable=not progress)
+    bar = progress_bar(total=config.epochs * run.batches, desc="train", progress=progress)
     try:
         for epoch in range(config.epochs):
             start = time.perf_counter()
@@ -99,7 +103,7 @@ class _Run:
         self.batches = -(-len(features[0]) // c.batch)
         self.rng = torch.Generator().manual_seed(c.seed)
         self.optimiser = torch.optim.Adam(
-            flow.parameters(), lr=c.lr, eps=c.adam_eps, weight_decay=c.weight_decay
+            flow.parameters(), lr=c.lr, eps=c.adam_eps, weight_decay=c.weight_decay, fused=True
         )
         self.schedule = (
             torch.optim.lr_scheduler.OneCycleLR(
@@ -109,7 +113,7 @@ class _Run:
             else None
         )
 
-    def epoch(self, bar: tqdm) -> float:
+    def epoch(self, bar: "tqdm") -> float:
         """Go once through all images; return their mean loss, weighted by batch size."""
         self.flow.train()
         total = 0.0

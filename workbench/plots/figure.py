@@ -3,7 +3,6 @@
 import io
 from functools import cache
 
-import seaborn as sns
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -44,7 +43,7 @@ def new_axes(width: float, height: float, alt: str) -> Axes:
 
 def finish(ax: Axes, *, legend: bool = False) -> Axes:
     """Take away the frame and show the legend if there is anything in it."""
-    sns.despine(ax=ax)
+    ax.spines[["top", "right"]].set_visible(False)
     if legend and ax.get_legend_handles_labels()[0]:
         ax.legend(frameon=False, fontsize=9)
     return ax

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
@@ -109,4 +108,4 @@ def _strip(
         )
     ax.tick_params(labelsize=7)
     ax.locator_params(axis="y", nbins=3)
-    sns.despine(ax=ax)
+    ax.spines[["top", "right"]].set_visible(False)

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import seaborn as sns
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
@@ -39,6 +38,8 @@ def histogram(
         >>> ax.get_xlabel()
         'anomaly score'
     """
+    import seaborn as sns  # takes seconds, which figures of photos can do without
+
     ax = ax or new_axes(7, 3.6, "Histogram of the anomaly scores of OK and NG parts")
     scores, groups = _groups(scores, labels)
     edges = _edges(scores, bins)
@@ -127,6 +128,8 @@ def confusion(result: Mapping, *, ax: Axes | None = None) -> Axes:
         result: Anything with "tp", "fp", "tn" and "fn".
         ax: Axes to draw on; a new figure if None.
     """
+    import seaborn as sns
+
     ax = ax or new_axes(3.8, 3.2, "Confusion table")
     counts = np.array([[result["tn"], result["fp"]], [result["fn"], result["tp"]]])
     words = np.array([["correct", "overkill"], ["missed", "caught"]])

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from tqdm.auto import tqdm
 
 from workbench import workspace
 from workbench.errors import ArtifactError, DataError
+from workbench.progress import bar
 
 from . import execution
 from .html import figures, to_html
@@ -125,7 +125,7 @@ def run_all(*, jobs: int = 1, progress: bool = True) -> list[ReportRun]:
     )
     with pool:
         runs = pool.map(_attempt, names)
-        return list(tqdm(runs, "reports", len(names), unit="report", disable=not progress))
+        return list(bar(runs, desc="reports", total=len(names), unit="report", progress=progress))
 
 
 def _attempt(name: str) -> ReportRun:

@@ -29,7 +29,7 @@ NAMES = (*PRODUCTS, "pump")
 VERSION = 1
 
 _VISIBLE = 7  # grey levels by which a pixel must change to count as defective
-_SEVERITY = ((0.0, 0.15), (0.3, 0.6), (0.7, 1.0))  # subtle, plain, gross in turn
+_SEVERITY = ((0.1, 0.3), (0.4, 0.7), (0.8, 1.0))  # subtle, plain, gross in turn
 
 
 class Photo(NamedTuple):

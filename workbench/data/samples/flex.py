@@ -54,7 +54,7 @@ def _gap(severity: float, rng: np.random.Generator) -> NDArray[np.float64]:
     """A ragged cut right across a track: a hairline crack to a missing piece."""
     middle, along = _on_track(rng, rng.integers(TRACKS))
     across = np.array([-along[1], along[0]])
-    length = 0.006 + 0.032 * severity
+    length = 0.012 + 0.05 * severity
     lean = rng.uniform(-0.4, 0.4) * along
     steps = np.linspace(-0.75, 0.75, 7)[:, None] * WIDTH * (across + lean)
     jitter = rng.normal(0, 0.12 * length, (2, 7, 1)) * along
@@ -67,7 +67,7 @@ def _bridge(severity: float, rng: np.random.Generator) -> NDArray[np.float64]:
     middle, along = _on_track(rng, rng.integers(TRACKS - 1))
     across = np.array([-along[1], along[0]])
     across = across if across[0] > 0 else -across  # towards the next track
-    width = 0.004 + 0.022 * severity
+    width = 0.008 + 0.04 * severity
     steps = np.linspace(0, 1, 7)[:, None] * PITCH * across
     waist = 1 - 0.4 * np.sin(np.linspace(0, np.pi, 7))[:, None]
     sides = [width / 2 * waist * (1 + rng.normal(0, 0.2, (7, 1))) * along for _ in range(2)]
@@ -77,12 +77,12 @@ def _bridge(severity: float, rng: np.random.Generator) -> NDArray[np.float64]:
 def _bite(severity: float, rng: np.random.Generator) -> NDArray[np.float64]:
     middle, along = _on_track(rng, rng.integers(TRACKS))
     edge = rng.choice([-0.5, 0.5]) * WIDTH * np.array([-along[1], along[0]])
-    return blob(rng, middle + edge, 0.006 + 0.007 * severity, 0.35)
+    return blob(rng, middle + edge, 0.010 + 0.012 * severity, 0.35)
 
 
 def _hole(severity: float, rng: np.random.Generator) -> NDArray[np.float64]:
     middle, _ = _on_track(rng, rng.integers(TRACKS))
-    return blob(rng, middle + rng.normal(0, 0.0015, 2), 0.0040 + 0.0040 * severity, 0.25)
+    return blob(rng, middle + rng.normal(0, 0.0015, 2), 0.0065 + 0.0075 * severity, 0.25)
 
 
 def _dent(side: int, defect: Defect) -> NDArray[np.float32]:
@@ -91,7 +91,7 @@ def _dent(side: int, defect: Defect) -> NDArray[np.float32]:
     x, y = grid(side)
     size = 0.035 + 0.06 * defect.severity
     u, v = (x - 2 * cx + 1) / size, (y - 2 * cy + 1) / size
-    depth = (0.16 + 0.34 * defect.severity) * defect.rng.uniform(0.85, 1.15)
+    depth = (0.2 + 0.4 * defect.severity) * defect.rng.uniform(0.85, 1.15)
     return depth * 1.6 * (u + v) * np.exp(-(u**2 + 0.8 * v**2 + 0.5 * u * v) * 1.2)
 
 

@@ -42,13 +42,13 @@ class Camera(NamedTuple):
 def pick_camera(rng: np.random.Generator) -> Camera:
     """A plausible exposure of a station whose light drifts and whose fixture has play."""
     return Camera(
-        angle=rng.uniform(-2.5, 2.5),
-        shift=tuple(rng.uniform(-0.02, 0.02, 2)),
-        gain=rng.uniform(0.82, 1.14),
-        slope=tuple(rng.uniform(-0.12, 0.12, 2)),
-        warmth=rng.uniform(-0.05, 0.05),
+        angle=rng.uniform(-0.8, 0.8),
+        shift=tuple(rng.uniform(-0.01, 0.01, 2)),
+        gain=rng.uniform(0.94, 1.06),
+        slope=tuple(rng.uniform(-0.04, 0.04, 2)),
+        warmth=rng.uniform(-0.02, 0.02),
         vignette=rng.uniform(0.05, 0.2),
-        blur=rng.uniform(0.0, 0.6),
+        blur=rng.uniform(0.1, 0.5),
         noise=rng.uniform(0.7, 1.5),
     )
 
