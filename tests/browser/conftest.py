@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import shutil
 import socket
 import subprocess
 import sys
@@ -37,6 +38,7 @@ detector = wb.load("models/lens")
 display(ui.HistogramExplorer(wb.InspectionSession(detector, parts, "name")))
 """,
 }
+SHIPPED = Path(__file__).parents[2] / "notebooks" / "40_simulator.ipynb"
 FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
     "--disable-component-update", "--disable-sync",
@@ -72,15 +74,20 @@ def browser():
 
 
 @pytest.fixture(scope="session")
-def inspected(browser, tmp_path_factory, photos, fitted):
-    """A workspace with photos and the detector that was trained on them."""
+def inspected(browser, tmp_path_factory, photos, tiny_config):
+    """A workspace with photos, a detector that was trained on them, and the notebooks."""
     root = tmp_path_factory.mktemp("workspace")
     for label, images in zip(("OK", "NG"), photos, strict=True):
         folder = root / "data" / "lens" / label
         folder.mkdir(parents=True)
         for i, image in enumerate(images[:8]):
             Image.fromarray(image).save(folder / f"{label.lower()}_{i}.png")
-    wb.save(fitted, root / "models" / "lens")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WORKBENCH_HOME", str(root))
+        parts = wb.load_images(root / "data" / "lens")
+        detector = wb.CSFlowDetector(tiny_config).fit(parts, progress=False)
+    wb.save(detector, root / "models" / "lens")
+    shutil.copy(SHIPPED, root)
     for name, code in CELLS.items():
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code.strip())])
         notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}

@@ -88,6 +88,18 @@ def test_simulator_steps_by_button_key_and_play(page, lab):
 
 
 @in_thread
+def test_the_notebook_that_users_open_steps_through_the_test_parts(page, lab):
+    panel = open_notebook(page, lab, "40_simulator")
+    expect(panel.locator(".wb-position")).to_have_text("1 / 9")  # 8 NG and 1 of 8 OK
+    for step in range(2, 10):
+        panel.get_by_role("button", name="Next").click()
+        expect(panel.locator(".wb-position")).to_have_text(f"{step} / 9")
+    expect(panel.locator(".wb-totals")).to_contain_text("9 of 9")
+    assert len(rows(lab.results)) == 9
+    shot(panel, "shipped")
+
+
+@in_thread
 def test_simulator_survives_rerun_reset_and_a_broken_photo(page, lab):
     panel = open_notebook(page, lab, "simulator")
     next_button, totals = panel.get_by_role("button", name="Next"), panel.locator(".wb-totals")

@@ -121,6 +121,7 @@ def _grid(n: int, columns: int, each: int, size: float, aspect: float) -> tuple[
     shrink = min(1, WIDEST / width)
     height = rows * (shrink * size + 0.3) + 0.2
     figure = Picture(figsize=(shrink * width, height), layout="constrained")
+    figure.photos = True
     axes = figure.subplots(rows, columns * each, squeeze=False).reshape(-1, each)
     for ax in axes.flat:
         ax.set_axis_off()
