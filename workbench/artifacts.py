@@ -8,7 +8,6 @@ import hashlib
 import json
 import os
 import platform
-import shutil
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +18,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as dump_tensors
 from torch import Tensor
 
+from . import workspace
 from .detectors import AutoEncoderDetector, CSFlowDetector
 from .errors import ArtifactError
 
@@ -122,23 +122,9 @@ def versions() -> dict[str, str]:
 
 
 def _replace(folder: Path, files: dict[str, bytes]) -> None:
-    part, old = (
-        folder.with_name(f".{folder.name}.{os.getpid()}.{end}") for end in ("part", "old")
-    )
-    part.mkdir(parents=True)
-    try:
+    with workspace.staged(folder) as part:
         for name, content in files.items():
             with (part / name).open("wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-        if folder.exists():
-            folder.rename(old)
-        part.rename(folder)
-    except BaseException:
-        if old.exists() and not folder.exists():
-            old.rename(folder)
-        raise
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)

@@ -6,6 +6,9 @@ nearest folder upwards that holds a `notebooks/` and a `models/` folder; where w
 """
 
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -59,6 +62,31 @@ def portable(path: Path | str) -> str:
 def resolve(path: Path | str) -> Path:
     """Undo `portable`: a relative path is meant from the workspace."""
     return Path(os.path.normpath(root() / path))
+
+
+@contextmanager
+def staged(folder: Path) -> Iterator[Path]:
+    """A new folder beside `folder` that takes its place at the end, or vanishes on an error.
+
+    So what stands under a name is always whole: the former contents or the new ones.
+    """
+    part, old = (
+        folder.with_name(f".{folder.name}.{os.getpid()}.{end}") for end in ("part", "old")
+    )
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        yield part
+        if folder.exists():
+            folder.rename(old)
+        part.rename(folder)
+    except BaseException:
+        if old.exists() and not folder.exists():
+            old.rename(folder)
+        raise
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _near(path: Path) -> bool:

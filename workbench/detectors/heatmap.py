@@ -46,7 +46,7 @@ def blend(
     """
     if not 0 <= alpha <= 1:
         raise ValueError(f"alpha must be in 0..1, got {alpha}")
-    opacity = alpha * np.sqrt(_level(heatmap, heat_range))[..., None]
+    opacity = alpha * _level(heatmap, heat_range)[..., None]
     mixed = (1 - opacity) * image + opacity * colourise(heatmap, heat_range)
     return Image.fromarray(mixed.round().astype(np.uint8))
 

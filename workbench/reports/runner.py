@@ -185,21 +185,11 @@ def _finish(part: Path, status: dict[str, Any], error: str, seconds: float) -> R
 
 @contextmanager
 def _staged(folder: Path) -> Iterator[Path]:
-    """A new folder beside `folder` that takes its place at the end, or vanishes on an error."""
-    part, old = (
-        folder.with_name(f".{folder.name}.{os.getpid()}.{end}") for end in ("part", "old")
-    )
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    try:
+    """`workspace.staged`, with files of others kept."""
+    with workspace.staged(folder) as part:
         yield part
         if folder.exists():
             _keep_others(folder, part)
-            folder.rename(old)
-        part.rename(folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
 
 
 def _keep_others(folder: Path, part: Path) -> None:
