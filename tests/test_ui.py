@@ -80,6 +80,21 @@ def test_large_photos_travel_small(tmp_path):
     view.close()
 
 
+def test_the_name_never_runs_ahead_of_its_photo(simulator, session, monkeypatch):
+    """While a part is scored, what is seen is still the former part, whole."""
+    evaluate, seen = session.detector.evaluate_one, []
+
+    def slow(source):
+        seen.append(text(simulator))
+        return evaluate(source)
+
+    former = text(simulator)
+    monkeypatch.setattr(session.detector, "evaluate_one", slow)
+    simulator.next.click()
+    assert seen and all(now == former for now in seen)
+    assert "2 / 5" in text(simulator)
+
+
 def test_buttons_and_slider_step_through_and_stop_at_the_ends(simulator, session):
     simulator.next.click()
     assert "NG/ng_1.png" in text(simulator) and "Outcome correct" in text(simulator)

@@ -122,13 +122,14 @@ class Simulator(View):
 
     def _show(self) -> None:
         started = perf_counter()
-        self._show_header()
         try:
-            evaluation = self.session.current
+            evaluation = self.session.current  # before the name: scoring takes a moment
         except Exception:
+            self._show_header()
             self._show_nothing()
             raise
         self._show_photos(evaluation)
+        self._show_header()
         self._show_verdict(evaluation, self.session.verdict)
         self._show_totals(_times(evaluation, perf_counter() - started))
         self.say(self.session.note or self._where())
