@@ -23,7 +23,7 @@ test: $(VENV)/.test
 	home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && $(NBVAL)
 
 lab: $(VENV)/.user
-	$(BIN)/jupyter lab notebooks
+	$(BIN)/jupyter lab notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
 
 format: $(VENV)/.test
 	$(BIN)/ruff check --fix .
