@@ -65,6 +65,8 @@ def test_evaluate_prints_the_verdict_and_writes_the_overlay(workbench, home):
         (["train", "nowhere"], "nowhere must be a folder of photos or a CSV file"),
         (["train", ".", "--name", "../up"], "must be a plain folder name, got '../up'"),
         (["report"], "report needs a model's name or --all, got neither"),
+        (["report", "--all", "-p", "shwn=3"], "--all takes no template and no parameters"),
+        (["report", "--all", "--template", "mine.ipynb"], "--all takes no template and no"),
         (["report", "disc", "-p", "seed"], "a parameter must be NAME=VALUE, got 'seed'"),
         (["data", "make", "car"], "a sample must be one of lens, flex, SMT, pump or all"),
     ],

@@ -133,6 +133,11 @@ def report(
         raise ValueError(
             "report needs a model's name or --all, got " + ("both", "neither")[not names]
         )
+    if everything and (template or parameter):
+        raise ValueError(
+            "--all takes no template and no parameters, as templates differ by kind of model; "
+            "name the models instead"
+        )
     if everything:
         runs = reports.run_all()
     else:
