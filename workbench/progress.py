@@ -1,5 +1,6 @@
 """Progress bars: one switch for callers, and `$TQDM_DISABLE` for everything at once."""
 
+import os
 from typing import Any
 
 from tqdm.auto import tqdm
@@ -12,5 +13,6 @@ def bar(*arguments: Any, progress: bool, **options: Any) -> tqdm:  # noqa: ANN40
         >>> list(bar("ab", progress=False))
         ['a', 'b']
     """
-    # an explicit disable=False would overrule the environment
-    return tqdm(*arguments, **options, **({} if progress else {"disable": True}))
+    # tqdm itself heeds the variable on a terminal only, not where it becomes a widget
+    silent = not progress or os.environ.get("TQDM_DISABLE", "") not in ("", "0")
+    return tqdm(*arguments, **options, disable=silent)
