@@ -219,11 +219,10 @@ def _evaluate_rows(detector, source: Path) -> None:  # noqa: ANN001
     scores = detector.score(rows)
     flagged = int((scores >= detector.threshold).sum())
     typer.echo(f"{flagged} of {len(scores)} rows NG, threshold {detector.threshold:.4g}")
-    blame = detector.blame(rows)[scores.argmax()]
-    worst = ", ".join(
-        f"{name} {share:.0%}" for name, share in zip(detector.columns, blame, strict=True)
-    )
-    typer.echo(f"worst row {scores.argmax() + 1}: score {scores.max():.4g}; {worst}")
+    worst = int(scores.argmax())
+    blame = detector.evaluate_one(rows[worst]).blame
+    shares = ", ".join(f"{name} {share:.0%}" for name, share in blame.items())
+    typer.echo(f"worst row {worst + 1}: score {scores[worst]:.4g}; {shares}")
 
 
 def _parameters(given: list[str]) -> dict[str, object]:

@@ -5,7 +5,7 @@ beside a cell. `Picture` shows itself in a notebook as PNG. Colours go by meanin
 apart by colour-blind readers, and never stand alone: NG has another line or hatch as well.
 """
 
-from workbench.plots.figure import COLORS, Picture
+from workbench.plots.figure import COLORS, Picture, png
 from workbench.plots.photos import gallery, overview, sample_grid
 from workbench.plots.rows import blame, sensors
 from workbench.plots.scores import confusion, histogram, history, rates, roc
@@ -19,6 +19,7 @@ __all__ = [
     "histogram",
     "history",
     "overview",
+    "png",
     "rates",
     "roc",
     "sample_grid",

@@ -33,13 +33,18 @@ class Picture(Figure):
         return {kind: self._encoded(), "text/plain": repr(self)}, {kind: {"alt": self.alt}}
 
     def _encoded(self) -> bytes:
+        if not self.photos:
+            return png(self)
         buffer = io.BytesIO()
-        if self.photos:
-            options = {"format": "jpeg", "dpi": 80, "pil_kwargs": {"quality": 80}}
-        else:
-            options = {"format": "png", "dpi": 110, "metadata": {"Software": None}}
-        self.savefig(buffer, **options)
+        self.savefig(buffer, format="jpeg", dpi=80, pil_kwargs={"quality": 80})
         return buffer.getvalue()
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as PNG, the same bytes each time."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
+    return buffer.getvalue()
 
 
 def new_axes(width: float, height: float, alt: str) -> Axes:

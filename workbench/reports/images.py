@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from workbench import metrics, plots
 from workbench.errors import DataError
+from workbench.progress import bar
 from workbench.session import COLUMNS
 
 from . import prose, publish
@@ -94,7 +94,7 @@ class ImageReport:
             "note": self.parts.note,
             "epochs": len(self.detector.history),
             "training_seconds": sum(row["seconds"] for row in self.detector.history),
-            "versions": _versions(),
+            "versions": prose.versions(),
             "trained_with": facts["versions"],
         }
 
@@ -287,7 +287,7 @@ def _score_and_localise(
 ) -> tuple[NDArray[np.float64], float]:
     """Scores, NaN for an unreadable image, and the pixel AUROC, from one pass."""
     scores, heat, masks = np.full(len(images), np.nan), [], []
-    for i, path in enumerate(tqdm(images, "score and localise", unit="img")):
+    for i, path in enumerate(bar(images, desc="score and localise", unit="img", progress=True)):
         try:
             evaluation = detector.evaluate_one(path)
             mask = images.mask(i)
@@ -303,9 +303,3 @@ def _score_and_localise(
 
 def _count_masks(images: "ImageFolder") -> int:
     return sum(mask is not None for mask in images.masks)
-
-
-def _versions() -> dict[str, str]:
-    from workbench.artifacts import versions
-
-    return versions()

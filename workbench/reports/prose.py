@@ -160,6 +160,13 @@ def origins(facts: Numbers, m: Numbers) -> pd.DataFrame:
     )
 
 
+def versions() -> dict[str, str]:
+    """Versions of what the scores of this run depend on."""
+    from workbench import artifacts  # brings torch, which the list of reports has no use for
+
+    return artifacts.versions()
+
+
 def model_facts(name: str) -> dict[str, Any]:
     """What `models/NAME` says of itself."""
     from workbench.artifacts import read_facts  # brings torch, which the list of reports spares

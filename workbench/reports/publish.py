@@ -4,7 +4,6 @@ Pictures carry caption and description in their metadata, from where the HTML pa
 a notebook shows the caption as a line of its own.
 """
 
-import io
 import json
 import os
 from html import escape
@@ -44,19 +43,14 @@ def figure(drawn: "Figure | Axes", caption: str, alt: str = "") -> None:
         caption: One or two sentences below it.
         alt: What it shows, for those who do not see it; by default the figure's own words.
     """
+    from workbench import plots  # brings matplotlib, which an index does without
+
     picture = drawn.figure
     words = {"alt": alt or getattr(picture, "alt", "") or caption, "caption": caption}
-    data = {"image/png": png(picture), "text/plain": f"<Figure: {words['alt']}>"}
+    data = {"image/png": plots.png(picture), "text/plain": f"<Figure: {words['alt']}>"}
     display(data, raw=True, metadata={"image/png": words})
     # JupyterLab shows no captions; the HTML page leaves this second output out
     display({"text/markdown": f"*{caption}*"}, raw=True, metadata={"caption": True})
-
-
-def png(picture: "Figure") -> bytes:
-    """The figure as PNG, the same bytes each time."""
-    buffer = io.BytesIO()
-    picture.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
-    return buffer.getvalue()
 
 
 def table(frame: pd.DataFrame, caption: str = "", *, folded: str = "") -> None:

@@ -74,7 +74,7 @@ class SensorReport:
             "changed": self._changed(),
             "note": rows.note,
             "epochs": len(self.detector.history),
-            "versions": _versions(),
+            "versions": prose.versions(),
         }
 
     @property
@@ -194,7 +194,7 @@ class SensorReport:
 
     def record(self) -> None:
         """Leave `metrics.json` and the thumbnail: the score over time."""
-        publish.record(self.metrics, Image.open(BytesIO(publish.png(self._timeline()))))
+        publish.record(self.metrics, Image.open(BytesIO(plots.png(self._timeline()))))
 
     @cached_property
     def _test(self) -> NDArray[np.bool_]:
@@ -297,9 +297,3 @@ def _rows_of(detector: "AutoEncoderDetector") -> SensorTable:
     if rows.columns == detector.columns:
         return rows
     return load_rows(source, columns=detector.columns)
-
-
-def _versions() -> dict[str, str]:
-    from workbench.artifacts import versions
-
-    return versions()
