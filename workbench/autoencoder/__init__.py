@@ -2,5 +2,6 @@
 
 from workbench.autoencoder.config import AutoEncoderConfig
 from workbench.autoencoder.network import AutoEncoder
+from workbench.autoencoder.original import from_weights, read_original
 
-__all__ = ["AutoEncoder", "AutoEncoderConfig"]
+__all__ = ["AutoEncoder", "AutoEncoderConfig", "from_weights", "read_original"]

@@ -2,10 +2,17 @@
 
 from dataclasses import dataclass
 
+ACTIVATIONS = ("relu", "leaky_relu", "elu", "tanh")
+WINDOW_MARGIN = 4 / 3  # as in the published benchmark of pump faults, for windows of 60 rows
+
 
 @dataclass(frozen=True, kw_only=True)
 class AutoEncoderConfig:
     """Architecture, training and threshold of an `AutoEncoderDetector`.
+
+    With `window=1` it is the plain row model. With more, the network copies the last `window`
+    rows at once, and a row is judged together with those before it: fewer alarms by chance,
+    some rows later.
 
     Raises:
         ValueError: A size or a rate that cannot be.
@@ -17,24 +24,56 @@ class AutoEncoderConfig:
 
     layers: tuple[int, ...] = (16, 8)  # widths between the columns and the bottleneck
     bottleneck: int | None = None  # None: a quarter of the columns that vary, at least 1
+    activation: str = "relu"  # or leaky_relu, elu, tanh
+    dropout: float = 0.0  # share of the hidden units that is silent in a training step
+    denoising: float = 0.0  # noise added to what the network sees in training, in its units
     epochs: int = 300  # at most; training stops when `patience` epochs brought nothing
     batch: int = 32  # rows
     lr: float = 3e-3
     patience: int = 20  # epochs
+    window: int = 1  # rows judged together
+    stride: int = 1  # rows from one training window to the next; scoring knows no gaps
+    robust: bool = False  # units from median and quartiles: for training rows with outliers
+    drift: bool = True  # units allow for as much drift again as the training rows show
     q: float = 99  # percentile of the held-out normal rows that becomes the threshold
+    margin: float | None = None  # times that; None: 1 for rows, 4/3 for windows, which overlap
     seed: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained; a list of layers, as JSON has it, becomes a tuple."""
         object.__setattr__(self, "layers", tuple(self.layers))
-        sizes = (*self.layers, self.epochs, self.batch, self.patience)
-        if self.bottleneck is not None:
-            sizes += (self.bottleneck,)
-        if min(sizes) < 1:
+        for name in ("bottleneck", "epochs", "batch", "patience", "window", "stride"):
+            value = getattr(self, name)
+            if value is not None and not value >= 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        if min(self.layers, default=1) < 1:
+            raise ValueError(f"layers must be at least 1 wide each, got {self.layers}")
+        if self.activation not in ACTIVATIONS:
             raise ValueError(
-                f"layers, bottleneck, epochs, batch and patience must be at least 1, got {self}"
+                f"activation must be one of {', '.join(ACTIVATIONS)}, got {self.activation!r}"
             )
         if not self.lr > 0:
             raise ValueError(f"lr must be above 0, got {self.lr}")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
+        if not self.denoising >= 0:
+            raise ValueError(f"denoising must be at least 0, got {self.denoising}")
         if not 0 <= self.q <= 100:
             raise ValueError(f"q must be in [0, 100], got {self.q}")
+        if self.margin is not None and not self.margin > 0:
+            raise ValueError(f"margin must be above 0, got {self.margin}")
+
+    @property
+    def safety(self) -> float:
+        """The margin in use.
+
+        Overlapping windows are alike, so few of them are independent and their percentile
+        comes out too low.
+
+        Example:
+            >>> AutoEncoderConfig().safety, AutoEncoderConfig(margin=2).safety
+            (1.0, 2)
+        """
+        if self.margin is not None:
+            return self.margin
+        return 1.0 if self.window == 1 else WINDOW_MARGIN

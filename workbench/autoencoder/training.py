@@ -21,7 +21,7 @@ History = list[dict[str, Any]]
 
 
 def learn(rows: Tensor, config: AutoEncoderConfig, progress: bool) -> tuple[AutoEncoder, History]:
-    """Train on float64 rows of shape (N, D) in raw units, N >= 2.
+    """Train on float64 rows of shape (N, D) in raw units, oldest first, N > window.
 
     The same rows and config give the same weights; the global random state is left alone.
     A network that answers all rows alike is trained anew from another seed.
@@ -44,8 +44,9 @@ def learn(rows: Tensor, config: AutoEncoderConfig, progress: bool) -> tuple[Auto
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)  # torch.manual_seed would reach the GPU's
             network = _untrained(rows, config)
-            history = _train(network, network.standardise(rows), config, progress)
-        if not _dead(network, rows):
+            history = _train(network, _windows(network, rows, config), config, progress)
+        network.eval()
+        if not dead(network, rows):
             return network, history
     warnings.warn(
         f"the autoencoder's output does not depend on its input after {ATTEMPTS} attempts, so "
@@ -58,18 +59,33 @@ def learn(rows: Tensor, config: AutoEncoderConfig, progress: bool) -> tuple[Auto
 def _untrained(rows: Tensor, config: AutoEncoderConfig) -> AutoEncoder:
     varying = int((rows.amax(0) > rows.amin(0)).sum())
     bottleneck = config.bottleneck or max(1, varying // 4)
-    if bottleneck >= max(2, varying):
+    if bottleneck >= max(2, varying * config.window):
         raise ValueError(
             f"bottleneck must be narrower than the {varying} columns that vary, got "
             f"{bottleneck}: a network that can copy every row finds none unusual"
         )
-    network = AutoEncoder(rows.shape[1], config.layers, bottleneck)
-    network.measure(rows)
+    network = AutoEncoder(
+        rows.shape[1],
+        config.layers,
+        bottleneck,
+        window=config.window,
+        activation=config.activation,
+        dropout=config.dropout,
+    )
+    network.measure(rows, robust=config.robust, drift=config.drift)
     return network
 
 
+def _windows(network: AutoEncoder, rows: Tensor, config: AutoEncoderConfig) -> Tensor:
+    """Standardised rows (N, D), or the windows of them (n, W, D) that are trained on."""
+    z = network.standardise(rows)
+    if config.window == 1:
+        return z[:: config.stride]
+    return z.unfold(0, config.window, config.stride).transpose(1, 2)
+
+
 def _train(network: AutoEncoder, z: Tensor, config: AutoEncoderConfig, progress: bool) -> History:
-    stopping, train = _shared_out(z)
+    stopping, train = _shared_out(z, config)
     optimiser = torch.optim.Adam(network.parameters(), lr=config.lr)
     history, best, weights = [], None, None
     try:
@@ -95,9 +111,16 @@ def _train(network: AutoEncoder, z: Tensor, config: AutoEncoderConfig, progress:
     return history
 
 
-def _shared_out(z: Tensor) -> tuple[Tensor, Tensor]:
-    order = torch.randperm(len(z))
-    return z[order].tensor_split([max(1, round(STOPPING * len(z)))])
+def _shared_out(z: Tensor, config: AutoEncoderConfig) -> tuple[Tensor, Tensor]:
+    """What decides when to stop, and what is trained on."""
+    stopping = max(1, round(STOPPING * len(z)))
+    if config.window == 1:
+        return z[torch.randperm(len(z))].tensor_split([stopping])
+    # windows drawn at random would share rows with those trained on: the last ones are taken,
+    # and those that overlap them left out, while that leaves something to learn from
+    overlap = -(-config.window // config.stride) - 1
+    end = len(z) - stopping
+    return z[end:], z[: end - overlap if end > 2 * overlap else end]
 
 
 def _finished(history: History, best: dict[str, Any] | None, config: AutoEncoderConfig) -> bool:
@@ -116,12 +139,14 @@ def _epoch(
     config: AutoEncoderConfig,
 ) -> dict[str, Any]:
     start, losses = time.perf_counter(), []
+    network.train()
     for z in train[torch.randperm(len(train))].split(config.batch):
-        loss = _loss(network, z)
+        loss = _loss(network, z, config.denoising)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         losses.append(loss.detach() * len(z))
+    network.eval()
     with torch.no_grad():
         stopping_loss = _loss(network, stopping)
     return {
@@ -131,11 +156,24 @@ def _epoch(
     }
 
 
-def _loss(network: AutoEncoder, z: Tensor) -> Tensor:
-    return (network(z) - z).square().mean()
+def _loss(network: AutoEncoder, z: Tensor, noise: float = 0.0) -> Tensor:
+    seen = z + noise * torch.randn(z.shape, dtype=z.dtype) if noise else z
+    return (network(seen) - z).square().mean()
 
 
-def _dead(network: AutoEncoder, rows: Tensor) -> bool:
+def dead(network: AutoEncoder, rows: Tensor) -> bool:
+    """Whether what the network answers to raw rows (N, D) does not depend on them.
+
+    Then no unit of a layer ever opens for them, and every score is a distance from one point.
+
+    Example:
+        >>> network = AutoEncoder(2, (4,), 1)
+        >>> _ = torch.nn.init.zeros_(network.decoder[0].weight)
+        >>> dead(network, torch.eye(2, dtype=torch.float64))
+        True
+    """
     with torch.no_grad():
-        spread = network(network.standardise(rows)).std(0)
+        z = network.standardise(rows)
+        z = z.unfold(0, network.window, 1).transpose(1, 2) if network.window > 1 else z
+        spread = network(z).flatten(1).std(0)
     return bool(network.modelled.any() and spread.max() < DEAD)

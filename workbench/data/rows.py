@@ -1,15 +1,17 @@
 """Sensor readings from a CSV file: numbers, names, labels and blocks of time.
 
 A row is used whole or not at all: one missing or non-numeric cell puts it into `.bad` with its
-line number, because a filled-in reading would be scored as if it had been measured.
+line number, because a filled-in reading would be scored as if it had been measured. Who wants
+short gaps bridged all the same says so, and the summary counts the cells.
 """
 
 import hashlib
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from inspect import signature
 from pathlib import Path
-from typing import NamedTuple, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 import pandas as pd
@@ -18,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from workbench.errors import DataError
 
 from .columns import Column, find_label, find_sensors, find_time, name_columns
+from .recording import clock, duplicates, fill, pauses, refuse
 from .splits import SPLITS, by_hash, by_time
 from .table import read_cells
 
@@ -37,7 +40,8 @@ class SensorTable:
     """What `load_rows` found; cut it like an array, or take one reading as a dict.
 
     `values` is float64 of shape (N, D) in the units of the file, `labels` is True for NG or
-    None, `time` holds dates (or numbers, where the column has numbers) or None.
+    None, `time` holds dates (or numbers, where the column has numbers) or None. `options` are
+    the arguments of `load_rows` that were not left to their defaults.
     """
 
     values: NDArray[np.float64]
@@ -48,6 +52,8 @@ class SensorTable:
     splits: NDArray[np.str_] | None = None
     bad: tuple[BadRow, ...] = ()
     note: str = ""
+    filled: dict[str, int] = field(default_factory=dict)  # cells bridged, by column
+    options: dict[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -102,6 +108,11 @@ class SensorTable:
         """The rows for the final numbers: the remaining normal and all faulty ones."""
         return self[self._in("test")]
 
+    @property
+    def breaks(self) -> NDArray[np.int64]:
+        """Numbers of the rows before which the recording pauses or its clock runs back."""
+        return pauses(self.time)
+
     def frame(self) -> pd.DataFrame:
         """The table with pandas; columns "time" and "label" where they are known."""
         frame = pd.DataFrame(self.values, columns=list(self.columns))
@@ -119,7 +130,12 @@ class SensorTable:
         return total.hexdigest()
 
     def summary(self) -> dict:
-        """Counts, time range, range of each sensor and bad rows; fit for JSON."""
+        """Counts, time range, range of each sensor and whatever is odd; fit for JSON.
+
+        Bad rows are left out, filled cells were bridged. A column that is constant is judged by
+        its value alone, one that repeats another counts twice. Rows stay in the order of the
+        file, with repeated times too; no window of rows spans a pause or a clock that runs back.
+        """
         return {
             "source": self.source,
             "rows": len(self),
@@ -127,10 +143,18 @@ class SensorTable:
             "labels": self._counts(),
             "splits": {name: int(self._in(name).sum()) for name in SPLITS},
             "time": [] if self.time is None or not len(self) else _ends(self.time),
+            "clock": clock(self.time),
             "ranges": self._ranges(),
+            "constant": self._constant(),
+            "duplicated": duplicates(self.values, self.columns),
+            "filled": dict(self.filled),
             "bad": [{"line": line, "reason": reason} for line, reason in self.bad],
             "note": self.note,
         }
+
+    def _constant(self) -> list[str]:
+        pairs = zip(self.columns, self.values.T, strict=True)
+        return [name for name, x in pairs if len(x) and np.ptp(x) == 0]
 
     def _in(self, split: str) -> NDArray[np.bool_]:
         return np.zeros(len(self), bool) if self.splits is None else self.splits == split
@@ -161,6 +185,8 @@ def load_rows(
     seed: int = 0,
     calibration: float = 0.15,
     test: float = 0.15,
+    missing: str = "drop",
+    most: int = 3,
 ) -> SensorTable:
     """The sensor readings of a CSV file, separated by commas, semicolons or tabs.
 
@@ -185,16 +211,20 @@ def load_rows(
         seed: Another seed, another draw, where rows are drawn.
         calibration: Share of the normal rows held out for the threshold.
         test: Share of the normal rows held out for the final numbers.
+        missing: What becomes of a row with a cell missing or not numeric: "drop" leaves it out,
+            "refuse" raises, "interpolate" bridges short gaps of a sensor by a straight line.
+        most: Cells in a row that are bridged; rows of a longer gap are left out.
 
     Returns:
         The table without the rows that have a cell missing or not numeric: those are counted
         in one warning, with the first ones by line, and listed in `.bad`.
 
     Raises:
-        DataError: No such file, no text, a column named here that the file lacks, or no row
-            of numbers.
-        ValueError: A share is out of range.
+        DataError: No such file, no text, a column named here that the file lacks, no row of
+            numbers, or an unusable row where those are refused.
+        ValueError: A share is out of range, or no such policy.
     """
+    given = {**locals()}
     path = Path(path)
     cells = read_cells(path)
     by_name = dict(zip(name_columns(cells, columns, path), cells.columns, strict=True))
@@ -202,14 +232,16 @@ def load_rows(
     truth = find_label(by_name, label, path)
     wanted = columns if cells.header else None
     sensors, text = find_sensors(by_name, {when.name, truth.name, *ignore}, wanted, path)
+    sensors, filled = fill(sensors, missing, most)
     reasons = _reasons([*sensors, *(column for column in (when, truth) if column.name)])
     keep = np.array([reason == "" for reason in reasons], dtype=bool)
     bad = [BadRow(line, why) for line, why in zip(cells.lines, reasons, strict=True) if why]
     bad = tuple(sorted([*bad, *(BadRow(*row) for row in cells.ragged)]))
+    refuse(path, bad, missing)
     if not keep.any():
         what = f"line {bad[0].line}: {bad[0].reason}" if bad else "it has a header only"
         raise DataError(f"{path} must hold at least one whole row of numbers; {what}")
-    _warn(path, bad, text, len(cells.lines) + len(cells.ragged))
+    _warn(path, bad, text, len(cells.lines) + len(cells.ragged), filled)
     table = SensorTable(
         values=np.column_stack([sensor.values for sensor in sensors])[keep],
         columns=tuple(sensor.name for sensor in sensors),
@@ -218,6 +250,8 @@ def load_rows(
         source=path.as_posix(),
         bad=bad,
         note=NOTE if any(NOTE in line for line in cells.comments) else "",
+        filled=filled,
+        options=_chosen(given),
     )
     return replace(table, splits=_split(table, seed, calibration, test))
 
@@ -232,9 +266,24 @@ def _reasons(columns: list[Column]) -> list[str]:
     return reasons.tolist()
 
 
+def _chosen(given: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of `load_rows` that are not its defaults, fit for JSON."""
+    known = {name: p.default for name, p in signature(load_rows).parameters.items()}
+    chosen = {k: given[k] for k in known if k != "path" and given[k] != known[k]}
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in chosen.items()}
+
+
 def _warn(
-    path: Path, bad: Sequence[BadRow], text: Sequence[str], total: int, most: int = 5
+    path: Path,
+    bad: Sequence[BadRow],
+    text: Sequence[str],
+    total: int,
+    filled: dict[str, int],
+    most: int = 5,
 ) -> None:
+    if filled:
+        cells = ", ".join(f"{n} of {name}" for name, n in filled.items())
+        warnings.warn(f"{path}: filled in cells by interpolation: {cells}", stacklevel=3)
     if text:
         names = ", ".join(text)
         warnings.warn(f"{path}: no numbers in {names}, not used as sensors", stacklevel=3)

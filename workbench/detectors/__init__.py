@@ -4,7 +4,20 @@ All have the same verbs and the same sign: `fit(x)`, `score(x)` of shape (N,) wh
 worse, `evaluate_one(x)`, a `threshold`, and the verdict NG if and only if score >= threshold.
 """
 
+from .alarms import AlarmRule, AlarmStream, Detection, detections, stretches
+from .explanation import Change, RowEvaluation
 from .image import CSFlowDetector, Evaluation
 from .rows import AutoEncoderDetector
 
-__all__ = ["AutoEncoderDetector", "CSFlowDetector", "Evaluation"]
+__all__ = [
+    "AlarmRule",
+    "AlarmStream",
+    "AutoEncoderDetector",
+    "CSFlowDetector",
+    "Change",
+    "Detection",
+    "Evaluation",
+    "RowEvaluation",
+    "detections",
+    "stretches",
+]

@@ -1,70 +1,43 @@
 """Rows of sensor readings: a row that the autoencoder cannot copy is an anomaly.
 
-The score is the Euclidean norm of the reconstruction error in standard deviations; each
-sensor's blame is its share of the square of it.
+The score is the Euclidean norm of the reconstruction error in standard deviations (over a
+window: the root mean square of its rows); each sensor's blame is its share of the square of it.
 """
 
-import hashlib
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from torch import Tensor
 
 from workbench import metrics
-from workbench.autoencoder import AutoEncoder, AutoEncoderConfig
-from workbench.autoencoder.training import learn
+from workbench.autoencoder import AutoEncoder, AutoEncoderConfig, from_weights, read_original
+from workbench.autoencoder.forward import Forward
+from workbench.autoencoder.training import dead, learn
+from workbench.detectors import readings
+from workbench.detectors.explanation import Change, RowEvaluation, smallest_change
+from workbench.detectors.updates import Update, updated
 from workbench.errors import NotFittedError
-from workbench.workspace import portable
+from workbench.metrics.drift import Drift, drift
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from workbench.detectors.readings import Named, Rows
 
-    from workbench.data import SensorTable
-
-    Rows = SensorTable | pd.DataFrame | ArrayLike
-
-MIN_TRAINING = 10  # rows, of which a fifth only decides when to stop
-MIN_HELD_OUT = 2  # rows
-HELD_OUT = 0.15  # share of an array that sets the threshold
-CHUNK = 65536  # rows scored at once, so that a year of readings fits into memory
-
-
-@dataclass(frozen=True, kw_only=True)
-class RowEvaluation:
-    """The verdict on one row."""
-
-    score: float
-    threshold: float
-    blame: dict[str, float]  # share of the squared error by column; they sum to 1
-    reconstruction: dict[str, float]  # what the network expected, in raw units
-
-    @property
-    def is_anomaly(self) -> bool:
-        """Whether the score reaches the threshold."""
-        return self.score >= self.threshold
-
-    @property
-    def verdict(self) -> str:
-        """`OK` or `NG`."""
-        return "NG" if self.is_anomaly else "OK"
-
-    @property
-    def status(self) -> str:
-        """`normal` or `anomaly`."""
-        return "anomaly" if self.is_anomaly else "normal"
+_NOWHERE = np.empty(0, np.int64)  # no pause within the rows
 
 
 class AutoEncoderDetector:
     """Learns normal rows; scores are higher for worse rows.
 
     After `fit` there are `columns`, `held_out` (scores of the held-out normal rows that the
-    threshold comes from), `history` (a dict per epoch) and `data` (where the rows came from,
-    how many served for what, and which columns were constant).
+    threshold comes from), `history` (a dict per epoch) and `data`: where the rows came from, how
+    many served for what, which columns were constant, duplicated or drifting, the median errors
+    of training and held-out rows, and whether the network is dead.
 
     Example:
         >>> flow = np.random.default_rng(0).normal(size=200)
@@ -79,6 +52,7 @@ class AutoEncoderDetector:
     def __init__(self, config: AutoEncoderConfig | None = None) -> None:
         self.config = config or AutoEncoderConfig()
         self._network: AutoEncoder | None = None
+        self._before: Update | None = None  # what the last update replaced
 
     def fit(
         self, rows: "Rows", calibration: "Rows | None" = None, *, progress: bool = True
@@ -95,22 +69,63 @@ class AutoEncoderDetector:
             progress: Show a progress bar.
 
         Raises:
-            ValueError: Fewer than 10 rows to train on or 2 to hold out, a value that is not
-                a finite number, a bottleneck that is not narrower than the rows.
+            ValueError: Fewer than 10 rows (or windows) to train on or 2 rows to hold out, a
+                value that is not a finite number, a bottleneck that is not narrower than the
+                rows.
         """
-        train, columns = _read(getattr(rows, "train", rows))
-        held_out = _calibration(rows, calibration)
-        if len(held_out):
-            held_out, _ = _read(held_out, columns)
-        else:
-            train, held_out = _cut(train)
-        _check_enough(train, held_out)
-        self._network, self.history = learn(torch.from_numpy(train), self.config, progress)
-        self.columns = columns
-        self.data = _provenance(rows, train, held_out) | {"constant": self._constant(train)}
-        self._warn_of_moves(held_out)
-        self.held_out = self._scores(held_out)
-        self.threshold = metrics.threshold(self.held_out, q=self.config.q)
+        train, held_out, columns = self._shares(rows, calibration)
+        readings.check_enough(train, held_out, self.config.window, self.config.stride)
+        network, history = learn(torch.tensor(train), self.config, progress)
+        self._use(network, columns, history)
+        self._calibrate(rows, train, held_out)
+        return self
+
+    @classmethod
+    def from_original(
+        cls,
+        path: Path | str,
+        rows: "Rows",
+        *,
+        config: AutoEncoderConfig | None = None,
+        standardise: bool = False,
+    ) -> Self:
+        """Make a detector of a checkpoint that another program trained, see `read_original`.
+
+        Nothing is learned but the threshold, from normal rows that are held out as in `fit`.
+        A network whose answer does not depend on the rows is warned of.
+
+        Args:
+            path: A plain state dict.
+            rows: Normal rows, as for `fit`, with as many columns as the network has inputs.
+            config: For `activation`, `q` and `margin`; sizes come from the file.
+            standardise: Whether the original was given rows standardised by their own mean and
+                spread; else it was given them as they are, and errors are in raw units.
+
+        Raises:
+            ArtifactError: A file that is no plain state dict.
+            ValueError: Rows of another number of columns, or too few of them.
+        """
+        self = cls(config)
+        network = read_original(path, activation=self.config.activation)
+        train, held_out, columns = self._shares(rows, None)
+        if len(columns) != len(network.mean):
+            raise ValueError(
+                f"rows need {len(network.mean)} columns as {Path(path).name} has inputs, got "
+                f"{len(columns)} ({', '.join(columns)}); pass columns=... to load_rows"
+            )
+        readings.check_enough(train, held_out, 1, 1)
+        if standardise:
+            network.measure(torch.tensor(train), robust=self.config.robust)
+            network.modelled.fill_(True)
+        self._use(network, columns, [])
+        self._calibrate(rows, train, held_out)
+        self.data["original"] = Path(path).name
+        if self.data["dead"]:
+            warnings.warn(
+                f"{Path(path).name} is dead: its output is the same for every row, so a score is "
+                "only the distance from one point; train a new model: workbench train",
+                stacklevel=2,
+            )
         return self
 
     @property
@@ -127,9 +142,12 @@ class AutoEncoderDetector:
     def score(self, rows: "Rows") -> NDArray[np.float64]:
         """Norm of the reconstruction error in standard deviations, higher is worse.
 
+        A window model judges each row with those before it; before the first row of a
+        recording that row itself stands for them.
+
         Args:
             rows: Table, data frame or array of shape (N, D), columns as in training; named
-                columns may come in any order.
+                columns may come in any order. A window model takes them oldest first.
 
         Returns:
             Shape (N,).
@@ -137,29 +155,115 @@ class AutoEncoderDetector:
         Raises:
             ValueError: Other columns, or a value that is not a finite number.
         """
-        return self._scores(self._values(rows))
+        return self._scores(self._values(rows), readings.breaks_of(rows))
 
     def blame(self, rows: "Rows") -> NDArray[np.float64]:
         """Each sensor's share of the squared error, shape (N, D); every row sums to 1."""
-        squares = self._errors(self._values(rows)) ** 2
-        total = squares.sum(axis=1, keepdims=True)
-        even = np.full_like(squares, 1 / squares.shape[1])  # a perfect copy blames nobody
-        return np.divide(squares, total, out=even, where=total > 0)
+        return _shares_of(self._forward.squares(self._values(rows), readings.breaks_of(rows)))
 
-    def evaluate_one(self, row: Mapping[str, float] | Sequence[float]) -> RowEvaluation:
+    def expected(self, rows: "Rows") -> NDArray[np.float64]:
+        """What the network expected in place of each row, in raw units, shape (N, D)."""
+        return self._forward.expected(self._values(rows), readings.breaks_of(rows))
+
+    def evaluate_one(self, row: "Mapping[str, float] | Sequence[float] | Rows") -> RowEvaluation:
         """Score and explain one row, given by column name or in the order of `columns`.
+
+        A window model takes the last rows instead, oldest first, and judges the last of them.
 
         Raises:
             ValueError: Other columns, or a value that is not a finite number.
         """
-        values = self._values(_Named(row) if hasattr(row, "items") else np.atleast_2d(row))
-        reconstruction = values - self._errors(values) * self._fitted().scale.numpy()
+        values = self._last(row)
+        expected = self._forward.expected(values, _NOWHERE)[-1]
+        shares = _shares_of(self._forward.squares(values, _NOWHERE)[-1:])[0]
         return RowEvaluation(
-            score=float(self._scores(values)[0]),
+            score=float(self._scores(values)[-1]),
             threshold=float(self.threshold),
-            blame=self._by_name(self.blame(values)[0]),
-            reconstruction=self._by_name(reconstruction[0]),
+            blame=self._by_name(shares),
+            reconstruction=self._by_name(expected),
+            seen=self._by_name(values[-1]),
         )
+
+    def smallest_change(
+        self, row: "Mapping[str, float] | Sequence[float] | Rows"
+    ) -> Change | None:
+        """The least change of a single sensor that would have kept a row under the threshold.
+
+        Args:
+            row: As for `evaluate_one`.
+
+        Returns:
+            None where no single sensor is enough, as when several are wrong; a change to the
+            value itself where the row is normal already.
+        """
+        values = self._last(row)
+
+        def scores(candidates: NDArray[np.float64]) -> NDArray[np.float64]:
+            past = np.broadcast_to(values[:-1], (len(candidates), *values[:-1].shape))
+            windows = np.concatenate([past, candidates[:, None]], axis=1)
+            starts = np.arange(1, len(candidates)) * len(values)
+            return self._scores(windows.reshape(-1, values.shape[1]), starts)[
+                len(values) - 1 :: len(values)
+            ]
+
+        expected = self._forward.expected(values, _NOWHERE)[-1]
+        scale = self._forward.scale
+        found = smallest_change(scores, values[-1], expected, scale, float(self.threshold))
+        if found is None:
+            return None
+        column, needed = found
+        seen = float(values[-1, column])
+        return Change(self.columns[column], seen, needed, abs(needed - seen) / scale[column])
+
+    def drift(self, rows: "Rows") -> Drift:
+        """How far the scores of these rows are from those that the threshold came from.
+
+        Raises:
+            ValueError: No rows.
+        """
+        return drift(self.held_out, self.score(rows))
+
+    def update(self, rows: "Rows", *, weight: float = 0.5) -> Self:
+        """Follow a slow change: refresh scaler and threshold by rows judged normal.
+
+        Weights stay. Rows that reach the threshold are left out, but for the share of false
+        alarms that the threshold was set to give; without them every update would lower it.
+        `rollback` undoes the last update. A threshold set by hand stays.
+
+        Args:
+            rows: Recent rows, as for `score`; 50 of them at least must be judged normal.
+            weight: Of the recent rows against what is known, above 0 and at most 1.
+
+        Raises:
+            ValueError: Too few rows judged normal, or most judged anomalies; nothing changes.
+        """
+        values = self._values(rows)
+        scores = self._scores(values, readings.breaks_of(rows))
+        before, fresh = updated(self._fitted(), values, scores, self.threshold, weight)
+        record = {"rows": len(values), "normal": len(fresh), "before": float(self.threshold)}
+        self._before = before._replace(held_out=self.held_out)
+        self._forward = Forward(self._fitted())
+        normal = self._scores(values, readings.breaks_of(rows))[fresh]
+        self.held_out = normal
+        if self.threshold.policy != "manual":
+            self.threshold = self._chosen(normal, "rows judged normal")
+        record["after"] = float(self.threshold)
+        self.data = self.data | {"updates": [*self.data.get("updates", []), record]}
+        return self
+
+    def rollback(self) -> Self:
+        """Undo the last `update`, threshold included.
+
+        Raises:
+            ValueError: There was none, or it has been undone.
+        """
+        if self._before is None:
+            raise ValueError("rollback needs an update to undo, got none since the last one")
+        self._before.restore(self._fitted())
+        self.held_out, self._threshold = self._before.held_out, self._before.threshold
+        self._before, self._forward = None, Forward(self._fitted())
+        self.data = self.data | {"updates": self.data["updates"][:-1]}
+        return self
 
     def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """What a saved detector needs: values for JSON, and tensors.
@@ -176,138 +280,114 @@ class AutoEncoderDetector:
             "history": self.history,
             "data": self.data,
         }
-        return meta, {**network.state_dict(), "held_out": torch.from_numpy(self.held_out)}
+        tensors = {**network.state_dict(), "held_out": torch.tensor(self.held_out)}
+        if self._before is not None:
+            meta["before"] = self._before.threshold.to_json()
+            tensors |= self._before.tensors()
+        return meta, tensors
 
     @classmethod
     def from_state(cls, meta: dict[str, Any], tensors: dict[str, Tensor]) -> Self:
         """Undo `state`; the scores are equal bit for bit."""
-        self = cls(AutoEncoderConfig(**meta["config"]))
+        # a detector saved before there was a choice allowed for no drift
+        self = cls(AutoEncoderConfig(**{"drift": False} | meta["config"]))
         weights = dict(tensors)
         self.held_out = weights.pop("held_out").numpy()
-        self.columns = tuple(meta["columns"])
-        self._network = AutoEncoder(len(self.columns), self.config.layers, meta["bottleneck"])
-        self._network.load_state_dict(weights)
-        self.history, self.data = meta["history"], meta["data"]
+        if "before" in meta:
+            self._before = Update.of(weights, metrics.Threshold.from_json(meta["before"]))
+        network = from_weights(
+            weights, columns=len(meta["columns"]), activation=self.config.activation
+        )
+        self._use(network, tuple(meta["columns"]), meta["history"])
+        self.data = meta["data"]
         self.threshold = metrics.Threshold.from_json(meta["threshold"])
         return self
+
+    def _shares(
+        self, rows: "Rows", calibration: "Rows | None"
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], tuple[str, ...]]:
+        """Rows to train on, rows to hold out, and the names of the columns."""
+        train, columns = readings.read(getattr(rows, "train", rows))
+        held_out = readings.held_out_of(rows, calibration)
+        if not len(held_out):
+            return *readings.cut(train), columns
+        return train, readings.read(held_out, columns)[0], columns
+
+    def _use(
+        self, network: AutoEncoder, columns: tuple[str, ...], history: list[dict[str, Any]]
+    ) -> None:
+        self._network, self._forward = network, Forward(network)
+        self.columns, self.history = columns, history
+
+    def _calibrate(
+        self, rows: "Rows", train: NDArray[np.float64], held_out: NDArray[np.float64]
+    ) -> None:
+        """Take the threshold from held-out rows and note what is known of all of them."""
+        self.data = readings.provenance(rows, train, held_out)
+        self.data |= readings.peculiar(train, self.columns)
+        self._warn_of_moves(held_out)
+        # the first windows are padded; they are no measure where there are enough others
+        scores = self._scores(held_out)
+        self.held_out = scores[min(self._fitted().window - 1, len(scores) // 2) :]
+        self.threshold = self._chosen(self.held_out, "held-out OK")
+        self.data["errors"] = {
+            "train": float(np.median(self._scores(train))),
+            "held_out": float(np.median(self.held_out)),
+        }
+        self.data["dead"] = dead(self._fitted(), torch.tensor(train))
+
+    def _chosen(self, scores: NDArray[np.float64], source: str) -> metrics.Threshold:
+        margin = self.config.safety
+        found = metrics.threshold(scores, q=self.config.q, source=source)
+        if margin == 1:
+            return found
+        params = {**found.params, "margin": round(margin, 4)}
+        return metrics.Threshold(margin * found, found.policy, params, source, found.n)
 
     def _fitted(self) -> AutoEncoder:
         if self._network is None:
             raise NotFittedError("detector is not fitted; call fit(rows) or wb.load(folder) first")
         return self._network
 
-    def _values(self, rows: "Rows | _Named") -> NDArray[np.float64]:
+    def _values(self, rows: "Rows | Named") -> NDArray[np.float64]:
         self._fitted()
-        return _read(rows, self.columns)[0]
+        return readings.read(rows, self.columns)[0]
 
-    def _errors(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        network = self._fitted()
-        with torch.inference_mode():
-            chunks = [network.standardise(x) for x in torch.from_numpy(values).split(CHUNK)]
-            return torch.cat([z - network(z) for z in chunks]).numpy()
+    def _last(self, row: "Mapping[str, float] | Sequence[float] | Rows") -> NDArray[np.float64]:
+        """The row, or the rows of its window, shape (W or fewer, D)."""
+        named = hasattr(row, "items") and not hasattr(row, "columns")
+        if named:
+            row = readings.Named(row)
+        elif not hasattr(row, "columns"):
+            row = np.atleast_2d(row)
+        values = self._values(row)
+        if not len(values):
+            raise ValueError("evaluate_one needs a row, got none")
+        return values[-self._network.window :]
 
-    def _scores(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.linalg.norm(self._errors(values), axis=1)
-
-    def _constant(self, train: NDArray[np.float64]) -> list[str]:
-        return [name for name, x in zip(self.columns, train.T, strict=True) if np.ptp(x) == 0]
+    def _scores(
+        self, values: NDArray[np.float64], breaks: NDArray[np.int64] = _NOWHERE
+    ) -> NDArray[np.float64]:
+        return self._forward.scores(values, breaks)
 
     def _warn_of_moves(self, held_out: NDArray[np.float64]) -> None:
-        moves = (held_out != self._fitted().mean.numpy()).any(axis=0)
+        moves = (held_out != self._forward.mean).any(axis=0)
         moved = [
             name for name, x in self._by_name(moves).items() if x and name in self.data["constant"]
         ]
-        if moved:
+        if moved and self.history:
             warnings.warn(
                 f"constant in the training rows but not in the held-out normal rows: "
                 f"{', '.join(moved)}; the threshold is too high to be of use, train on more "
                 "rows or leave these columns out",
-                stacklevel=3,
+                stacklevel=4,
             )
 
     def _by_name(self, row: NDArray[np.float64]) -> dict[str, float]:
         return dict(zip(self.columns, row.tolist(), strict=True))
 
 
-class _Named:
-    """One row by name, with what a table has."""
-
-    def __init__(self, row: Mapping[str, float]) -> None:
-        self.columns, values = zip(*row.items(), strict=True) if len(row) else ((), ())
-        self.values = [values]
-
-
-def _read(
-    rows: "Rows | _Named", expected: tuple[str, ...] | None = None
-) -> tuple[NDArray[np.float64], tuple[str, ...]]:
-    """Finite values (N, D), in the order of the expected columns where they have names."""
-    named = hasattr(rows, "columns")
-    try:
-        values = np.array(rows.values if named else rows, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"rows must be numbers, one column a sensor: {error}") from error
-    if values.ndim != 2:
-        raise ValueError(f"rows must have shape (N, D), got {values.shape}; one row: [row]")
-    names = tuple(map(str, rows.columns)) if named else None
-    if expected is None:
-        columns = names or tuple(f"sensor_{i + 1}" for i in range(values.shape[1]))
-    else:
-        columns, values = expected, _in_order(values, names, expected)
-    _check_finite(values, columns)
-    return values, columns
-
-
-def _in_order(
-    values: NDArray[np.float64], names: tuple[str, ...] | None, expected: tuple[str, ...]
-) -> NDArray[np.float64]:
-    if values.shape[1] != len(expected) or (names and set(names) != set(expected)):
-        got = f"{values.shape[1]} ({', '.join(names)})" if names else values.shape[1]
-        raise ValueError(
-            f"rows need {len(expected)} columns ({', '.join(expected)}) as in training, "
-            f"got {got}; pass columns=... to load_rows or leave out the others"
-        )
-    return values[:, [names.index(name) for name in expected]] if names else values
-
-
-def _check_finite(values: NDArray[np.float64], columns: tuple[str, ...]) -> None:
-    bad = np.argwhere(~np.isfinite(values))
-    if len(bad):
-        row, column = bad[0]
-        raise ValueError(
-            f"rows must be finite, got {values[row, column]} in column {columns[column]!r} of "
-            f"row {row} ({len(set(bad[:, 0]))} of {len(values)} rows affected); leave them out"
-        )
-
-
-def _calibration(rows: "Rows", calibration: "Rows | None") -> "Rows":
-    if calibration is None:
-        return getattr(rows, "calibration", ())
-    labels = getattr(calibration, "labels", None)
-    return calibration if labels is None else calibration[~labels]
-
-
-def _cut(train: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    # the last rows, not random ones: neighbours in time are nearly copies of each other
-    cut = len(train) - max(MIN_HELD_OUT, round(HELD_OUT * len(train)))
-    return train[: max(cut, 0)], train[max(cut, 0) :]
-
-
-def _check_enough(train: NDArray[np.float64], held_out: NDArray[np.float64]) -> None:
-    if len(train) < MIN_TRAINING or len(held_out) < MIN_HELD_OUT:
-        raise ValueError(
-            f"fit needs at least {MIN_TRAINING} normal rows to train on and {MIN_HELD_OUT} held "
-            f"out for the threshold, got {len(train)} and {len(held_out)}; record more"
-        )
-
-
-def _provenance(
-    rows: "Rows", train: NDArray[np.float64], held_out: NDArray[np.float64]
-) -> dict[str, Any]:
-    table = hasattr(rows, "fingerprint")
-    used = np.concatenate([train, held_out])
-    return {
-        "source": portable(rows.source) if table and rows.source else "rows in memory",
-        "note": rows.note if table else "",
-        "fingerprint": rows.fingerprint() if table else hashlib.sha256(used.tobytes()).hexdigest(),
-        "counts": {"train": len(train), "calibration": len(held_out)},
-    }
+def _shares_of(squares: NDArray[np.float64]) -> NDArray[np.float64]:
+    total = squares.sum(axis=1, keepdims=True)
+    even = np.full_like(squares, 1 / squares.shape[1])  # a perfect copy blames nobody
+    return np.divide(squares, total, out=even, where=total > 0)

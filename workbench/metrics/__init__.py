@@ -4,6 +4,7 @@ A part is called NG if and only if its score is at least the threshold. A rate w
 denominator is NaN, never 0.
 """
 
+from workbench.metrics.drift import Drift, drift
 from workbench.metrics.ranking import (
     RocCurve,
     as_labels,
@@ -19,6 +20,7 @@ from workbench.metrics.thresholds import POLICIES, Threshold, threshold
 __all__ = [
     "POLICIES",
     "Confusion",
+    "Drift",
     "Metrics",
     "RocCurve",
     "Threshold",
@@ -27,6 +29,7 @@ __all__ = [
     "auroc",
     "average_precision",
     "confusion",
+    "drift",
     "evaluate",
     "pixel_auroc",
     "roc_curve",

@@ -202,11 +202,11 @@ class SensorReport:
 
     @cached_property
     def _events(self) -> list[tuple[int, int]]:
-        return stretches(self.flags, gap=_NEAR)
+        return _stretches(self.flags, gap=_NEAR)
 
     @cached_property
     def _faults(self) -> list[tuple[int, int]]:
-        return [] if self.rows.labels is None else stretches(self.rows.labels)
+        return [] if self.rows.labels is None else _stretches(self.rows.labels)
 
     def _changed(self) -> bool:
         data, rows = self.detector.data, self.rows
@@ -272,19 +272,10 @@ class SensorReport:
         return row
 
 
-def stretches(flags: ArrayLike, gap: int = 0) -> list[tuple[int, int]]:
-    """Start and stop (exclusive) of each run of True, runs at most `gap` apart joined.
+def _stretches(flags: ArrayLike, gap: int = 0) -> list[tuple[int, int]]:
+    from workbench.detectors import stretches  # brings torch, which the list of reports spares
 
-    Example:
-        >>> stretches([0, 1, 1, 0, 1], gap=0), stretches([0, 1, 1, 0, 1], gap=1)
-        ([(1, 3), (4, 5)], [(1, 5)])
-    """
-    at = np.flatnonzero(flags)
-    if not at.size:
-        return []
-    cut = np.flatnonzero(np.diff(at) > gap + 1)
-    starts, stops = at[np.append(0, cut + 1)], at[np.append(cut, len(at) - 1)] + 1
-    return list(zip(starts.tolist(), stops.tolist(), strict=True))
+    return stretches(flags, gap)
 
 
 def _rows_of(detector: "AutoEncoderDetector") -> SensorTable:
@@ -293,7 +284,7 @@ def _rows_of(detector: "AutoEncoderDetector") -> SensorTable:
         raise DataError(
             f"{source} must be the file the model was trained from; there is none, pass rows"
         )
-    rows = load_rows(source)
+    rows = load_rows(source, **detector.data.get("options", {}))
     if rows.columns == detector.columns:
         return rows
     return load_rows(source, columns=detector.columns)

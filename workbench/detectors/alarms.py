@@ -1,0 +1,169 @@
+"""From scores over time to alarms that somebody is called for.
+
+A single score over the threshold is a reading. An alarm is what a rule makes of the readings:
+smoothed, k of the last n, and not again within the hold-off.
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlarmRule:
+    """When readings become an alarm; by default every reading that reaches the threshold.
+
+    Args:
+        smoothing: Readings of the trailing mean that is compared with the threshold.
+        k: So many of the last `n` must reach it.
+        n: Readings that are looked back on.
+        hold_off: Readings after an alarm during which no new one is raised.
+
+    Raises:
+        ValueError: A number below its least, or k above n.
+
+    Example:
+        >>> rule = AlarmRule(k=2, n=3)
+        >>> rule.active([0, 9, 0, 9, 0, 0], threshold=5).tolist()
+        [False, False, False, True, False, False]
+        >>> rule.raised([0, 9, 0, 9, 0, 0], threshold=5).tolist()
+        [3]
+    """
+
+    smoothing: int = 1
+    k: int = 1
+    n: int = 1
+    hold_off: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be."""
+        if self.smoothing < 1 or self.hold_off < 0 or not 1 <= self.k <= self.n:
+            raise ValueError(
+                f"an alarm rule needs smoothing >= 1, 1 <= k <= n and hold_off >= 0, got {self}"
+            )
+
+    def smoothed(self, scores: ArrayLike) -> NDArray[np.float64]:
+        """Trailing mean of the scores, shape (N,); the first ones of what there is so far."""
+        return _trailing(np.asarray(scores, np.float64), self.smoothing) / _so_far(
+            len(scores), self.smoothing
+        )
+
+    def active(self, scores: ArrayLike, threshold: float) -> NDArray[np.bool_]:
+        """Whether the condition holds at each reading, shape (N,)."""
+        over = self.smoothed(scores) >= threshold
+        return _trailing(over.astype(np.int64), self.n) >= self.k
+
+    def raised(self, scores: ArrayLike, threshold: float) -> NDArray[np.int64]:
+        """The readings at which an alarm is raised: the condition begins, and no hold-off."""
+        active = self.active(scores, threshold)
+        begins = np.flatnonzero(active & ~np.append(False, active[:-1]))
+        kept: list[int] = []
+        for at in begins.tolist():
+            if not kept or at - kept[-1] > self.hold_off:
+                kept.append(at)
+        return np.array(kept, np.int64)
+
+    def stream(self, threshold: float) -> "AlarmStream":
+        """The same rule for readings that come one by one."""
+        return AlarmStream(self, float(threshold))
+
+
+class AlarmStream:
+    """A rule at work on a stream: says of each score whether it raises an alarm.
+
+    Example:
+        >>> stream = AlarmRule(k=2, n=3, hold_off=10).stream(threshold=5)
+        >>> [stream.update(score) for score in (0, 9, 9, 9)]
+        [False, False, True, False]
+    """
+
+    def __init__(self, rule: AlarmRule, threshold: float) -> None:
+        self.rule, self.threshold = rule, threshold
+        self._scores: list[float] = []  # the last ones, as many as any answer needs
+        self._since: int | None = None  # readings since the last alarm
+        self.active = False
+
+    def update(self, score: float) -> bool:
+        """Take one more score; True where it raises an alarm."""
+        need = self.rule.smoothing + self.rule.n - 1
+        self._scores = [*self._scores, float(score)][-need:]
+        before = self.active
+        self.active = self._holds()
+        self._since = None if self._since is None else self._since + 1
+        begins = self.active and not before
+        raised = begins and (self._since is None or self._since > self.rule.hold_off)
+        if raised:
+            self._since = 0
+        return raised
+
+    def _holds(self) -> bool:
+        smoothing, scores, over = self.rule.smoothing, self._scores, 0
+        for end in range(len(scores), max(0, len(scores) - self.rule.n), -1):
+            part = scores[max(0, end - smoothing) : end]
+            over += sum(part) / len(part) >= self.threshold
+        return over >= self.rule.k
+
+
+class Detection(NamedTuple):
+    """A fault, by its first row and the one after its last, and when it was noticed."""
+
+    start: int
+    stop: int
+    delay: int | None  # readings from its first row to the first alarm; None: missed
+    seconds: float | None  # the same where there is a clock
+
+
+def detections(alarms: ArrayLike, labels: ArrayLike, time: Any = None) -> list[Detection]:  # noqa: ANN401
+    """Time to detection of each labelled fault, a stretch of NG rows.
+
+    Args:
+        alarms: True where an alarm is active, shape (N,).
+        labels: True for NG, shape (N,).
+        time: Dates, or seconds, of the rows.
+
+    Example:
+        >>> detections([0, 0, 0, 1, 0], [0, 1, 1, 1, 0])
+        [Detection(start=1, stop=4, delay=2, seconds=None)]
+    """
+    alarms, found = np.asarray(alarms, bool), []
+    for start, stop in stretches(labels):
+        at = np.flatnonzero(alarms[start:stop])
+        delay = int(at[0]) if at.size else None
+        seconds = None
+        if delay is not None and time is not None:
+            seconds = _seconds(time[start + delay] - time[start])
+        found.append(Detection(start, stop, delay, seconds))
+    return found
+
+
+def stretches(flags: ArrayLike, gap: int = 0) -> list[tuple[int, int]]:
+    """Start and stop (exclusive) of each run of True, runs at most `gap` apart joined.
+
+    Example:
+        >>> stretches([0, 1, 1, 0, 1], gap=0), stretches([0, 1, 1, 0, 1], gap=1)
+        ([(1, 3), (4, 5)], [(1, 5)])
+    """
+    at = np.flatnonzero(flags)
+    if not at.size:
+        return []
+    cut = np.flatnonzero(np.diff(at) > gap + 1)
+    starts, stops = at[np.append(0, cut + 1)], at[np.append(cut, len(at) - 1)] + 1
+    return list(zip(starts.tolist(), stops.tolist(), strict=True))
+
+
+def _trailing(values: NDArray, n: int) -> NDArray:
+    """Sum of the last n values at each place."""
+    if n == 1:
+        return values
+    window = np.lib.stride_tricks.sliding_window_view
+    return window(np.concatenate([np.zeros(n - 1, values.dtype), values]), n).sum(axis=1)
+
+
+def _so_far(length: int, n: int) -> NDArray[np.int64]:
+    return np.minimum(np.arange(1, length + 1), n)
+
+
+def _seconds(distance: Any) -> float:  # noqa: ANN401
+    return float(distance.total_seconds() if hasattr(distance, "total_seconds") else distance)
