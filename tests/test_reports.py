@@ -16,7 +16,7 @@ from workbench import metrics, reports, workspace
 from workbench.data import load_images, load_rows
 from workbench.data.samples import NOTE, sample
 from workbench.errors import ArtifactError, DataError
-from workbench.reports import gallery, prose, publish, runner, sensors
+from workbench.reports import gallery, prose, publish, runner
 
 TEMPLATES = ("90_report_images", "91_report_sensors")
 TINY = {"image_size": 128, "hidden": 16, "kernels": (3,), "epochs": 2}
@@ -364,14 +364,6 @@ def test_a_missing_sensor_file_says_so(home):
     model.data = model.data | {"source": "data/absent.csv"}
     with pytest.raises(DataError, match="absent.csv must be the file the model was trained from"):
         reports.SensorReport("pump", model)
-
-
-def test_stretches_join_what_is_near():
-    flags = [0, 1, 1, 0, 0, 1, 0, 1]
-    assert sensors.stretches(flags) == [(1, 3), (5, 6), (7, 8)]
-    assert sensors.stretches(flags, gap=1) == [(1, 3), (5, 8)]
-    assert sensors.stretches(flags, gap=2) == [(1, 8)]
-    assert sensors.stretches([0, 0]) == []
 
 
 def test_the_answer_in_words():

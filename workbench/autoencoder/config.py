@@ -10,9 +10,9 @@ WINDOW_MARGIN = 4 / 3  # as in the published benchmark of pump faults, for windo
 class AutoEncoderConfig:
     """Architecture, training and threshold of an `AutoEncoderDetector`.
 
-    With `window=1` it is the plain row model. With more, the network copies the last `window`
-    rows at once, and a row is judged together with those before it: fewer alarms by chance,
-    some rows later.
+    With `window=1` it is the plain row model. With more, the same network goes over a sliding
+    window, and a row is judged together with those before it: small lasting errors are found
+    among the noise, some rows later.
 
     Raises:
         ValueError: A size or a rate that cannot be.
@@ -32,7 +32,7 @@ class AutoEncoderConfig:
     lr: float = 3e-3
     patience: int = 20  # epochs
     window: int = 1  # rows judged together
-    stride: int = 1  # rows from one training window to the next; scoring knows no gaps
+    stride: int = 1  # rows from one window to the next; those between keep the last score
     robust: bool = False  # units from median and quartiles: for training rows with outliers
     drift: bool = True  # units allow for as much drift again as the training rows show
     q: float = 99  # percentile of the held-out normal rows that becomes the threshold

@@ -26,72 +26,77 @@ class Forward:
         network: Trained.
 
     Example:
-        >>> network = AutoEncoder(2, (4,), 1)
-        >>> Forward(network).scores(np.zeros((3, 2)), ()).shape
+        >>> Forward(AutoEncoder(2, (4,), 1)).squares(np.zeros((3, 2))).shape
         (3,)
     """
 
     def __init__(self, network: AutoEncoder) -> None:
-        self.window, self.columns = network.window, len(network.mean)
         self.mean, self.scale = network.mean.numpy().copy(), network.scale.numpy().copy()
         self._activate = _ACTIVATE[network.activation]
         weights = [layer.weight.detach().numpy().T.copy() for layer in network.linear()]
         biases = [layer.bias.detach().numpy().copy() for layer in network.linear()]
-        hidden = ~np.tile(network.modelled.numpy(), self.window)
+        hidden = ~network.modelled.numpy()
         weights[0][hidden], weights[-1][:, hidden], biases[-1][hidden] = 0.0, 0.0, 0.0
         self._layers = list(zip(weights, biases, strict=True))
         self._linear = {len(network.encoder) // 2, len(weights) - 1}  # the code and the output
+        self._step = max(1, CHUNK // len(self.mean))
 
-    def scores(self, rows: NDArray[np.float64], breaks: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Root mean square, over the window, of the norm of the error of each row.
+    def errors(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Standardised rows less what the network makes of them; raw rows (N, D), same shape."""
+        parts = [self._errors(rows[i : i + self._step]) for i in range(0, len(rows), self._step)]
+        return (
+            parts[0]
+            if len(parts) == 1
+            else np.concatenate([np.empty((0, len(self.mean))), *parts])
+        )
 
-        Args:
-            rows: Raw, shape (N, D).
-            breaks: Numbers of the rows before which the recording pauses; no window spans one.
+    def squares(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Squared length of the error of each raw row (N, D), shape (N,)."""
+        if len(rows) <= self._step:
+            error = self._errors(rows)
+            return np.einsum("nd,nd->n", error, error)
+        parts = [self.squares(rows[i : i + self._step]) for i in range(0, len(rows), self._step)]
+        return np.concatenate(parts)
 
-        Returns:
-            Shape (N,).
-        """
-        parts = [
-            np.sqrt(np.einsum("nwd,nwd->n", e, e) / self.window)
-            for e in self._chunks(rows, breaks)
-        ]
-        return parts[0] if len(parts) == 1 else np.concatenate([np.empty(0), *parts])
-
-    def squares(self, rows: NDArray[np.float64], breaks: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Squared error of each sensor, mean over the window, shape (N, D); see `scores`."""
-        parts = [(e**2).mean(axis=1) for e in self._chunks(rows, breaks)]
-        return np.concatenate([np.empty((0, self.columns)), *parts])
-
-    def expected(
-        self, rows: NDArray[np.float64], breaks: NDArray[np.int64]
-    ) -> NDArray[np.float64]:
-        """What the network expected in place of each row, raw, shape (N, D); see `scores`."""
-        parts = [e[:, -1] for e in self._chunks(rows, breaks)]
-        return rows - np.concatenate([np.empty((0, self.columns)), *parts]) * self.scale
-
-    def _chunks(self, rows: NDArray[np.float64], breaks: NDArray[np.int64]):  # noqa: ANN202
-        """Standardised errors (n, W, D) of consecutive rows."""
-        step = max(1, CHUNK // (self.window * self.columns))
-        for start in range(0, len(rows), step):
-            z = self._windows(rows, breaks, start, min(start + step, len(rows)))
-            yield z - self._copy(z.reshape(len(z), -1)).reshape(z.shape)
-
-    def _windows(
-        self, rows: NDArray[np.float64], breaks: NDArray[np.int64], start: int, stop: int
-    ) -> NDArray[np.float64]:
-        """The rows up to each row; before the first of a recording stands that row again."""
-        if self.window == 1:
-            return ((rows[start:stop] - self.mean) / self.scale)[:, None]
-        at = np.arange(start, stop)
-        first = np.append(0, breaks)[np.searchsorted(breaks, at, side="right")]
-        back = np.arange(1 - self.window, 1)
-        return (rows[np.maximum(at[:, None] + back, first[:, None])] - self.mean) / self.scale
-
-    def _copy(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _errors(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        x = z = (rows - self.mean) / self.scale
         for i, (weight, bias) in enumerate(self._layers):
             x = x @ weight
             x += bias
             if i not in self._linear:
                 x = self._activate(x)
-        return x
+        return np.subtract(z, x, out=z)
+
+
+def pooled(
+    squares: NDArray[np.float64], window: int, stride: int, breaks: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Mean over the window that ends at each row, of what rows have, (N,) or (N, D).
+
+    Args:
+        squares: Of each row, oldest first.
+        window: Rows; the first rows of a recording are judged by what there is so far.
+        stride: Rows from one window to the next; those between have the last one's mean.
+        breaks: Numbers of the rows before which the recording pauses; no window spans one.
+
+    Example:
+        >>> pooled(np.array([0.0, 2.0, 4.0, 6.0]), 2, 1, np.array([2])).tolist()
+        [0.0, 1.0, 4.0, 5.0]
+    """
+    if window == stride == 1:
+        return squares
+    parts = np.split(squares, breaks)
+    return np.concatenate([_pooled(part, window, stride) for part in parts])
+
+
+def _pooled(part: NDArray[np.float64], window: int, stride: int) -> NDArray[np.float64]:
+    if not len(part):
+        return part
+    total = np.zeros_like(part)
+    for back in range(min(window, len(part))):  # no running sum: it would drag rounding along
+        total[back:] += part[: len(part) - back]
+    counts = np.minimum(np.arange(1, len(part) + 1), window)
+    mean = total / (counts if part.ndim == 1 else counts[:, None])
+    at = np.arange(len(part))
+    first = min(window, len(part)) - 1  # before the first whole window every row has its own
+    return mean[np.where(at < first, at, at - (at - first) % stride)]

@@ -25,15 +25,12 @@ class AutoEncoder(nn.Module):
         layers: Widths between the columns and the bottleneck.
         bottleneck: Width of the code.
         decoder: Widths between the bottleneck and the columns; None mirrors `layers`.
-        window: W, rows that are copied at once.
         activation: relu, leaky_relu, elu or tanh.
         dropout: Share of the hidden units that is silent in a training step.
 
     Example:
         >>> AutoEncoder(3, (8,), 2)(torch.zeros(5, 3, dtype=torch.float64)).shape
         torch.Size([5, 3])
-        >>> AutoEncoder(3, (8,), 2, window=4)(torch.zeros(5, 4, 3, dtype=torch.float64)).shape
-        torch.Size([5, 4, 3])
     """
 
     def __init__(
@@ -43,26 +40,24 @@ class AutoEncoder(nn.Module):
         bottleneck: int,
         *,
         decoder: Sequence[int] | None = None,
-        window: int = 1,
         activation: str = "relu",
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
         decoder = tuple(layers)[::-1] if decoder is None else decoder
-        self.bottleneck, self.window, self.activation = bottleneck, window, activation
-        self.encoder = _stack((columns * window, *layers, bottleneck), activation, dropout)
-        self.decoder = _stack((bottleneck, *decoder, columns * window), activation, dropout)
+        self.bottleneck, self.activation = bottleneck, activation
+        self.encoder = _stack((columns, *layers, bottleneck), activation, dropout)
+        self.decoder = _stack((bottleneck, *decoder, columns), activation, dropout)
         self.register_buffer("mean", torch.zeros(columns, dtype=torch.float64))
         self.register_buffer("scale", torch.ones(columns, dtype=torch.float64))
         self.register_buffer("modelled", torch.ones(columns, dtype=torch.bool))
 
     def forward(self, z: Tensor) -> Tensor:
-        """Predict standardised rows (B, D), or windows (B, W, D), from themselves."""
-        flat = (z * self.modelled).flatten(1)
-        return self.decoder(self.encoder(flat)).view(z.shape) * self.modelled
+        """Predict standardised rows of shape (B, D) from themselves; the same shape."""
+        return self.decoder(self.encoder(z * self.modelled)) * self.modelled
 
     def standardise(self, rows: Tensor) -> Tensor:
-        """Raw rows of shape (..., D) in units of `scale` from the training mean."""
+        """Raw rows of shape (B, D) in units of `scale` from the training mean."""
         return (rows - self.mean) / self.scale
 
     def restore(self, z: Tensor) -> Tensor:

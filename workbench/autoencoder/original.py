@@ -43,7 +43,7 @@ def read_original(path: Path | str, *, activation: str = "relu") -> AutoEncoder:
             f"{path} must be a plain state dict, got pickled Python objects, which are not "
             f"loaded as they can run code; {_WAY_OUT}"
         ) from None
-    except (RuntimeError, OSError, EOFError) as error:
+    except Exception as error:  # noqa: BLE001 - bytes of another kind fail in every way
         raise ArtifactError(f"{path} must be a state dict, but cannot be read: {error}") from error
     try:
         return from_weights(_plain(found), activation=activation)
@@ -56,18 +56,14 @@ def read_original(path: Path | str, *, activation: str = "relu") -> AutoEncoder:
 def from_weights(
     weights: Mapping[str, Tensor],
     *,
-    columns: int | None = None,
     activation: str = "relu",
-    dropout: float = 0.0,
 ) -> AutoEncoder:
     """Build the network that the shapes of its weights describe, and fill it.
 
     Args:
         weights: `encoder.N.weight`, `encoder.N.bias` and the same of the decoder, N in any
             rising order; `mean`, `scale` and `modelled` where they are known.
-        columns: D; None takes the width of the input, as of a window of one row.
         activation: Between the layers.
-        dropout: Of further training.
 
     Raises:
         ValueError: The layers do not follow one another.
@@ -75,11 +71,10 @@ def from_weights(
     """
     layers = {kind: _layers(weights, kind) for kind in ("encoder", "decoder")}
     encoder, decoder = ([weight.shape for weight, _ in layers[kind]] for kind in layers)
-    width = encoder[0][1]
-    columns = width if columns is None else columns
-    if decoder[-1][0] != width or decoder[0][1] != encoder[-1][0] or width % columns:
+    columns = encoder[0][1]
+    if decoder[-1][0] != columns or decoder[0][1] != encoder[-1][0]:
         raise ValueError(
-            f"the decoder must lead from the code back to the {width} inputs, got layers of "
+            f"the decoder must lead from the code back to the {columns} inputs, got layers of "
             f"shapes {[tuple(shape) for shape in (*encoder, *decoder)]}"
         )
     network = AutoEncoder(
@@ -87,9 +82,7 @@ def from_weights(
         [shape[0] for shape in encoder[:-1]],
         encoder[-1][0],
         decoder=[shape[0] for shape in decoder[:-1]],
-        window=width // columns,
         activation=activation,
-        dropout=dropout,
     )
     renamed = {name: value for name, value in weights.items() if not _LAYER.fullmatch(name)}
     for kind, pairs in layers.items():

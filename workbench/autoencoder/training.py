@@ -21,7 +21,7 @@ History = list[dict[str, Any]]
 
 
 def learn(rows: Tensor, config: AutoEncoderConfig, progress: bool) -> tuple[AutoEncoder, History]:
-    """Train on float64 rows of shape (N, D) in raw units, oldest first, N > window.
+    """Train on float64 rows of shape (N, D) in raw units, oldest first, N >= 2.
 
     The same rows and config give the same weights; the global random state is left alone.
     A network that answers all rows alike is trained anew from another seed.
@@ -44,7 +44,7 @@ def learn(rows: Tensor, config: AutoEncoderConfig, progress: bool) -> tuple[Auto
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)  # torch.manual_seed would reach the GPU's
             network = _untrained(rows, config)
-            history = _train(network, _windows(network, rows, config), config, progress)
+            history = _train(network, network.standardise(rows), config, progress)
         network.eval()
         if not dead(network, rows):
             return network, history
@@ -59,7 +59,7 @@ def learn(rows: Tensor, config: AutoEncoderConfig, progress: bool) -> tuple[Auto
 def _untrained(rows: Tensor, config: AutoEncoderConfig) -> AutoEncoder:
     varying = int((rows.amax(0) > rows.amin(0)).sum())
     bottleneck = config.bottleneck or max(1, varying // 4)
-    if bottleneck >= max(2, varying * config.window):
+    if bottleneck >= max(2, varying):
         raise ValueError(
             f"bottleneck must be narrower than the {varying} columns that vary, got "
             f"{bottleneck}: a network that can copy every row finds none unusual"
@@ -68,7 +68,6 @@ def _untrained(rows: Tensor, config: AutoEncoderConfig) -> AutoEncoder:
         rows.shape[1],
         config.layers,
         bottleneck,
-        window=config.window,
         activation=config.activation,
         dropout=config.dropout,
     )
@@ -76,16 +75,8 @@ def _untrained(rows: Tensor, config: AutoEncoderConfig) -> AutoEncoder:
     return network
 
 
-def _windows(network: AutoEncoder, rows: Tensor, config: AutoEncoderConfig) -> Tensor:
-    """Standardised rows (N, D), or the windows of them (n, W, D) that are trained on."""
-    z = network.standardise(rows)
-    if config.window == 1:
-        return z[:: config.stride]
-    return z.unfold(0, config.window, config.stride).transpose(1, 2)
-
-
 def _train(network: AutoEncoder, z: Tensor, config: AutoEncoderConfig, progress: bool) -> History:
-    stopping, train = _shared_out(z, config)
+    stopping, train = _shared_out(z)
     optimiser = torch.optim.Adam(network.parameters(), lr=config.lr)
     history, best, weights = [], None, None
     try:
@@ -111,16 +102,9 @@ def _train(network: AutoEncoder, z: Tensor, config: AutoEncoderConfig, progress:
     return history
 
 
-def _shared_out(z: Tensor, config: AutoEncoderConfig) -> tuple[Tensor, Tensor]:
-    """What decides when to stop, and what is trained on."""
-    stopping = max(1, round(STOPPING * len(z)))
-    if config.window == 1:
-        return z[torch.randperm(len(z))].tensor_split([stopping])
-    # windows drawn at random would share rows with those trained on: the last ones are taken,
-    # and those that overlap them left out, while that leaves something to learn from
-    overlap = -(-config.window // config.stride) - 1
-    end = len(z) - stopping
-    return z[end:], z[: end - overlap if end > 2 * overlap else end]
+def _shared_out(z: Tensor) -> tuple[Tensor, Tensor]:
+    order = torch.randperm(len(z))
+    return z[order].tensor_split([max(1, round(STOPPING * len(z)))])
 
 
 def _finished(history: History, best: dict[str, Any] | None, config: AutoEncoderConfig) -> bool:
@@ -173,7 +157,5 @@ def dead(network: AutoEncoder, rows: Tensor) -> bool:
         True
     """
     with torch.no_grad():
-        z = network.standardise(rows)
-        z = z.unfold(0, network.window, 1).transpose(1, 2) if network.window > 1 else z
-        spread = network(z).flatten(1).std(0)
+        spread = network(network.standardise(rows)).std(0)
     return bool(network.modelled.any() and spread.max() < DEAD)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Rows = SensorTable | pd.DataFrame | ArrayLike
 
-MIN_TRAINING = 10  # windows or rows, of which a fifth only decides when to stop
+MIN_TRAINING = 10  # rows, of which a fifth only decides when to stop
 MIN_HELD_OUT = 2  # rows
 HELD_OUT = 0.15  # share of an array that sets the threshold
 
@@ -42,7 +42,8 @@ def read(
     """
     named = hasattr(rows, "columns")
     try:
-        values = np.asarray(rows.values if named else rows, dtype=np.float64)
+        # in one layout: the order of memory would decide the last digit of a score
+        values = np.asarray(rows.values if named else rows, dtype=np.float64, order="C")
     except (TypeError, ValueError) as error:
         raise ValueError(f"rows must be numbers, one column a sensor: {error}") from error
     if values.ndim != 2:
@@ -78,19 +79,15 @@ def cut(train: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.flo
     return train[: max(end, 0)], train[max(end, 0) :]
 
 
-def check_enough(
-    train: NDArray[np.float64], held_out: NDArray[np.float64], window: int, stride: int
-) -> None:
+def check_enough(train: NDArray[np.float64], held_out: NDArray[np.float64]) -> None:
     """Refuse to learn from next to nothing.
 
     Raises:
-        ValueError: Fewer than ten windows to train on, or two rows to hold out.
+        ValueError: Fewer than ten rows to train on, or two to hold out.
     """
-    need = MIN_TRAINING if window == 1 else window + stride * (MIN_TRAINING - 1)
-    if len(train) < need or len(held_out) < MIN_HELD_OUT:
-        windows = "" if window == 1 else f" ({MIN_TRAINING} windows of {window})"
+    if len(train) < MIN_TRAINING or len(held_out) < MIN_HELD_OUT:
         raise ValueError(
-            f"fit needs at least {need} normal rows to train on{windows} and {MIN_HELD_OUT} held "
+            f"fit needs at least {MIN_TRAINING} normal rows to train on and {MIN_HELD_OUT} held "
             f"out for the threshold, got {len(train)} and {len(held_out)}; record more"
         )
 
@@ -121,7 +118,7 @@ def _in_order(
         )
     if names is None or names == expected:
         return values
-    return values[:, [names.index(name) for name in expected]]
+    return np.ascontiguousarray(values[:, [names.index(name) for name in expected]])
 
 
 def _refuse(values: NDArray[np.float64], columns: tuple[str, ...]) -> None:

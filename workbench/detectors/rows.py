@@ -17,7 +17,7 @@ from torch import Tensor
 
 from workbench import metrics
 from workbench.autoencoder import AutoEncoder, AutoEncoderConfig, from_weights, read_original
-from workbench.autoencoder.forward import Forward
+from workbench.autoencoder.forward import Forward, pooled
 from workbench.autoencoder.training import dead, learn
 from workbench.detectors import readings
 from workbench.detectors.explanation import Change, RowEvaluation, smallest_change
@@ -69,12 +69,11 @@ class AutoEncoderDetector:
             progress: Show a progress bar.
 
         Raises:
-            ValueError: Fewer than 10 rows (or windows) to train on or 2 rows to hold out, a
-                value that is not a finite number, a bottleneck that is not narrower than the
-                rows.
+            ValueError: Fewer than 10 rows to train on or 2 to hold out, a value that is not
+                a finite number, a bottleneck that is not narrower than the rows.
         """
         train, held_out, columns = self._shares(rows, calibration)
-        readings.check_enough(train, held_out, self.config.window, self.config.stride)
+        readings.check_enough(train, held_out)
         network, history = learn(torch.tensor(train), self.config, progress)
         self._use(network, columns, history)
         self._calibrate(rows, train, held_out)
@@ -113,7 +112,7 @@ class AutoEncoderDetector:
                 f"rows need {len(network.mean)} columns as {Path(path).name} has inputs, got "
                 f"{len(columns)} ({', '.join(columns)}); pass columns=... to load_rows"
             )
-        readings.check_enough(train, held_out, 1, 1)
+        readings.check_enough(train, held_out)
         if standardise:
             network.measure(torch.tensor(train), robust=self.config.robust)
             network.modelled.fill_(True)
@@ -142,8 +141,7 @@ class AutoEncoderDetector:
     def score(self, rows: "Rows") -> NDArray[np.float64]:
         """Norm of the reconstruction error in standard deviations, higher is worse.
 
-        A window model judges each row with those before it; before the first row of a
-        recording that row itself stands for them.
+        A window model judges each row with those before it, as far as the recording goes.
 
         Args:
             rows: Table, data frame or array of shape (N, D), columns as in training; named
@@ -159,11 +157,11 @@ class AutoEncoderDetector:
 
     def blame(self, rows: "Rows") -> NDArray[np.float64]:
         """Each sensor's share of the squared error, shape (N, D); every row sums to 1."""
-        return _shares_of(self._forward.squares(self._values(rows), readings.breaks_of(rows)))
+        return self._blame(self._values(rows), readings.breaks_of(rows))
 
     def expected(self, rows: "Rows") -> NDArray[np.float64]:
         """What the network expected in place of each row, in raw units, shape (N, D)."""
-        return self._forward.expected(self._values(rows), readings.breaks_of(rows))
+        return self._expected(self._values(rows))
 
     def evaluate_one(self, row: "Mapping[str, float] | Sequence[float] | Rows") -> RowEvaluation:
         """Score and explain one row, given by column name or in the order of `columns`.
@@ -174,13 +172,11 @@ class AutoEncoderDetector:
             ValueError: Other columns, or a value that is not a finite number.
         """
         values = self._last(row)
-        expected = self._forward.expected(values, _NOWHERE)[-1]
-        shares = _shares_of(self._forward.squares(values, _NOWHERE)[-1:])[0]
         return RowEvaluation(
             score=float(self._scores(values)[-1]),
             threshold=float(self.threshold),
-            blame=self._by_name(shares),
-            reconstruction=self._by_name(expected),
+            blame=self._by_name(self._blame(values)[-1]),
+            reconstruction=self._by_name(self._expected(values)[-1]),
             seen=self._by_name(values[-1]),
         )
 
@@ -198,15 +194,12 @@ class AutoEncoderDetector:
         """
         values = self._last(row)
 
-        def scores(candidates: NDArray[np.float64]) -> NDArray[np.float64]:
-            past = np.broadcast_to(values[:-1], (len(candidates), *values[:-1].shape))
-            windows = np.concatenate([past, candidates[:, None]], axis=1)
-            starts = np.arange(1, len(candidates)) * len(values)
-            return self._scores(windows.reshape(-1, values.shape[1]), starts)[
-                len(values) - 1 :: len(values)
-            ]
+        past = self._forward.squares(values[:-1]).sum()
 
-        expected = self._forward.expected(values, _NOWHERE)[-1]
+        def scores(candidates: NDArray[np.float64]) -> NDArray[np.float64]:
+            return np.sqrt((past + self._forward.squares(candidates)) / len(values))
+
+        expected = self._expected(values)[-1]
         scale = self._forward.scale
         found = smallest_change(scores, values[-1], expected, scale, float(self.threshold))
         if found is None:
@@ -295,9 +288,7 @@ class AutoEncoderDetector:
         self.held_out = weights.pop("held_out").numpy()
         if "before" in meta:
             self._before = Update.of(weights, metrics.Threshold.from_json(meta["before"]))
-        network = from_weights(
-            weights, columns=len(meta["columns"]), activation=self.config.activation
-        )
+        network = from_weights(weights, activation=self.config.activation)
         self._use(network, tuple(meta["columns"]), meta["history"])
         self.data = meta["data"]
         self.threshold = metrics.Threshold.from_json(meta["threshold"])
@@ -326,9 +317,9 @@ class AutoEncoderDetector:
         self.data = readings.provenance(rows, train, held_out)
         self.data |= readings.peculiar(train, self.columns)
         self._warn_of_moves(held_out)
-        # the first windows are padded; they are no measure where there are enough others
+        # the first windows are short and noisy: no measure where there are whole ones
         scores = self._scores(held_out)
-        self.held_out = scores[min(self._fitted().window - 1, len(scores) // 2) :]
+        self.held_out = scores[min(self.config.window - 1, len(scores) // 2) :: self.config.stride]
         self.threshold = self._chosen(self.held_out, "held-out OK")
         self.data["errors"] = {
             "train": float(np.median(self._scores(train))),
@@ -363,12 +354,25 @@ class AutoEncoderDetector:
         values = self._values(row)
         if not len(values):
             raise ValueError("evaluate_one needs a row, got none")
-        return values[-self._network.window :]
+        return values[-self.config.window :]
 
     def _scores(
         self, values: NDArray[np.float64], breaks: NDArray[np.int64] = _NOWHERE
     ) -> NDArray[np.float64]:
-        return self._forward.scores(values, breaks)
+        squares = self._forward.squares(values)
+        return np.sqrt(pooled(squares, self.config.window, self.config.stride, breaks))
+
+    def _blame(
+        self, values: NDArray[np.float64], breaks: NDArray[np.int64] = _NOWHERE
+    ) -> NDArray[np.float64]:
+        squares = self._forward.errors(values) ** 2
+        squares = pooled(squares, self.config.window, self.config.stride, breaks)
+        total = squares.sum(axis=1, keepdims=True)
+        even = np.full_like(squares, 1 / squares.shape[1])  # a perfect copy blames nobody
+        return np.divide(squares, total, out=even, where=total > 0)
+
+    def _expected(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return values - self._forward.errors(values) * self._forward.scale
 
     def _warn_of_moves(self, held_out: NDArray[np.float64]) -> None:
         moves = (held_out != self._forward.mean).any(axis=0)
@@ -385,9 +389,3 @@ class AutoEncoderDetector:
 
     def _by_name(self, row: NDArray[np.float64]) -> dict[str, float]:
         return dict(zip(self.columns, row.tolist(), strict=True))
-
-
-def _shares_of(squares: NDArray[np.float64]) -> NDArray[np.float64]:
-    total = squares.sum(axis=1, keepdims=True)
-    even = np.full_like(squares, 1 / squares.shape[1])  # a perfect copy blames nobody
-    return np.divide(squares, total, out=even, where=total > 0)

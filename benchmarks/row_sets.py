@@ -1,0 +1,69 @@
+"""Row problems that come with scikit-learn, one class normal: our row model against PyOD's.
+
+    python -m benchmarks.row_sets [--seeds 5] [--no-pyod]
+
+Half of the normal rows, drawn by the seed, are learned from; the other half and all the other
+rows are told apart. Both networks run with their defaults.
+"""
+
+import argparse
+
+import numpy as np
+from sklearn import datasets
+
+import workbench as wb
+from benchmarks import peers
+from benchmarks.records import leave, spread
+
+SETS = {  # the class that is normal
+    "breast-cancer": (datasets.load_breast_cancer, 1),
+    "wine": (datasets.load_wine, 1),
+    "digits": (datasets.load_digits, 0),
+}
+
+
+def problem(name, seed):
+    """Normal training rows, test rows, and which of these are not normal."""
+    load, normal = SETS[name]
+    values, kinds = load(return_X_y=True)
+    own = np.random.default_rng(seed).permutation(np.flatnonzero(kinds == normal))
+    train, rest = own[: len(own) // 2], own[len(own) // 2 :]
+    test = np.concatenate([rest, np.flatnonzero(kinds != normal)])
+    return values[train], values[test], kinds[test] != normal
+
+
+def main():
+    """Run everything and leave the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--no-pyod", action="store_true")
+    options = parser.parse_args()
+    seeds = range(options.seeds)
+    jobs = {(name, seed): problem(name, seed) for name in SETS for seed in seeds}
+    found = {"row model (the default)": {}, "isolation forest": {}, "PCA reconstruction": {}}
+    for key, (train, test, labels) in jobs.items():
+        detector = wb.AutoEncoderDetector(wb.AutoEncoderConfig(seed=key[1]))
+        scores = (
+            detector.fit(train, progress=False).score(test),
+            peers.isolation_forest(train, test, key[1]),
+            peers.pca(train, test, max(1, train.shape[1] // 4)),
+        )
+        for method, values in zip(found, scores, strict=True):
+            found[method][key] = wb.metrics.auroc(values, labels)
+    if not options.no_pyod:
+        scores, version = peers.pyod([(a, b, seed) for (_, seed), (a, b, _) in jobs.items()])
+        found[f"AutoEncoder of PyOD {version}"] = {
+            key: wb.metrics.auroc(values, jobs[key][2])
+            for key, values in zip(jobs, scores, strict=True)
+        }
+    rows = [
+        {"method": method}
+        | {name: spread([values[name, seed] for seed in seeds]) for name in SETS}
+        for method, values in found.items()
+    ]
+    notes = [f"AUROC, seeds 0 to {options.seeds - 1}, mean ± standard deviation over seeds."]
+    leave("row_sets", "Row problems of scikit-learn, one class normal", rows, notes)
+
+
+if __name__ == "__main__":
+    main()
