@@ -77,7 +77,7 @@ def _untrained(rows: Tensor, config: AutoEncoderConfig) -> AutoEncoder:
 
 def _train(network: AutoEncoder, z: Tensor, config: AutoEncoderConfig, progress: bool) -> History:
     stopping, train = _shared_out(z)
-    optimiser = torch.optim.Adam(network.parameters(), lr=config.lr)
+    optimiser = torch.optim.Adam(network.parameters(), lr=config.lr, fused=True)
     history, best, weights = [], None, None
     try:
         with progress_bar(

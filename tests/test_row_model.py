@@ -1,0 +1,320 @@
+"""Windows, units, explanations and updates of the row model, by brute force where one can."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from workbench import metrics
+from workbench.autoencoder import AutoEncoder, AutoEncoderConfig
+from workbench.autoencoder.config import ACTIVATIONS
+from workbench.autoencoder.forward import CHUNK, Forward, pooled
+from workbench.data import load_rows
+from workbench.detectors import AutoEncoderDetector
+
+QUICK = AutoEncoderConfig(layers=(8,), epochs=40)
+SCALE, LEVEL = np.array([10, 0.01, 1e5, 3.0]), np.array([25, 0.1, 1e6, 7.0])
+
+
+def normal_rows(n=400, seed=0):
+    """Four sensors in their own units that follow one load."""
+    random = np.random.default_rng(seed)
+    load = random.normal(size=n)
+    z = np.stack([load, -load, load, 0.5 * load], axis=1) + 0.1 * random.normal(size=(n, 4))
+    return z * SCALE + LEVEL
+
+
+@pytest.fixture(scope="module")
+def detector():
+    return AutoEncoderDetector(QUICK).fit(normal_rows(), progress=False)
+
+
+@pytest.fixture
+def own(detector):
+    """A copy that a test may change."""
+    meta, tensors = detector.state()
+    return AutoEncoderDetector.from_state(meta, {k: v.clone() for k, v in tensors.items()})
+
+
+def with_window(detector, window, stride=1):
+    meta, tensors = detector.state()
+    meta["config"] |= {"window": window, "stride": stride}
+    return AutoEncoderDetector.from_state(meta, {k: v.clone() for k, v in tensors.items()})
+
+
+# the forward pass in NumPy
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("n", [1, 3 * CHUNK // 4])
+def test_numpy_and_torch_give_the_same_errors(activation, n):
+    torch.manual_seed(0)
+    network = AutoEncoder(4, (7, 5), 2, activation=activation)
+    network.measure(torch.from_numpy(normal_rows()))
+    network.modelled[2] = False
+    rows = normal_rows(n, seed=1)
+    with torch.no_grad():
+        z = network.standardise(torch.from_numpy(rows))
+        expected = (z - network(z)).numpy()
+    forward = Forward(network)
+    np.testing.assert_allclose(forward.errors(rows), expected, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(forward.squares(rows), (expected**2).sum(1), rtol=1e-9)
+
+
+# windows
+
+
+@pytest.mark.parametrize(("window", "stride"), [(1, 1), (5, 1), (5, 3), (4, 7), (500, 1)])
+def test_windows_by_brute_force(detector, window, stride):
+    rows, breaks = normal_rows(60, seed=2), [17, 20, 41]
+    row_scores = detector.score(rows)
+    expected = np.empty(60)
+    for start, stop in zip([0, *breaks], [*breaks, 60], strict=True):
+        for i in range(start, stop):
+            end, whole = i, start + min(window, stop - start) - 1
+            while end > whole and (end - whole) % stride:
+                end -= 1
+            part = row_scores[max(start, end - window + 1) : end + 1]
+            expected[i] = np.sqrt((part**2).mean())
+    found = np.sqrt(pooled(row_scores**2, window, stride, np.array(breaks)))
+    np.testing.assert_allclose(found, expected)
+
+
+def test_a_window_does_not_span_a_pause(detector, tmp_path):
+    rows = normal_rows(30, seed=3)
+    time = pd.Timestamp("2024-01-01") + pd.to_timedelta([*range(20), *range(900, 910)], unit="s")
+    frame = pd.DataFrame(rows, columns=[f"sensor_{i}" for i in range(1, 5)])
+    frame.insert(0, "time", time)
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    model, table = with_window(detector, 8), load_rows(tmp_path / "rows.csv")
+    found = model.score(table)
+    np.testing.assert_allclose(found[20:], model.score(table.values[20:]))
+    assert not np.allclose(found[20:27], model.score(table.values)[20:27])
+
+
+def test_a_window_model_judges_the_last_of_the_rows_given(detector):
+    model, rows = with_window(detector, 6), normal_rows(40, seed=4)
+    one = model.evaluate_one(rows)
+    assert one.score == pytest.approx(model.score(rows)[-1])
+    assert list(one.blame.values()) == pytest.approx(model.blame(rows)[-1])
+    assert list(one.seen.values()) == pytest.approx(rows[-1])
+    assert list(one.excess.values()) == pytest.approx((rows - model.expected(rows))[-1])
+    np.testing.assert_allclose(model.blame(rows).sum(1), 1)
+
+
+def test_a_window_finds_a_small_lasting_fault_that_rows_do_not(detector):
+    rows = normal_rows(400, seed=5)
+    rows[200:] += 0.2 * SCALE * [0, 1, 0, 0]  # two standard deviations of the noise
+    labels, windowed = np.arange(400) >= 220, with_window(detector, 20)
+    keep = (np.arange(400) < 200) | labels
+    by_row = metrics.auroc(detector.score(rows)[keep], labels[keep])
+    by_window = metrics.auroc(windowed.score(rows)[keep], labels[keep])
+    assert by_row < 0.8 and by_window > by_row + 0.15
+
+
+def test_the_threshold_of_a_window_model_has_its_margin():
+    config = replace(QUICK, window=5, epochs=3)
+    held_out = normal_rows(100, seed=6)
+    found = AutoEncoderDetector(config).fit(normal_rows(), held_out, progress=False)
+    np.testing.assert_array_equal(found.held_out, found.score(held_out)[4:])
+    assert found.threshold == pytest.approx(4 / 3 * metrics.threshold(found.held_out, q=99))
+    assert found.threshold.params == {"q": 99, "margin": 1.3333}
+    none = AutoEncoderDetector(replace(config, margin=1)).fit(
+        normal_rows(), held_out, progress=False
+    )
+    assert none.threshold == metrics.threshold(none.held_out, q=99)
+
+
+# units
+
+
+def test_a_creeping_sensor_is_measured_by_its_drift():
+    rows = normal_rows(400)
+    rows[:, 3] = 7 + np.linspace(0, 10, 400) + 0.1 * np.random.default_rng(0).normal(size=400)
+    network = AutoEncoder(4, (), 1)
+    network.measure(torch.from_numpy(rows), drift=True)
+    still = rows.std(0)
+    np.testing.assert_allclose(network.scale[:3], still[:3])  # what chance gives is no drift
+    assert network.scale[3].item() == pytest.approx(np.hypot(still[3], 10), rel=0.02)
+    found = AutoEncoderDetector(QUICK).fit(rows, progress=False)
+    assert found.data["drifting"] == ["sensor_4"]
+    later = normal_rows(100, seed=7)
+    later[:, 3] = 20  # as far again as the drift has come
+    strict = AutoEncoderDetector(replace(QUICK, drift=False)).fit(rows, progress=False)
+    assert found.score(later).mean() < strict.score(later).mean() / 2
+
+
+def test_robust_units_do_not_see_outliers():
+    rows = normal_rows()
+    rows[::50] += 100 * SCALE
+    network = AutoEncoder(4, (), 1)
+    network.measure(torch.from_numpy(rows), robust=True)
+    np.testing.assert_allclose(network.scale, SCALE * [1, 1, 1, 0.5], rtol=0.15)
+    np.testing.assert_allclose((network.mean.numpy() - LEVEL) / SCALE, np.zeros(4), atol=0.15)
+
+
+@pytest.mark.parametrize(
+    "change", [{"dropout": 0.2}, {"denoising": 0.3}, {"activation": "tanh"}, {"robust": True}]
+)
+def test_every_choice_trains_finds_faults_and_survives_saving(change):
+    config = replace(QUICK, **change)
+    found = AutoEncoderDetector(config).fit(normal_rows(), progress=False)
+    broken = normal_rows(200, seed=8)
+    broken[:, 1] = np.random.default_rng(1).permutation(broken[:, 1])
+    scores = np.append(found.score(normal_rows(200, seed=9)), found.score(broken))
+    assert metrics.auroc(scores, np.arange(400) >= 200) > 0.85
+    twin = AutoEncoderDetector.from_state(*found.state())
+    np.testing.assert_array_equal(twin.score(broken), found.score(broken))
+    plain = AutoEncoderDetector(QUICK).fit(normal_rows(), progress=False)
+    assert not np.allclose(plain.score(broken), found.score(broken), rtol=1e-3)
+
+
+def test_what_is_odd_about_the_training_rows_is_kept(detector):
+    rows = np.column_stack([normal_rows(), np.full(400, 3.0), normal_rows()[:, 0]])
+    data = AutoEncoderDetector(QUICK).fit(rows, progress=False).data
+    assert (data["constant"], data["duplicated"]) == (["sensor_5"], {"sensor_6": "sensor_1"})
+    assert data["dead"] is False and data["drifting"] == []
+    assert 0 < data["errors"]["train"] < 2 * data["errors"]["held_out"]
+
+
+# explanations
+
+
+def test_the_smallest_change_is_enough_and_nothing_smaller_is(detector):
+    row = normal_rows(1, seed=10)[0]
+    row[1] += 2 * SCALE[1]
+    assert detector.evaluate_one(row).is_anomaly
+    change = detector.smallest_change(row)
+    assert change.column == "sensor_2" and change.seen == row[1]
+    mended = row.copy()
+    mended[1] = change.needed
+    assert detector.score([mended])[0] < detector.threshold
+    # brute force: no sensor changed by a little less would do
+    scale = detector._network.scale.numpy()
+    for column in range(4):
+        tries = np.tile(row, (201, 1))
+        tries[:, column] += np.linspace(-0.99, 0.99, 201) * change.scales * scale[column]
+        assert (detector.score(tries) >= detector.threshold).all()
+
+
+def test_a_normal_row_needs_no_change_and_a_broken_machine_more_than_one(detector):
+    row = normal_rows(1, seed=10)[0]
+    assert detector.smallest_change(row).scales == 0
+    row += SCALE * [4, 4, -4, -4]
+    assert detector.smallest_change(row) is None
+
+
+def test_the_smallest_change_of_a_window_is_to_its_last_row(detector):
+    model, rows = with_window(detector, 5), normal_rows(5, seed=11)
+    rows[-1, 1] += 3 * SCALE[1]
+    assert model.evaluate_one(rows).is_anomaly
+    change = model.smallest_change(rows)
+    rows[-1, model.columns.index(change.column)] = change.needed
+    assert model.score(rows)[-1] < model.threshold
+
+
+# updates
+
+
+def moved(n=300, seed=12):
+    return normal_rows(n, seed) + 0.15 * SCALE * [1, 0, 0, 0]
+
+
+def test_an_update_follows_a_slow_change_and_can_be_undone(own, detector):
+    fresh, mean = moved(seed=13), detector._network.mean.numpy()
+    offset = np.abs(fresh.mean(0) - mean)[0]
+    own.update(moved(), weight=1.0)
+    assert np.abs(fresh.mean(0) - own._network.mean.numpy())[0] < 0.7 * offset
+    usual = np.median(detector.score(normal_rows(400, 15)))
+    far, near = np.median(detector.score(fresh)), np.median(own.score(fresh))
+    assert abs(near - usual) < 0.5 * abs(far - usual)
+    assert own.threshold.source == "rows judged normal"
+    assert own.data["updates"][0]["rows"] == 300
+    own.rollback()
+    np.testing.assert_array_equal(own.score(moved()), detector.score(moved()))
+    np.testing.assert_array_equal(own.held_out, detector.held_out)
+    assert own.threshold.to_json() == detector.threshold.to_json() and not own.data["updates"]
+    with pytest.raises(ValueError, match="an update to undo"):
+        own.rollback()
+
+
+def test_a_rollback_survives_saving(own, detector):
+    own.update(moved())
+    meta, tensors = own.state()
+    twin = AutoEncoderDetector.from_state(meta, {k: v.clone() for k, v in tensors.items()})
+    np.testing.assert_array_equal(twin.score(moved()), own.score(moved()))
+    np.testing.assert_array_equal(twin.rollback().score(moved()), detector.score(moved()))
+
+
+def test_faulty_rows_do_not_move_the_scaler(own):
+    rows = np.vstack([moved(200), moved(60) + 5 * SCALE * [0, 1, 0, 0]])
+    own.update(rows)
+    assert own.data["updates"][0]["normal"] <= 203
+    assert (own.score(rows[200:]) >= own.threshold).all()
+
+
+def test_updates_do_not_ratchet_the_threshold_down(own):
+    start = float(own.threshold)
+    for seed in range(20, 32):
+        own.update(normal_rows(400, seed))
+    assert float(own.threshold) > 0.75 * start
+
+
+@pytest.mark.parametrize(
+    ("rows", "weight", "message"),
+    [
+        (moved(40), 0.5, "at least 50 rows judged normal"),
+        (moved() + 9 * SCALE * [1, 0, 0, 0], 0.5, "got 0 of 300; train again"),
+        (moved(), 0, "weight must be"),
+    ],
+)
+def test_an_update_that_cannot_be_changes_nothing(own, detector, rows, weight, message):
+    with pytest.raises(ValueError, match=message):
+        own.update(rows, weight=weight)
+    np.testing.assert_array_equal(own.score(moved()), detector.score(moved()))
+
+
+def test_a_threshold_set_by_hand_stays(own):
+    own.threshold = 3.0
+    assert own.update(moved()).threshold == 3.0
+
+
+def test_the_drift_card_compares_with_the_held_out_rows(detector):
+    assert detector.drift(normal_rows(400, seed=14)).verdict == "stable"
+    assert (
+        detector.drift(normal_rows(400, seed=14) + 0.5 * SCALE * [1, 0, 0, 0]).verdict == "shifted"
+    )
+
+
+# detectors saved before
+
+
+def test_a_detector_of_the_first_version_scores_as_it_did(detector):
+    meta, tensors = detector.state()
+    known = ("layers", "bottleneck", "epochs", "batch", "lr", "patience", "q", "seed")
+    meta["config"] = {name: meta["config"][name] for name in known}
+    meta["data"] = {
+        k: meta["data"][k] for k in ("source", "note", "fingerprint", "counts", "constant")
+    }
+    old = AutoEncoderDetector.from_state(meta, tensors)
+    np.testing.assert_array_equal(old.score(normal_rows()), detector.score(normal_rows()))
+    assert (old.config.window, old.config.drift, old.threshold) == (1, False, detector.threshold)
+    assert old.evaluate_one(LEVEL).status == "normal"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"window": 0},
+        {"stride": 0},
+        {"activation": "gelu"},
+        {"dropout": 1},
+        {"denoising": -1},
+        {"margin": 0},
+    ],
+)
+def test_config_refuses(wrong):
+    with pytest.raises(ValueError, match=f"{next(iter(wrong))} must"):
+        AutoEncoderConfig(**wrong)
