@@ -2,5 +2,6 @@
 
 from .config import CSFlowConfig
 from .flow import CrossScaleFlow, maps, nll, score
+from .original import read_original
 
-__all__ = ["CSFlowConfig", "CrossScaleFlow", "maps", "nll", "score"]
+__all__ = ["CSFlowConfig", "CrossScaleFlow", "maps", "nll", "read_original", "score"]
