@@ -26,8 +26,8 @@ _CLASSES = {
     f"{home}.{name}": None
     for home in ("freia_funcs", "cs_flow.freia_funcs")
     for name in (
-        "ReversibleGraphNet", "Node", "InputNode", "OutputNode", "ParallelPermute",
-        "parallel_glow_coupling_layer", "CrossConvolutions", "dummy_data",
+        "ReversibleGraphNet", "Node", "InputNode", "OutputNode", "OutputNode.dummy",
+        "ParallelPermute", "parallel_glow_coupling_layer", "CrossConvolutions", "dummy_data",
     )
 }  # fmt: skip
 # what of torch's own modules would give other numbers than ours if it were otherwise
@@ -157,7 +157,7 @@ def _block_of_module(coupling: Made) -> Block:
         cross = _modules(coupling)[half]
         _check_arithmetic(cross, {"leaky_slope": 0.1, "use_gamma": True})
         layers = _modules(cross)
-        for name in (*_CONVOLUTIONS.values(), "lr", "upsample"):
+        for name in layers.keys() & {*_CONVOLUTIONS.values(), "lr", "upsample"}:
             _check_arithmetic(layers[name], _ARITHMETIC[layers[name].name])
         for name in _GAMMAS:
             block[f"{half}.{name}"] = _of(cross, "_parameters")[name]
