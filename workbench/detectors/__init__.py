@@ -5,6 +5,7 @@ worse, `evaluate_one(x)`, a `threshold`, and the verdict NG if and only if score
 """
 
 from .image import CSFlowDetector, Evaluation
+from .imported import import_original
 from .rows import AutoEncoderDetector
 
-__all__ = ["AutoEncoderDetector", "CSFlowDetector", "Evaluation"]
+__all__ = ["AutoEncoderDetector", "CSFlowDetector", "Evaluation", "import_original"]

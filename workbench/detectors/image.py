@@ -200,7 +200,10 @@ class CSFlowDetector:
             DataError: It was trained from a list, or the folder is no longer there.
         """
         if "root" not in self.data:
-            raise DataError("the detector was trained from a list of images, not a folder")
+            raise DataError(
+                "the detector knows no folder of images: it was trained from a list, or imported; "
+                "train from a folder, or import with --data FOLDER"
+            )
         return load_images(workspace.resolve(self.data["root"])).with_split(self.data["split"])
 
     def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
