@@ -72,7 +72,7 @@ def train(
     preset: Annotated[str, typer.Option(help="lite, simulator or paper (photos).")] = "lite",
     epochs: Annotated[int, typer.Option(help="Passes over the data; 0: the preset's.")] = 0,
     backbone: Annotated[str, typer.Option(help="Another EfficientNet (photos).")] = "",
-    weights: Annotated[Path | None, typer.Option(help="A file with its weights.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="Its weights: a file or a folder.")] = None,
     seed: Annotated[int, typer.Option(help="Of the split and the training.")] = 0,
 ) -> None:
     """Train on the good parts of a dataset and save the detector under models/."""
