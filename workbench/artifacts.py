@@ -11,20 +11,22 @@ import platform
 import time
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as dump_tensors
 from torch import Tensor
 
-from . import workspace
-from .detectors import AutoEncoderDetector, CSFlowDetector
+from . import detectors, workspace
 from .errors import ArtifactError
+
+if TYPE_CHECKING:
+    from .detectors import AutoEncoderDetector, CSFlowDetector
 
 FORMAT = 1
 FACTS, WEIGHTS = "detector.json", "weights.safetensors"
-KINDS = {detector.kind: detector for detector in (CSFlowDetector, AutoEncoderDetector)}
+KINDS = {"csflow": "CSFlowDetector", "autoencoder": "AutoEncoderDetector"}
 _QUANTILES = (0, 0.5, 0.9, 0.95, 0.99, 1)
 
 
@@ -57,12 +59,13 @@ def save(detector: Detector, folder: Path | str) -> Path:
         raise ArtifactError(f"{folder} exists and holds no detector; choose another folder")
     facts, tensors = detector.state()
     weights = dump_tensors(tensors)
-    quantiles = np.quantile(detector.held_out, _QUANTILES)
+    # an imported detector may have no held-out scores
+    quantiles = np.quantile(detector.held_out, _QUANTILES) if len(detector.held_out) else ()
     facts = {
         "format": FORMAT,
         "kind": detector.kind,
         **facts,
-        "held_out_quantiles": dict(zip(map(str, _QUANTILES), quantiles.tolist(), strict=True)),
+        "held_out_quantiles": dict(zip(map(str, _QUANTILES), map(float, quantiles), strict=False)),
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
         "saved": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "versions": versions(),
@@ -72,7 +75,7 @@ def save(detector: Detector, folder: Path | str) -> Path:
     return folder
 
 
-def load(folder: Path | str) -> CSFlowDetector | AutoEncoderDetector:
+def load(folder: Path | str) -> "CSFlowDetector | AutoEncoderDetector":
     """Read a detector that `save` wrote.
 
     Raises:
@@ -89,7 +92,8 @@ def load(folder: Path | str) -> CSFlowDetector | AutoEncoderDetector:
     if hashlib.sha256(weights).hexdigest() != facts["weights_sha256"]:
         raise ArtifactError(f"{folder / WEIGHTS} is damaged: not the weights that were saved")
     try:
-        return KINDS[facts["kind"]].from_state(facts, load_tensors(weights))
+        detector = getattr(detectors, KINDS[facts["kind"]])
+        return detector.from_state(facts, load_tensors(weights))
     except (KeyError, TypeError, RuntimeError) as error:
         raise ArtifactError(f"{folder / FACTS} does not fit its weights: {error}") from error
 

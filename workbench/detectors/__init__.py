@@ -2,13 +2,35 @@
 
 All have the same verbs and the same sign: `fit(x)`, `score(x)` of shape (N,) where higher is
 worse, `evaluate_one(x)`, a `threshold`, and the verdict NG if and only if score >= threshold.
+What is named here is imported when it is asked for: a row model is served without torchvision
+or pandas.
 """
 
-from .alarms import AlarmRule, AlarmStream, Detection, detections, stretches
-from .explanation import Change, RowEvaluation
-from .image import CSFlowDetector, Evaluation
-from .rows import AutoEncoderDetector
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING:
+    from .alarms import AlarmRule, AlarmStream, Detection, detections, stretches
+    from .evaluation import Evaluation, Region
+    from .explanation import Change, RowEvaluation
+    from .image import CSFlowDetector
+    from .imported import import_original
+    from .rows import AutoEncoderDetector
+
+_HOME = {
+    "AlarmRule": "alarms",
+    "AlarmStream": "alarms",
+    "AutoEncoderDetector": "rows",
+    "CSFlowDetector": "image",
+    "Change": "explanation",
+    "Detection": "alarms",
+    "Evaluation": "evaluation",
+    "Region": "evaluation",
+    "RowEvaluation": "explanation",
+    "detections": "alarms",
+    "import_original": "imported",
+    "stretches": "alarms",
+}
 __all__ = [
     "AlarmRule",
     "AlarmStream",
@@ -17,7 +39,15 @@ __all__ = [
     "Change",
     "Detection",
     "Evaluation",
+    "Region",
     "RowEvaluation",
     "detections",
+    "import_original",
     "stretches",
 ]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    if name not in _HOME:
+        raise AttributeError(f"workbench.detectors has no {name!r}")
+    return getattr(import_module(f".{_HOME[name]}", __name__), name)

@@ -9,7 +9,6 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from workbench.autoencoder.network import drifted
-from workbench.data.recording import duplicates
 from workbench.workspace import portable
 
 if TYPE_CHECKING:
@@ -136,6 +135,8 @@ def peculiar(train: NDArray[np.float64], columns: tuple[str, ...]) -> dict[str, 
     A constant column is judged by its value alone. A duplicate counts like any other, so that
     its sensor counts twice. A drifting one is judged by a unit as wide as its drift.
     """
+    from workbench.data.recording import duplicates  # brings pandas, which scoring does without
+
     still = np.ptp(train, axis=0) == 0
     moved = drifted(torch.tensor(train)).numpy()
     drifting = moved > np.where(still, np.inf, train.std(axis=0))
