@@ -7,7 +7,7 @@ apart by colour-blind readers, and never stand alone: NG has another line or hat
 
 from workbench.plots.figure import COLORS, Picture, png
 from workbench.plots.photos import gallery, overview, sample_grid
-from workbench.plots.rows import blame, sensors
+from workbench.plots.rows import blame, sensors, timeline
 from workbench.plots.scores import confusion, histogram, history, rates, roc
 
 __all__ = [
@@ -24,4 +24,5 @@ __all__ = [
     "roc",
     "sample_grid",
     "sensors",
+    "timeline",
 ]

@@ -48,6 +48,50 @@ def sensors(
     return figure
 
 
+def timeline(
+    table: "SensorTable",
+    scores: ArrayLike,
+    threshold: float,
+    *,
+    active: ArrayLike | None = None,
+    columns: Sequence[str] | None = None,
+) -> Figure:
+    """The sensors and below them the score with its threshold, alarms marked in all of them.
+
+    Args:
+        table: The rows, at most 12 sensors of which are shown unless `columns` names them.
+        scores: Shape (N,).
+        threshold: Dashed; a score from there on is NG.
+        active: True where an alarm holds, shape (N,); where the score reaches the threshold if
+            None.
+        columns: Names of the sensors to show.
+    """
+    scores = np.asarray(scores, float)
+    active = scores >= threshold if active is None else np.asarray(active, bool)
+    names = list(columns or table.columns[:SENSORS_SHOWN])
+    x = np.arange(len(table)) if table.time is None else np.asarray(table.time)
+    heights = [1] * len(names) + [2.2]
+    figure = Picture(figsize=(9, 0.6 + 0.62 * sum(heights)), layout="constrained")
+    axes = figure.subplots(len(heights), sharex=True, height_ratios=heights)
+    for ax, name in zip(axes, names, strict=False):
+        _strip(ax, x, table.values[:, table.columns.index(name)], active, table.labels)
+        ax.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8, family=fonts())
+    _strip(axes[-1], x, scores, active, table.labels)
+    axes[-1].axhline(threshold, color=COLORS["threshold"], ls="--", lw=1.2, label="threshold")
+    # the largest scores would flatten all others
+    axes[-1].set_ylim(0, max(1.15 * float(np.quantile(scores, 0.995)), 1.3 * threshold))
+    axes[-1].set_ylabel("score", rotation=0, ha="right", va="center", fontsize=8)
+    axes[-1].set_xlabel("row" if table.time is None else "time")
+    handles, words = axes[-1].get_legend_handles_labels()
+    axes[0].legend(handles, words, loc="lower right", bbox_to_anchor=(1, 1), ncols=3,
+                   frameon=False, fontsize=8)  # fmt: skip
+    figure.alt = (
+        f"{len(names)} sensors and the score over {len(table)} rows, threshold {threshold:.4g}, "
+        "alarms and faults marked"
+    )
+    return figure
+
+
 def blame(
     shares: ArrayLike, columns: Sequence[str], *, top: int = 12, ax: Axes | None = None
 ) -> Axes:
