@@ -20,7 +20,8 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 CHECKED = [path for path in NOTEBOOKS if not path.name.startswith("9")]
 EXPECTED = {
     "00_quickstart", "10_dataset_check", "20_train_csflow", "21_train_autoencoder",
-    "30_evaluate_one", "40_simulator", "41_histogram", "90_report_images", "91_report_sensors",
+    "30_evaluate_one", "40_simulator", "41_histogram", "42_sensors",
+    "90_report_images", "91_report_sensors",
 }  # fmt: skip
 MAX_BYTES = 400_000
 
@@ -83,7 +84,7 @@ def test_no_notebook_passes_for_want_of_checked_cells(path):
     assert not [out for cell in code for out in cell.outputs if out.get("name") == "stderr"]
 
 
-@pytest.mark.parametrize("stem", ["40_simulator", "41_histogram"])
+@pytest.mark.parametrize("stem", ["40_simulator", "41_histogram", "42_sensors"])
 def test_widget_notebooks_show_a_figure_and_a_table_without_a_kernel(stem):
     _, code = read(ROOT / "notebooks" / f"{stem}.ipynb")
     kinds = {kind for cell in code for out in cell.outputs for kind in out.get("data", {})}

@@ -68,11 +68,11 @@ def timeline(
     """
     scores = np.asarray(scores, float)
     active = scores >= threshold if active is None else np.asarray(active, bool)
-    names = list(columns or table.columns[:SENSORS_SHOWN])
+    names = list(table.columns[:SENSORS_SHOWN] if columns is None else columns)
     x = np.arange(len(table)) if table.time is None else np.asarray(table.time)
     heights = [1] * len(names) + [2.2]
     figure = Picture(figsize=(9, 0.6 + 0.62 * sum(heights)), layout="constrained")
-    axes = figure.subplots(len(heights), sharex=True, height_ratios=heights)
+    axes = figure.subplots(len(heights), sharex=True, height_ratios=heights, squeeze=False)[:, 0]
     for ax, name in zip(axes, names, strict=False):
         _strip(ax, x, table.values[:, table.columns.index(name)], active, table.labels)
         ax.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8, family=fonts())

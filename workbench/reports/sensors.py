@@ -65,6 +65,7 @@ class SensorReport:
             "faults_found": sum(
                 bool(self.flags[start:stop].any()) for start, stop in self._faults
             ),
+            "delays": [d._asdict() for d in self._detections],
             "events": len(self._events),
             "errors": self._errors(),
             "blame": self._blame(),
@@ -91,7 +92,7 @@ class SensorReport:
         if m["faults"]:
             publish.text(
                 f"{prose.plural(m['faults'], 'labelled fault')} (stretches of NG rows), of which "
-                f"{m['faults_found']} raised at least one alarm."
+                f"{m['faults_found']} raised at least one alarm{_delay(m['delays'])}."
             )
         publish.table(
             prose.rates(m),
@@ -112,7 +113,7 @@ class SensorReport:
             f"set with {counts.get('calibration', 0):,} other normal ones.{note}{changed}\n\n"
             "Method: an autoencoder that has learned to copy normal rows. The score of a row is "
             "the length of its copying error, in standard deviations; a sensor's blame is its "
-            "share of the squared error."
+            f"share of the squared error.{self._odd()}"
         )
 
     def over_time(self) -> None:
@@ -151,6 +152,7 @@ class SensorReport:
             f"{top} has the most, {prose.percent(blame[top])}.",
         )
         publish.table(self._event_table(), f"The worst of {len(self._events)} events, by score.")
+        self._worst()
 
     def sensors(self) -> None:
         """Show the most blamed sensors with alarms and labelled faults."""
@@ -170,6 +172,9 @@ class SensorReport:
         for column in ("median", "99 %", "largest"):
             frame[column] = frame[column].map("{:.3f}".format)
         publish.table(frame, "Error by group of rows; training and held-out should be alike.")
+        if not self.detector.history:
+            publish.text("The network was imported: how it was trained is not known.")
+            return
         publish.figure(
             plots.history(self.detector.history, logy=True),
             f"Training: {prose.plural(self.metrics['epochs'], 'epoch')}.",
@@ -196,6 +201,50 @@ class SensorReport:
         """Leave `metrics.json` and the thumbnail: the score over time."""
         publish.record(self.metrics, Image.open(BytesIO(plots.png(self._timeline()))))
 
+    def _odd(self) -> str:
+        """What is unusual about the model or the rows it learned from, in sentences."""
+        data, window = self.detector.data, self.detector.config.window
+        found = [f"A row is judged with the {window - 1} before it."] if window > 1 else []
+        if data.get("dead"):
+            found.append("**The model is dead: its output is the same for every row.**")
+        if data.get("duplicated"):
+            pairs = ", ".join(f"{a} repeats {b}" for a, b in data["duplicated"].items())
+            found.append(f"Counted twice: {pairs}.")
+        if data.get("constant"):
+            found.append(f"Constant in training: {', '.join(data['constant'])}.")
+        if self.rows.filled:
+            cells = ", ".join(f"{n} of {name}" for name, n in self.rows.filled.items())
+            found.append(f"Cells filled in by interpolation: {cells}.")
+        return "".join(f" {sentence}" for sentence in found)
+
+    def _worst(self) -> None:
+        """Show what was seen in the worst row against what was expected, and what would do."""
+        worst = int(self.scores.argmax())
+        window = self.rows[max(0, worst - self.detector.config.window + 1) : worst + 1]
+        one, change = self.detector.evaluate_one(window), self.detector.smallest_change(window)
+        frame = pd.DataFrame(
+            {"share": one.blame, "seen": one.seen, "expected": one.reconstruction}
+        )
+        frame = frame.sort_values("share", ascending=False).head(_SENSORS)
+        frame["share"] = frame["share"].map(prose.percent)
+        frame[["seen", "expected"]] = frame[["seen", "expected"]].map("{:.4g}".format)
+        what = "more than one sensor is off"
+        if change is not None:
+            what = f"it would be normal with {change.column} at {change.needed:.4g}"
+        at = f"row {worst}" if self.rows.time is None else str(self.rows.time[worst])
+        publish.table(
+            frame.rename_axis("sensor").reset_index(),
+            f"The worst row ({at}), in the sensors' own units: {what}.",
+        )
+
+    @cached_property
+    def _detections(self) -> list[Any]:
+        from workbench.detectors import detections  # brings torch, as above
+
+        if self.rows.labels is None:
+            return []
+        return detections(self.flags, self.rows.labels, self.rows.time)
+
     @cached_property
     def _test(self) -> NDArray[np.bool_]:
         return np.asarray(self.rows.splits == "test")
@@ -214,15 +263,9 @@ class SensorReport:
         return data["counts"] != counts or data["fingerprint"] != rows.fingerprint()
 
     def _timeline(self) -> Any:  # noqa: ANN401
-        """A strip of the score, drawn as if it were a sensor."""
-        rows = self.rows
-        strip = SensorTable(
-            self.scores[:, None], ("score",), rows.labels, rows.time, splits=rows.splits
-        )
-        figure = plots.sensors(strip, self.flags)
+        """The score alone, with its threshold."""
+        figure = plots.timeline(self.rows, self.scores, float(self.detector.threshold), columns=())
         figure.set_size_inches(9, 3)
-        color = plots.COLORS["threshold"]
-        figure.axes[0].axhline(float(self.detector.threshold), color=color, ls="--", lw=1.2)
         return figure
 
     def _blame(self) -> dict[str, float]:
@@ -270,6 +313,17 @@ class SensorReport:
         if rows.labels is not None:
             row["label"] = "fault" if rows.labels[start:stop].any() else "normal"
         return row
+
+
+def _delay(delays: list[dict[str, Any]]) -> str:
+    """Time to detection in words."""
+    found = [d for d in delays if d["delay"] is not None]
+    if not found:
+        return ""
+    words = f", at the median {np.median([d['delay'] for d in found]):.0f} rows after it began"
+    if all(d["seconds"] is not None for d in found):
+        words += f" ({np.median([d['seconds'] for d in found]):.0f} s)"
+    return words
 
 
 def _stretches(flags: ArrayLike, gap: int = 0) -> list[tuple[int, int]]:

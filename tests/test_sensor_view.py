@@ -1,0 +1,106 @@
+"""The view of sensors over time, and the figure beside it: what is shown is what was computed."""
+
+import re
+
+import ipywidgets as widgets
+import numpy as np
+import pytest
+
+from workbench import plots
+from workbench.autoencoder import AutoEncoderConfig
+from workbench.data import SensorTable
+from workbench.detectors import AlarmRule, AutoEncoderDetector
+from workbench.ui import SensorExplorer
+
+
+@pytest.fixture(scope="module")
+def recording():
+    """300 rows of three sensors; in rows 200 to 239 the second no longer follows the others."""
+    random = np.random.default_rng(0)
+    load = random.normal(size=300)
+    values = np.stack([load, load, -load], axis=1) + 0.1 * random.normal(size=(300, 3))
+    labels = (np.arange(300) >= 200) & (np.arange(300) < 240)
+    values[labels, 1] += 3
+    return SensorTable(values, ("speed", "<flow>", "heat"), labels)
+
+
+@pytest.fixture(scope="module")
+def detector(recording):
+    config = AutoEncoderConfig(layers=(8,), epochs=40)
+    return AutoEncoderDetector(config).fit(recording.values[:200], progress=False)
+
+
+@pytest.fixture
+def view(detector, recording):
+    detector.columns = recording.columns
+    view = SensorExplorer(detector, recording, AlarmRule(k=2, n=3))
+    yield view
+    view.close()
+
+
+def text(view):
+    parts = [w.value for w in _inside(view) if isinstance(w, widgets.HTML)]
+    return " ".join(
+        re.sub(r"<style>.*?</style>|<[^>]*>", " ", " ".join(parts), flags=re.S).split()
+    )
+
+
+def _inside(box):
+    for child in getattr(box, "children", ()):
+        yield child
+        yield from _inside(child)
+
+
+def test_it_opens_at_the_worst_row_with_its_blame(view, detector, recording):
+    worst = int(detector.score(recording).argmax())
+    assert view.moment.value == worst and 200 <= worst < 240
+    one = detector.evaluate_one(recording.values[worst])
+    shown = text(view)
+    assert "labelled NG" in shown and "Faults found 1 of 1" in shown
+    share = f"&lt;flow&gt; {100 * one.blame['<flow>']:.0f} %"
+    assert f"{share} {one.seen['<flow>']:.4g} {one.reconstruction['<flow>']:.4g}" in shown
+
+
+def test_the_threshold_moves_the_alarms(view, detector):
+    before = view.raised
+    view.slider.value = float(np.quantile(view.scores[:200], 0.8))
+    assert view.raised == view.rule.raised(view.scores, view.slider.value).tolist()
+    assert len(view.raised) > len(before)
+    assert f"Alarms raised {len(view.raised)}" in text(view)
+    assert view.threshold.source.startswith("set by hand")
+    assert detector.threshold != view.threshold  # until it is saved
+    kept = detector.threshold
+    view.save.click()
+    assert detector.threshold == view.threshold
+    detector.threshold = kept
+
+
+def test_next_goes_from_alarm_to_alarm(view):
+    view.moment.value = 0
+    seen = []
+    for _ in view.raised:
+        view.next.click()
+        seen.append(view.moment.value)
+    assert seen == view.raised != []
+
+
+def test_a_table_without_labels_or_a_single_alarm(detector, recording):
+    quiet = SensorTable(recording.values[:100], recording.columns)
+    detector.columns = recording.columns
+    view = SensorExplorer(detector, quiet, AlarmRule(k=5, n=5))
+    assert "Alarms raised 0 Rows in alarm 0 of 100" in text(view)
+    view.next.click()
+    assert "no alarm" in view.message
+    view.close()
+
+
+def test_the_figure_has_the_score_the_threshold_and_the_alarms(detector, recording):
+    detector.columns = recording.columns
+    scores = detector.score(recording)
+    figure = plots.timeline(recording, scores, detector.threshold)
+    assert len(figure.axes) == 4
+    lines = figure.axes[-1].lines
+    np.testing.assert_array_equal(lines[0].get_ydata(), scores)
+    assert len(lines[1].get_ydata()) == (scores >= detector.threshold).sum()
+    assert lines[2].get_ydata() == [detector.threshold] * 2
+    assert len(plots.timeline(recording, scores, 1.0, columns=()).axes) == 1
