@@ -16,6 +16,7 @@ from workbench.metrics.intervals import (
     wilson,
     zero_miss_claim,
 )
+from workbench.metrics.kinds import KindRates, by_kind
 from workbench.metrics.pixels import pixel_auroc
 from workbench.metrics.policies import POLICIES, threshold
 from workbench.metrics.ranking import (
@@ -47,11 +48,13 @@ __all__ = [
     "Threshold",
     "TwoThresholds",
     "ZeroMiss",
+    "KindRates",
     "as_labels",
     "as_scores",
     "auroc",
     "auroc_interval",
     "average_precision",
+    "by_kind",
     "clopper_pearson",
     "compare",
     "confusion",
