@@ -17,7 +17,8 @@ from workbench.metrics.intervals import (
     zero_miss_claim,
 )
 from workbench.metrics.kinds import KindRates, by_kind
-from workbench.metrics.pixels import pixel_auroc
+from workbench.metrics.maps import Area
+from workbench.metrics.pixels import aupro, pixel_auroc, pixel_average_precision
 from workbench.metrics.policies import POLICIES, threshold
 from workbench.metrics.ranking import (
     PrCurve,
@@ -33,6 +34,7 @@ from workbench.metrics.review import ReviewRates, TwoThresholds, two_thresholds
 from workbench.metrics.thresholds import Threshold
 
 __all__ = [
+    "Area",
     "POLICIES",
     "Change",
     "Comparison",
@@ -51,6 +53,7 @@ __all__ = [
     "KindRates",
     "as_labels",
     "as_scores",
+    "aupro",
     "auroc",
     "auroc_interval",
     "average_precision",
@@ -65,6 +68,7 @@ __all__ = [
     "ng_needed",
     "partial_auroc",
     "pixel_auroc",
+    "pixel_average_precision",
     "pr_curve",
     "rate",
     "roc_curve",
