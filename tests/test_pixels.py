@@ -118,6 +118,55 @@ def test_binned_error_is_small_on_smooth_maps_and_honest_within_one_bin(function
     assert blind.error > 0.3 and abs(blind - function(packed, masks)) <= blind.error
 
 
+def slow_aupimo(maps, masks, low, high):
+    """Bertoldo et al. 2024: recall of each image over log shared FPR, corner by corner."""
+    good = [heat for heat, mask in zip(maps, masks, strict=True) if not mask.any()]
+    found = []
+    for heat, mask in zip(maps, masks, strict=True):
+        if not mask.any():
+            found.append(math.nan)
+            continue
+        corners = []
+        for t in sorted({*heat[mask], *np.concatenate([g.ravel() for g in good])}, reverse=True):
+            fpr = np.mean([(g >= t).mean() for g in good])
+            corners.append((math.log(fpr) if fpr else -math.inf, (heat[mask] >= t).mean()))
+        area = 0.0
+        for (x0, y0), (x1, y1) in zip(corners, corners[1:], strict=False):
+            left, right = max(x0, math.log(low)), min(x1, math.log(high))
+            if left < right:
+                at = [y0 + (y1 - y0) * (x - x0) / (x1 - x0) for x in (left, right)]
+                area += (right - left) * sum(at) / 2
+        found.append(area / math.log(high / low))
+    return found
+
+
+@SETTINGS
+@given(images(), st.sampled_from([(0.05, 0.4), (0.3, 1.0), (0.5, 0.6)]))
+def test_aupimo_is_its_definition(found, bounds):
+    maps, masks = found
+    maps = [*maps, np.linspace(-3, 3.5, 24).reshape(4, 6), np.full((1, 3), -3.0)]
+    masks = [*masks, np.zeros((4, 6), bool), np.zeros((1, 3), bool)]
+    value = metrics.aupimo(maps, masks, bounds=bounds)
+    good = [heat for heat, mask in zip(maps, masks, strict=True) if not mask.any()]
+    highest = max(heat.max() for heat in good)
+    if np.mean([(heat >= highest).mean() for heat in good]) > bounds[0] * (1 + 1e-9):
+        assert math.isnan(value) and value.reason.startswith("the lowest false positive rate")
+        return
+    expected = slow_aupimo(maps, masks, *bounds)
+    np.testing.assert_allclose(value.per_image, expected, atol=1e-9)
+    assert value == pytest.approx(np.nanmean(expected))
+
+
+def test_aupimo_says_what_it_lacks():
+    heat, none, every = np.arange(100.0).reshape(10, 10), np.zeros((10, 10)), np.ones((10, 10))
+    assert metrics.aupimo([heat], [every]).reason == "there is no image without a defect"
+    assert metrics.aupimo([heat], [none]).reason == "there is no image with a defect"
+    few = metrics.aupimo([heat, heat], [none, every])
+    assert math.isnan(few) and "lies above 1e-05" in few.reason
+    with pytest.raises(ValueError, match="bounds must ascend"):
+        metrics.aupimo([heat], [none], bounds=(0.1, 0.1))
+
+
 def test_by_hand():
     heat = np.array([[9, 1, 5, 0, 4, 3.0]])
     mask = np.array([[1, 1, 0, 0, 0, 1]])  # two regions: scores 9 and 1, and 3

@@ -5,6 +5,7 @@ denominator is NaN, never 0. Counts and rates are computed in `counts.py` and no
 """
 
 from workbench.metrics.audit import LabelAudit, Suspect, label_audit
+from workbench.metrics.aupimo import aupimo
 from workbench.metrics.auroc_intervals import auroc_interval
 from workbench.metrics.comparison import Change, Comparison, compare
 from workbench.metrics.counts import Confusion, SortedScores, confusion, rate
@@ -53,6 +54,7 @@ __all__ = [
     "KindRates",
     "as_labels",
     "as_scores",
+    "aupimo",
     "aupro",
     "auroc",
     "auroc_interval",
