@@ -2,63 +2,28 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from workbench import workspace
-from workbench.csflow import CSFlowConfig, maps, score
+from workbench.csflow import CSFlowConfig, heat, maps, score, scores, shares
 from workbench.data import ImageFolder, load_images, read_image
 from workbench.engine import TorchEngine
 from workbench.errors import ArtifactError, DataError, NotFittedError
 from workbench.features import to_square
 from workbench.features.cache import allocate
+from workbench.features.weights import remembered
 from workbench.metrics import Threshold, threshold
 
 from .batches import Images, ImageSource, batches
-from .heatmap import blend, enlarge
+from .evaluation import Evaluation
+from .heatmap import enlarge
 from .training import train_flow
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What a detector says of one image.
-
-    Attributes:
-        score: Anomaly score, higher is worse.
-        threshold: The threshold it was held against.
-        image: RGB photo, uint8, shape (H, W, 3).
-        heatmap: Anomaly per pixel, float32, shape (H, W).
-        heat_range: Ends of the dataset's colour scale; below the first a part is calm.
-        timing: Seconds by stage: decode, features, flow, map, total.
-    """
-
-    score: float
-    threshold: float
-    image: NDArray[np.uint8]
-    heatmap: NDArray[np.float32]
-    heat_range: tuple[float, float]
-    timing: dict[str, float]
-
-    @property
-    def is_anomaly(self) -> bool:
-        """Whether the score reaches the threshold."""
-        return self.score >= self.threshold
-
-    @property
-    def verdict(self) -> str:
-        """Either "OK" or "NG"."""
-        return "NG" if self.is_anomaly else "OK"
-
-    def overlay(self, alpha: float = 0.7) -> Image.Image:
-        """The photo under its heat map on the dataset's fixed scale, at its own size."""
-        return blend(self.image, self.heatmap, self.heat_range, alpha)
 
 
 class CSFlowDetector:
@@ -67,12 +32,14 @@ class CSFlowDetector:
     Args:
         config: Every number behind it; the preset `lite` by default.
         device: "cpu", "cuda"; by default a GPU where there is one.
-        weights: A file with the backbone's weights, where they are not found by themselves.
+        weights: A file with the backbone's weights or a folder that holds it, where they are
+            not found by themselves; remembered by a saved detector.
 
     Attributes:
         history: One dict an epoch: epoch, train_nll, held_out_nll, seconds.
         held_out: Scores of the held-out OK images, which the threshold comes from.
         heat_range: Ends of the fixed colour scale of heat maps.
+        calm: Mean energy of each scale, finest first, on the median held-out OK image.
         data: Where the images came from: name, root, fingerprint, split, counts.
 
     Example:
@@ -99,6 +66,7 @@ class CSFlowDetector:
         self.history: list[dict[str, float]] = []
         self.held_out: NDArray[np.float64] = np.empty(0)
         self.heat_range = (0.0, 1.0)
+        self.calm = (0.0,) * self.config.scales
         self.data: dict[str, Any] = {}
         self._threshold: Threshold | None = None
 
@@ -150,10 +118,23 @@ class CSFlowDetector:
         Warns once, naming the unreadable ones. Which images are scored together does not
         change a score beyond rounding.
         """
-        scores = np.full(len(images), np.nan)
+        values = np.full(len(images), np.nan)
         for rows, zs, _ in self._latents(images, progress):
-            scores[rows] = score(zs, self.config.score).double().cpu().numpy()
-        return scores
+            values[rows] = self._score(zs).double().cpu().numpy()
+        return values
+
+    def scores(self, images: Images, *, progress: bool = False) -> dict[str, NDArray[np.float64]]:
+        """Scores of every kind from one pass, over all scales and of each: name -> shape (N,).
+
+        NaN and warning as in `score`. For comparing kinds on labelled parts; the verdict
+        stands on `score`, whose kind is fixed by the configuration.
+        """
+        table: dict[str, NDArray[np.float64]] = {}
+        for rows, zs, _ in self._latents(images, progress):
+            for name, values in scores(zs, self.config.top_k).items():
+                column = table.setdefault(name, np.full(len(images), np.nan))
+                column[rows] = values.double().cpu().numpy()
+        return table
 
     def localize(self, images: Images, *, progress: bool = False) -> list[NDArray[np.float32]]:
         """Heat maps, float32, each (H, W) at its image's own size; comparable across images.
@@ -162,9 +143,9 @@ class CSFlowDetector:
             DataError: An image cannot be read.
         """
         return [
-            enlarge(heat, *size)
+            enlarge(cells, *size)
             for _, zs, sizes in self._latents(images, progress, strict=True)
-            for heat, size in zip(self._heat(zs), sizes, strict=True)
+            for cells, size in zip(self._heat(maps(zs)), sizes, strict=True)
         ]
 
     def evaluate_one(self, source: ImageSource) -> Evaluation:
@@ -185,11 +166,24 @@ class CSFlowDetector:
         features = self.engine.features(square)
         clock.lap("features")
         zs = self.engine.latents(features)
-        value = float(score(zs, self.config.score).double())
+        value = float(self._score(zs).double())
         clock.lap("flow")
-        heatmap = enlarge(self._heat(zs)[0], *image.shape[:2])
+        cells = maps(zs)
+        heatmap = enlarge(self._heat(cells)[0], *image.shape[:2])
+        others = {name: float(x) for name, x in scores(zs, self.config.top_k).items()}
+        parts = shares(cells, torch.tensor(self.calm))[0].tolist()
         clock.lap("map")
-        return Evaluation(value, float(limit), image, heatmap, self.heat_range, clock.stages())
+        return Evaluation(
+            score=value,
+            threshold=float(limit),
+            image=image,
+            heatmap=heatmap,
+            heat_range=self.heat_range,
+            timing=clock.stages(),
+            scores=others,
+            shares=tuple(parts),
+            maps=tuple(m[0].float().cpu().numpy() for m in cells),
+        )
 
     def parts(self) -> ImageFolder:
         """The folder it was trained from, with the split it was trained with.
@@ -198,7 +192,10 @@ class CSFlowDetector:
             DataError: It was trained from a list, or the folder is no longer there.
         """
         if "root" not in self.data:
-            raise DataError("the detector was trained from a list of images, not a folder")
+            raise DataError(
+                "the detector knows no folder of images: it was trained from a list, or imported; "
+                "train from a folder, or import with --data FOLDER"
+            )
         return load_images(workspace.resolve(self.data["root"])).with_split(self.data["split"])
 
     def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -207,12 +204,10 @@ class CSFlowDetector:
             "config": self.config.to_dict(),
             "threshold": self.threshold.to_json(),
             "heat_range": list(self.heat_range),
+            "calm": list(self.calm),
             "history": self.history,
             "data": self.data,
-            "backbone": {
-                "name": self.config.backbone,
-                "sha256": self.engine.backbone.weights_hash,
-            },
+            "backbone": self.engine.backbone.facts(),
         }
         return facts, self.engine.learned() | {"held_out": torch.from_numpy(self.held_out)}
 
@@ -224,19 +219,19 @@ class CSFlowDetector:
             ArtifactError: The backbone's weights here are not those it was trained with.
         """
         tensors = dict(tensors)
-        saved = facts["backbone"]["sha256"]
-        detector = cls(
-            CSFlowConfig(**facts["config"]), weights="random" if saved == "random" else None
-        )
-        if (here := detector.engine.backbone.weights_hash) != saved:
+        backbone = facts["backbone"]
+        detector = cls(CSFlowConfig(**facts["config"]), weights=remembered(backbone))
+        if (here := detector.engine.backbone.weights_hash) != (saved := backbone["sha256"]):
             raise ArtifactError(
-                f"weights of {facts['backbone']['name']} must have sha256 {saved[:12]}... as in "
-                f"training, got {here[:12]}...; scores would differ"
+                f"weights of {backbone['name']} must have sha256 {saved[:12]}... as in training, "
+                f"got {here[:12]}... from {detector.engine.backbone.weights_file}; scores would "
+                f"differ. In training they were read from {backbone.get('file')}"
             )
         detector.held_out = tensors.pop("held_out").numpy()
         detector.engine.load_learned(tensors)
         detector.threshold = Threshold.from_json(facts["threshold"])
         detector.heat_range = tuple(facts["heat_range"])
+        detector.calm = tuple(facts.get("calm", detector.calm))  # older models have none
         detector.history, detector.data = facts["history"], facts["data"]
         return detector
 
@@ -278,11 +273,11 @@ class CSFlowDetector:
             self.engine.latents([x[rows].to(self.engine.device) for x in features])
             for rows in batches
         ]
-        held = torch.cat([score(zs, self.config.score) for zs in latents])
-        self.held_out = held.double().cpu().numpy()
+        self.held_out = torch.cat([self._score(zs) for zs in latents]).double().cpu().numpy()
         self.threshold = threshold(self.held_out, q=self.config.percentile)
-        heat = np.concatenate([self._heat(zs) for zs in latents])
-        self.heat_range = _heat_range(heat)
+        cells = [torch.cat(scale) for scale in zip(*map(maps, latents), strict=True)]
+        self.heat_range = _heat_range(self._heat(cells))
+        self.calm = tuple(float(m.double().mean((1, 2)).median()) for m in cells)
 
     def _latents(
         self, images: Images, progress: bool, strict: bool = False
@@ -291,17 +286,12 @@ class CSFlowDetector:
         for rows, squares, sizes in batches(images, self.config, "score", progress, strict):
             yield rows, self.engine(squares), sizes
 
-    def _heat(self, zs: list[Tensor]) -> NDArray[np.float32]:
-        """One map an image at the finest cell size, shape (B, H, W): the scales' mean."""
-        finest = maps(zs)
-        size = finest[0].shape[-2:]
-        scales = [
-            torch.nn.functional.interpolate(
-                m[:, None], size=size, mode="bilinear", align_corners=False
-            )[:, 0]
-            for m in finest
-        ]
-        return torch.stack(scales).mean(0).float().cpu().numpy()
+    def _score(self, zs: list[Tensor]) -> Tensor:
+        return score(zs, self.config.score, self.config.top_k)
+
+    def _heat(self, cells: list[Tensor]) -> NDArray[np.float32]:
+        """One map an image at the finest cell size, shape (B, H, W)."""
+        return heat(cells, self.config.heat).float().cpu().numpy()
 
 
 def _heat_range(heat: NDArray[np.float32]) -> tuple[float, float]:
