@@ -19,13 +19,12 @@ def root() -> Path:
         >>> root().is_absolute()
         True
     """
-    if home := os.environ.get("WORKBENCH_HOME"):
-        return Path(home).resolve()
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        if (folder / "notebooks").is_dir() and (folder / "models").is_dir():
-            return folder
-    return here
+    return _found() or Path.cwd()
+
+
+def cache() -> Path | None:
+    """`models/.cache`, which may be deleted at any time; None where there is no workspace."""
+    return home / "models" / ".cache" if (home := _found()) else None
 
 
 def data(name: str) -> Path:
@@ -87,6 +86,16 @@ def staged(folder: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(part, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _found() -> Path | None:
+    if home := os.environ.get("WORKBENCH_HOME"):
+        return Path(home).resolve()
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "notebooks").is_dir() and (folder / "models").is_dir():
+            return folder
+    return None
 
 
 def _near(path: Path) -> bool:
