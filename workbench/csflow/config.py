@@ -44,7 +44,7 @@ class CSFlowConfig:
     grad_norm: float = 1.0
     batch: int = 8  # small sets need many steps more than they need large ones
     epochs: int = 15
-    patience: int = 0  # epochs without a better held-out likelihood before it stops; 0: never
+    patience: int = 10  # epochs without a better held-out likelihood before it stops; 0: never
     precision: str = "auto"  # of training: "float32", "bfloat16", or whichever suits the device
     seed: int = 0
 
@@ -115,6 +115,7 @@ _PAPER = CSFlowConfig(
     schedule="constant",
     batch=16,
     epochs=240,
+    patience=0,
     precision="float32",
     score="mean",
     heat="finest",

@@ -4,8 +4,9 @@ All have the same verbs and the same sign: `fit(x)`, `score(x)` of shape (N,) wh
 worse, `evaluate_one(x)`, a `threshold`, and the verdict NG if and only if score >= threshold.
 """
 
+from .checkpoint import Checkpoint
 from .evaluation import Evaluation, Region
 from .image import CSFlowDetector
 from .rows import AutoEncoderDetector
 
-__all__ = ["AutoEncoderDetector", "CSFlowDetector", "Evaluation", "Region"]
+__all__ = ["AutoEncoderDetector", "CSFlowDetector", "Checkpoint", "Evaluation", "Region"]
