@@ -1,8 +1,7 @@
 """Training: what is kept when, going on after a kill, and the feature cache underneath."""
 
 import os
-import subprocess
-import sys
+import signal
 import time
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from PIL import Image
 from workbench import CSFlowConfig, CSFlowDetector, metrics, workspace
 from workbench.csflow import nll
 from workbench.detectors import Checkpoint, training
+from workbench.detectors.training import mean_nll
 from workbench.errors import ArtifactError
 from workbench.features.cache import FeatureCache, half, open_cache
 
@@ -155,43 +155,34 @@ def test_nothing_is_cached_outside_a_workspace_or_when_switched_off(tmp_path, mo
         open_cache({})
 
 
-WRITER = """
-import sys, torch
-from pathlib import Path
-from workbench.features.cache import FeatureCache
-cache = FeatureCache(Path(sys.argv[1]), 1 << 30, {})
-print("ready", flush=True)
-while True:
-    for i in range(20):
-        cache.write(cache.key(bytes([i])), [torch.full((200, 50, 50), float(i))])
-"""
+CONTENTS = [torch.full((20, 20, 20), float(i)) for i in range(20)]
+
+
+def start_writer(cache):
+    """Another process that writes entry after entry until it is killed."""
+    if writer := os.fork():
+        return writer
+    while True:
+        for i, x in enumerate(CONTENTS):
+            cache.write(cache.key(bytes([i])), [x])
 
 
 def test_two_writers_that_are_killed_leave_only_whole_entries(tmp_path):
-    writers = [
-        subprocess.Popen([sys.executable, "-c", WRITER, tmp_path], stdout=subprocess.PIPE)
-        for _ in range(2)
-    ]
-    for writer in writers:
-        writer.stdout.readline()
     cache = FeatureCache(tmp_path, 1 << 30, {})
-    reads = 0
-    end = time.monotonic() + 1
-    while time.monotonic() < end:
-        for i in range(20):
-            path = tmp_path / cache.key(bytes([i]))
-            existed = path.exists()
-            xs = cache.read(path.name, [(200, 50, 50)])
-            assert xs or not existed
-            if xs:
-                reads += 1
-                assert xs[0].eq(i).all()
-    for writer in writers:
-        writer.kill()
-        writer.communicate()
-    assert reads
-    for path in entries(tmp_path):
-        assert cache.read(path.name, [(200, 50, 50)]), path
+    paths = [tmp_path / cache.key(bytes([i])) for i in range(20)]
+    for wait in (0.05, 0.3, 0.02, 0.1):
+        writers = [start_writer(cache) for _ in range(2)]
+        end = time.monotonic() + wait
+        while time.monotonic() < end or not all(path.exists() for path in paths):
+            for path, x in zip(paths, CONTENTS, strict=True):
+                existed = path.exists()
+                xs = cache.read(path.name, [x.shape])
+                assert xs or not existed
+                assert not xs or xs[0].equal(x.half())
+        for writer in writers:
+            os.kill(writer, signal.SIGKILL)
+            os.waitpid(writer, 0)
+        assert all(cache.read(path.name, [(20, 20, 20)]) for path in paths)
 
 
 # the cache under a training
@@ -249,10 +240,10 @@ def test_unreadable_images_stay_left_out(files, tiny_config, cached, tmp_path):
 
 def script_held_out(monkeypatch, values):
     """Let the held-out likelihood be what a test wants it to be; training stays real."""
-    real, given = training.mean_nll, iter(values)
+    given = iter(values)
 
     def scripted(*args):
-        real(*args)
+        mean_nll(*args)
         return next(given)
 
     monkeypatch.setattr(training, "mean_nll", scripted)
