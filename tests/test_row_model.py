@@ -276,6 +276,14 @@ def test_an_update_that_cannot_be_changes_nothing(own, detector, rows, weight, m
     np.testing.assert_array_equal(own.score(moved()), detector.score(moved()))
 
 
+def test_an_update_keeps_to_the_policy_in_use(own):
+    own.threshold = metrics.threshold(own.held_out, policy="conformal", alpha=0.05)
+    found = own.update(moved(seed=16)).threshold
+    assert (found.policy, found.params["alpha"]) == ("conformal", 0.05)
+    expected = metrics.threshold(own.held_out, policy="conformal", alpha=0.05)
+    assert found == expected and found.n == len(own.held_out)
+
+
 def test_a_threshold_set_by_hand_stays(own):
     own.threshold = 3.0
     assert own.update(moved()).threshold == 3.0

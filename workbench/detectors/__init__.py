@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .alarms import AlarmRule, AlarmStream, Detection, detections, stretches
+    from .checkpoint import Checkpoint
     from .evaluation import Evaluation, Region
     from .explanation import Change, RowEvaluation
     from .image import CSFlowDetector
@@ -23,6 +24,7 @@ _HOME = {
     "AutoEncoderDetector": "rows",
     "CSFlowDetector": "image",
     "Change": "explanation",
+    "Checkpoint": "checkpoint",
     "Detection": "alarms",
     "Evaluation": "evaluation",
     "Region": "evaluation",
@@ -37,6 +39,7 @@ __all__ = [
     "AutoEncoderDetector",
     "CSFlowDetector",
     "Change",
+    "Checkpoint",
     "Detection",
     "Evaluation",
     "Region",

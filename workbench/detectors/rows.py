@@ -221,7 +221,8 @@ class AutoEncoderDetector:
 
         Weights stay. Rows that reach the threshold are left out, but for the share of false
         alarms that the threshold was set to give; without them every update would lower it.
-        `rollback` undoes the last update. A threshold set by hand stays.
+        `rollback` undoes the last update. A percentile or conformal threshold is chosen anew, any
+        other stays.
 
         Args:
             rows: Recent rows, as for `score`; 50 of them at least must be judged normal.
@@ -238,8 +239,7 @@ class AutoEncoderDetector:
         self._forward = Forward(self._fitted())
         normal = self._scores(values, readings.breaks_of(rows))[fresh]
         self.held_out = normal
-        if self.threshold.policy != "manual":
-            self.threshold = self._chosen(normal, "rows judged normal")
+        self.threshold = self._chosen_again(normal)
         record["after"] = float(self.threshold)
         self.data = self.data | {"updates": [*self.data.get("updates", []), record]}
         return self
@@ -334,6 +334,14 @@ class AutoEncoderDetector:
             return found
         params = {**found.params, "margin": round(margin, 4)}
         return metrics.Threshold(margin * found, found.policy, params, source, found.n)
+
+    def _chosen_again(self, scores: NDArray[np.float64]) -> metrics.Threshold:
+        """By the policy of the threshold in use, where that needs normal scores alone."""
+        policy, source = self.threshold.policy, "rows judged normal"
+        if policy == "conformal":
+            alpha = self.threshold.params["alpha"]
+            return metrics.threshold(scores, policy=policy, alpha=alpha, source=source)
+        return self._chosen(scores, source) if policy == "percentile" else self.threshold
 
     def _fitted(self) -> AutoEncoder:
         if self._network is None:

@@ -11,7 +11,6 @@ from workbench.autoencoder import AutoEncoder
 from workbench.metrics import Threshold
 
 LEAST = 50  # rows judged normal, below which mean and spread are guesses
-_NOMINAL = 0.01  # share of false alarms where the threshold does not say
 
 
 class Update(NamedTuple):
@@ -69,7 +68,7 @@ def updated(
             f"update needs at least {LEAST} rows judged normal, and more than are not, got "
             f"{len(normal)} of {len(scores)}; train again if the machine has changed for good"
         )
-    nominal = 1 - threshold.params["q"] / 100 if "q" in threshold.params else _NOMINAL
+    nominal = threshold.params.get("alpha", 1 - threshold.params.get("q", 99) / 100)
     most = len(normal) + round(nominal * len(scores))
     fresh = np.sort(np.argsort(scores, kind="stable")[:most])
     before = Update(network.mean.clone(), network.scale.clone(), threshold, np.empty(0))

@@ -6,7 +6,7 @@ from math import exp
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from workbench.metrics.ranking import as_scores
+from workbench.metrics.inputs import as_scores
 
 BINS = 10  # by the deciles of the reference
 SHIFTING, SHIFTED = 0.1, 0.25  # population stability index, as credit scoring reads it
