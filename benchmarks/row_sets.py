@@ -35,18 +35,24 @@ def problem(name, seed):
 def main():
     """Run everything and leave the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--no-pyod", action="store_true")
     options = parser.parse_args()
     seeds = range(options.seeds)
     jobs = {(name, seed): problem(name, seed) for name in SETS for seed in seeds}
-    found = {"row model (the default)": {}, "isolation forest": {}, "PCA reconstruction": {}}
+    found = {
+        "row model (the default)": {},
+        "isolation forest": {},
+        "PCA reconstruction": {},
+        "distance from the mean": {},
+    }
     for key, (train, test, labels) in jobs.items():
         detector = wb.AutoEncoderDetector(wb.AutoEncoderConfig(seed=key[1]))
         scores = (
             detector.fit(train, progress=False).score(test),
             peers.isolation_forest(train, test, key[1]),
             peers.pca(train, test, max(1, train.shape[1] // 4)),
+            peers.pca(train, test, 0),
         )
         for method, values in zip(found, scores, strict=True):
             found[method][key] = wb.metrics.auroc(values, labels)
@@ -61,7 +67,12 @@ def main():
         | {name: spread([values[name, seed] for seed in seeds]) for name in SETS}
         for method, values in found.items()
     ]
-    notes = [f"AUROC, seeds 0 to {options.seeds - 1}, mean ± standard deviation over seeds."]
+    notes = [
+        f"AUROC, seeds 0 to {options.seeds - 1}, mean ± standard deviation over seeds.",
+        "On these sets the distance from the mean, without any network, is as good as the best: "
+        "what is unusual lies along the very directions that a bottleneck learns to copy. PyOD's "
+        "network is wide and trained briefly, and so stays close to that distance.",
+    ]
     leave("row_sets", "Row problems of scikit-learn, one class normal", rows, notes)
 
 
