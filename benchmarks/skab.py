@@ -10,7 +10,7 @@ No threshold and no weight sees a label, and all runs have the same settings. Th
 what training rows and the protocol show: units that allow for drift because sensors creep in the
 training rows of most runs (counted below), the margin of 4/3 because it is the protocol's own.
 One choice was made with the labels of the 18 runs in sight: windows pool the errors of a row
-model, as a network that codes a whole window came out worse (F1 0.76 to 0.79 against 0.79 to 0.81).
+model, as a network that codes a whole window came out worse (F1 0.76 to 0.79 and 0.79 to 0.81).
 """
 
 import argparse

@@ -104,3 +104,9 @@ def test_the_figure_has_the_score_the_threshold_and_the_alarms(detector, recordi
     assert len(lines[1].get_ydata()) == (scores >= detector.threshold).sum()
     assert lines[2].get_ydata() == [detector.threshold] * 2
     assert len(plots.timeline(recording, scores, 1.0, columns=()).axes) == 1
+
+
+def test_a_histogram_of_unlabelled_scores_without_a_long_tail_can_be_logarithmic():
+    scores = np.random.default_rng(0).gamma(2, 0.1, 500)
+    ax = plots.histogram(scores, None, 1.0, log=True)
+    assert ax.get_yscale() == "log" and ax.get_ylim()[0] == 0.7

@@ -61,8 +61,10 @@ def histogram(
     mark_threshold(ax, threshold)
     tallest = max(np.histogram(values, bins_at)[0].max() for values in by_class.values())
     bottom, top = (0.7, 2 * tallest) if log else (0, 1.08 * tallest)
+    # limits first: the rug below would leave no room above, and without NG a logarithmic axis
+    # finds nothing positive to begin from
+    ax.set_ylim(bottom, top)
     ax.set(xlabel="anomaly score", ylabel="parts", yscale="log" if log else "linear")
-    ax.set_ylim(bottom, top)  # the rug below would leave no room above
     return finish(ax, legend=True)
 
 
