@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from workbench.detectors.evaluation import regions
 from workbench.metrics import Threshold
 
 
@@ -17,6 +18,11 @@ class Seen:
     heatmap: np.ndarray
     heat_range: tuple[float, float]
     timing: dict[str, float]
+    shares: tuple[float, ...] = (0.75, 0.25)
+
+    @property
+    def regions(self):
+        return regions(self.heatmap, 30.0)
 
     @property
     def is_anomaly(self):

@@ -61,14 +61,18 @@ def test_the_first_part_is_shown_with_truth_verdict_and_place(simulator):
     shown = text(simulator)
     for words in ("lens", "NG/ng_0.png", "1 / 5", "True label NG", "Outcome missed", "90 / 100"):
         assert words in shown
-    assert "wb-word" in simulator._verdict._dom_classes and ">OK<" in simulator._verdict.value
+    assert (
+        "wb-word" in simulator.panel.verdict._dom_classes
+        and ">OK<" in simulator.panel.verdict.value
+    )
 
 
 def test_photo_and_overlay_have_the_same_size_and_differ_where_it_is_hot(simulator):
-    photo, overlay = picture(simulator.photo), picture(simulator.overlay)
-    assert photo.shape == overlay.shape == (24, 32, 3)
-    assert abs(photo[:, 20:].astype(int) - overlay[:, 20:]).max() < 10  # calm is left as it is
-    assert abs(photo[4:8, 4:8].astype(int) - overlay[4:8, 4:8]).max() > 30
+    photo, overlay = picture(simulator.panel.photo), picture(simulator.panel.overlay)
+    assert photo.shape == overlay.shape == (480, 640, 3)  # each pixel of 24 x 32 grown to 20
+    calm, hot = np.s_[:, 400:], np.s_[100:140, 100:140]  # calm is left as it is
+    assert abs(photo[calm].astype(int) - overlay[calm]).max() < 10
+    assert abs(photo[hot].astype(int) - overlay[hot]).max() > 30
 
 
 def test_large_photos_travel_small(tmp_path):
@@ -76,7 +80,7 @@ def test_large_photos_travel_small(tmp_path):
     for path in (tmp_path / "big").rglob("*.png"):
         Image.open(path).resize((2000, 1000)).save(path)
     view = Simulator(InspectionSession(DarkSpotDetector(), load_images(tmp_path / "big")))
-    assert picture(view.photo).shape == picture(view.overlay).shape == (320, 640, 3)
+    assert picture(view.panel.photo).shape == picture(view.panel.overlay).shape == (320, 640, 3)
     view.close()
 
 
@@ -107,7 +111,9 @@ def test_buttons_and_slider_step_through_and_stop_at_the_ends(simulator, session
 
 
 def test_totals_run_with_the_judged(simulator):
-    assert "Miss rate 미검율 1 of 1 = 100.0 % Overkill rate 과검율 -" in text(simulator)
+    low, high = metrics.wilson(1, 1)
+    shown = f"Miss rate 미검율 1 of 1 = 100.0 % 95 % interval {100 * low:.1f} to {100 * high:.1f} %"
+    assert f"{shown} Overkill rate 과검율 -" in text(simulator)
     for _ in range(4):
         simulator.next.click()
     shown = text(simulator)
@@ -132,12 +138,12 @@ def test_reset_starts_anew_and_says_where_the_old_file_is(simulator, session):
 
 
 def test_an_error_is_seen_and_no_foreign_photo_stays(simulator, session):
-    before = simulator.photo.value
+    before = simulator.panel.photo.value
     session.parts.paths[1].write_bytes(b"broken")
     simulator.next.click()
     assert 'role="status"' in simulator.message and "UnidentifiedImageError" in simulator.message
     assert "wb-error" in simulator.message and "not judged" in text(simulator)
-    assert simulator.photo.value != before and "NG/ng_1.png" in text(simulator)
+    assert simulator.panel.photo.value != before and "NG/ng_1.png" in text(simulator)
     simulator.next.click()
     assert "wb-error" not in simulator.message and "Outcome correct" in text(simulator)
 
@@ -145,7 +151,7 @@ def test_an_error_is_seen_and_no_foreign_photo_stays(simulator, session):
 def test_names_and_notes_are_escaped(tmp_path):
     write_parts(tmp_path / "a<b>&c")
     view = Simulator(InspectionSession(DarkSpotDetector(), load_images(tmp_path / "a<b>&c")))
-    assert "a&lt;b&gt;&amp;c" in view._head.value
+    assert "a&lt;b&gt;&amp;c" in view.panel.head.value
     view.close()
 
 
@@ -166,10 +172,27 @@ def test_a_second_view_closes_the_first_and_nothing_is_left(session):
     assert alive() == start
 
 
-def test_play_is_slow_enough_to_see_and_linked_in_the_browser(simulator, session):
-    assert simulator.play.interval >= 300 and simulator.play.max == 5
+def test_play_steps_to_the_last_part_and_stops(session):
     with pytest.raises(ValueError, match="play_ms must be at least 300, got 100"):
         Simulator(session, play_ms=100)
+    view = Simulator(session, play_ms=300)
+    view.jump.value = 3
+    view.play.value = True
+    assert view.play.description == "Pause"
+    deadline = time.monotonic() + 20
+    while view.play.value and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert view.play.description == "Play" and session.position == 4 and session.judged == 4
+    view.close()
+
+
+def test_pause_holds_where_it_is(session):
+    view = Simulator(session, play_ms=300)
+    view.play.value = True
+    view.play.value = False
+    time.sleep(0.5)
+    assert session.position == 0
+    view.close()
 
 
 def test_a_view_says_in_one_line_what_it_is(simulator):

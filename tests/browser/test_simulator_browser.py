@@ -77,13 +77,13 @@ def test_simulator_steps_by_button_key_and_play(page, lab):
     panel.locator(".wb-jump .noUi-handle").press("ArrowRight")
     expect(position).to_have_text("6 / 16")
 
-    panel.locator(".wb-play button").first.click()
+    panel.get_by_role("button", name="Play").click()
     expect(position).to_have_text("16 / 16", timeout=20_000)
     expect(panel.locator(".wb-totals")).to_contain_text("16 of 16")
     shot(panel, "simulator_ok")
     table = rows(lab.results)
     assert len({row["file name"] for row in table}) == len(table) == 16
-    assert list(table[0]) == ["file name", "label", "prediction", "anomaly score"]
+    assert list(table[0])[:4] == ["file name", "label", "prediction", "anomaly score"]
     expect(panel.get_by_role("status")).to_contain_text("reports/lens/lens_result.csv")
 
 

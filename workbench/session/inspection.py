@@ -281,6 +281,11 @@ class InspectionSession:
             self._scores = scores
         return self._scores
 
+    @property
+    def scored(self) -> bool:
+        """Whether all scores are known, so that orders and filters by them are at once."""
+        return self._scores is not None
+
     def labels(self) -> NDArray[np.bool_] | None:
         """True for NG, shape (N,), corrected so far as we know; None where one is unlabelled."""
         words = [self._record.truth(index) for index in range(len(self.parts))]

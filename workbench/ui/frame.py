@@ -5,8 +5,11 @@ shrinking, is kept apart from colouring, so that a moved slider only colours ane
 """
 
 import io
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from threading import Lock
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +20,12 @@ from workbench.detectors.heatmap import colourise
 
 if TYPE_CHECKING:
     from workbench.detectors import Evaluation
+    from workbench.detectors.evaluation import Region
 
 SIDE = 640  # pixels
 Box = tuple[int, int, int, int]  # left, top, right, bottom
+Mask = Callable[[], NDArray[np.bool_] | None]
+Regions = Sequence["Region"]
 _PALETTE = colourise(np.arange(256, dtype=np.float32)[None], (0, 255)).tobytes()
 _OUTLINE, _BOX = "#00E5A8", "#FFFFFF"
 _SHEET = 16  # pixels: margin and height of a line
@@ -69,7 +75,7 @@ class Look:
         left, top, right, bottom = box
         centre = (left + right) / 2 / width, (top + bottom) / 2 / height
         zoom = min(width / (right - left), height / (bottom - top)) / 3
-        return replace(self, zoom=float(np.clip(zoom, 1, 8)), centre=centre)
+        return replace(self, zoom=round(float(np.clip(zoom, 1, 8)), 2), centre=centre)
 
 
 @dataclass(frozen=True)
@@ -116,7 +122,7 @@ def cut(evaluation: "Evaluation", mask: NDArray[np.bool_] | None, look: Look) ->
     return Cut(photo, np.asarray(heat), outline, box, scale)
 
 
-def draw(cut: Cut, look: Look, heat_range: tuple[float, float], regions: Any = ()) -> Frame:  # noqa: ANN401
+def draw(cut: Cut, look: Look, heat_range: tuple[float, float], regions: Regions = ()) -> Frame:
     """Colour and encode a cut.
 
     Args:
@@ -180,7 +186,7 @@ def _outline(mask: NDArray[np.bool_], size: tuple[int, int]) -> Image.Image:
     return ImageChops.subtract(small.filter(ImageFilter.MaxFilter(5)), small)
 
 
-def _number(picture: Image.Image, regions: Any, cut: Cut) -> None:  # noqa: ANN401
+def _number(picture: Image.Image, regions: Regions, cut: Cut) -> None:  # noqa: ANN401
     pen = ImageDraw.Draw(picture)
     for number, region in enumerate(regions, start=1):
         left, top, right, bottom = (
@@ -191,3 +197,43 @@ def _number(picture: Image.Image, regions: Any, cut: Cut) -> None:  # noqa: ANN4
         place = (min(max(left, 2), picture.width - 12), min(max(top, 2), picture.height - 16))
         pen.text(place, str(number), _BOX, ImageFont.load_default(14), stroke_width=2,
                  stroke_fill="black")  # fmt: skip
+
+
+class Frames:
+    """The latest frames by index, so that the one a user steps to is there already."""
+
+    def __init__(self, most: int = 16) -> None:
+        self._most, self._lock = most, Lock()
+        self._entries: OrderedDict[int, tuple[Cut, tuple, Frame]] = OrderedDict()
+
+    def get(
+        self,
+        index: int,
+        evaluation: "Evaluation",
+        regions: Regions,
+        mask: Mask,
+        look: Look,
+    ) -> Frame:
+        """The frame of a part, from what is kept of it as far as that serves.
+
+        Args:
+            index: Of the part.
+            evaluation: Of the part.
+            regions: Those to be numbered.
+            mask: Called for the ground truth, if it comes to that.
+            look: How it is shown.
+        """
+        boxes = tuple(region.box for region in regions)
+        with self._lock:
+            kept, seen, frame = self._entries.get(index, (None, None, None))
+        if seen == (look, boxes):
+            return frame
+        if kept is None or kept.box != look.box(*evaluation.heatmap.shape[::-1]):
+            kept = cut(evaluation, mask(), look)
+        frame = draw(kept, look, evaluation.heat_range, regions)
+        with self._lock:
+            self._entries[index] = kept, (look, boxes), frame
+            self._entries.move_to_end(index)
+            while len(self._entries) > self._most:
+                self._entries.popitem(last=False)
+        return frame

@@ -25,7 +25,7 @@ function render({ model, el }) {
 
   const onKey = (event) => {
     const target = event.target;
-    if (!model.get("keys") || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!model.get("listens") || event.ctrlKey || event.metaKey || event.altKey) return;
     if (!KEYS.includes(event.key) || target.closest(OWN_KEYS)) return;
     if (target.closest("[role=slider]") && event.key.startsWith("Arrow")) return;
     if (event.key === " " && target.closest("button")) return;  // presses that button

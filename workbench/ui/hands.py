@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 
 import traitlets
+from ipywidgets import DOMWidget
 
 try:
     import anywidget
@@ -20,7 +21,7 @@ def hands(
     pictures: dict[str, str] | None = None,
     *,
     keys: bool = True,
-):  # noqa: ANN201 - an anywidget, whose class exists only where that is installed
+) -> DOMWidget | None:
     """An invisible widget that reports what keyboard and pointer do within its view.
 
     Args:
@@ -35,7 +36,7 @@ def hands(
     """
     if anywidget is None:
         return None
-    widget = _hands_class()(label=label, pictures=pictures or {}, keys=keys)
+    widget = _hands_class()(label=label, pictures=pictures or {}, listens=keys)
 
     def answer(sender: object, message: dict, _: object) -> None:  # noqa: ARG001
         try:
@@ -54,6 +55,6 @@ def _hands_class() -> type:
         _esm = SCRIPT.read_text("utf-8")
         label = traitlets.Unicode("").tag(sync=True)
         pictures = traitlets.Dict({}).tag(sync=True)
-        keys = traitlets.Bool(True).tag(sync=True)
+        listens = traitlets.Bool(True).tag(sync=True)
 
     return Hands

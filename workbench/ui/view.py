@@ -1,12 +1,14 @@
 """What every view has: the style, a status line for news and errors, and a real `close`."""
 
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import nullcontext
 from html import escape
 from threading import RLock
 from typing import Any, ClassVar
 
 import ipywidgets as widgets
 
+from workbench import language
 from workbench.ui.style import CSS
 
 
@@ -22,7 +24,8 @@ class View(widgets.VBox):
     _key: Hashable = None  # ipywidgets closes what fails half-built, too
     _helpers: Sequence[widgets.Widget] = ()
 
-    def __init__(self, key: Hashable, lock: RLock) -> None:
+    def __init__(self, key: Hashable, lock: RLock, speech: str | None = None) -> None:
+        self._t = language.translator(speech)
         super().__init__()
         self.add_class("wb-view")
         self._key, self._lock, self._helpers = (type(self), key), lock, []
@@ -36,23 +39,39 @@ class View(widgets.VBox):
         """What the status line says, as HTML."""
         return self._status.value
 
-    def say(self, text: str, *, error: bool = False) -> None:
-        """Put a line of plain text under the controls, where screen readers hear it."""
-        kind = "wb-say wb-error" if error else "wb-say"
-        self._status.value = f'<div class="{kind}" role="status">{escape(text)}</div>'
+    def say(self, text: str, *, error: bool = False, more: str = "") -> None:
+        """Put a line under the controls, where screen readers hear it.
 
-    def fill(self, *parts: widgets.Widget) -> None:
-        """Set the content between the style sheet and the status line."""
+        Args:
+            text: Plain text.
+            error: Set it off as an error.
+            more: HTML to follow it.
+        """
+        kind = "wb-say wb-error" if error else "wb-say"
+        self._status.value = f'<div class="{kind}" role="status">{escape(text)}{more}</div>'
+
+    def fill(self, *parts: widgets.Widget, hands: widgets.Widget | None = None) -> None:
+        """Set the content between the style sheet and the status line.
+
+        Args:
+            *parts: From top to bottom.
+            hands: What listens to keys and pointer, if anything does.
+        """
         style = html()
         style.value, style.layout.display = f"<style>{CSS}</style>", "none"
-        self.children = (style, *parts, self._status)
+        self.children = (style, *parts, self._status, *([hands] if hands else []))
 
-    def guard(self, action: Callable[..., None]) -> Callable[..., None]:
+    @classmethod
+    def opened(cls, key: Hashable) -> "View | None":
+        """The open view of this class with that key, if there is one."""
+        return View._open.get((cls, key))
+
+    def guard(self, action: Callable[..., None], *, locked: bool = True) -> Callable[..., None]:
         """The action as a callback: locked, and with its error in the status line."""
 
         def callback(*arguments: Any) -> None:  # noqa: ANN401
             try:
-                with self._lock:
+                with self._lock if locked else nullcontext():
                     action(*arguments)
             except Exception as error:  # whatever it is, the user must see it
                 self.say(f"{type(error).__name__}: {error}", error=True)
@@ -66,6 +85,11 @@ class View(widgets.VBox):
         for widget in [*self._helpers, *_inside(self)]:
             widget.close()
         super().close()
+
+
+def identity(session: object) -> Hashable:
+    """What the views of one session have in common: its result file, else itself."""
+    return session.results or id(session)
 
 
 def html(*classes: str) -> widgets.HTML:
