@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from workbench.detectors.evaluation import regions
 from workbench.metrics import Threshold
 
 
@@ -22,6 +21,8 @@ class Seen:
 
     @property
     def regions(self):
+        from workbench.detectors.evaluation import regions  # torch, which takes seconds
+
         return regions(self.heatmap, 30.0)
 
     @property

@@ -12,7 +12,6 @@ from workbench import metrics
 from workbench.data import load_images
 from workbench.session import InspectionSession
 from workbench.ui import HistogramExplorer, Simulator
-from workbench.ui.histogram import SortedScores
 
 from .doubles import DarkSpotDetector, write_parts
 
@@ -112,7 +111,9 @@ def test_buttons_and_slider_step_through_and_stop_at_the_ends(simulator, session
 
 def test_totals_run_with_the_judged(simulator):
     low, high = metrics.wilson(1, 1)
-    shown = f"Miss rate 미검율 1 of 1 = 100.0 % 95 % interval {100 * low:.1f} to {100 * high:.1f} %"
+    shown = (
+        f"Miss rate 미검율 1 of 1 = 100.0 % 95 % interval {100 * low:.1f} to {100 * high:.1f} %"
+    )
     assert f"{shown} Overkill rate 과검율 -" in text(simulator)
     for _ in range(4):
         simulator.next.click()
@@ -206,18 +207,6 @@ def explorer(session):
     view.close()
 
 
-def click(view, name):
-    next(button for label, button in view.policies.items() if name in label).click()
-
-
-def test_counts_agree_with_the_metrics_at_any_threshold():
-    rng = np.random.default_rng(0)
-    scores, labels = rng.integers(0, 9, 500) / 2, rng.random(500) < 0.3  # ties
-    known = SortedScores(scores, labels)
-    for threshold in [*np.arange(-1, 6, 0.25), np.inf]:
-        assert known.confusion(threshold) == metrics.confusion(scores, labels, threshold)
-
-
 def test_the_slider_moves_line_counts_and_rates(explorer):
     assert "1 of 2 = 50.0 %" in text(explorer)
     explorer.slider.value = 85.0
@@ -239,45 +228,84 @@ def test_the_line_stands_where_the_axis_says(explorer):
 
 
 def test_policies_keep_their_provenance_until_moved_by_hand(explorer):
-    click(explorer, "Zero miss")
+    explorer.policies.buttons["zero_miss"].click()
     assert explorer.threshold == 90 and explorer.threshold.policy == "zero_miss"
     assert explorer.slider.value == 90
-    click(explorer, "held-out")
+    explorer.policies.buttons["percentile"].click()
     assert explorer.threshold == metrics.threshold([10, 20, 60], q=99)
     assert explorer.threshold.policy == "percentile" and explorer.threshold.n == 3
     explorer.slider.value = 70
     assert explorer.threshold.policy == "manual" and "histogram" in explorer.threshold.source
-    click(explorer, "own")
+    explorer.own.click()
     assert explorer.threshold == 100
+
+
+def test_there_is_a_button_for_every_policy_and_it_asks_its_fields(explorer):
+    assert {"manual", *explorer.policies.buttons} == set(metrics.POLICIES)
+    scores, labels = explorer.session.scores(), explorer.session.labels()
+    fields = explorer.policies.fields
+    fields["miss"].value, fields["overkill"].value, fields["alpha"].value = 50, 40, 50
+    fields["prevalence"].value, fields["miss_cost"].value = 10, 3
+    given = {
+        "max_miss": {"miss": 0.5},
+        "cost": {"prevalence": 0.1, "miss_cost": 3, "overkill_cost": 1},
+        "f1": {},
+    }
+    for policy, params in given.items():
+        explorer.policies.buttons[policy].click()
+        assert explorer.threshold == metrics.threshold(scores, labels, policy=policy, **params)
+        assert explorer.threshold.params == params
+    for policy, params in {"max_overkill": {"overkill": 0.4}, "conformal": {"alpha": 0.5}}.items():
+        explorer.policies.buttons[policy].click()  # of the held-out parts, not of those shown
+        assert explorer.threshold == metrics.threshold([10, 20, 60], policy=policy, **params)
+        assert explorer.threshold.source == "held-out OK"
+
+
+def test_a_policy_that_the_data_cannot_serve_says_so(explorer):
+    explorer.policies.fields["alpha"].value = 1
+    explorer.policies.buttons["conformal"].click()
+    assert "wb-error" in explorer.message and "needs 99 OK scores, got 3" in explorer.message
+    assert explorer.threshold == 100
+
+
+def test_cost_and_escapes_follow_threshold_and_fields(explorer):
+    fields = explorer.policies.fields
+    fields["prevalence"].value, fields["miss_cost"].value = 2, 50
+    # 1 of 2 NG missed and 1 of 3 OK overkilled at 100
+    cost = 1000 * (0.02 * 0.5 * 50 + 0.98 / 3)
+    assert f"Escapes per million made 10,000 Cost per 1000 parts {cost:.4g}" in text(explorer)
+    explorer.slider.value = 85
+    assert "Escapes per million made 0 " in text(explorer)
 
 
 def test_a_policy_beyond_the_slider_keeps_its_value(session):
     session.detector.held_out = np.array([500.0])
     view = HistogramExplorer(session)
-    click(view, "held-out")
+    view.policies.buttons["percentile"].click()
     assert view.threshold > 500 and view.threshold.policy == "percentile"
     view.close()
 
 
 def test_saving_hands_threshold_and_provenance_to_the_detector(explorer, session):
-    click(explorer, "Zero miss")
+    explorer.policies.buttons["zero_miss"].click()
     assert session.detector.threshold == 100
     explorer.save.click()
     assert session.detector.threshold == 90
     assert session.detector.threshold.policy == "zero_miss"
-    assert "90: zero_miss" in explorer.message
+    assert "90: zero_miss" in explorer.message and "memory only" in explorer.message
 
 
 def test_plain_scores_have_no_detector_to_save_to():
     view = HistogramExplorer([1.0, np.nan, 3.0], ["OK", "OK", "NG"], 2.0)
     assert view.save.layout.display == "none" and "1 without a score left out" in text(view)
-    assert list(view.policies) == ["As given", "Zero miss"] and view.counts == (1, 0, 1, 0)
+    assert view.own.description == "As given" and "f1" in view.policies.buttons
+    assert view.counts == (1, 0, 1, 0)
     view.close()
 
 
 def test_unlabelled_scores_show_the_share_called_ng():
     view = HistogramExplorer([1.0, 2.0, 3.0, 4.0], threshold=4.0)
-    assert "Share called NG 1 of 4 = 25.0 %" in text(view) and "Zero miss" not in view.policies
+    assert "Share called NG 1 of 4 = 25.0 %" in text(view) and not view.policies.buttons
     view.close()
 
 
@@ -322,7 +350,7 @@ def test_scores_that_cannot_be_drawn_are_refused():
 
 
 def test_the_rounding_of_a_browser_is_no_move(explorer):
-    click(explorer, "Zero miss")
+    explorer.policies.buttons["zero_miss"].click()
     step = explorer.slider.step
     explorer.slider.value = round(90 / step) * step + 1e-9
     assert explorer.threshold == 90 and explorer.threshold.policy == "zero_miss"

@@ -281,6 +281,10 @@ class InspectionSession:
             self._scores = scores
         return self._scores
 
+    def truth(self, index: int) -> str:
+        """What an image of `parts` is: the corrected label, else the folder's, or ""."""
+        return self._record.truth(index)
+
     @property
     def scored(self) -> bool:
         """Whether all scores are known, so that orders and filters by them are at once."""
@@ -288,7 +292,7 @@ class InspectionSession:
 
     def labels(self) -> NDArray[np.bool_] | None:
         """True for NG, shape (N,), corrected so far as we know; None where one is unlabelled."""
-        words = [self._record.truth(index) for index in range(len(self.parts))]
+        words = [self.truth(index) for index in range(len(self.parts))]
         return None if "" in words else np.array([word == "NG" for word in words])
 
     def look_ahead(self) -> None:
@@ -326,7 +330,7 @@ class InspectionSession:
     def _passes(self, index: int, choice: Choice) -> bool:
         if not (choice.label or choice.needs_verdicts):
             return True
-        truth, prediction = self._record.truth(index), ""
+        truth, prediction = self.truth(index), ""
         if choice.needs_verdicts and not np.isnan(score := self.scores()[index]):
             judged = self._record.verdicts.get(self.parts.names[index])
             # what was shown counts: scored alone and in a batch, it may differ by rounding

@@ -4,11 +4,9 @@ It holds no state but what it shows; order, verdicts and the result file are the
 While a part is looked at the next ones are scored and drawn in the background.
 """
 
-import base64
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from html import escape
 from pathlib import Path
 from threading import Thread
 from time import perf_counter
@@ -291,14 +289,8 @@ class Simulator(View):
         results = self.session.results
         folder = results.parent if results else workspace.report(self.session.parts.root.name)
         path = folder / "export" / (Path(verdict.name).as_posix().replace("/", "_") + ".png")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        data = encoded(sheet(self.panel.frame(evaluation), *lines), "PNG")
-        path.write_bytes(data)
-        link = (
-            f' <a download="{escape(path.name)}" href="data:image/png;base64,'
-            f'{base64.b64encode(data).decode()}">{self._t("download")}</a>'
-        )
-        self.say(self._t("exported to {0}", workspace.portable(path)), more=link)
+        page = sheet(self.panel.frame(evaluation), *lines)
+        self.hand_out(path, encoded(page, "PNG"), "image/png")
 
     def _show(self) -> None:
         started, self._showing = perf_counter(), True

@@ -31,7 +31,8 @@ CSS = """
 .wb-view .wb-facts { margin-top: 10px; }
 .wb-facts > * { margin: 0; min-width: 0; }
 .wb-verdict { display: flex; align-items: center; justify-content: center; gap: 2px;
-  height: 128px; flex-direction: column; border-radius: 8px; color: #fff; font-size: 38px; line-height: 1.15; font-weight: 700; }
+  height: 128px; flex-direction: column; border-radius: 8px; color: #fff; font-size: 38px;
+  line-height: 1.15; font-weight: 700; }
 .wb-verdict svg { width: 42px; height: 42px; }
 .wb-verdict small { font-size: 17px; font-weight: 600; line-height: 1.1; }
 .wb-verdict.wb-ok { background: var(--wb-ok); } .wb-verdict.wb-ng { background: var(--wb-ng); }
@@ -73,6 +74,8 @@ CSS = """
 .wb-chart .wb-strong { fill: var(--jp-ui-font-color1, #1f2328); font-weight: 600; }
 .wb-chart .wb-mark { stroke: var(--jp-ui-font-color1, #1f2328); }
 .wb-chart .wb-fill { fill: var(--jp-ui-font-color1, #1f2328); }
+.wb-chart .wb-chosen { fill: var(--jp-ui-font-color1, #1f2328); opacity: .12; }
+.wb-line { cursor: ew-resize; }
 .wb-view .wb-two { grid-template-columns: 1fr 1fr; }
 @media (max-width: 1000px) { .wb-view .wb-facts { grid-template-columns: 1fr 1fr; } }
 """

@@ -1,14 +1,16 @@
 """What every view has: the style, a status line for news and errors, and a real `close`."""
 
+import base64
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import nullcontext
 from html import escape
+from pathlib import Path
 from threading import RLock
 from typing import Any, ClassVar
 
 import ipywidgets as widgets
 
-from workbench import language
+from workbench import language, metrics, workspace
 from workbench.ui.style import CSS
 
 
@@ -49,6 +51,16 @@ class View(widgets.VBox):
         """
         kind = "wb-say wb-error" if error else "wb-say"
         self._status.value = f'<div class="{kind}" role="status">{escape(text)}{more}</div>'
+
+    def hand_out(self, path: Path, data: bytes, kind: str) -> None:
+        """Write a file and offer it for download, which a user of the web application needs."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        link = (
+            f' <a download="{escape(path.name)}" href="data:{kind};base64,'
+            f'{base64.b64encode(data).decode()}">{self._t("download")}</a>'
+        )
+        self.say(self._t("exported to {0}", workspace.portable(path)), more=link)
 
     def fill(self, *parts: widgets.Widget, hands: widgets.Widget | None = None) -> None:
         """Set the content between the style sheet and the status line.
@@ -111,7 +123,7 @@ def rate_cell(count: int, n: int) -> str:
         >>> rate_cell(2, 31), rate_cell(0, 0)
         ('2 of 31 = 6.5 %', '-')
     """
-    return f"{count} of {n} = {100 * count / n:.1f} %" if n else "-"
+    return f"{count} of {n} = {100 * metrics.rate(count, n):.1f} %" if n else "-"
 
 
 def interval_cell(interval: tuple[float, float]) -> str:
