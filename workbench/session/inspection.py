@@ -286,6 +286,12 @@ class InspectionSession:
         return self._record.truth(index)
 
     @property
+    def settled(self) -> set[str]:
+        """Names of the images that were relabelled or have a note."""
+        rows = self._record.verdicts.values()
+        return {row.name for row in rows if row.relabel or row.note}
+
+    @property
     def scored(self) -> bool:
         """Whether all scores are known, so that orders and filters by them are at once."""
         return self._scores is not None

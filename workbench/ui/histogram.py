@@ -5,6 +5,7 @@ and only the line moves.
 """
 
 import json
+from collections.abc import Callable
 from html import escape
 from pathlib import Path
 from threading import RLock
@@ -38,6 +39,8 @@ class HistogramExplorer(View):
         model: The saved detector's folder, for the threshold to be saved to; None keeps it in
             the detector of the session only.
         language: "en" or "ko"; that of `$WORKBENCH_LANG` if None.
+        opened: Called when a part was opened, to show the session's simulator; by default it
+            appears below.
 
     Raises:
         ValueError: Lengths differ, or no score is finite.
@@ -59,6 +62,7 @@ class HistogramExplorer(View):
         bins: int | None = None,
         model: Path | str | None = None,
         language: str | None = None,
+        opened: Callable[[], None] | None = None,
     ) -> None:
         session = source if isinstance(source, InspectionSession) else None
         if session:
@@ -74,6 +78,7 @@ class HistogramExplorer(View):
         self._chosen: int | None = None
         self._bins = bins or int(np.clip(2 * len(self._scores) ** 0.5, 12, 60))
         self._chart = self._new_chart(long_tailed(self._scores))
+        self.opener = Opener(session, self._t, opened)
         self._make_widgets()
         self._show()
 
@@ -122,7 +127,6 @@ class HistogramExplorer(View):
         self.save.layout.display = None if self.session else "none"
         self.export = button(t("Export"), "download", "wb-export")
         self.bars = dropdown(t("Parts scored"), [("-", None)], "wb-bars")
-        self.opener = Opener(self.session, t)
         self._offer_bars()
         self.slider.observe(self.guard(self._moved), "value")
         self.log_counts.observe(self.guard(lambda _: self._show()), "value")

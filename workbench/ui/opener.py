@@ -20,6 +20,7 @@ class Opener:
     Args:
         session: Whose parts are listed; None offers nothing.
         t: From English to the user's language.
+        opened: Called when the session stands at the part, to show it elsewhere.
 
     Attributes:
         box: List, button and simulator.
@@ -27,8 +28,13 @@ class Opener:
         button: Its `on_click` is the owner's, who guards it.
     """
 
-    def __init__(self, session: InspectionSession | None, t: Callable[..., str]) -> None:
-        self._session, self._t = session, t
+    def __init__(
+        self,
+        session: InspectionSession | None,
+        t: Callable[..., str],
+        opened: Callable[[], None] | None = None,
+    ) -> None:
+        self._session, self._t, self._opened = session, t, opened
         self.names = styled(widgets.Select(options=[], rows=6, description=t("Parts")), "wb-names")
         self.names.layout.width, self.names.style.description_width = "520px", "initial"
         self.button = button(t("Open in the simulator"), "search-plus", "wb-open")
@@ -56,10 +62,12 @@ class Opener:
             raise ValueError("choose a part in the list first")
         self._session.open(self._session.parts.names[self.names.value])
         simulator = Simulator.opened(identity(self._session))
-        if simulator is None:
-            self._stage.children = (Simulator(self._session),)
-        else:
+        if self._opened:
+            self._opened()
+        elif simulator:
             simulator.refresh()
+        else:
+            self._stage.children = (Simulator(self._session),)
 
     def _words(self, row: int) -> str:
         name, score = self._session.parts.names[row], self._session.scores()[row]

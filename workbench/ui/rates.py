@@ -1,6 +1,7 @@
 """What a threshold costs, as HTML tables."""
 
 from collections.abc import Callable
+from html import escape
 from math import isnan
 
 from workbench import metrics
@@ -56,3 +57,19 @@ def _with_interval(count: int, n: int, t: Words) -> str:
 
 def _number(value: float, form: str) -> str:
     return "-" if isnan(value) else f"{value:{form}}"
+
+
+def rate_pair(found: metrics.Comparison, names: tuple[str, str], t: Words) -> str:
+    """Miss and overkill rates of two detectors, side by side."""
+    rows = {
+        t("Miss rate 미검율"): [(m.fn, m.n_ng) for m in (found.a, found.b)],
+        t("Overkill rate 과검율"): [(m.fp, m.n_ok) for m in (found.a, found.b)],
+    }
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
+    cells = "".join(
+        f'<tr><th scope="row">{word}</th>'
+        + "".join(f"<td>{rate_cell(*pair)}</td>" for pair in pairs)
+        + "</tr>"
+        for word, pairs in rows.items()
+    )
+    return f'<table class="wb-table"><tr><td></td>{head}</tr>{cells}</table>'

@@ -86,11 +86,17 @@ class Simulator(View):
         self.guard(self._show)()
 
     def __repr__(self) -> str:
-        return f"Simulator({self.session.parts.root.name}, {self.panel.place})"
+        return f"{type(self).__name__}({self.session.parts.root.name}, {self.panel.place})"
 
     def refresh(self) -> None:
         """Show where the session stands now, after somebody else moved it."""
+        self.session.ahead.ready = self.panel.prepare
         self.guard(self._show)()
+
+    def resume(self) -> None:
+        """Go on here after another view of the session chose other parts."""
+        self.guard(self.session.show)()
+        self.refresh()
 
     def close(self) -> None:
         """Stop playing and looking ahead, and close all widgets."""
@@ -212,9 +218,12 @@ class Simulator(View):
             self.guard(self._zoom_at)(message["zoom"], *message["at"])
 
     def _zoom_at(self, factor: float, x: float, y: float) -> None:
-        zoom = float(np.clip(self.panel.look.zoom * factor, self.zoom.min, self.zoom.max))
-        aimed = self.panel.look.moved(x - 0.5, y - 0.5) if factor > 1 else self.panel.look
-        self._look_at(replace(aimed, zoom=round(zoom, 2)).moved(0, 0))
+        """Zoom in on a point, given as fractions of what is seen; out around the middle."""
+        look = self.panel.look
+        zoom = round(float(np.clip(look.zoom * factor, self.zoom.min, self.zoom.max)), 2)
+        by = ((x - 0.5) / look.zoom, (y - 0.5) / look.zoom) if factor > 1 else (0, 0)
+        centre = look.centre[0] + by[0], look.centre[1] + by[1]
+        self._look_at(replace(look, zoom=zoom, centre=centre).moved(0, 0))
 
     def _zoomed(self, zoom: float) -> Look:
         return replace(self.panel.look, zoom=zoom).moved(0, 0)
@@ -288,7 +297,11 @@ class Simulator(View):
         lines = [_caption(verdict, evaluation, words) for words in (translator("en"), self._t)]
         results = self.session.results
         folder = results.parent if results else workspace.report(self.session.parts.root.name)
-        path = folder / "export" / (Path(verdict.name).as_posix().replace("/", "_") + ".png")
+        path = (
+            folder
+            / "export"
+            / f"{Path(verdict.name).with_suffix('').as_posix().replace('/', '_')}.png"
+        )
         page = sheet(self.panel.frame(evaluation), *lines)
         self.hand_out(path, encoded(page, "PNG"), "image/png")
 

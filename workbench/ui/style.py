@@ -74,6 +74,8 @@ CSS = """
 .wb-chart .wb-strong { fill: var(--jp-ui-font-color1, #1f2328); font-weight: 600; }
 .wb-chart .wb-mark { stroke: var(--jp-ui-font-color1, #1f2328); }
 .wb-chart .wb-fill { fill: var(--jp-ui-font-color1, #1f2328); }
+.wb-view .wb-three { display: grid; grid-template-columns: 1fr 1fr 1fr; gap: 4px 12px; }
+.wb-three > * { margin: 0; min-width: 0; }
 .wb-chart .wb-chosen { fill: var(--jp-ui-font-color1, #1f2328); opacity: .12; }
 .wb-line { cursor: ew-resize; }
 .wb-view .wb-two { grid-template-columns: 1fr 1fr; }
