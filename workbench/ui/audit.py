@@ -73,7 +73,7 @@ class LabelAudit(Simulator):
             scores[readable], labels[readable], names, n=self._n + len(session.settled)
         )
         suspects = [*self.audit.suspicious_ok, *self.audit.suspicious_ng]
-        open_ = [s for s in suspects if s.name not in session.settled and s.beyond > 0]
+        open_ = [s for s in suspects if s.name not in session.settled]
         counts = {"OK": 0, "NG": 0}
         chosen = []
         for suspect in sorted(open_, key=lambda s: -s.beyond):

@@ -297,11 +297,8 @@ class Simulator(View):
         lines = [_caption(verdict, evaluation, words) for words in (translator("en"), self._t)]
         results = self.session.results
         folder = results.parent if results else workspace.report(self.session.parts.root.name)
-        path = (
-            folder
-            / "export"
-            / f"{Path(verdict.name).with_suffix('').as_posix().replace('/', '_')}.png"
-        )
+        stem = Path(verdict.name).with_suffix("").as_posix().replace("/", "_")
+        path = folder / "export" / f"{stem}.png"
         page = sheet(self.panel.frame(evaluation), *lines)
         self.hand_out(path, encoded(page, "PNG"), "image/png")
 
