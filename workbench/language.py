@@ -40,6 +40,7 @@ KOREAN = {
     "Time": "시간",
     "95 % interval": "95 % 구간",
     "{0} of {1}": "{1}개 중 {0}개",
+    "{0} to {1} %": "{0} ~ {1} %",
     "scored {0} ms, shown {1} ms": "채점 {0} ms, 표시 {1} ms",
     "score {0} below threshold {1}": "점수 {0}, 임계값 {1} 미만",
     "score {0} at or above threshold {1}": "점수 {0}, 임계값 {1} 이상",

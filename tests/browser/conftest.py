@@ -31,6 +31,15 @@ detector = wb.load("models/lens")
 session = wb.InspectionSession(detector, parts, "name", results="reports/lens/lens_result.csv")
 display(ui.Simulator(session, play_ms=300))
 """,
+    "broken": """
+import workbench as wb
+from workbench import ui
+parts = wb.load_images("data/lens")
+parts.paths[1].write_bytes(parts.paths[1].read_bytes()[:50])  # after it was checked
+detector = wb.load("models/lens")
+session = wb.InspectionSession(detector, parts, "name", results="reports/lens/lens_result.csv")
+display(ui.Simulator(session))
+""",
     "histogram": """
 import workbench as wb
 from workbench import ui

@@ -156,7 +156,7 @@ def test_the_notebook_that_users_open_steps_through_the_test_parts(page, lab):
 
 
 @in_thread
-def test_simulator_survives_rerun_reset_and_a_broken_photo(page, lab):
+def test_simulator_survives_rerun_and_reset(page, lab):
     panel = open_notebook(page, lab, "simulator")
     next_button, totals = panel.get_by_role("button", name="Next"), panel.locator(".wb-totals")
     for judged in (2, 3):
@@ -171,17 +171,20 @@ def test_simulator_survives_rerun_reset_and_a_broken_photo(page, lab):
     expect(panel.get_by_role("status")).to_contain_text("lens_result-1.csv")
     expect(totals).to_contain_text("1 of 16")
 
+
+@in_thread
+def test_a_broken_photo_is_told_and_stepped_over(page, lab):
     photo = lab.workspace / "data" / "lens" / "NG" / "ng_1.png"
     content = photo.read_bytes()
-    photo.write_bytes(content[:50])
     try:
-        next_button.click()
+        panel = open_notebook(page, lab, "broken")
+        panel.get_by_role("button", name="Next").click()
         expect(panel.locator(".wb-status .wb-error")).to_contain_text("ng_1.png")
         expect(panel.locator(".wb-word")).to_contain_text("not judged")
         shot(panel, "simulator_error")
     finally:
         photo.write_bytes(content)
-    next_button.click()
+    panel.get_by_role("button", name="Next").click()
     expect(panel.locator(".wb-position")).to_have_text("3 / 16")
     expect(panel.locator(".wb-error")).to_have_count(0)
 
@@ -209,7 +212,10 @@ def test_histogram_follows_the_threshold(page, lab):
     page.mouse.down()
     page.mouse.move(x - box["width"] / 8, y, steps=5)
     page.mouse.up()
-    expect(counts).to_contain_text("0 missed")  # dragged back below the lowest NG
+    page.wait_for_function(
+        "at => Math.abs(document.querySelector('.wb-histogram svg').dataset.line - at) < 3",
+        arg=1000 * (x - box["width"] / 8 - box["x"]) / box["width"],
+    )
     dragged = place.inner_text()
 
     page.mouse.click(x + box["width"] / 4, y)
@@ -237,10 +243,9 @@ def test_a_killed_kernel_loses_no_verdict(page, lab):
         expect(position).to_have_text(f"{step} / 16")
     lock = lab.results.with_name("lens_result.csv.lock")
     os.kill(json.loads(lock.read_text())["pid"], signal.SIGKILL)
+    dialog = page.locator(".jp-Dialog")  # JupyterLab says that the kernel died
+    dialog.locator("button").first.click(timeout=120_000)
     page.locator("#jp-main-statusbar >> text=Idle").wait_for(timeout=120_000)
-    restarted = page.get_by_role("button", name="Ok")
-    if restarted.count():  # JupyterLab says that the kernel died
-        restarted.first.click()
     run_all(page)
     expect(position).to_have_text("4 / 16", timeout=120_000)
     names = [row["file name"] for row in rows(lab.results)]

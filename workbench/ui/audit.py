@@ -108,7 +108,7 @@ class LabelAudit(Simulator):
             ("Miss rate 미검율", (rates.fn, rates.n_ng), (before.fn, before.n_ng)),
             ("Overkill rate 과검율", (rates.fp, rates.n_ok), (before.fp, before.n_ok)),
         ):
-            rows[t(word)] = t("{0}, at first {1}", rate_cell(*now), rate_cell(*then))
+            rows[t(word)] = t("{0}, at first {1}", rate_cell(*now, t), rate_cell(*then, t))
         self._found.value = table(rows)
 
     def _rates(self) -> metrics.Metrics:

@@ -1,6 +1,7 @@
 """The histogram as SVG, drawn without matplotlib so that it keeps up with a moving slider."""
 
 from collections.abc import Callable
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from workbench.ui.style import NG, OK
 
 WIDTH, HEIGHT, FLOOR = 1000, 300, 256  # of the drawing; the bars stand on FLOOR
 LEFT, RIGHT = 50, 980
+_numbers = count()
 TAIL = 5  # times the median, as in `plots.histogram`: beyond it scores want a log axis
 
 
@@ -42,7 +44,7 @@ class Chart:
         t: Callable[..., str] | None = None,
     ) -> None:
         low, high = _range([scores for scores in classes.values() if len(scores)])
-        self.log_x, self._t = log_x and low > 0, t or translator("en")
+        self.log_x, self._t = bool(log_x and low > 0), t or translator("en")
         threshold = np.clip(threshold, low, high) if np.isinf(threshold) else float(threshold)
         if self.log_x:
             pad = (high / low) ** 0.02
@@ -54,10 +56,15 @@ class Chart:
             pad = 0.02 * (high - low)
             self.low, self.high = low - pad, high + pad
             self.edges = np.linspace(low, high, bins + 1)
+        self._hatch = f"wb-ng-{next(_numbers)}"  # its own: one of a hidden tab would not be drawn
         self.low, self.high = float(min(self.low, threshold)), float(max(self.high, threshold))
         self._x = self._place(self.edges)
         self.counts = {name: np.histogram(s, self.edges)[0] for name, s in classes.items()}
-        self._rest = self._rug(classes.get("NG", np.empty(0))) + self._axis() + _legend(classes)
+        self._rest = (
+            self._rug(classes.get("NG", np.empty(0)))
+            + self._axis()
+            + _legend(classes, self._hatch)
+        )
         self._bars = {log: self._draw_bars(log) for log in (False, True)}
 
     def draw(self, threshold: float, *, log: bool = False, chosen: int | None = None) -> str:
@@ -125,11 +132,12 @@ class Chart:
         top = max(1e-9, max(h.max() for h in heights))
         colors = (
             f'fill="{OK}" fill-opacity=".55"',
-            f'fill="url(#wb-ng)" stroke="{NG}" stroke-width="1.5"',
+            f'fill="url(#{self._hatch})" stroke="{NG}" stroke-width="1.5"',
         )
         hatch = (
-            '<defs><pattern id="wb-ng" width="7" height="7" patternUnits="userSpaceOnUse" '
-            f'patternTransform="rotate(45)"><rect width="7" height="7" fill="{NG}" opacity=".2"/>'
+            f'<defs><pattern id="{self._hatch}" width="7" height="7" '
+            f'patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
+            f'<rect width="7" height="7" fill="{NG}" opacity=".2"/>'
             f'<path d="M0 0 V7" stroke="{NG}" stroke-width="2"/></pattern></defs>'
         )
         paths = [self._outline(h / top, c) for h, c in zip(heights, colors, strict=False)]
@@ -173,8 +181,8 @@ def _range(classes: list[NDArray[np.float64]]) -> tuple[float, float]:
     return (low, high) if high > low else (low - 0.5, high + 0.5)
 
 
-def _legend(classes: dict[str, NDArray[np.float64]]) -> str:
-    parts = zip(classes.items(), (OK, "url(#wb-ng)"), strict=False)
+def _legend(classes: dict[str, NDArray[np.float64]], hatch: str) -> str:
+    parts = zip(classes.items(), (OK, f"url(#{hatch})"), strict=False)
     return "".join(
         f'<rect x="{50 + 120 * i}" y="2" width="18" height="12" fill="{fill}" '
         f'stroke="{NG if name == "NG" else OK}" fill-opacity="{0.55 if name != "NG" else 1}"/>'

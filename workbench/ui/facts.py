@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Callable
 from html import escape
+from itertools import count
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 REGIONS = 3  # are listed and numbered; beyond the strongest few they are noise
 Words = Callable[..., str]
+_numbers = count()
 
 
 def verdict(word: str, t: Words) -> str:
@@ -111,15 +113,16 @@ def score_bar(score: float, threshold: float, calm: float, t: Words) -> str:
     The ends are equally far from the threshold; scores beyond are drawn at the end.
     """
     reach = max(threshold - calm, 1e-12)
+    hatch = f"wb-hatch-{next(_numbers)}"  # its own: one of a hidden tab would not be drawn
     x = 150 + 140 * float(np.clip((score - threshold) / reach, -1, 1))
     return (
         f'<svg class="wb-chart wb-bar" viewBox="0 0 300 38" width="100%" height="38" role="img" '
         f'aria-label="{sentence(score, threshold, t)}"><defs>'
-        '<pattern id="wb-hatch" width="6" height="6" patternUnits="userSpaceOnUse" '
+        f'<pattern id="{hatch}" width="6" height="6" patternUnits="userSpaceOnUse" '
         f'patternTransform="rotate(45)"><rect width="6" height="6" fill="{NG}" '
         f'opacity=".25"/><path d="M0 0 V6" stroke="{NG}" stroke-width="2"/></pattern></defs>'
         f'<rect x="10" y="12" width="140" height="10" rx="3" fill="{OK}" opacity=".35"/>'
-        '<rect x="150" y="12" width="140" height="10" rx="3" fill="url(#wb-hatch)"/>'
+        f'<rect x="150" y="12" width="140" height="10" rx="3" fill="url(#{hatch})"/>'
         '<path class="wb-mark" d="M150 7 V27" stroke-width="2"/>'
         f'<path class="wb-fill" d="M{x:.1f} 14 l-6 -11 h12 z"/>'
         '<text x="10" y="36">OK</text>'
@@ -134,11 +137,11 @@ def sentence(score: float, threshold: float, t: Words) -> str:
     return t(f"score {{0}} {how} threshold {{1}}", f"{score:.4g}", f"{threshold:.4g}")
 
 
-def _rate(count: int, n: int, interval: tuple[float, float], t: Words) -> str:
+def _rate(events: int, n: int, interval: tuple[float, float], t: Words) -> str:
     if not n:
         return "-"
-    words = f"{t('95 % interval')} {interval_cell(interval)}"
-    return f"<b>{rate_cell(count, n)}</b><br><span class='wb-caption'>{words}</span>"
+    words = f"{t('95 % interval')} {interval_cell(interval, t)}"
+    return f"<b>{rate_cell(events, n, t)}</b><br><span class='wb-caption'>{words}</span>"
 
 
 def _shares(shares: tuple[float, ...], t: Words) -> str:

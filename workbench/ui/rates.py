@@ -37,7 +37,7 @@ def rate_table(
         t: From English to the user's language.
     """
     if not labelled:
-        return table({t("Share called NG"): rate_cell(counts.fp, counts.n)})
+        return table({t("Share called NG"): rate_cell(counts.fp, counts.n, t)})
     rows = {
         t("Miss rate 미검율"): _with_interval(counts.fn, counts.n_ng, t),
         t("Overkill rate 과검율"): _with_interval(counts.fp, counts.n_ok, t),
@@ -51,8 +51,8 @@ def rate_table(
 
 
 def _with_interval(count: int, n: int, t: Words) -> str:
-    words = f"{t('95 % interval')} {interval_cell(metrics.wilson(count, n))}"
-    return f"<b>{rate_cell(count, n)}</b><br><span class='wb-caption'>{words}</span>"
+    words = f"{t('95 % interval')} {interval_cell(metrics.wilson(count, n), t)}"
+    return f"<b>{rate_cell(count, n, t)}</b><br><span class='wb-caption'>{words}</span>"
 
 
 def _number(value: float, form: str) -> str:
@@ -68,7 +68,7 @@ def rate_pair(found: metrics.Comparison, names: tuple[str, str], t: Words) -> st
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
     cells = "".join(
         f'<tr><th scope="row">{word}</th>'
-        + "".join(f"<td>{rate_cell(*pair)}</td>" for pair in pairs)
+        + "".join(f"<td>{rate_cell(*pair, t)}</td>" for pair in pairs)
         + "</tr>"
         for word, pairs in rows.items()
     )

@@ -59,7 +59,7 @@ CSS = """
 .wb-list { margin: 2px 0 6px; padding-left: 18px; font-size: 13px; }
 .wb-share { display: flex; align-items: center; gap: 6px; font-size: 12px;
   font-variant-numeric: tabular-nums; color: var(--wb-dim); }
-.wb-share span { width: 84px; } .wb-share i { height: 8px; background: var(--wb-ok); }
+.wb-share span { width: 100px; } .wb-share i { height: 8px; background: var(--wb-ok); }
 .wb-view:focus-visible { outline: 3px solid var(--wb-ok); outline-offset: 2px; }
 .wb-view .wb-photos img { touch-action: none; cursor: grab; }
 .wb-histogram svg { touch-action: none; user-select: none; }

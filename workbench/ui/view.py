@@ -13,6 +13,8 @@ import ipywidgets as widgets
 from workbench import language, metrics, workspace
 from workbench.ui.style import CSS
 
+_ENGLISH = language.translator("en")
+
 
 class View(widgets.VBox):
     """A box of widgets with a status line below.
@@ -116,17 +118,17 @@ def styled(widget: widgets.DOMWidget, *classes: str) -> widgets.DOMWidget:
     return widget
 
 
-def rate_cell(count: int, n: int) -> str:
+def rate_cell(count: int, n: int, t: Callable[..., str] = _ENGLISH) -> str:
     """A rate with its counts.
 
     Example:
         >>> rate_cell(2, 31), rate_cell(0, 0)
         ('2 of 31 = 6.5 %', '-')
     """
-    return f"{count} of {n} = {100 * metrics.rate(count, n):.1f} %" if n else "-"
+    return f"{t('{0} of {1}', count, n)} = {100 * metrics.rate(count, n):.1f} %" if n else "-"
 
 
-def interval_cell(interval: tuple[float, float]) -> str:
+def interval_cell(interval: tuple[float, float], t: Callable[..., str] = _ENGLISH) -> str:
     """A 95 % interval in per cent.
 
     Example:
@@ -134,7 +136,7 @@ def interval_cell(interval: tuple[float, float]) -> str:
         ('1.2 to 8.0 %', '-')
     """
     low, high = interval
-    return "-" if low != low else f"{100 * low:.1f} to {100 * high:.1f} %"
+    return "-" if low != low else t("{0} to {1} %", f"{100 * low:.1f}", f"{100 * high:.1f}")
 
 
 def table(rows: dict[str, str]) -> str:
