@@ -66,7 +66,7 @@ def main():
 
     print(
         f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, load "
-        f"{os.getloadavg()[0]:.1f}; torch {torch.__version__}, {torch.get_num_threads()} threads; "
+        f"{os.getloadavg()[0]:.1f}; torch {torch.__version__}; "
         f"ipywidgets {ipywidgets.__version__}"
     )
     config = wb.CSFlowConfig.preset("lite", epochs=1)
@@ -75,7 +75,8 @@ def main():
             shown, scored = steps(folder(Path(root) / "parts", size), config)
         print(
             f"{size[0]:4} x {size[1]:4}: shown in {1e3 * statistics.median(shown):.0f} ms "
-            f"(worst {1e3 * max(shown):.0f}), scored ahead in {1e3 * statistics.median(scored):.0f}"
+            f"(worst {1e3 * max(shown):.0f}), "
+            f"scored ahead in {1e3 * statistics.median(scored):.0f} ms"
         )
     print(f"threshold moved over 100,000 scores: {1e3 * statistics.median(moves(100_000)):.1f} ms")
 

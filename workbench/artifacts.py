@@ -159,5 +159,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _held_out_quantiles(detector: Detector) -> dict[str, float]:
+    if not len(detector.held_out):  # an imported detector may have none
+        return {}
     quantiles = np.quantile(detector.held_out, _QUANTILES)
     return dict(zip(map(str, _QUANTILES), quantiles.tolist(), strict=True))
