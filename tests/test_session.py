@@ -7,7 +7,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
-from threading import RLock, Thread
+from threading import Event, RLock, Thread
 
 import numpy as np
 import pandas as pd
@@ -461,20 +461,23 @@ def test_one_error_ahead_does_not_stop_the_rest_and_is_raised_when_asked():
 
 
 def test_who_waits_is_served_before_what_is_wanted():
-    computed = []
+    computed, asked = [], Event()
 
     def compute(key):
         computed.append(key)
-        time.sleep(0.02)
+        if key == 0:
+            asked.wait(10)
+            while not ahead._asking:  # until the other thread stands in line
+                time.sleep(0.001)
         return key
 
     ahead = Ahead(compute, lambda value: 1, RLock())
     ahead.want(range(10))
-    while not computed:
-        time.sleep(0.001)
-    ahead.get(99)
-    assert computed.index(99) <= 2
+    asker = Thread(target=lambda: [asked.set(), ahead.get(99)])
+    asker.start()
+    asker.join()
     ahead.wait()
+    assert computed[:2] == [0, 99]
 
 
 def test_a_detector_computes_for_one_at_a_time(parts):

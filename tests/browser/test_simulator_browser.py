@@ -206,7 +206,8 @@ def test_histogram_follows_the_threshold(page, lab):
     expect(panel.get_by_role("status")).to_contain_text("set by hand in the histogram")
     expect(counts).to_contain_text(re.compile(r"[1-8] missed"))
 
-    box = panel.locator(".wb-histogram svg").bounding_box()
+    page.wait_for_timeout(500)  # the last key's drawing
+    box = panel.locator(".wb-histogram .widget-html-content").bounding_box()
     x, y = box["x"] + box["width"] * line(panel) / 1000, box["y"] + box["height"] / 2
     page.mouse.move(x, y)
     page.mouse.down()

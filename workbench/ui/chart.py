@@ -131,7 +131,7 @@ class Chart:
         heights = [np.log10(1 + c) if log else c for c in self.counts.values()]
         top = max(1e-9, max(h.max() for h in heights))
         colors = (
-            f'fill="{OK}" fill-opacity=".55"',
+            f'fill="{OK}" fill-opacity=".55" stroke="{OK}" stroke-width="1.5"',
             f'fill="url(#{self._hatch})" stroke="{NG}" stroke-width="1.5"',
         )
         hatch = (

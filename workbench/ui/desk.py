@@ -43,7 +43,7 @@ class Desk(View):
         take_over: bool = True,
     ) -> None:
         super().__init__(name, RLock(), language)
-        self._language, self.session = language, None
+        self._name, self._language, self.session = name, language, None
         self.add_class("wb-desk")
         self.tabs = widgets.Tab()
         self._waiting = html("wb-waiting")
@@ -52,6 +52,9 @@ class Desk(View):
         self.tabs.layout.display = "none"
         self.tabs.observe(self._visit, "selected_index")
         self._start(lambda: self._load(name, order, take_over))
+
+    def __repr__(self) -> str:
+        return f"Desk({self._name})"
 
     def close(self) -> None:
         """Close the tabs and let others write the result file."""

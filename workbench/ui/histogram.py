@@ -126,7 +126,7 @@ class HistogramExplorer(View):
         self.save = button(t("Save to detector"), "save", "wb-save", style="primary")
         self.save.layout.display = None if self.session else "none"
         self.export = button(t("Export"), "download", "wb-export")
-        self.bars = dropdown(t("Parts scored"), [("-", None)], "wb-bars")
+        self.bars = dropdown(t("Parts scored"), [("-", -1)], "wb-bars")
         self._offer_bars()
         self.slider.observe(self.guard(self._moved), "value")
         self.log_counts.observe(self.guard(lambda _: self._show()), "value")
@@ -182,7 +182,7 @@ class HistogramExplorer(View):
             for bar, said in enumerate(words)
             if said
         ]
-        self.bars.options = [("-", None), *options]
+        self.bars.options = [("-", -1), *options]
 
     def _react(self, message: dict) -> None:
         """What the hands did on the chart; see `hands`."""
@@ -192,7 +192,7 @@ class HistogramExplorer(View):
         elif "bar" in message:
             bar = self._chart.bar_at(message["bar"])
             offered = [value for _, value in self.bars.options]
-            self.bars.value = bar if bar in offered else None
+            self.bars.value = bar if bar in offered else -1
 
     def _choose(self, threshold: Threshold) -> None:
         self.threshold = threshold
@@ -212,9 +212,9 @@ class HistogramExplorer(View):
         self._offer_bars()
         self._show()
 
-    def _choose_bar(self, bar: int | None) -> None:
-        self._chosen = bar
-        rows = [] if bar is None else self._rows[self._chart.inside(bar, self._scores)]
+    def _choose_bar(self, bar: int) -> None:
+        self._chosen = None if bar < 0 else bar
+        rows = [] if bar < 0 else self._rows[self._chart.inside(bar, self._scores)]
         self.opener.offer(rows)
         self._show()
 
