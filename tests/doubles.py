@@ -17,6 +17,13 @@ class Seen:
     heatmap: np.ndarray
     heat_range: tuple[float, float]
     timing: dict[str, float]
+    shares: tuple[float, ...] = (0.75, 0.25)
+
+    @property
+    def regions(self):
+        from workbench.detectors.evaluation import regions  # torch, which takes seconds
+
+        return regions(self.heatmap, 30.0)
 
     @property
     def is_anomaly(self):

@@ -9,8 +9,9 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "workbench"
 ORDER = (
-    "errors", "workspace", "progress", "data", "metrics", "features", "csflow", "autoencoder",
-    "engine", "detectors", "artifacts", "session", "plots", "ui", "reports", "demo", "cli",
+    "errors", "workspace", "progress", "language", "data", "metrics", "features", "csflow",
+    "autoencoder", "engine", "detectors", "artifacts", "session", "plots", "ui", "app", "reports",
+    "demo", "cli",
 )  # fmt: skip
 ONLY_IN = {
     "matplotlib": {"plots"},
@@ -19,6 +20,8 @@ ONLY_IN = {
     "papermill": {"reports"},
     "nbconvert": {"reports"},
     "typer": {"cli"},
+    "voila": {"app"},
+    "anywidget": {"ui"},
 }
 FREE_OF = {"data": {"torch", "torchvision"}, "metrics": {"torch", "pandas"}}
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

@@ -1,16 +1,27 @@
 import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from threading import Event, RLock, Thread
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from workbench.data import load_images
+from workbench.data.relabels import read_relabels, relabels_path
 from workbench.errors import DataError
-from workbench.session import COLUMNS, InspectionSession, Verdict
+from workbench.session import COLUMNS, OWN_COLUMNS, Choice, InspectionSession, Verdict
+from workbench.session.ahead import MOST, Ahead
 
 from .doubles import DarkSpotDetector, write_parts
 
-HEADER = "file name,label,prediction,anomaly score"
+HEADER = "file name,label,prediction,anomaly score,relabel,note"
 
 
 @pytest.fixture
@@ -35,6 +46,11 @@ def judge_all(session):
 
 
 def rows(path):
+    """The four columns of the simulator, header included."""
+    return [row[:4] for row in full_rows(path)]
+
+
+def full_rows(path):
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.reader(file))
 
@@ -107,7 +123,7 @@ def test_unlabelled_images_have_an_empty_label(tmp_path, results):
 def test_the_file_reads_back_with_full_precision(parts, results):
     session = judge_all(open_session(parts, results))
     table = pd.read_csv(results)
-    assert list(table.columns) == list(COLUMNS)
+    assert list(table.columns) == [*COLUMNS, *OWN_COLUMNS]
     assert table["anomaly score"].tolist() == session.verdicts["anomaly score"].tolist()
 
 
@@ -131,7 +147,7 @@ def test_rows_of_other_images_stay_in_the_file_and_are_not_counted(parts, result
 
 def test_half_a_row_of_a_killed_run_is_judged_again(parts, results):
     judge_all(open_session(parts, results))
-    results.write_bytes(results.read_bytes()[:-9])  # within "OK/ok_2.png,OK,NG,120.0"
+    results.write_bytes(results.read_bytes()[:-11])  # within "OK/ok_2.png,OK,NG,120.0"
     session = open_session(parts, results)
     assert len(session.verdicts) == 4 and session.name == "OK/ok_2.png"
     _ = session.current
@@ -176,13 +192,11 @@ def test_results_of_another_detector_are_not_continued(parts, results):
     assert len(rows(results.with_name("lens_result-1.csv"))) == 6
 
 
-def test_evaluations_are_kept_for_a_step_back_but_not_all(parts):
+def test_evaluations_are_kept_for_a_step_back(parts):
     session = judge_all(open_session(parts))
+    for position in (3, 0, 4):
+        _ = session.go(position).current
     assert session.detector.calls == 5
-    _ = session.previous().current
-    assert session.detector.calls == 5
-    _ = session.go(0).current
-    assert session.detector.calls == 6
 
 
 def test_scores_of_all_parts_are_computed_once(parts):
@@ -212,3 +226,290 @@ def test_what_is_refused(parts, results):
     results.write_text(f"{HEADER}\nNG/ng_0.png,NG,OK,high\n")
     with pytest.raises(DataError, match="number as the fourth"):
         open_session(parts, results)
+
+
+def names_shown(session):
+    return [session.go(i).name for i in range(len(session))]
+
+
+def test_filters_by_label_verdict_and_outcome(parts):
+    session = open_session(parts)  # threshold 100; by name: NG 90 200, OK 10 20 120
+    assert names_shown(session.show(label="OK")) == ["OK/ok_0.png", "OK/ok_1.png", "OK/ok_2.png"]
+    assert names_shown(session.show(label="", verdict="NG")) == ["NG/ng_1.png", "OK/ok_2.png"]
+    assert names_shown(session.show(verdict="", outcome="missed")) == ["NG/ng_0.png"]
+    assert names_shown(session.show(outcome="overkill")) == ["OK/ok_2.png"]
+    correct = session.show(outcome="correct", order="worst")
+    assert names_shown(correct) == ["NG/ng_1.png", "OK/ok_1.png", "OK/ok_0.png"]
+    assert len(session.show(outcome="")) == 5 and session.judged == 0
+
+
+def test_a_filter_follows_the_threshold_and_the_corrections(parts):
+    session = open_session(parts)
+    session.detector.threshold = 50.0
+    assert names_shown(session.show(outcome="overkill")) == ["OK/ok_2.png"]
+    session.relabel("NG")
+    with pytest.raises(ValueError, match="no image passes"):
+        session.show(outcome="overkill")
+    assert len(session) == 1 and session.choice.outcome == "overkill"
+    assert session.show(outcome="correct").labels().tolist() == [True, True, False, False, True]
+
+
+def test_the_current_image_stays_when_the_filter_lets_it_through(parts):
+    session = open_session(parts).go(3)
+    assert session.show(label="OK").name == "OK/ok_1.png" and session.position == 1
+    assert session.show(order="worst").name == "OK/ok_1.png"
+    assert session.show(label="NG").position == 0
+
+
+def test_opening_an_image_by_name_lifts_a_filter_that_hides_it(parts):
+    session = open_session(parts).show(label="NG")
+    assert session.open("NG/ng_1.png").position == 1 and len(session) == 2
+    assert session.open("OK/ok_2.png").name == "OK/ok_2.png" and len(session) == 5
+    with pytest.raises(ValueError, match="no image 'x.png'.*look like 'OK/ok_2.png'"):
+        session.open("x.png")
+
+
+def test_a_list_of_names_can_be_shown(parts):
+    session = open_session(parts).arrange(["OK/ok_2.png", "NG/ng_0.png"])
+    assert names_shown(session) == ["OK/ok_2.png", "NG/ng_0.png"]
+    with pytest.raises(ValueError, match="images of this session, got x.png"):
+        session.arrange(["x.png"])
+    with pytest.raises(ValueError, match="got none"):
+        session.arrange([])
+
+
+@pytest.mark.parametrize(
+    ("word", "value"), [("order", "best"), ("label", "ok"), ("verdict", "?"), ("outcome", "fine")]
+)
+def test_unknown_words_of_a_choice_are_refused(word, value):
+    with pytest.raises(ValueError, match=f"{word} must be .*got {value!r}".replace("?", "[?]")):
+        Choice(**{word: value})
+
+
+def test_a_relabel_counts_at_once_and_is_kept_with_the_data(parts, results):
+    session = judge_all(open_session(parts, results)).go(0)
+    assert session.rates().fn == 1
+    assert session.relabel("OK").outcome == "correct"
+    assert session.rates().fn == 0 and session.rates().n_ok == 4
+    assert full_rows(results)[1] == ["NG/ng_0.png", "NG", "OK", "90.0", "OK", ""]
+    assert read_relabels(relabels_path(parts.root)) == {"NG/ng_0.png": False}
+    assert open_session(parts, results).go(0).verdict.truth == "OK"
+    session = open_session(parts, results).go(0)
+    assert session.relabel("NG").relabel == "" and session.rates().fn == 1  # the folder's own
+    assert read_relabels(relabels_path(parts.root)) == {}
+    with pytest.raises(ValueError, match="got 'ng'"):
+        session.relabel("ng")
+
+
+def test_a_relabel_made_elsewhere_is_taken_up(parts, results):
+    judge_all(open_session(parts, results))
+    open_session(parts).go(0).relabel("OK")  # a session without a file
+    session = open_session(parts, results)
+    assert session.rates().fn == 0 and full_rows(results)[1][4] == "OK"
+
+
+def test_notes_are_one_line_and_survive(parts, results):
+    session = open_session(parts, results)
+    session.annotate('scratch,\n "deep"\tat the rim ')
+    assert full_rows(results)[1][5] == 'scratch, "deep" at the rim'
+    _ = session.next().current
+    assert open_session(parts, results).go(0).verdict.note == 'scratch, "deep" at the rim'
+
+
+def test_undo_takes_back_the_latest_change_and_returns_to_its_image(parts, results):
+    session = open_session(parts, results)
+    session.relabel("OK")
+    session.next().annotate("rim")
+    session.go(4)
+    assert session.undo().note == "" and session.name == "NG/ng_1.png"
+    assert session.undo().relabel == "" and session.name == "NG/ng_0.png"
+    assert session.undo() is None
+    assert [row[4:] for row in full_rows(results)[1:]] == [["", ""], ["", ""]]
+    assert read_relabels(relabels_path(parts.root)) == {}
+
+
+def test_a_change_leaves_rows_of_other_images_alone(parts, results):
+    judge_all(open_session(parts, results))
+    open_session(parts[1:], results).go(0).annotate("here")
+    assert [row[0] for row in rows(results)[1:]].count("NG/ng_0.png") == 1
+    assert len(rows(results)) == 6
+
+
+def test_a_file_of_four_columns_and_with_doubles_is_mended(parts, results):
+    results.parent.mkdir()
+    row = "NG/ng_0.png,NG,OK,90.0\n"
+    results.write_text(",".join(COLUMNS) + "\n" + row + row, encoding="utf-8")
+    session = open_session(parts, results)
+    assert session.judged == 1 and session.rates().n == 1
+    _ = session.next().current
+    assert [len(row) for row in full_rows(results)] == [6, 6, 6]
+
+
+def test_a_newer_session_of_this_process_takes_the_file_over(parts, results):
+    first = open_session(parts, results)
+    _ = first.current
+    second = open_session(parts, results)
+    _ = second.next().current
+    with pytest.raises(DataError, match="another session .* has taken over lens_result.csv"):
+        _ = first.go(4).current
+    assert first.judged == 1  # what is not written does not count
+    second.close()
+    assert not lock_file(results).exists()
+    _ = first.current
+    assert len(rows(results)) == 4
+
+
+def lock_file(results):
+    return results.with_name(results.name + ".lock")
+
+
+JUDGE = """
+import sys, time
+from tests.doubles import DarkSpotDetector
+from workbench.data import load_images
+from workbench.session import InspectionSession
+session = InspectionSession(
+    DarkSpotDetector(), load_images(sys.argv[1]), "name", results=sys.argv[2]
+)
+for position in range(session.position, len(session)):
+    session.go(position).current
+    print(session.name, flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def other(parts, results):
+    """A session on the same file in another process, which judges all it can."""
+    command = [sys.executable, "-c", JUDGE, str(parts.root), str(results)]
+    repository = Path(__file__).parents[1]
+    process = subprocess.Popen(command, cwd=repository, stdout=subprocess.PIPE, text=True)
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_a_killed_session_loses_nothing_and_its_lock_is_recovered(parts, results, other):
+    assert other.stdout.readline() == "NG/ng_0.png\n"
+    with pytest.raises(DataError, match=f"written by process {other.pid} .* take_over=True"):
+        open_session(parts, results)
+    os.kill(other.pid, signal.SIGKILL)
+    other.wait()
+    assert lock_file(results).exists()
+    session = open_session(parts, results)
+    assert session.judged >= 1
+    judge_all(session)
+    assert Counter(row[0] for row in rows(results)[1:]) == Counter(parts.names)
+
+
+def test_a_live_session_can_be_taken_over(parts, results, other):
+    other.stdout.readline()
+    session = open_session(parts, results, take_over=True)
+    session.annotate("mine")
+    assert session.judged >= 1
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": 1}'])
+def test_a_broken_lock_holds_nobody_up(parts, results, content):
+    results.parent.mkdir()
+    lock_file(results).write_text(content)
+    _ = open_session(parts, results).current
+
+
+def test_a_number_given_to_another_process_since_holds_nothing(parts, results):
+    session = open_session(parts, results)
+    holder = json.loads(lock_file(results).read_text())
+    holder |= {"pid": os.getppid(), "session": "gone"}
+    lock_file(results).write_text(json.dumps(holder | {"born": holder["born"] - 3600}))
+    _ = open_session(parts, results).current
+    session.close()
+
+
+def test_what_is_wanted_is_computed_ahead_in_order_and_once():
+    computed = []
+    ahead = Ahead(lambda key: computed.append(key) or key**2, lambda value: 1, RLock())
+    ahead.want([3, 1, 2])
+    ahead.wait()
+    assert computed == [3, 1, 2] and ahead.get(1) == 1 and computed == [3, 1, 2]
+
+
+def test_memory_ahead_is_bounded_by_number_and_by_bytes():
+    many = Ahead(lambda key: key, lambda value: 1, RLock())
+    large = Ahead(lambda key: key, lambda value: 10, RLock(), budget=45)
+    for key in range(2000):
+        for ahead, most in ((many, MOST), (large, 4)):
+            ahead.get(key)
+            ahead.want(range(key + 1, key + 9))
+            assert len(ahead) <= most
+    for ahead in (many, large):
+        ahead.wait()
+        assert 1999 in ahead
+
+
+def test_one_error_ahead_does_not_stop_the_rest_and_is_raised_when_asked():
+    def compute(key):
+        if key == 1:
+            raise OSError("broken photo")
+        return key
+
+    ahead = Ahead(compute, lambda value: 1, RLock())
+    ahead.want([1, 2])
+    ahead.wait()
+    assert 2 in ahead and 1 not in ahead
+    with pytest.raises(OSError, match="broken photo"):
+        ahead.get(1)
+
+
+def test_who_waits_is_served_before_what_is_wanted():
+    computed, asked = [], Event()
+
+    def compute(key):
+        computed.append(key)
+        if key == 0:
+            asked.wait(10)
+            while not ahead._asking:  # until the other thread stands in line
+                time.sleep(0.001)
+        return key
+
+    ahead = Ahead(compute, lambda value: 1, RLock())
+    ahead.want(range(10))
+    asker = Thread(target=lambda: [asked.set(), ahead.get(99)])
+    asker.start()
+    asker.join()
+    ahead.wait()
+    assert computed[:2] == [0, 99]
+
+
+def test_a_detector_computes_for_one_at_a_time(parts):
+    """Two sessions and their threads share one network."""
+    detector, inside, most = DarkSpotDetector(), [], []
+    evaluate = detector.evaluate_one
+
+    def watched(source):
+        inside.append(1)
+        most.append(len(inside))
+        time.sleep(0.002)
+        inside.pop()
+        return evaluate(source)
+
+    detector.evaluate_one = watched
+    sessions = [open_session(parts, detector=detector) for _ in range(3)]
+    sessions[2].look_ahead()
+    threads = [Thread(target=judge_all, args=[session]) for session in sessions[:2]]
+    threads += [Thread(target=sessions[2].scores)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    sessions[2].ahead.wait()
+    assert max(most) == 1 and len(most) > 10
+
+
+def test_looking_ahead_judges_nothing(parts, results):
+    session = open_session(parts, results)
+    _ = session.current
+    session.look_ahead()
+    session.ahead.wait()
+    assert session.detector.calls == 5 and session.judged == 1
+    judge_all(session)
+    assert session.detector.calls == 5 and len(rows(results)) == 6

@@ -1,6 +1,9 @@
+import gc
 import io
+import json
 import re
 import time
+from dataclasses import replace
 
 import ipywidgets as widgets
 import numpy as np
@@ -8,11 +11,13 @@ import pytest
 from ipywidgets.widgets.widget import _instances
 from PIL import Image
 
-from workbench import metrics
+from workbench import load, metrics, save
 from workbench.data import load_images
 from workbench.session import InspectionSession
-from workbench.ui import HistogramExplorer, Simulator
-from workbench.ui.histogram import SortedScores
+from workbench.session.ahead import MOST, Ahead
+from workbench.ui import Compare, HistogramExplorer, LabelAudit, Simulator
+from workbench.ui.chart import Chart
+from workbench.ui.style import NG, OK
 
 from .doubles import DarkSpotDetector, write_parts
 
@@ -61,14 +66,18 @@ def test_the_first_part_is_shown_with_truth_verdict_and_place(simulator):
     shown = text(simulator)
     for words in ("lens", "NG/ng_0.png", "1 / 5", "True label NG", "Outcome missed", "90 / 100"):
         assert words in shown
-    assert "wb-word" in simulator._verdict._dom_classes and ">OK<" in simulator._verdict.value
+    assert (
+        "wb-word" in simulator.panel.verdict._dom_classes
+        and ">OK<" in simulator.panel.verdict.value
+    )
 
 
 def test_photo_and_overlay_have_the_same_size_and_differ_where_it_is_hot(simulator):
-    photo, overlay = picture(simulator.photo), picture(simulator.overlay)
-    assert photo.shape == overlay.shape == (24, 32, 3)
-    assert abs(photo[:, 20:].astype(int) - overlay[:, 20:]).max() < 10  # calm is left as it is
-    assert abs(photo[4:8, 4:8].astype(int) - overlay[4:8, 4:8]).max() > 30
+    photo, overlay = picture(simulator.panel.photo), picture(simulator.panel.overlay)
+    assert photo.shape == overlay.shape == (480, 640, 3)  # each pixel of 24 x 32 grown to 20
+    calm, hot = np.s_[:, 400:], np.s_[100:140, 100:140]  # calm is left as it is
+    assert abs(photo[calm].astype(int) - overlay[calm]).max() < 10
+    assert abs(photo[hot].astype(int) - overlay[hot]).max() > 30
 
 
 def test_large_photos_travel_small(tmp_path):
@@ -76,7 +85,7 @@ def test_large_photos_travel_small(tmp_path):
     for path in (tmp_path / "big").rglob("*.png"):
         Image.open(path).resize((2000, 1000)).save(path)
     view = Simulator(InspectionSession(DarkSpotDetector(), load_images(tmp_path / "big")))
-    assert picture(view.photo).shape == picture(view.overlay).shape == (320, 640, 3)
+    assert picture(view.panel.photo).shape == picture(view.panel.overlay).shape == (320, 640, 3)
     view.close()
 
 
@@ -88,6 +97,9 @@ def test_the_name_never_runs_ahead_of_its_photo(simulator, session, monkeypatch)
         seen.append(text(simulator))
         return evaluate(source)
 
+    session.ahead.wait()
+    monkeypatch.setattr(session, "look_ahead", lambda: None)
+    session.ahead = Ahead(session._evaluate, lambda _: 1, session.lock)  # nothing ahead
     former = text(simulator)
     monkeypatch.setattr(session.detector, "evaluate_one", slow)
     simulator.next.click()
@@ -107,7 +119,11 @@ def test_buttons_and_slider_step_through_and_stop_at_the_ends(simulator, session
 
 
 def test_totals_run_with_the_judged(simulator):
-    assert "Miss rate 미검율 1 of 1 = 100.0 % Overkill rate 과검율 -" in text(simulator)
+    low, high = metrics.wilson(1, 1)
+    shown = (
+        f"Miss rate 미검율 1 of 1 = 100.0 % 95 % interval {100 * low:.1f} to {100 * high:.1f} %"
+    )
+    assert f"{shown} Overkill rate 과검율 -" in text(simulator)
     for _ in range(4):
         simulator.next.click()
     shown = text(simulator)
@@ -131,21 +147,23 @@ def test_reset_starts_anew_and_says_where_the_old_file_is(simulator, session):
     assert session.results.with_name("lens_result-1.csv").exists()
 
 
-def test_an_error_is_seen_and_no_foreign_photo_stays(simulator, session):
-    before = simulator.photo.value
+def test_an_error_is_seen_and_no_foreign_photo_stays(session):
     session.parts.paths[1].write_bytes(b"broken")
+    simulator = Simulator(session)
+    before = bytes(simulator.panel.photo.value)
     simulator.next.click()
     assert 'role="status"' in simulator.message and "UnidentifiedImageError" in simulator.message
     assert "wb-error" in simulator.message and "not judged" in text(simulator)
-    assert simulator.photo.value != before and "NG/ng_1.png" in text(simulator)
+    assert simulator.panel.photo.value != before and "NG/ng_1.png" in text(simulator)
     simulator.next.click()
     assert "wb-error" not in simulator.message and "Outcome correct" in text(simulator)
+    simulator.close()
 
 
 def test_names_and_notes_are_escaped(tmp_path):
     write_parts(tmp_path / "a<b>&c")
     view = Simulator(InspectionSession(DarkSpotDetector(), load_images(tmp_path / "a<b>&c")))
-    assert "a&lt;b&gt;&amp;c" in view._head.value
+    assert "a&lt;b&gt;&amp;c" in view.panel.head.value
     view.close()
 
 
@@ -166,14 +184,259 @@ def test_a_second_view_closes_the_first_and_nothing_is_left(session):
     assert alive() == start
 
 
-def test_play_is_slow_enough_to_see_and_linked_in_the_browser(simulator, session):
-    assert simulator.play.interval >= 300 and simulator.play.max == 5
+def test_play_steps_to_the_last_part_and_stops(session):
     with pytest.raises(ValueError, match="play_ms must be at least 300, got 100"):
         Simulator(session, play_ms=100)
+    view = Simulator(session, play_ms=300)
+    view.jump.value = 3
+    view.play.value = True
+    assert view.play.description == "Pause"
+    deadline = time.monotonic() + 20
+    while view.play.value and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert view.play.description == "Play" and session.position == 4 and session.judged == 4
+    view.close()
+
+
+def test_pause_holds_where_it_is(session):
+    view = Simulator(session, play_ms=300)
+    view.play.value = True
+    view.play.value = False
+    time.sleep(0.5)
+    assert session.position == 0
+    view.close()
 
 
 def test_a_view_says_in_one_line_what_it_is(simulator):
     assert repr(simulator) == "Simulator(lens, 1 / 5)"
+
+
+def filtered(view, name):
+    view.filter.value = name
+    if hasattr(view, "worker"):
+        view.worker.join()
+
+
+def test_keys_step_play_and_relabel(simulator, session):
+    for key, position in (("ArrowRight", 1), ("ArrowRight", 2), ("ArrowLeft", 1)):
+        simulator._react({"key": key})
+        assert session.position == position and simulator.jump.value == position + 1
+    simulator._react({"key": "o"})
+    assert "relabelled, NG" in text(simulator) and "Outcome overkill" in text(simulator)
+    assert "NG/ng_1.png is now labelled OK" in simulator.message
+    simulator._react({"key": "u"})
+    assert "taken back: NG/ng_1.png" in simulator.message and "Outcome correct" in text(simulator)
+    simulator._react({"key": "u"})
+    assert "nothing to undo" in simulator.message
+    simulator._react({"key": " "})
+    assert simulator.play.value
+    simulator._react({"key": " "})
+    assert not simulator.play.value
+
+
+def test_without_anywidget_everything_else_is_there(session, monkeypatch):
+    monkeypatch.setattr("workbench.ui.hands.anywidget", None)
+    view = Simulator(session)
+    view.ng.click()
+    view.next.click()
+    assert "2 / 5" in text(view) and not [w for w in walk(view) if hasattr(w, "_esm")]
+    view.close()
+    explorer = HistogramExplorer(session)
+    explorer.slider.value = 85
+    assert explorer.counts.fn == 0
+    explorer.close()
+
+
+def test_a_filter_shows_only_what_passes_and_says_how_many(simulator, session):
+    filtered(simulator, "labelled OK")
+    assert "1 / 3" in text(simulator) and simulator.jump.max == 3
+    filtered(simulator, "missed")
+    assert "1 / 1" in text(simulator) and "NG/ng_0.png" in text(simulator)
+    simulator.ok.click()
+    filtered(simulator, "called NG")
+    filtered(simulator, "missed")
+    assert "no image passes" in simulator.message and simulator.filter.value == "called NG"
+    simulator.order.value = "worst"
+    assert session.name == "NG/ng_1.png" and len(session) == 2
+
+
+def test_a_note_is_written_and_read_again(simulator, session):
+    simulator.remark.value = "rim"
+    simulator.next.click()
+    assert simulator.remark.value == ""
+    simulator.previous.click()
+    assert simulator.remark.value == "rim" and session.verdict.note == "rim"
+
+
+def test_opacity_zoom_and_scale_change_the_overlay_and_stay_for_the_next(simulator):
+    seen = {bytes(simulator.panel.overlay.value)}
+    for change in (
+        lambda: simulator._react({"zoom": 2, "at": [0.2, 0.25]}),  # the dark spot
+        lambda: setattr(simulator.opacity, "value", 0.2),
+        lambda: setattr(simulator.scale, "value", False),
+        lambda: setattr(simulator.zoom, "value", 3),
+        lambda: simulator._react({"pan": [0.1, 0]}),
+    ):
+        change()
+        assert bytes(simulator.panel.overlay.value) not in seen
+        seen.add(bytes(simulator.panel.overlay.value))
+    look = simulator.panel.look
+    assert look.zoom == simulator.zoom.value == 3 and "this part" in text(simulator)
+    simulator.next.click()
+    assert simulator.panel.look == look
+
+
+def test_why_names_regions_and_scales_of_what_was_called_ng(simulator):
+    assert "no place stands out" in text(simulator)  # called OK
+    simulator.next.click()
+    shown = text(simulator)
+    assert "region 1: 4 x 4 px at 4, 4; peak 200" in shown
+    assert "1 finest 75 % 2 coarsest 25 %" in shown
+    assert [word for word, _ in simulator.region.options] == ["whole photo", "region 1"]
+    simulator.region.value = 1
+    box = simulator.panel.look.box(32, 24)
+    assert box[0] <= 4 and box[2] >= 8 and simulator.zoom.value > 1
+    simulator.region.value = 0
+    assert simulator.panel.look.zoom == 1
+
+
+def test_export_writes_what_is_seen_and_offers_it(simulator, session):
+    simulator.export.click()
+    path = session.results.parent / "export" / "NG_ng_0.png"
+    with Image.open(path) as page:
+        assert page.width > 1280
+    assert 'download="NG_ng_0.png"' in simulator.message and "wb-error" not in simulator.message
+
+
+def test_the_next_parts_are_scored_and_drawn_while_one_is_looked_at(simulator, session):
+    session.ahead.wait()
+    assert session.detector.calls == 5 and session.judged == 1
+    for _ in range(4):
+        simulator.next.click()
+    assert session.detector.calls == 5 and session.judged == 5
+
+
+def test_two_thousand_parts_leave_no_more_behind_than_twenty(tmp_path, monkeypatch):
+    """Kept are the rows of the verdicts, a few evaluations and frames, and no widgets."""
+    monkeypatch.setattr("workbench.ui.frame.SIDE", 32)  # to draw them quickly
+    root = write_parts(tmp_path / "many", ok=range(1, 40), ng=())
+    parts = load_images(root)
+    parts = parts[np.arange(2000) % len(parts)]  # 2000 positions, names differ below
+    parts = replace(parts, names=tuple(f"{i:04}.png" for i in range(2000)))
+    source, paths = parts.root, load_images(root).paths
+    detector = DarkSpotDetector()
+    evaluate = detector.evaluate_one
+    detector.evaluate_one = lambda path: evaluate(paths[int(path.stem) % len(paths)])
+    session = InspectionSession(detector, parts, "name")
+    view = Simulator(session)
+    for _ in range(20):
+        view.next.click()
+    gc.collect()
+    before, objects = alive(), len(gc.get_objects())
+    for _ in range(1979):
+        view.next.click()
+    session.ahead.wait()
+    gc.collect()
+    assert session.position == 1999 and session.judged == 2000 and source
+    assert alive() == before and len(session.ahead) <= MOST
+    assert len(view.panel._frames._entries) <= 16
+    # a verdict is a tuple of which each member but the score is shared or text
+    assert len(gc.get_objects()) - objects < 2 * 1979
+    view.close()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_words_stand_out_from_what_they_are_written_on(theme):
+    """WCAG 2.2 AA: 4.5 to 1 for text, 3 to 1 for what must be seen to be used."""
+    page, soft, ink, dim = {  # JupyterLab's variables, their opacity reckoned in
+        "light": ("#ffffff", "#eeeeee", "#212121", "#757575"),
+        "dark": ("#212121", "#424242", "#e2e2e2", "#999999"),
+    }[theme]
+    assert contrast("#ffffff", OK) >= 4.5 and contrast("#ffffff", NG) >= 4.5  # on the verdicts
+    assert contrast(ink, page) >= 4.5 and contrast(dim, page) >= 4.5
+    assert contrast(ink, soft) >= 4.5 and contrast(dim, soft) >= 3  # "not judged", large
+    assert contrast(OK, page) >= 3 and contrast(NG, page) >= 3  # bars, rug, focus ring
+
+
+def contrast(one, other):
+    """Contrast ratio of two sRGB colours by WCAG 2.2."""
+
+    def luminance(colour):
+        channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+        return sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+    low, high = sorted(map(luminance, (one, other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_the_contrast_formula_agrees_with_the_examples_of_the_standard():
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+    assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)
+
+
+def test_every_control_has_a_name(simulator, explorer):
+    controls = (widgets.Button, widgets.ToggleButton, widgets.Dropdown, widgets.Text)
+    controls += (widgets.IntSlider, widgets.FloatSlider, widgets.Select, widgets.BoundedFloatText)
+    found = [w for view in (simulator, explorer) for w in walk(view) if isinstance(w, controls)]
+    assert len(found) > 30 and all(control.description for control in found)
+
+
+def test_korean_labels(session):
+    view = Simulator(session, language="ko")
+    shown = text(view)
+    assert view.next.description == "다음" and "미검율" in shown and "양품" in shown
+    assert "Miss rate" not in shown and "점수 90, 임계값 100 미만" in view.message
+    view.close()
+
+
+def test_label_audit_goes_through_suspects_and_settles_them(session):
+    view = LabelAudit(session, n=1)
+    assert [s.name for s in view.suspects] == ["OK/ok_2.png", "NG/ng_0.png"]
+    assert "Further out than 50 % of the parts labelled NG" in text(view)
+    assert "1 of 3 = 33.3 %, at first 1 of 3" in text(view)
+    view.turn.click()
+    assert session.name == "NG/ng_0.png" and session.settled == {"OK/ok_2.png"}
+    assert "0 of 2 = 0.0 %, at first 1 of 3 = 33.3 %" in text(view)
+    view.keep.click()
+    assert "last suspicious label" in view.message and session.verdict.note == "label confirmed"
+    view.close()
+    again = LabelAudit(session, n=1)
+    assert [s.name for s in again.suspects] == ["OK/ok_1.png", "NG/ng_1.png"]
+    again.close()
+
+
+def test_label_audit_needs_labels(tmp_path):
+    (write_parts(tmp_path / "x") / "OK").rename(tmp_path / "flat")
+    flat = InspectionSession(DarkSpotDetector(), load_images(tmp_path / "flat"))
+    with pytest.raises(ValueError, match="needs labelled parts"):
+        LabelAudit(flat)
+
+
+class Brighter(DarkSpotDetector):
+    """Another scale: twice the score and ten more."""
+
+    def evaluate_one(self, source):
+        seen = super().evaluate_one(source)
+        seen.score = 2 * seen.score + 10
+        return seen
+
+
+def test_compare_lists_changes_and_opens_a_part_under_both(session, parts):
+    view = Compare(session, InspectionSession(Brighter(180.0), parts, "name"), names=("x", "<y>"))
+    assert [row for _, row in view.parts.options] == [0]  # 90 is OK at 100, 190 is NG at 180
+    assert "put right, made wrong 1, 0" in text(view) and "&lt;y&gt;" in view._head.value
+    assert "NG/ng_0.png  NG: OK 90 / NG 190" in view.message
+    assert all(picture.value for picture in view.pictures)
+    view.shown.value = False
+    view.parts.value = 4
+    assert "OK/ok_2.png" in view.message and session.judged == 0
+    view.close()
+
+
+def test_compare_takes_the_same_parts_only(session, parts):
+    with pytest.raises(ValueError, match="same parts, got 5 and 4 images"):
+        Compare(session, InspectionSession(Brighter(), parts[1:], "name"))
 
 
 @pytest.fixture
@@ -181,18 +444,6 @@ def explorer(session):
     view = HistogramExplorer(session)
     yield view
     view.close()
-
-
-def click(view, name):
-    next(button for label, button in view.policies.items() if name in label).click()
-
-
-def test_counts_agree_with_the_metrics_at_any_threshold():
-    rng = np.random.default_rng(0)
-    scores, labels = rng.integers(0, 9, 500) / 2, rng.random(500) < 0.3  # ties
-    known = SortedScores(scores, labels)
-    for threshold in [*np.arange(-1, 6, 0.25), np.inf]:
-        assert known.confusion(threshold) == metrics.confusion(scores, labels, threshold)
 
 
 def test_the_slider_moves_line_counts_and_rates(explorer):
@@ -216,45 +467,175 @@ def test_the_line_stands_where_the_axis_says(explorer):
 
 
 def test_policies_keep_their_provenance_until_moved_by_hand(explorer):
-    click(explorer, "Zero miss")
+    explorer.policies.buttons["zero_miss"].click()
     assert explorer.threshold == 90 and explorer.threshold.policy == "zero_miss"
     assert explorer.slider.value == 90
-    click(explorer, "held-out")
+    explorer.policies.buttons["percentile"].click()
     assert explorer.threshold == metrics.threshold([10, 20, 60], q=99)
     assert explorer.threshold.policy == "percentile" and explorer.threshold.n == 3
     explorer.slider.value = 70
     assert explorer.threshold.policy == "manual" and "histogram" in explorer.threshold.source
-    click(explorer, "own")
+    explorer.own.click()
     assert explorer.threshold == 100
+
+
+def test_there_is_a_button_for_every_policy_and_it_asks_its_fields(explorer):
+    assert {"manual", *explorer.policies.buttons} == set(metrics.POLICIES)
+    scores, labels = explorer.session.scores(), explorer.session.labels()
+    fields = explorer.policies.fields
+    fields["miss"].value, fields["overkill"].value, fields["alpha"].value = 50, 40, 50
+    fields["prevalence"].value, fields["miss_cost"].value = 10, 3
+    given = {
+        "max_miss": {"miss": 0.5},
+        "cost": {"prevalence": 0.1, "miss_cost": 3, "overkill_cost": 1},
+        "f1": {},
+    }
+    for policy, params in given.items():
+        explorer.policies.buttons[policy].click()
+        assert explorer.threshold == metrics.threshold(scores, labels, policy=policy, **params)
+        assert explorer.threshold.params == params
+    for policy, params in {"max_overkill": {"overkill": 0.4}, "conformal": {"alpha": 0.5}}.items():
+        explorer.policies.buttons[policy].click()  # of the held-out parts, not of those shown
+        assert explorer.threshold == metrics.threshold([10, 20, 60], policy=policy, **params)
+        assert explorer.threshold.source == "held-out OK"
+
+
+def test_a_policy_that_the_data_cannot_serve_says_so(explorer):
+    explorer.policies.fields["alpha"].value = 1
+    explorer.policies.buttons["conformal"].click()
+    assert "wb-error" in explorer.message and "needs 99 OK scores, got 3" in explorer.message
+    assert explorer.threshold == 100
+
+
+def test_cost_and_escapes_follow_threshold_and_fields(explorer):
+    fields = explorer.policies.fields
+    fields["prevalence"].value, fields["miss_cost"].value = 2, 50
+    # 1 of 2 NG missed and 1 of 3 OK overkilled at 100
+    cost = 1000 * (0.02 * 0.5 * 50 + 0.98 / 3)
+    assert f"Escapes per million made 10,000 Cost per 1000 parts {cost:.4g}" in text(explorer)
+    explorer.slider.value = 85
+    assert "Escapes per million made 0 " in text(explorer)
 
 
 def test_a_policy_beyond_the_slider_keeps_its_value(session):
     session.detector.held_out = np.array([500.0])
     view = HistogramExplorer(session)
-    click(view, "held-out")
+    view.policies.buttons["percentile"].click()
     assert view.threshold > 500 and view.threshold.policy == "percentile"
     view.close()
 
 
 def test_saving_hands_threshold_and_provenance_to_the_detector(explorer, session):
-    click(explorer, "Zero miss")
+    explorer.policies.buttons["zero_miss"].click()
     assert session.detector.threshold == 100
     explorer.save.click()
     assert session.detector.threshold == 90
     assert session.detector.threshold.policy == "zero_miss"
-    assert "90: zero_miss" in explorer.message
+    assert "90: zero_miss" in explorer.message and "memory only" in explorer.message
+
+
+def test_saving_writes_the_threshold_into_the_model_on_disk(fitted, photos, tmp_path):
+    folder = save(fitted, tmp_path / "models" / "disc")
+    weights, detector = (folder / "weights.safetensors").read_bytes(), load(folder)
+    for label, images in zip(("OK", "NG"), photos, strict=True):
+        (tmp_path / "disc" / label).mkdir(parents=True)
+        for i, image in enumerate(images[:3]):
+            Image.fromarray(image).save(tmp_path / "disc" / label / f"{i}.png")
+    session = InspectionSession(detector, load_images(tmp_path / "disc"), "name")
+    view = HistogramExplorer(session, model=folder)
+    view.policies.buttons["zero_miss"].click()
+    view.save.click()
+    assert "wb-error" not in view.message
+    saved = load(folder).threshold
+    assert saved == view.threshold and saved.policy == "zero_miss"
+    assert saved.source == "the labelled parts shown" and saved.expected["miss_rate"] == 0
+    assert (folder / "weights.safetensors").read_bytes() == weights
+
+    view.slider.value = (view.slider.min + view.slider.max) / 2
+    view.save.click()
+    assert load(folder).threshold.expected.keys() >= {"miss_rate", "overkill_rate"}
+
+    before = (folder / "detector.json").read_bytes()
+    detector.held_out = detector.held_out + 1  # as if trained anew since
+    view.save.click()
+    assert "wb-error" in view.message and "load it anew" in view.message
+    assert (folder / "detector.json").read_bytes() == before
+    view.close()
+
+
+def test_export_writes_the_threshold_with_what_it_costs(explorer, session):
+    explorer.policies.buttons["zero_miss"].click()
+    explorer.export.click()
+    facts = json.loads((session.results.parent / "lens_threshold.json").read_text("utf-8"))
+    assert metrics.Threshold.from_json(facts["threshold"]) == 90
+    assert facts["counts"] == {"tp": 2, "fp": 1, "tn": 2, "fn": 0} and facts["prevalence"] == 0.01
+
+
+def test_the_chart_can_be_dragged_and_a_bar_opened(explorer, session):
+    chart = explorer._chart
+    explorer._react({"line": float(chart._place(85.0))})
+    assert explorer.threshold == pytest.approx(85) and explorer.counts.fn == 0
+    assert explorer.threshold.source == "set by hand in the histogram"
+    explorer._react({"bar": float(chart._place(120.0))})
+    assert [word.split() for word, _ in explorer.opener.names.options] == [
+        ["OK/ok_2.png", "OK", "120"]
+    ]
+    assert "wb-chosen" in explorer._plot.value
+    explorer.opener.names.index = 0
+    explorer.opener.button.click()
+    assert session.name == "OK/ok_2.png"
+    (shown,) = explorer.opener._stage.children
+    assert "OK/ok_2.png" in text(shown)
+    explorer._react({"bar": 0})  # beside the bars
+    assert not explorer.opener.names.options and "wb-chosen" not in explorer._plot.value
+
+
+def test_a_bar_opens_in_the_simulator_that_is_there(session):
+    simulator, view = Simulator(session), HistogramExplorer(session)
+    view.bars.value = view.bars.options[-1][1]
+    view.opener.names.index = 0
+    view.opener.button.click()
+    assert "NG/ng_1.png" in text(simulator) and not view.opener._stage.children
+    view.close()
+    simulator.close()
+
+
+def test_every_score_is_in_exactly_one_bar():
+    rng = np.random.default_rng(0)
+    scores = np.r_[rng.lognormal(0, 1, 999), 46.0]
+    for log_x in (False, True):
+        chart = Chart({"all": scores}, 30, 1.0, log_x=log_x)
+        found = [chart.inside(bar, scores) for bar in range(30)]
+        assert [len(rows) for rows in found] == chart.counts["all"].tolist()
+        assert sorted(np.concatenate(found)) == list(range(1000))
+
+
+def test_long_tails_get_a_log_axis_that_can_be_switched():
+    scores = np.r_[np.linspace(0.5, 1.5, 99), 46.0]
+    view = HistogramExplorer(scores, scores > 40, 1.2)
+    assert view.log_scores.value and "score, log" in view._plot.value
+    x = view._chart._place(np.array(1.2))
+    assert x > 200  # on a linear axis it would stand at 65
+    assert view._chart.score_at(float(x)) == pytest.approx(1.2)
+    view.log_scores.value = False
+    assert "score, log" not in view._plot.value and view._chart._place(1.2) < 100
+    view.close()
+    plain = HistogramExplorer([-1.0, 2.0], threshold=0.0)
+    assert plain.log_scores.layout.display == "none" and not plain._chart.log_x
+    plain.close()
 
 
 def test_plain_scores_have_no_detector_to_save_to():
     view = HistogramExplorer([1.0, np.nan, 3.0], ["OK", "OK", "NG"], 2.0)
     assert view.save.layout.display == "none" and "1 without a score left out" in text(view)
-    assert list(view.policies) == ["As given", "Zero miss"] and view.counts == (1, 0, 1, 0)
+    assert view.own.description == "As given" and "f1" in view.policies.buttons
+    assert view.counts == (1, 0, 1, 0)
     view.close()
 
 
 def test_unlabelled_scores_show_the_share_called_ng():
     view = HistogramExplorer([1.0, 2.0, 3.0, 4.0], threshold=4.0)
-    assert "Share called NG 1 of 4 = 25.0 %" in text(view) and "Zero miss" not in view.policies
+    assert "Share called NG 1 of 4 = 25.0 %" in text(view) and not view.policies.buttons
     view.close()
 
 
@@ -299,7 +680,7 @@ def test_scores_that_cannot_be_drawn_are_refused():
 
 
 def test_the_rounding_of_a_browser_is_no_move(explorer):
-    click(explorer, "Zero miss")
+    explorer.policies.buttons["zero_miss"].click()
     step = explorer.slider.step
     explorer.slider.value = round(90 / step) * step + 1e-9
     assert explorer.threshold == 90 and explorer.threshold.policy == "zero_miss"

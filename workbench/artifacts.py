@@ -20,6 +20,7 @@ from torch import Tensor
 
 from . import detectors, workspace
 from .errors import ArtifactError
+from .metrics import Threshold
 
 if TYPE_CHECKING:
     from .detectors import AutoEncoderDetector, CSFlowDetector
@@ -59,13 +60,11 @@ def save(detector: Detector, folder: Path | str) -> Path:
         raise ArtifactError(f"{folder} exists and holds no detector; choose another folder")
     facts, tensors = detector.state()
     weights = dump_tensors(tensors)
-    # an imported detector may have no held-out scores
-    quantiles = np.quantile(detector.held_out, _QUANTILES) if len(detector.held_out) else ()
     facts = {
         "format": FORMAT,
         "kind": detector.kind,
         **facts,
-        "held_out_quantiles": dict(zip(map(str, _QUANTILES), map(float, quantiles), strict=False)),
+        "held_out_quantiles": _held_out_quantiles(detector),
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
         "saved": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "versions": versions(),
@@ -119,6 +118,30 @@ def read_facts(folder: Path | str) -> dict[str, Any]:
     return facts
 
 
+def save_threshold(folder: Path | str, threshold: Threshold, detector: Detector) -> None:
+    """Give a saved detector another threshold, with its provenance; all else stays.
+
+    Args:
+        folder: The saved detector.
+        threshold: The new threshold.
+        detector: The detector that it was chosen with.
+
+    Raises:
+        ArtifactError: No detector there, or not that one: another has been saved since.
+    """
+    folder = Path(folder)
+    facts = read_facts(folder)
+    if facts["held_out_quantiles"] != _held_out_quantiles(detector):
+        raise ArtifactError(
+            f"{folder} must hold the detector that the threshold was chosen with, got one with "
+            "other scores; load it anew and choose again"
+        )
+    text = json.dumps(facts | {"threshold": threshold.to_json()}, indent=2, ensure_ascii=False)
+    part = folder / f".{FACTS}.{os.getpid()}.part"
+    _write(part, text.encode())
+    part.replace(folder / FACTS)
+
+
 def versions() -> dict[str, str]:
     """Versions of what scores depend on."""
     packages = ("workbench", "torch", "torchvision", "numpy", "pillow")
@@ -128,7 +151,18 @@ def versions() -> dict[str, str]:
 def _replace(folder: Path, files: dict[str, bytes]) -> None:
     with workspace.staged(folder) as part:
         for name, content in files.items():
-            with (part / name).open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+            _write(part / name, content)
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _held_out_quantiles(detector: Detector) -> dict[str, float]:
+    if not len(detector.held_out):  # an imported detector may have none
+        return {}
+    quantiles = np.quantile(detector.held_out, _QUANTILES)
+    return dict(zip(map(str, _QUANTILES), quantiles.tolist(), strict=True))

@@ -215,6 +215,24 @@ def report(
         raise typer.Exit(1)
 
 
+@app.command("app")
+def serve(
+    name: Annotated[str, typer.Argument(help="A model of photos under models/.")],
+    port: Annotated[int, typer.Option(help="Of 127.0.0.1.")] = 8866,
+    language: Annotated[str, typer.Option(help="en or ko; default: $WORKBENCH_LANG.")] = "",
+    browser: Annotated[bool, typer.Option(help="Open the page.")] = True,
+) -> None:
+    """Serve simulator, histogram and label audit as a web page without code."""
+    import secrets
+
+    from workbench import app as web
+
+    web.check(name, language)
+    token = secrets.token_urlsafe(24)
+    typer.echo(f"http://127.0.0.1:{port}/?token={token} (Ctrl-C ends it)")
+    web.serve(name, port=port, language=language, token=token, browser=browser)
+
+
 @app.command()
 def doctor() -> None:
     """Print versions, the device, and where each backbone's weights were found."""

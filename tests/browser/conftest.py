@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -30,15 +31,26 @@ detector = wb.load("models/lens")
 session = wb.InspectionSession(detector, parts, "name", results="reports/lens/lens_result.csv")
 display(ui.Simulator(session, play_ms=300))
 """,
+    "broken": """
+import workbench as wb
+from workbench import ui
+parts = wb.load_images("data/lens")
+parts.paths[1].write_bytes(parts.paths[1].read_bytes()[:50])  # after it was checked
+detector = wb.load("models/lens")
+session = wb.InspectionSession(detector, parts, "name", results="reports/lens/lens_result.csv")
+display(ui.Simulator(session))
+""",
     "histogram": """
 import workbench as wb
 from workbench import ui
 parts = wb.load_images("data/lens")
 detector = wb.load("models/lens")
-display(ui.HistogramExplorer(wb.InspectionSession(detector, parts, "name")))
+session = wb.InspectionSession(detector, parts, "name")
+display(ui.HistogramExplorer(session, model="models/lens"))
 """,
 }
-SHIPPED = Path(__file__).parents[2] / "notebooks" / "40_simulator.ipynb"
+REPOSITORY = Path(__file__).parents[2]
+SHIPPED = REPOSITORY / "notebooks" / "40_simulator.ipynb"
 FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
     "--disable-component-update", "--disable-sync",
@@ -93,6 +105,42 @@ def inspected(browser, tmp_path_factory, photos, tiny_config):
         notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
         nbformat.write(notebook, root / f"{name}.ipynb")
     return root
+
+
+@pytest.fixture(scope="module")
+def web(inspected, tmp_path_factory):
+    """`workbench app lens`, in Korean."""
+    log_file = tmp_path_factory.mktemp("web") / "log.txt"
+    port = free_port()
+    command = [sys.executable, "-m", "workbench.cli", "app", "lens", "--no-browser",
+               f"--port={port}", "--language=ko"]  # fmt: skip
+    env = os.environ | {"WORKBENCH_HOME": str(inspected), "OMP_NUM_THREADS": "1"}
+    env |= {"PYTHONPATH": str(REPOSITORY), "PYTHONUNBUFFERED": "1"}
+    with log_file.open("wb") as log:
+        server = subprocess.Popen(
+            command, stdout=log, stderr=subprocess.STDOUT, cwd=inspected, env=env
+        )
+        try:
+            yield address(server, log_file), port
+        finally:
+            server.terminate()
+            server.wait(30)
+
+
+def address(server, log, seconds=180):
+    """What it printed to be opened, once it answers."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and server.poll() is None:
+        found = re.search(r"http://127[.]0[.]0[.]1:(\d+)/[?]token=\S+", log.read_text())
+        if found and answers(int(found[1])):
+            return found[0]
+        time.sleep(0.2)
+    pytest.fail(f"workbench app did not start:\n{log.read_text()[-2000:]}")
+
+
+def answers(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +209,7 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def wait_for(server, lab, log, seconds=60):
+def wait_for(server, lab, log, seconds=180):
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and server.poll() is None:
         try:

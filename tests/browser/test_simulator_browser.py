@@ -1,8 +1,10 @@
 import csv
+import json
 import os
 import re
 import shutil
-import time
+import signal
+import statistics
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ pytest.importorskip("playwright", reason="playwright needed: pip install 'workbe
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
+expect.set_options(timeout=30_000)
 # where the kernel runs widget callbacks: in a thread of their own, as by default, or in turn
 in_thread = pytest.mark.parametrize("lab", ["perCommTarget"], indirect=True)
 both_ways = pytest.mark.parametrize("lab", ["perCommTarget", "disabled"], indirect=True)
@@ -20,8 +23,9 @@ SHOTS = os.environ.get("WB_SHOTS")  # a folder for screenshots
 def open_notebook(page, lab, name):
     """The notebook's panel, after all cells were run without earlier results."""
     shutil.rmtree(lab.workspace / "reports", ignore_errors=True)
+    (lab.workspace / "data" / "lens.relabels.csv").unlink(missing_ok=True)
     page.goto(f"{lab.url}/lab?token={lab.token}&reset")
-    page.wait_for_function("() => window.jupyterapp !== undefined", timeout=60_000)
+    page.wait_for_function("() => window.jupyterapp !== undefined", timeout=180_000)
     page.evaluate("() => window.jupyterapp.restored")
     page.evaluate(
         "path => window.jupyterapp.commands.execute('docmanager:open',"
@@ -29,9 +33,9 @@ def open_notebook(page, lab, name):
         f"{name}.ipynb",
     )
     panel = page.locator(".jp-NotebookPanel-notebook:visible")
-    page.locator("#jp-main-statusbar >> text=Idle").wait_for(timeout=60_000)
+    page.locator("#jp-main-statusbar >> text=Idle").wait_for(timeout=180_000)
     run_all(page)
-    expect(panel.locator(".wb-view")).to_be_visible(timeout=60_000)
+    expect(panel.locator(".wb-position")).to_be_visible(timeout=180_000)
     return panel
 
 
@@ -40,13 +44,48 @@ def run_all(page):
 
 
 def shot(panel, name):
+    shot_of(panel.locator(".wb-view"), name)
+
+
+def shot_of(view, name):
     if SHOTS:
-        panel.page.mouse.move(0, 0)
-        panel.locator(".wb-view").screenshot(path=Path(SHOTS) / f"{name}.png")
+        view.page.mouse.move(0, 0)
+        view.screenshot(path=Path(SHOTS) / f"{name}.png")
 
 
-def source(panel, name):
-    return panel.locator(f"img.{name}").get_attribute("src")
+def key_to_picture(panel, key):
+    """Milliseconds from a key to the new picture, decoded, both in the browser's own clock."""
+    return round(
+        panel.locator("img.wb-overlay").evaluate(
+            """(image, key) => new Promise(resolve => {
+                const before = image.src, start = performance.now();
+                const watch = new MutationObserver(async () => {
+                    if (image.src === before) return;
+                    watch.disconnect();
+                    await image.decode().catch(() => {});
+                    resolve(performance.now() - start);
+                });
+                watch.observe(image, {attributes: true, attributeFilter: ["src"]});
+                const view = image.closest(".wb-view");
+                view.focus();
+                view.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true}));
+            })""",
+            key,
+        )
+    )
+
+
+def unnamed(panel):
+    """Controls that a screen reader could not name, or that the keyboard cannot reach."""
+    return panel.locator(".wb-view").evaluate(
+        """view => [...view.querySelectorAll(
+                "button, input, select, textarea, [role=slider], img")]
+            .filter(e => e.offsetParent !== null)
+            .filter(e => !(e.getAttribute("aria-label") || e.title || e.innerText || e.alt ||
+                           (e.labels && e.labels.length) || e.getAttribute("aria-labelledby"))
+                      || (e.tagName !== "IMG" && e.tabIndex < 0))
+            .map(e => e.outerHTML.slice(0, 120))"""
+    )
 
 
 def rows(path):
@@ -64,27 +103,44 @@ def test_simulator_steps_by_button_key_and_play(page, lab):
 
     milliseconds = []
     for step in range(2, 7):
-        before, start = source(panel, "wb-overlay"), time.perf_counter()
-        next_button.click()
-        expect(panel.locator("img.wb-overlay")).not_to_have_attribute("src", before, timeout=5000)
-        milliseconds.append(round(1000 * (time.perf_counter() - start)))
+        page.wait_for_timeout(800)  # an inspector looks; the next part is scored meanwhile
+        milliseconds.append(key_to_picture(panel, "ArrowRight"))
         expect(position).to_have_text(f"{step} / 16")
-    print(f"click to picture: {sorted(milliseconds)} ms")  # noqa: T201
+    print(f"key to picture: {sorted(milliseconds)} ms")  # noqa: T201
+    assert statistics.median(milliseconds) < 3000  # generous: a loaded machine, not a benchmark
     shot(panel, "simulator_ng")
 
+    next_button.click()
+    expect(position).to_have_text("7 / 16")
     panel.get_by_role("button", name="Previous").click()
-    expect(position).to_have_text("5 / 16")
-    panel.locator(".wb-jump .noUi-handle").press("ArrowRight")
     expect(position).to_have_text("6 / 16")
+    for _ in range(3):  # pressed faster than shown: none is lost
+        page.keyboard.press("ArrowLeft")
+    expect(position).to_have_text("3 / 16")
+    panel.get_by_role("slider", name="Image").press("ArrowRight")
+    expect(position).to_have_text("4 / 16")
 
-    panel.locator(".wb-play button").first.click()
-    expect(position).to_have_text("16 / 16", timeout=20_000)
+    panel.locator(".wb-view").focus()
+    page.keyboard.press("o")
+    expect(panel.locator(".wb-part")).to_contain_text("relabelled, NG")
+    expect(panel.get_by_role("status")).to_contain_text("NG/ng_3.png is now labelled OK")
+    page.keyboard.press("u")
+    expect(panel.get_by_role("status")).to_contain_text("taken back")
+    page.keyboard.press("o")
+    expect(panel.locator(".wb-part")).to_contain_text("relabelled, NG")
+
+    panel.get_by_role("button", name="Play").click()
+    expect(position).to_have_text("16 / 16", timeout=120_000)
     expect(panel.locator(".wb-totals")).to_contain_text("16 of 16")
     shot(panel, "simulator_ok")
     table = rows(lab.results)
     assert len({row["file name"] for row in table}) == len(table) == 16
-    assert list(table[0]) == ["file name", "label", "prediction", "anomaly score"]
+    assert list(table[0])[:4] == ["file name", "label", "prediction", "anomaly score"]
+    assert [row["relabel"] for row in table if row["relabel"]] == ["OK"]
+    relabels = lab.workspace / "data" / "lens.relabels.csv"
+    assert rows(relabels) == [{"file name": "NG/ng_3.png", "label": "OK"}]
     expect(panel.get_by_role("status")).to_contain_text("reports/lens/lens_result.csv")
+    assert unnamed(panel) == []
 
 
 @in_thread
@@ -100,7 +156,7 @@ def test_the_notebook_that_users_open_steps_through_the_test_parts(page, lab):
 
 
 @in_thread
-def test_simulator_survives_rerun_reset_and_a_broken_photo(page, lab):
+def test_simulator_survives_rerun_and_reset(page, lab):
     panel = open_notebook(page, lab, "simulator")
     next_button, totals = panel.get_by_role("button", name="Next"), panel.locator(".wb-totals")
     for judged in (2, 3):
@@ -115,17 +171,20 @@ def test_simulator_survives_rerun_reset_and_a_broken_photo(page, lab):
     expect(panel.get_by_role("status")).to_contain_text("lens_result-1.csv")
     expect(totals).to_contain_text("1 of 16")
 
+
+@in_thread
+def test_a_broken_photo_is_told_and_stepped_over(page, lab):
     photo = lab.workspace / "data" / "lens" / "NG" / "ng_1.png"
     content = photo.read_bytes()
-    photo.write_bytes(content[:50])
     try:
-        next_button.click()
+        panel = open_notebook(page, lab, "broken")
+        panel.get_by_role("button", name="Next").click()
         expect(panel.locator(".wb-status .wb-error")).to_contain_text("ng_1.png")
         expect(panel.locator(".wb-word")).to_contain_text("not judged")
         shot(panel, "simulator_error")
     finally:
         photo.write_bytes(content)
-    next_button.click()
+    panel.get_by_role("button", name="Next").click()
     expect(panel.locator(".wb-position")).to_have_text("3 / 16")
     expect(panel.locator(".wb-error")).to_have_count(0)
 
@@ -147,5 +206,84 @@ def test_histogram_follows_the_threshold(page, lab):
     expect(panel.get_by_role("status")).to_contain_text("set by hand in the histogram")
     expect(counts).to_contain_text(re.compile(r"[1-8] missed"))
 
+    page.wait_for_timeout(500)  # the last key's drawing
+    box = panel.locator(".wb-histogram .widget-html-content").bounding_box()
+    x, y = box["x"] + box["width"] * line(panel) / 1000, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x - box["width"] / 8, y, steps=5)
+    page.mouse.up()
+    page.wait_for_function(
+        "at => Math.abs(document.querySelector('.wb-histogram svg').dataset.line - at) < 3",
+        arg=1000 * (x - box["width"] / 8 - box["x"]) / box["width"],
+    )
+    dragged = place.inner_text()
+
+    page.mouse.click(x + box["width"] / 4, y)
+    expect(panel.locator(".wb-chosen")).to_have_count(1)
+    assert place.inner_text() == dragged
+
     panel.get_by_role("button", name="Save to detector").click()
-    expect(panel.get_by_role("status")).to_contain_text("the detector now cuts at")
+    expect(panel.get_by_role("status")).to_contain_text("saved to models/lens")
+    saved = json.loads((lab.workspace / "models" / "lens" / "detector.json").read_text("utf-8"))
+    assert f"threshold {saved['threshold']['value']:.4g}" == dragged
+    assert saved["threshold"]["source"] == "set by hand in the histogram"
+    assert unnamed(panel) == []
+
+
+def line(panel):
+    return float(panel.locator(".wb-histogram svg").get_attribute("data-line"))
+
+
+@in_thread
+def test_a_killed_kernel_loses_no_verdict(page, lab):
+    panel = open_notebook(page, lab, "simulator")
+    position = panel.locator(".wb-position")
+    for step in (2, 3):
+        panel.get_by_role("button", name="Next").click()
+        expect(position).to_have_text(f"{step} / 16")
+    lock = lab.results.with_name("lens_result.csv.lock")
+    os.kill(json.loads(lock.read_text())["pid"], signal.SIGKILL)
+    dialog = page.locator(".jp-Dialog")  # JupyterLab says that the kernel died
+    dialog.locator("button").first.click(timeout=120_000)
+    page.locator("#jp-main-statusbar >> text=Idle").wait_for(timeout=120_000)
+    run_all(page)
+    expect(position).to_have_text("4 / 16", timeout=120_000)
+    names = [row["file name"] for row in rows(lab.results)]
+    assert len(names) == len(set(names)) == 4
+
+
+def test_the_web_application_needs_no_code_and_speaks_korean(page, web, inspected):
+    shutil.rmtree(inspected / "reports", ignore_errors=True)
+    url, port = web
+    page.goto(f"http://127.0.0.1:{port}/")
+    expect(page.locator("body")).not_to_contain_text("Simulator")  # without the token: nothing
+    expect(page.locator(".wb-view")).to_have_count(0)
+    page.goto(url)
+    simulator = page.locator(".wb-view .wb-view").first
+    expect(simulator.locator(".wb-position")).to_have_text("1 / 9", timeout=240_000)
+    shot_of(simulator, "web")
+    assert "import workbench" not in page.content()
+    simulator.get_by_role("button", name="다음").click()
+    expect(simulator.locator(".wb-position")).to_have_text("2 / 9")
+    simulator.focus()
+    page.keyboard.press("ArrowRight")
+    expect(simulator.locator(".wb-position")).to_have_text("3 / 9")
+    expect(simulator.locator(".wb-totals")).to_contain_text("미검율")
+    assert len(rows(inspected / "reports" / "lens" / "lens_result.csv")) == 3
+
+    page.get_by_role("tab", name="히스토그램").click()
+    histogram = page.locator(".wb-view .wb-view:visible")
+    expect(histogram.locator(".wb-counts")).to_contain_text("과검", timeout=120_000)
+    histogram.get_by_label("점수 구간").select_option(index=1)
+    histogram.locator(".wb-names select").select_option(index=0)
+    chosen = histogram.locator(".wb-names option").first.inner_text().split()[0]
+    shot_of(histogram, "web_histogram")
+    histogram.get_by_role("button", name="시뮬레이터에서 열기").click()
+    expect(simulator.locator(".wb-name")).to_have_text(chosen)
+    page.get_by_role("tab", name="라벨 점검").click()
+    audit = page.locator(".wb-view .wb-view:visible")
+    expect(audit.get_by_role("button", name="라벨 유지")).to_be_visible(timeout=120_000)
+    audit.get_by_role("button", name="라벨 유지").click()
+    expect(audit.locator(".wb-position")).to_contain_text("2 /")
+    shot_of(audit, "web_audit")

@@ -7,6 +7,8 @@ from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from workbench import language
+
 COLORS = {
     "ok": "#0072B2",
     "ng": "#D55E00",
@@ -59,12 +61,36 @@ def finish(ax: Axes, *, legend: bool = False) -> Axes:
     ax.spines[["top", "right"]].set_visible(False)
     if legend and ax.get_legend_handles_labels()[0]:
         ax.legend(frameon=False, fontsize=9)
+    return speak(ax)
+
+
+def speak(ax: Axes) -> Axes:
+    """Say labels, legend and notes in the language of the setting.
+
+    Without a font that has Korean letters they stay English, which is said once.
+    """
+    if language.current() != "ko":
+        return ax
+    if len(fonts()) == 1:
+        language.warn_without_font()
+        return ax
+    legend = ax.get_legend()
+    texts = [ax.xaxis.label, ax.yaxis.label, ax.title, *ax.texts]
+    for text in [*texts, *(legend.get_texts() if legend else ())]:
+        lines = text.get_text().split("\n")
+        text.set(text="\n".join(map(_korean, lines)), family=fonts())
     return ax
+
+
+def _korean(line: str) -> str:
+    word, _, number = line.partition(" ")
+    if word == "threshold" and number:
+        return language.translator("ko")("threshold {0}", number)
+    return language.KOREAN.get(line, line)
 
 
 @cache
 def fonts() -> list[str]:
     """Fonts with Latin and, where one is installed, Korean letters: file names hold both."""
     installed = set(font_manager.get_font_names())
-    korean = ("NanumGothic", "Noto Sans CJK KR", "Malgun Gothic", "AppleGothic")
-    return ["DejaVu Sans", *(name for name in korean if name in installed)]
+    return ["DejaVu Sans", *(name for name in language.FONTS if name in installed)]

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
 from workbench import metrics
-from workbench.plots.figure import COLORS, finish, new_axes
+from workbench.plots.figure import COLORS, finish, new_axes, speak
 
 TAIL = 5  # times the median: beyond it the axis of scores is logarithmic
 
@@ -99,7 +99,7 @@ def confusion(result: Mapping, *, ax: Axes | None = None) -> Axes:
     )
     ax.set(xlabel="verdict", ylabel="true label")
     ax.tick_params(length=0, rotation=0)
-    return ax
+    return speak(ax)
 
 
 def history(

@@ -4,54 +4,28 @@ Scores are sorted once; counts at a threshold are two binary searches. The bars 
 and only the line moves.
 """
 
-from functools import partial
+import json
+from collections.abc import Callable
 from html import escape
+from pathlib import Path
 from threading import RLock
 
 import ipywidgets as widgets
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from workbench import metrics
-from workbench.metrics import Threshold
+from workbench import artifacts, metrics, workspace
+from workbench.metrics import SortedScores, Threshold
 from workbench.session import InspectionSession
-from workbench.ui.chart import Chart
-from workbench.ui.view import View, html, interval_cell, rate_cell, styled, table
+from workbench.ui.chart import Chart, long_tailed
+from workbench.ui.controls import button, dropdown, row, toggle
+from workbench.ui.hands import hands
+from workbench.ui.opener import Opener
+from workbench.ui.policies import Policies
+from workbench.ui.rates import count_table, rate_table
+from workbench.ui.view import View, html, identity, styled
 
 BY_HAND = "set by hand in the histogram"
-
-
-class SortedScores:
-    """Scores by class, sorted: counts at any threshold in microseconds.
-
-    Args:
-        scores: Shape (N,); NaN, the unreadable, is left out.
-        labels: True or "NG" for NG, shape (N,); None takes all for unlabelled.
-
-    Raises:
-        ValueError: Lengths differ, or no score is finite.
-
-    Example:
-        >>> SortedScores([1, 2, 3], [False, True, True]).confusion(3)
-        Confusion(tp=1, fp=0, tn=1, fn=1)
-    """
-
-    def __init__(self, scores: ArrayLike, labels: ArrayLike | None) -> None:
-        scores = np.asarray(scores, np.float64)
-        self.labelled = labels is not None
-        ng = metrics.as_labels(labels) if self.labelled else np.zeros(len(scores), bool)
-        if len(ng) != len(scores):
-            raise ValueError(f"labels must be as many as scores, {len(scores)}, got {len(ng)}")
-        finite = np.isfinite(scores)
-        if not finite.any():
-            raise ValueError(f"scores must hold a finite number, got {len(scores)} without one")
-        self.ok, self.ng = np.sort(scores[finite & ~ng]), np.sort(scores[finite & ng])
-        self.left_out = int((~finite).sum())
-
-    def confusion(self, threshold: float) -> metrics.Confusion:
-        """The four counts; NG is a score of at least the threshold."""
-        tn, fn = (int(np.searchsorted(scores, threshold)) for scores in (self.ok, self.ng))
-        return metrics.Confusion(tp=len(self.ng) - fn, fp=len(self.ok) - tn, tn=tn, fn=fn)
 
 
 class HistogramExplorer(View):
@@ -62,6 +36,11 @@ class HistogramExplorer(View):
         labels: With scores: True or "NG" for NG, shape (N,).
         threshold: With scores: where to start; the highest score if None.
         bins: Number of bars, the same for OK and NG; by the number of scores if None.
+        model: The saved detector's folder, for the threshold to be saved to; None keeps it in
+            the detector of the session only.
+        language: "en" or "ko"; that of `$WORKBENCH_LANG` if None.
+        opened: Called when a part was opened, to show the session's simulator; by default it
+            appears below.
 
     Raises:
         ValueError: Lengths differ, or no score is finite.
@@ -81,18 +60,25 @@ class HistogramExplorer(View):
         threshold: float | None = None,
         *,
         bins: int | None = None,
+        model: Path | str | None = None,
+        language: str | None = None,
+        opened: Callable[[], None] | None = None,
     ) -> None:
         session = source if isinstance(source, InspectionSession) else None
         if session:
-            source, labels = session.scores(), session.parts.labels
+            source, labels = session.scores(), session.labels()
             threshold = session.detector.threshold
-        self.scores = SortedScores(source, labels)
-        super().__init__(*_identity(self, session))
-        self.detector = session.detector if session else None
-        highest = max(scores.max() for scores in self._classes().values() if len(scores))
+        self._read(source, labels)
+        key, lock = (identity(session), session.lock) if session else (id(self), RLock())
+        super().__init__(key, lock, language)
+        self.session, self.model = session, None if model is None else Path(model)
+        highest = float(self._scores.max())
         self.threshold = self._own = Threshold.of(highest if threshold is None else threshold)
-        self._chart = Chart(self._classes(), bins or self._bins(), self._own)
-        self._name = session.parts.root.name if session else "Scores"
+        self._name = session.parts.root.name if session else self._t("Scores")
+        self._chosen: int | None = None
+        self._bins = bins or int(np.clip(2 * len(self._scores) ** 0.5, 12, 60))
+        self._chart = self._new_chart(long_tailed(self._scores))
+        self.opener = Opener(session, self._t, opened)
         self._make_widgets()
         self._show()
 
@@ -102,65 +88,113 @@ class HistogramExplorer(View):
     @property
     def counts(self) -> metrics.Confusion:
         """The confusion counts at the present threshold."""
-        return self.scores.confusion(self.threshold)
+        return self.scores.confusion(float(self.threshold))
 
-    def _bins(self) -> int:
-        n = len(self.scores.ok) + len(self.scores.ng)
-        return int(np.clip(2 * n**0.5, 12, 60))
+    def _read(self, source: ArrayLike, labels: ArrayLike | None) -> None:
+        scores = np.asarray(source, np.float64)
+        ng = None if labels is None else metrics.as_labels(labels)
+        if ng is not None and len(ng) != len(scores):
+            raise ValueError(f"labels must be as many as scores, {len(scores)}, got {len(ng)}")
+        self._rows = np.flatnonzero(np.isfinite(scores))
+        if not len(self._rows):
+            raise ValueError(f"scores must hold a finite number, got {len(scores)} without one")
+        self._left_out = len(scores) - len(self._rows)
+        self._scores = scores[self._rows]
+        self._ng = None if ng is None else ng[self._rows]
+        self.scores = SortedScores.of(
+            self._scores, np.zeros(len(self._scores), bool) if ng is None else self._ng
+        )
 
     def _classes(self) -> dict[str, NDArray[np.float64]]:
-        if not self.scores.labelled:
+        if self._ng is None:
             return {"all": self.scores.ok}
         return {"OK": self.scores.ok, "NG": self.scores.ng}
 
+    def _new_chart(self, log_x: bool) -> Chart:
+        return Chart(self._classes(), self._bins, self._own, log_x=log_x, t=self._t)
+
     def _make_widgets(self) -> None:
+        t = self._t
         self._head, self._plot = html("wb-header"), html("wb-histogram")
         self._counts, self._rates = html("wb-counts"), html("wb-rates")
+        self.log_counts = toggle(t("Log counts"), "", "wb-log")
+        self.log_scores = toggle(t("Log scores"), "", "wb-log-scores")
+        self.log_scores.value = self._chart.log_x
+        self.log_scores.layout.display = None if self._scores.min() > 0 else "none"
         self.slider = styled(self._make_slider(), "wb-threshold")
-        self.log_counts = styled(widgets.ToggleButton(description="Log counts"), "wb-log")
-        self.policies = {name: self._policy(name, t) for name, t in self._thresholds().items()}
-        self.save = widgets.Button(description="Save to detector", button_style="primary")
-        self.save.on_click(self.guard(self._save))
-        self.save.layout.display = None if self.detector else "none"
+        self._make_policies()
+        self.save = button(t("Save to detector"), "save", "wb-save", style="primary")
+        self.save.layout.display = None if self.session else "none"
+        self.export = button(t("Export"), "download", "wb-export")
+        self.bars = dropdown(t("Parts scored"), [("-", -1)], "wb-bars")
+        self._offer_bars()
         self.slider.observe(self.guard(self._moved), "value")
         self.log_counts.observe(self.guard(lambda _: self._show()), "value")
-        buttons = [*self.policies.values(), self.log_counts, styled(self.save, "wb-save")]
-        for button in buttons:
-            button.layout.width = "auto"
+        self.log_scores.observe(self.guard(self._rescale), "value")
+        self.bars.observe(self.guard(lambda change: self._choose_bar(change["new"])), "value")
+        self.save.on_click(self.guard(lambda _: self._save()))
+        self.export.on_click(self.guard(lambda _: self._export()))
+        self.opener.button.on_click(self.guard(lambda _: self.opener.open()))
         facts = styled(widgets.Box([self._counts, self._rates]), "wb-facts", "wb-two")
-        controls = styled(widgets.HBox(buttons), "wb-controls")
-        self.fill(self._head, self._plot, self.slider, facts, controls)
+        self.fill(
+            self._head, self._plot, self.slider, facts,
+            row(self.own, *self.policies.buttons.values()), *self.policies.rows(),
+            row(self.log_counts, self.log_scores, self.bars, self.save, self.export),
+            self.opener.box,
+            hands=hands(self._react, t("Histogram"), keys=False),
+        )  # fmt: skip
+
+    def _make_policies(self) -> None:
+        held_out = np.asarray(getattr(self._detector, "held_out", ()), float)
+        self.policies = Policies(self._scores, self._ng, held_out, self._choose, self._t)
+        for policy, made in self.policies.buttons.items():
+            made.on_click(self.guard(lambda _, policy=policy: self.policies.press(policy)))
+        self.own = button(
+            self._t("Detector's own" if self._detector else "As given"), "", "wb-policy"
+        )
+        self.own.on_click(self.guard(lambda _: self._choose(self._own)))
+        for name in ("prevalence", "miss_cost", "overkill_cost"):
+            field = self.policies.fields[name]
+            field.observe(self.guard(lambda _: self._show()), "value")
+
+    @property
+    def _detector(self) -> object:
+        return self.session.detector if self.session else None
 
     def _make_slider(self) -> widgets.FloatSlider:
         low, high = self._chart.low, self._chart.high
-        layout = {"width": "100%"}
+        steps = 10_000 if self._chart.log_x else 1000  # most parts share the axis's low end
         # no readout: it would round, and the header says the exact number
         return widgets.FloatSlider(
-            float(self.threshold), min=low, max=high, step=(high - low) / 1000,
-            description="Threshold", readout=False, layout=layout,
+            np.clip(float(self.threshold), low, high), min=low, max=high,
+            step=(high - low) / steps, description=self._t("Threshold"), readout=False,
+            layout={"width": "100%"},
         )  # fmt: skip
 
-    def _thresholds(self) -> dict[str, Threshold]:
-        """The policies that the data allow, by the words on their buttons."""
-        found = {"Detector's own" if self.detector else "As given": self._own}
-        held_out = np.asarray(getattr(self.detector, "held_out", ()), float)
-        if held_out.size:
-            found["99th percentile of held-out OK"] = metrics.threshold(held_out, q=99)
-        if len(self.scores.ng):
-            source = "labelled NG of the parts shown"
-            ng = np.ones(len(self.scores.ng), bool)
-            found["Zero miss"] = metrics.threshold(
-                self.scores.ng, ng, policy="zero_miss", source=source
-            )
-        return found
+    def _offer_bars(self) -> None:
+        edges, counts = self._chart.edges, self._chart.counts
+        words = [
+            ", ".join(f"{n[bar]} {name}" for name, n in counts.items() if n[bar])
+            for bar in range(self._bins)
+        ]
+        options = [
+            (f"{edges[bar]:.4g} - {edges[bar + 1]:.4g}: {said}", bar)
+            for bar, said in enumerate(words)
+            if said
+        ]
+        self.bars.options = [("-", -1), *options]
 
-    def _policy(self, name: str, threshold: Threshold) -> widgets.Button:
-        button = styled(widgets.Button(description=name), "wb-policy")
-        button.tooltip = threshold.describe()
-        button.on_click(self.guard(partial(self._choose, threshold)))
-        return button
+    def _react(self, message: dict) -> None:
+        """What the hands did on the chart; see `hands`."""
+        if "line" in message:
+            value = Threshold(self._chart.score_at(message["line"]), source=BY_HAND)
+            self.guard(self._choose)(value)
+        elif "bar" in message:
+            bar = self._chart.bar_at(message["bar"])
+            offered = [value for _, value in self.bars.options]
+            self.bars.value = bar if bar in offered else -1
 
-    def _choose(self, threshold: Threshold, _: object) -> None:
+    def _choose(self, threshold: Threshold) -> None:
         self.threshold = threshold
         self.slider.value = float(threshold)  # the slider may be there already, or clip it
         self._show()
@@ -172,59 +206,65 @@ class HistogramExplorer(View):
             self.threshold = Threshold(change["new"], source=BY_HAND)
             self._show()
 
-    def _save(self, _: object) -> None:
-        self.detector.threshold = self.threshold
-        self.say(
-            f"the detector now cuts at {self.threshold.describe()}; "
-            "wb.save(detector, folder) keeps it"
+    def _rescale(self, change: dict) -> None:
+        self._chart = self._new_chart(change["new"])
+        self._chosen = None
+        self._offer_bars()
+        self._show()
+
+    def _choose_bar(self, bar: int) -> None:
+        self._chosen = None if bar < 0 else bar
+        rows = [] if bar < 0 else self._rows[self._chart.inside(bar, self._scores)]
+        self.opener.offer(rows)
+        self._show()
+
+    def _measured(self) -> Threshold:
+        """The threshold with the rates that these parts let expect, where it has none."""
+        if self.threshold.expected or self._ng is None:
+            return self.threshold
+        value, source = float(self.threshold), self.threshold.source
+        return metrics.threshold(
+            self._scores, self._ng, policy="manual", value=value, source=source
         )
+
+    def _save(self) -> None:
+        threshold = self._measured()
+        if self.model:
+            artifacts.save_threshold(self.model, threshold, self._detector)
+        with self.session.lock:
+            self._detector.threshold = self.threshold = self._own = threshold
+        where = workspace.portable(self.model) if self.model else self._t("memory only")
+        self.say(self._t("saved to {0}: the detector cuts at {1}", where, threshold.describe()))
+
+    def _export(self) -> None:
+        """Write the threshold with what it costs, and offer it for download."""
+        threshold = self._measured()
+        facts = {"data": self._name, "threshold": threshold.to_json()}
+        facts |= {"counts": self.counts._asdict()} if self._ng is not None else {}
+        facts |= {n: self.policies.value(n) for n in ("prevalence", "miss_cost", "overkill_cost")}
+        text = json.dumps(facts, indent=2, ensure_ascii=False)
+        results = self.session.results if self.session else None
+        folder = results.parent if results else workspace.report(self._name)
+        path = folder / f"{self._name}_threshold.json"
+        self.hand_out(path, text.encode(), "application/json")
 
     def _show(self) -> None:
-        counts = self.counts
+        counts, t = self.counts, self._t
         self._head.value = self._header()
-        self._plot.value = self._chart.draw(float(self.threshold), log=self.log_counts.value)
-        self._counts.value = self._count_table(counts)
-        self._rates.value = self._rate_table(counts)
-        self.say(f"threshold {self.threshold.describe()}")
+        self._plot.value = self._chart.draw(
+            float(self.threshold), log=self.log_counts.value, chosen=self._chosen
+        )
+        labelled = self._ng is not None
+        self._counts.value = count_table(counts, labelled, t)
+        self._rates.value = rate_table(counts, labelled, self.policies.value, t)
+        self.say(t("threshold {0}", self.threshold.describe()))
 
     def _header(self) -> str:
-        n = len(self.scores.ok) + len(self.scores.ng)
-        out = f", {self.scores.left_out} without a score left out" if self.scores.left_out else ""
+        t, n = self._t, f"{len(self._scores):,}"
+        place = t("threshold {0}", f"{float(self.threshold):.4g}")
+        out = t(", {0} without a score left out", self._left_out) if self._left_out else ""
         return (
-            f'<div class="wb-head"><b>{escape(self._name)}</b><span class="wb-name">{n:,} scores'
-            f'{out}</span><span class="wb-position">threshold {float(self.threshold):.4g}</span>'
-            "</div>"
+            f'<div class="wb-head"><b>{escape(self._name)}</b><span class="wb-name">'
+            f"{t('{0} scores', n)}{out}</span>"
+            f'<span class="wb-position">{place}</span></div>'
         )
-
-    def _count_table(self, counts: metrics.Confusion) -> str:
-        if not self.scores.labelled:
-            return table({"called NG": f"{counts.fp:,}", "called OK": f"{counts.tn:,}"})
-        return (
-            '<table class="wb-table wb-confusion"><tr><th></th><th scope="col">called OK</th>'
-            '<th scope="col">called NG</th></tr>'
-            f'<tr><th scope="row">OK parts</th><td>{counts.tn:,}</td>'
-            f"<td><b>{counts.fp:,}</b> overkill</td></tr>"
-            f'<tr><th scope="row">NG parts</th><td><b>{counts.fn:,}</b> missed</td>'
-            f"<td>{counts.tp:,}</td></tr></table>"
-        )
-
-    def _rate_table(self, counts: metrics.Confusion) -> str:
-        n = sum(counts)
-        if not self.scores.labelled:
-            return table({"Share called NG": rate_cell(counts.fp, n)})
-        rows = {"Miss rate 미검율": (counts.fn, counts.fn + counts.tp)}
-        rows["Overkill rate 과검율"] = counts.fp, counts.fp + counts.tn
-        return table(
-            {
-                name: f"<b>{rate_cell(*pair)}</b><br><span class='wb-caption'>95 % interval "
-                f"{interval_cell(metrics.wilson(*pair))}</span>"
-                for name, pair in rows.items()
-            }
-        )
-
-
-def _identity(view: object, session: InspectionSession | None) -> tuple:
-    """Key and lock of the view: those of its session, else its own."""
-    if session is None:
-        return id(view), RLock()
-    return session.results or id(session), session.lock

@@ -26,13 +26,15 @@ CSS = """
   font-variant-numeric: tabular-nums; color: var(--wb-dim); }
 .wb-scale img { width: 16px; height: 100%; border-radius: 4px; }
 .wb-scale div { display: flex; flex-direction: column; justify-content: space-between; }
-.wb-view .wb-facts { display: grid; grid-template-columns: 210px 1fr minmax(360px, 1.1fr);
+.wb-view .wb-facts { display: grid; grid-template-columns: 150px 1fr 1.25fr;
   gap: 14px; align-items: stretch; }
 .wb-view .wb-facts { margin-top: 10px; }
 .wb-facts > * { margin: 0; min-width: 0; }
-.wb-verdict { display: flex; align-items: center; justify-content: center; gap: 14px;
-  height: 112px; border-radius: 8px; color: #fff; font-size: 46px; font-weight: 700; }
+.wb-verdict { display: flex; align-items: center; justify-content: center; gap: 2px;
+  height: 128px; flex-direction: column; border-radius: 8px; color: #fff; font-size: 38px;
+  line-height: 1.15; font-weight: 700; }
 .wb-verdict svg { width: 42px; height: 42px; }
+.wb-verdict small { font-size: 17px; font-weight: 600; line-height: 1.1; }
 .wb-verdict.wb-ok { background: var(--wb-ok); } .wb-verdict.wb-ng { background: var(--wb-ng); }
 .wb-verdict.wb-none { background: var(--wb-soft); color: var(--wb-dim); font-size: 20px; }
 .wb-view table.wb-table { border-collapse: collapse; width: 100%; margin: 0;
@@ -52,8 +54,15 @@ CSS = """
 .wb-controls .jupyter-button { border-radius: 6px; height: 34px; line-height: 34px; }
 .wb-controls .jupyter-button.mod-primary { background: var(--wb-ok);
   color: #fff; }
-.wb-view .wb-play { width: 64px; }
-.wb-play button:nth-of-type(2) { display: none; } /* "stop" would jump back to image 1 */
+.wb-facts .wb-why { grid-column: 1 / -1; min-height: 76px; }
+.wb-reasons { display: grid; grid-template-columns: 1fr 1fr; gap: 4px 24px; }
+.wb-list { margin: 2px 0 6px; padding-left: 18px; font-size: 13px; }
+.wb-share { display: flex; align-items: center; gap: 6px; font-size: 12px;
+  font-variant-numeric: tabular-nums; color: var(--wb-dim); }
+.wb-share span { width: 100px; } .wb-share i { height: 8px; background: var(--wb-ok); }
+.wb-view:focus-visible { outline: 3px solid var(--wb-ok); outline-offset: 2px; }
+.wb-view .wb-photos img { touch-action: none; cursor: grab; }
+.wb-histogram svg { touch-action: none; user-select: none; }
 .wb-controls .jupyter-button:focus-visible, .wb-view .noUi-handle:focus-visible {
   outline: 3px solid var(--wb-ok); outline-offset: 1px; }
 .wb-status { border-top: 1px solid var(--wb-line); padding-top: 5px; margin: 6px 0 0;
@@ -65,8 +74,12 @@ CSS = """
 .wb-chart .wb-strong { fill: var(--jp-ui-font-color1, #1f2328); font-weight: 600; }
 .wb-chart .wb-mark { stroke: var(--jp-ui-font-color1, #1f2328); }
 .wb-chart .wb-fill { fill: var(--jp-ui-font-color1, #1f2328); }
+.wb-view .wb-three { display: grid; grid-template-columns: 1fr 1fr 1fr; gap: 4px 12px; }
+.wb-three > * { margin: 0; min-width: 0; }
+.wb-chart .wb-chosen { fill: var(--jp-ui-font-color1, #1f2328); opacity: .12; }
+.wb-line { cursor: ew-resize; }
 .wb-view .wb-two { grid-template-columns: 1fr 1fr; }
-@media (max-width: 900px) { .wb-view .wb-facts { grid-template-columns: 1fr 1fr; } }
+@media (max-width: 1000px) { .wb-view .wb-facts { grid-template-columns: 1fr 1fr; } }
 """
 
 ICONS = {

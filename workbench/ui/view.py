@@ -1,13 +1,19 @@
 """What every view has: the style, a status line for news and errors, and a real `close`."""
 
+import base64
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import nullcontext
 from html import escape
+from pathlib import Path
 from threading import RLock
 from typing import Any, ClassVar
 
 import ipywidgets as widgets
 
+from workbench import language, metrics, workspace
 from workbench.ui.style import CSS
+
+_ENGLISH = language.translator("en")
 
 
 class View(widgets.VBox):
@@ -22,7 +28,8 @@ class View(widgets.VBox):
     _key: Hashable = None  # ipywidgets closes what fails half-built, too
     _helpers: Sequence[widgets.Widget] = ()
 
-    def __init__(self, key: Hashable, lock: RLock) -> None:
+    def __init__(self, key: Hashable, lock: RLock, speech: str | None = None) -> None:
+        self._t = language.translator(speech)
         super().__init__()
         self.add_class("wb-view")
         self._key, self._lock, self._helpers = (type(self), key), lock, []
@@ -36,23 +43,49 @@ class View(widgets.VBox):
         """What the status line says, as HTML."""
         return self._status.value
 
-    def say(self, text: str, *, error: bool = False) -> None:
-        """Put a line of plain text under the controls, where screen readers hear it."""
-        kind = "wb-say wb-error" if error else "wb-say"
-        self._status.value = f'<div class="{kind}" role="status">{escape(text)}</div>'
+    def say(self, text: str, *, error: bool = False, more: str = "") -> None:
+        """Put a line under the controls, where screen readers hear it.
 
-    def fill(self, *parts: widgets.Widget) -> None:
-        """Set the content between the style sheet and the status line."""
+        Args:
+            text: Plain text.
+            error: Set it off as an error.
+            more: HTML to follow it.
+        """
+        kind = "wb-say wb-error" if error else "wb-say"
+        self._status.value = f'<div class="{kind}" role="status">{escape(text)}{more}</div>'
+
+    def hand_out(self, path: Path, data: bytes, kind: str) -> None:
+        """Write a file and offer it for download, which a user of the web application needs."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        link = (
+            f' <a download="{escape(path.name)}" href="data:{kind};base64,'
+            f'{base64.b64encode(data).decode()}">{self._t("download")}</a>'
+        )
+        self.say(self._t("exported to {0}", workspace.portable(path)), more=link)
+
+    def fill(self, *parts: widgets.Widget, hands: widgets.Widget | None = None) -> None:
+        """Set the content between the style sheet and the status line.
+
+        Args:
+            *parts: From top to bottom.
+            hands: What listens to keys and pointer, if anything does.
+        """
         style = html()
         style.value, style.layout.display = f"<style>{CSS}</style>", "none"
-        self.children = (style, *parts, self._status)
+        self.children = (style, *parts, self._status, *([hands] if hands else []))
 
-    def guard(self, action: Callable[..., None]) -> Callable[..., None]:
+    @classmethod
+    def opened(cls, key: Hashable) -> "View | None":
+        """The open view of this class with that key, if there is one."""
+        return View._open.get((cls, key))
+
+    def guard(self, action: Callable[..., None], *, locked: bool = True) -> Callable[..., None]:
         """The action as a callback: locked, and with its error in the status line."""
 
         def callback(*arguments: Any) -> None:  # noqa: ANN401
             try:
-                with self._lock:
+                with self._lock if locked else nullcontext():
                     action(*arguments)
             except Exception as error:  # whatever it is, the user must see it
                 self.say(f"{type(error).__name__}: {error}", error=True)
@@ -68,6 +101,11 @@ class View(widgets.VBox):
         super().close()
 
 
+def identity(session: object) -> Hashable:
+    """What the views of one session have in common: its result file, else itself."""
+    return session.results or id(session)
+
+
 def html(*classes: str) -> widgets.HTML:
     """An HTML widget with CSS classes, which are also the handles of the browser tests."""
     return styled(widgets.HTML(), *classes)
@@ -80,17 +118,17 @@ def styled(widget: widgets.DOMWidget, *classes: str) -> widgets.DOMWidget:
     return widget
 
 
-def rate_cell(count: int, n: int) -> str:
+def rate_cell(count: int, n: int, t: Callable[..., str] = _ENGLISH) -> str:
     """A rate with its counts.
 
     Example:
         >>> rate_cell(2, 31), rate_cell(0, 0)
         ('2 of 31 = 6.5 %', '-')
     """
-    return f"{count} of {n} = {100 * count / n:.1f} %" if n else "-"
+    return f"{t('{0} of {1}', count, n)} = {100 * metrics.rate(count, n):.1f} %" if n else "-"
 
 
-def interval_cell(interval: tuple[float, float]) -> str:
+def interval_cell(interval: tuple[float, float], t: Callable[..., str] = _ENGLISH) -> str:
     """A 95 % interval in per cent.
 
     Example:
@@ -98,7 +136,7 @@ def interval_cell(interval: tuple[float, float]) -> str:
         ('1.2 to 8.0 %', '-')
     """
     low, high = interval
-    return "-" if low != low else f"{100 * low:.1f} to {100 * high:.1f} %"
+    return "-" if low != low else t("{0} to {1} %", f"{100 * low:.1f}", f"{100 * high:.1f}")
 
 
 def table(rows: dict[str, str]) -> str:

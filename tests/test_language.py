@@ -1,0 +1,118 @@
+"""Korean and English: every word that is shown has both, and Korean letters are really drawn."""
+
+import ast
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from workbench import language
+from workbench.plots import confusion, histogram
+from workbench.plots import figure as plots
+from workbench.ui import audit, policies, simulator
+
+PACKAGE = Path(__file__).parents[1] / "workbench"
+TRANSLATORS = {"t", "_t"}
+COMPARED = {"OK", "NG", "", "-", "new"}  # with the data, and never shown
+
+
+def said():
+    """Every literal that the views hand to the translator, with the place."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call):
+                name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+                if name in TRANSLATORS and node.args:
+                    for part in ast.walk(node.args[0]):
+                        if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                            yield part.value, path.name
+
+
+def test_every_word_that_is_shown_has_a_korean_one():
+    words = {text: place for text, place in said() if text not in COMPARED}
+    assert len(words) > 80
+    pieces = {"score {0} ", " threshold {1}", "score {{0}} "}
+    missing = {t: p for t, p in words.items() if t not in language.KOREAN and t not in pieces}
+    assert not missing
+    for text in [*simulator.FILTERS, *simulator.ORDERS, audit.KEPT]:
+        assert text in language.KOREAN
+    for text, *_ in [*policies.BUTTONS.values(), *policies.FIELDS.values()]:
+        assert text in language.KOREAN
+
+
+def test_translations_keep_the_places_to_be_filled():
+    for english, korean in language.KOREAN.items():
+        places = re.findall(r"{\d}", english)
+        assert sorted(places) == sorted(re.findall(r"{\d}", korean)), english
+
+
+def test_the_language_is_a_setting_and_an_argument(monkeypatch):
+    monkeypatch.delenv("WORKBENCH_LANG", raising=False)
+    assert language.current() == "en" and language.translator()("Next") == "Next"
+    monkeypatch.setenv("WORKBENCH_LANG", "ko_KR.UTF-8")
+    assert language.translator()("Next") == "다음"
+    assert language.translator("en")("Next") == "Next"
+    with pytest.raises(ValueError, match="language must be one of en, ko, got 'fr'"):
+        language.translator("fr")
+    monkeypatch.setenv("WORKBENCH_LANG", "de")
+    with pytest.raises(ValueError, match="WORKBENCH_LANG must be one of en, ko, got 'de'"):
+        language.current()
+
+
+def drawn(font, text):
+    image = Image.new("L", (200, 40))
+    ImageDraw.Draw(image).text((2, 2), text, 255, font)
+    return np.asarray(image)
+
+
+def test_korean_letters_are_drawn_into_images_as_themselves():
+    font = language.font(20)
+    if font is None:
+        pytest.skip("a font with Korean letters is needed: apt-get install fonts-nanum")
+    missing = drawn(font, "\U000f1234" * 2)  # what a font draws for a letter that it lacks
+    words = [drawn(font, word) for word in ("양품", "불량", "과검")]
+    assert all(word.any() and (word != missing).any() for word in words)
+    assert (words[0] != words[1]).any() and (words[1] != words[2]).any()
+
+
+def test_figures_speak_korean_with_a_font_that_has_it(monkeypatch):
+    plots.fonts.cache_clear()
+    monkeypatch.setenv("WORKBENCH_LANG", "ko")
+    if len(plots.fonts()) == 1:
+        pytest.skip("a font with Korean letters is needed: apt-get install fonts-nanum")
+    ax = histogram([1.0, 2.0, 3.0], [False, False, True], 2.5, bins=3)
+    legend = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert ax.get_xlabel() == "이상 점수" and "임계값 2.5" in legend
+    ax.figure.savefig(io.BytesIO())  # a letter that the font lacks would warn
+    counts = confusion({"tp": 1, "fp": 2, "tn": 3, "fn": 4})
+    assert [t.get_text() for t in counts.texts] == ["3\n정답", "2\n과검", "4\n미검", "1\n검출"]
+
+
+def test_figures_stay_english_without_a_font_and_say_it_once(monkeypatch):
+    monkeypatch.setenv("WORKBENCH_LANG", "ko")
+    monkeypatch.setattr(language, "FONTS", ("no such font",))
+    plots.fonts.cache_clear()
+    language.warn_without_font.cache_clear()
+    try:
+        with pytest.warns(UserWarning, match="figures and exported images are in English"):
+            assert histogram([1.0, 2.0], bins=2).get_xlabel() == "anomaly score"
+        histogram([1.0, 2.0], bins=2)
+    finally:
+        plots.fonts.cache_clear()
+        language.warn_without_font.cache_clear()
+
+
+def test_without_a_font_images_are_in_english_and_it_is_said_once(monkeypatch):
+    monkeypatch.setattr(language, "_FILES", ("no-such-font.ttf",))
+    language.font.cache_clear()
+    language.warn_without_font.cache_clear()
+    try:
+        with pytest.warns(UserWarning, match="no font with Korean letters .* install NanumGothic"):
+            assert language.font(20) is None
+        assert language.font(21) is None  # a second warning would be an error here
+    finally:
+        language.font.cache_clear()
+        language.warn_without_font.cache_clear()

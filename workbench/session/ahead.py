@@ -1,0 +1,120 @@
+"""Computed ahead: while a person looks at one image, the next ones are scored."""
+
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable
+from threading import Condition, RLock, Thread
+from typing import Any, Generic, TypeVar
+from weakref import WeakKeyDictionary
+
+Value = TypeVar("Value")
+BUDGET = 256 * 2**20  # bytes; an evaluation of a 12-megapixel photo takes 84 MB
+LEAST, MOST = 3, 16  # values in memory, whatever their size
+
+_locks: WeakKeyDictionary[Any, RLock] = WeakKeyDictionary()
+
+
+def lock_of(detector: object) -> RLock:
+    """The one lock under which this detector may compute; networks share their buffers."""
+    return _locks.setdefault(detector, RLock())
+
+
+class Ahead(Generic[Value]):
+    """Values by key, computed on demand or before that in one thread; the latest are kept.
+
+    The thread lives only while there is something to compute, so there is nothing to close.
+
+    Args:
+        compute: From key to value; runs under `lock`, in either thread.
+        size: Bytes of a value.
+        lock: Held while computing.
+        budget: Bytes to keep, though never fewer than three values.
+
+    Attributes:
+        ready: Called with key and value after each computation ahead, in that thread.
+
+    Example:
+        >>> squares = Ahead(lambda key: key**2, lambda value: 1, RLock())
+        >>> squares.get(3)
+        9
+    """
+
+    def __init__(
+        self,
+        compute: Callable[[int], Value],
+        size: Callable[[Value], int],
+        lock: RLock,
+        budget: int = BUDGET,
+    ) -> None:
+        self.ready: Callable[[int, Value], None] | None = None
+        self._compute, self._size, self._lock, self._budget = compute, size, lock, budget
+        self._values: OrderedDict[int, Value] = OrderedDict()
+        self._capacity = MOST
+        self._wanted: deque[int] = deque()
+        self._thread: Thread | None = None
+        self._state, self._asking = Condition(), 0
+
+    def __contains__(self, key: int) -> bool:
+        return key in self._values
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def get(self, key: int) -> Value:
+        """The value, at once if it is kept; an error of `compute` passes through."""
+        with self._state:
+            if key in self._values:
+                self._values.move_to_end(key)
+                return self._values[key]
+            self._asking += 1  # the thread lets us pass
+        try:
+            with self._lock:  # where the thread is at this very key, we wait for it here
+                if key not in self._values:
+                    self._keep(key, self._compute(key))
+                return self._values[key]
+        finally:
+            with self._state:
+                self._asking -= 1
+                self._state.notify_all()
+
+    def want(self, keys: Iterable[int]) -> None:
+        """Compute these next, in this order, instead of what was wanted before."""
+        with self._state:
+            wanted = list(keys)[: self._capacity - 2]  # beside them the present one is kept
+            self._wanted = deque(key for key in wanted if key not in self._values)
+            if self._wanted and self._thread is None:
+                self._thread = Thread(target=self._work, daemon=True)
+                self._thread.start()
+
+    def wait(self) -> None:
+        """Return when nothing is wanted any more."""
+        with self._state:
+            self._state.wait_for(lambda: self._thread is None)
+
+    def _work(self) -> None:
+        while (key := self._next()) is not None:
+            try:
+                with self._lock:
+                    if key in self._values:
+                        continue
+                    value = self._compute(key)
+                    self._keep(key, value)
+                if self.ready:
+                    self.ready(key, value)
+            except Exception:  # noqa: S112 - whoever asks for this key meets the error then
+                continue
+
+    def _next(self) -> int | None:
+        with self._state:
+            self._state.wait_for(lambda: not self._asking)
+            if self._wanted:
+                return self._wanted.popleft()
+            self._thread = None
+            self._state.notify_all()
+            return None
+
+    def _keep(self, key: int, value: Value) -> None:
+        with self._state:
+            self._values[key] = value
+            self._capacity = min(max(self._budget // max(self._size(value), 1), LEAST), MOST)
+            while len(self._values) > self._capacity:
+                self._values.popitem(last=False)

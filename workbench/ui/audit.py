@@ -1,0 +1,119 @@
+"""Labels worth a second look: the parts whose score speaks against their label, one by one."""
+
+import numpy as np
+
+from workbench import metrics
+from workbench.session import InspectionSession
+from workbench.ui.controls import button, row
+from workbench.ui.simulator import Simulator
+from workbench.ui.view import html, rate_cell, table
+
+KEPT = "label confirmed"
+
+
+class LabelAudit(Simulator):
+    """The simulator, going through the suspicious labels, the most suspicious first.
+
+    *Keep* confirms a label by a note, *relabel* turns it round; both go on to the next. What
+    was settled does not come up again.
+
+    Args:
+        session: Of labelled parts; all are scored.
+        n: How many suspects of each class.
+        language: "en" or "ko"; that of `$WORKBENCH_LANG` if None.
+
+    Raises:
+        ValueError: The parts are not labelled, or no label is left to be looked at.
+
+    Example:
+        >>> audit = LabelAudit(session)  # doctest: +SKIP
+        >>> audit.keep.click()  # doctest: +SKIP
+    """
+
+    def __init__(
+        self, session: InspectionSession, *, n: int = 10, language: str | None = None
+    ) -> None:
+        self._n, self._before = n, None
+        self.suspects = self._suspects(session)
+        if not self.suspects:
+            raise ValueError("every suspicious label has been looked at; none is left")
+        session.arrange([suspect.name for suspect in self.suspects])
+        super().__init__(session, language=language)
+
+    def resume(self) -> None:
+        """Go on here after another view of the session chose other parts."""
+        names = [suspect.name for suspect in self.suspects]
+        self.guard(self.session.arrange)(names)
+        self.refresh()
+
+    def fill(self, *parts, **more) -> None:  # noqa: ANN002, ANN003
+        """As a simulator, with its own buttons and table under the facts."""
+        t = self._t
+        self.keep = button(t("Keep label"), "check", "wb-keep", style="primary")
+        self.turn = button(t("Turn label round"), "exchange", "wb-turn")
+        self.keep.on_click(self.guard(lambda _: self._settle(self.session.annotate, t(KEPT))))
+        self.turn.on_click(self.guard(lambda _: self._settle(self.session.relabel, self._other())))
+        self._found = html("wb-audit")
+        head, photos, facts, *controls = parts
+        super().fill(
+            head, photos, row(self.keep, self.turn), self._found, facts, *controls, **more
+        )
+
+    def _suspects(self, session: InspectionSession) -> list[metrics.Suspect]:
+        """The worst of each class in turn, but for those that were settled before."""
+        labels, scores = session.labels(), session.scores()
+        if labels is None:
+            raise ValueError(
+                "a label audit needs labelled parts, got unlabelled ones; sort them into "
+                "OK/ and NG/"
+            )
+        readable = np.flatnonzero(np.isfinite(scores))
+        names = [session.parts.names[i] for i in readable]
+        self.audit = metrics.label_audit(
+            scores[readable], labels[readable], names, n=self._n + len(session.settled)
+        )
+        suspects = [*self.audit.suspicious_ok, *self.audit.suspicious_ng]
+        open_ = [s for s in suspects if s.name not in session.settled]
+        counts = {"OK": 0, "NG": 0}
+        chosen = []
+        for suspect in sorted(open_, key=lambda s: -s.beyond):
+            counts[suspect.label] += 1
+            if counts[suspect.label] <= self._n:
+                chosen.append(suspect)
+        return chosen
+
+    def _other(self) -> str:
+        return "OK" if self.session.verdict.truth == "NG" else "NG"
+
+    def _settle(self, action, word: str) -> None:  # noqa: ANN001
+        action(word)
+        if self.session.position < len(self.session) - 1:
+            self._step(1)
+        else:
+            self._show()
+            self.say(self._t("that was the last suspicious label"))
+
+    def _show_part(self, started: float) -> None:
+        super()._show_part(started)
+        suspect = next((s for s in self.suspects if s.name == self.session.name), None)
+        rates, t = self._rates(), self._t
+        rows = {} if suspect is None else {
+            t("Further out than"): t(
+                "{0} % of the parts labelled {1}", f"{100 * suspect.beyond:.0f}",
+                "NG" if suspect.label == "OK" else "OK",
+            )
+        }  # fmt: skip
+        before = self._before = self._before or rates
+        for word, now, then in (
+            ("Miss rate 미검율", (rates.fn, rates.n_ng), (before.fn, before.n_ng)),
+            ("Overkill rate 과검율", (rates.fp, rates.n_ok), (before.fp, before.n_ok)),
+        ):
+            rows[t(word)] = t("{0}, at first {1}", rate_cell(*now, t), rate_cell(*then, t))
+        self._found.value = table(rows)
+
+    def _rates(self) -> metrics.Metrics:
+        """Of all parts, with the labels as they are now."""
+        scores = self.session.scores()
+        known = np.isfinite(scores)
+        labels = self.session.labels()[known]
+        return metrics.evaluate(scores[known], labels, self.session.detector.threshold)

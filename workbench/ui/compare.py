@@ -1,0 +1,160 @@
+"""Two detectors on the same parts: where they agree, where not, and what that looks like."""
+
+from html import escape
+
+import ipywidgets as widgets
+import numpy as np
+
+from workbench import metrics
+from workbench.session import InspectionSession
+from workbench.ui.controls import dropdown, row
+from workbench.ui.frame import Look, cut, draw
+from workbench.ui.hands import hands
+from workbench.ui.rates import rate_pair
+from workbench.ui.scatter import Scatter
+from workbench.ui.view import View, html, identity, styled, table
+
+
+class Compare(View):
+    """Scores against scores, the changed verdicts, and any part under both heat maps.
+
+    Args:
+        a: A session of the present detector.
+        b: A session of the other on the same parts.
+        names: What to call the two.
+        language: "en" or "ko"; that of `$WORKBENCH_LANG` if None.
+
+    Raises:
+        ValueError: The sessions hold other parts.
+
+    Example:
+        >>> Compare(session, other, names=("lite", "paper"))  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        a: InspectionSession,
+        b: InspectionSession,
+        *,
+        names: tuple[str, str] = ("A", "B"),
+        language: str | None = None,
+    ) -> None:
+        if a.parts.names != b.parts.names:
+            raise ValueError(
+                f"both sessions must hold the same parts, got {len(a.parts)} and "
+                f"{len(b.parts)} images; give both the same folder"
+            )
+        super().__init__((identity(a), identity(b)), a.lock, language)
+        self.sessions, self.names = (a, b), names
+        self._rows = np.flatnonzero(np.isfinite(a.scores() + b.scores()))
+        labels = a.labels()
+        self._labels = None if labels is None else labels[self._rows]
+        self._read()
+        self._make_widgets()
+        self._show()
+
+    def __repr__(self) -> str:
+        return f"Compare({' against '.join(self.names)}, {len(self._rows)} parts)"
+
+    def _read(self) -> None:
+        scores = [session.scores()[self._rows] for session in self.sessions]
+        cuts = [session.detector.threshold for session in self.sessions]
+        names = [self.sessions[0].parts.names[row] for row in self._rows]
+        self.comparison = None
+        if self._labels is not None:
+            self.comparison = metrics.compare(*scores, self._labels, *cuts, names=names)
+        self._scatter = Scatter(*scores, self._labels, tuple(cuts), self.names, self._t)
+        calls = [s >= cut for s, cut in zip(scores, cuts, strict=True)]
+        self._changed = np.flatnonzero(calls[0] != calls[1])
+
+    def _make_widgets(self) -> None:
+        t = self._t
+        self._head, self._plot, self._facts = (
+            html(f"wb-{name}") for name in ("header", "scatter-box", "totals")
+        )
+        kinds = [(t("changed verdicts"), True), (t("all parts"), False)]
+        self.shown = dropdown(t("Show"), kinds, "wb-shown")
+        self.parts = styled(
+            widgets.Select(options=[], rows=10, description=t("Parts")), "wb-names"
+        )
+        self.parts.layout.width = "100%"
+        layout = {"width": "100%", "height": "300px", "object_fit": "contain"}
+        self.pictures = [
+            styled(widgets.Image(format="jpeg", layout=layout), "wb-image", name)
+            for name in ("wb-photo", "wb-first", "wb-second")
+        ]
+        self.captions = [html("wb-caption") for _ in self.pictures]
+        self.shown.observe(self.guard(lambda _: self._list()), "value")
+        self.parts.observe(self.guard(lambda change: self._open(change["new"])), "value")
+        side = widgets.VBox([self._facts, row(self.shown), self.parts])
+        pictures = widgets.Box([*self.captions, *self.pictures])
+        self.fill(
+            self._head,
+            styled(widgets.Box([self._plot, side]), "wb-facts", "wb-two"),
+            styled(pictures, "wb-three"),
+            hands=hands(lambda _: None, t("Comparison"), self._words(), keys=False),
+        )
+
+    def _words(self) -> dict[str, str]:
+        return {
+            "wb-photo": self._t("Photo"), "wb-first": self.names[0], "wb-second": self.names[1]
+        }  # fmt: skip
+
+    def _show(self) -> None:
+        first = self.sessions[0].parts.root.name
+        self._head.value = (
+            f'<div class="wb-head"><b>{escape(first)}</b><span class="wb-name">'
+            f"{escape(' - '.join(self.names))}</span>"
+            f'<span class="wb-position">{len(self._rows):,}</span></div>'
+        )
+        self._facts.value = self._table()
+        self._list()
+
+    def _table(self) -> str:
+        t, found = self._t, self.comparison
+        if found is None:
+            return table({t("changed verdicts"): f"{len(self._changed):,}"})
+        return rate_pair(found, self.names, t) + table(
+            {
+                t("put right, made wrong"): f"{found.fixed}, {found.broken}",
+                t("chance of that by luck (McNemar)"): f"{found.mcnemar_p:.3g}",
+            }
+        )
+
+    def _list(self) -> None:
+        rows = self._changed if self.shown.value else np.arange(len(self._rows))
+        self.parts.options = [(self._line(int(row)), int(row)) for row in rows[:200]]
+        self.parts.value = None
+        if len(rows):
+            self.parts.value = int(rows[0])
+        else:
+            self._plot.value = self._scatter.draw()
+            self.say(self._t("no part changed its verdict"))
+
+    def _line(self, row: int) -> str:
+        index = int(self._rows[row])
+        verdicts = " / ".join(self._verdict(session, index) for session in self.sessions)
+        first = self.sessions[0]
+        return f"{first.parts.names[index]}  {first.truth(index)}: {verdicts}"
+
+    def _verdict(self, session: InspectionSession, index: int) -> str:
+        score = session.scores()[index]
+        return f"{'NG' if score >= session.detector.threshold else 'OK'} {score:.4g}"
+
+    def _open(self, row: int | None) -> None:
+        self._plot.value = self._scatter.draw(row)
+        if row is None:
+            return
+        index, look, frames = int(self._rows[row]), Look(), []
+        for session in self.sessions:
+            evaluation = session.ahead.get(index)  # looked at here, not judged
+            frames.append(draw(cut(evaluation, None, look), look, evaluation.heat_range))
+        self.pictures[0].value = frames[0].photo
+        for picture, frame in zip(self.pictures[1:], frames, strict=True):
+            picture.value = frame.overlay
+        self.captions[0].value = escape(self.sessions[0].parts.names[index])
+        for caption, name, session in zip(
+            self.captions[1:], self.names, self.sessions, strict=True
+        ):
+            caption.value = f"{escape(name)}: {self._verdict(session, index)}"
+        self.say(self._line(row))
