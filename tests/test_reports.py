@@ -16,7 +16,7 @@ from workbench import metrics, reports, workspace
 from workbench.data import load_images, load_rows
 from workbench.data.samples import NOTE, sample
 from workbench.errors import ArtifactError, DataError
-from workbench.reports import gallery, prose, publish, runner, sensors
+from workbench.reports import gallery, prose, publish, runs, sensors
 
 TEMPLATES = ("90_report_images", "91_report_sensors")
 TINY = {"image_size": 128, "hidden": 16, "kernels": (3,), "epochs": 2}
@@ -90,14 +90,31 @@ def leave(**content):
 def test_a_report_is_whole(lens):
     assert (lens.status, lens.error) == ("ok", "")
     names = {path.name for path in lens.folder.iterdir()}
-    assert names == {*runner.OURS, "lens_scores.csv", "lens_result.csv"}
-    assert not list(lens.folder.parent.glob(".lens*")), "a temporary folder was left behind"
+    assert names == {*runs.OURS, "lens_scores.csv"}
+    home = workspace.report("lens")
+    assert {path.name for path in home.iterdir()} == {
+        "runs", "latest", "report.html", "lens_result.csv"
+    }  # fmt: skip
+    assert [path.name for path in (home / "runs").iterdir()] == [lens.folder.name]
+    assert (home / "latest").resolve() == lens.folder
     assert json.loads((lens.folder / "params.json").read_text()) == {"name": "lens", "shown": 3}
     assert json.loads((lens.folder / "metrics.json").read_text()) == lens.metrics
 
 
 def test_files_of_others_stay(lens):
-    assert (lens.folder / "lens_result.csv").read_text() == "a verdict of the user's"
+    mine = workspace.report("lens") / "lens_result.csv"
+    assert mine.read_text() == "a verdict of the user's"
+
+
+def test_the_newest_page_is_in_reach_and_its_links_lead_into_the_run(lens, page):
+    home = workspace.report("lens")
+    outside = (home / "report.html").read_text("utf-8")
+    links = re.findall(r'<a href="([^"]+)"', outside)
+    targets = [(home / link).resolve() for link in links if not link.startswith("#")]
+    assert lens.folder / "metrics.json" in targets and lens.folder / "lens_scores.csv" in targets
+    assert workspace.report("index.html") in targets
+    assert all(path.exists() for path in targets if path.name != "index.html")
+    assert len(outside) - len(page) == len(f"runs/{lens.folder.name}/") * len(targets)
 
 
 def test_the_numbers_are_those_of_the_score_file(lens):
@@ -210,10 +227,8 @@ def test_what_is_refused(error, words, arguments, options):
 
 def test_a_failed_run_keeps_the_notebook_and_shows_the_cell(tmp_path, home):
     source = template(tmp_path, leave(name="pump", n=5), "broken = 1 / 0", "'never run'")
-    folder = workspace.report("pump")
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "metrics.json").write_text('{"n": 1}')
     result = reports.run("pump", source, progress=False)
+    folder = result.folder
     assert (result.status, result.metrics) == ("failed", {})
     assert result.error == "ZeroDivisionError: division by zero"
     assert not (folder / "metrics.json").exists(), "numbers of an earlier or half a run"
@@ -221,7 +236,8 @@ def test_a_failed_run_keeps_the_notebook_and_shows_the_cell(tmp_path, home):
     assert 'id="papermill-error-cell"' in page and "broken = 1 / 0" in page
     assert "ZeroDivisionError" in page and "never run" not in page
     index = reports.build_index().read_text("utf-8")
-    assert 'href="pump/report.html#papermill-error-cell"' in index
+    assert f'href="pump/runs/{folder.name}/report.html#papermill-error-cell"' in index
+    assert (workspace.report("pump") / "latest").resolve() == folder
     assert "1 failed" in index and result.error in index
 
 
@@ -255,15 +271,16 @@ def test_a_kernel_that_does_not_exist_is_a_failed_run(tmp_path):
     assert result.status == "failed" and "NoSuchKernel" in result.error
 
 
-def test_an_interrupted_run_leaves_the_earlier_report_alone(tmp_path):
-    folder = tmp_path / "lens"
-    folder.mkdir()
-    (folder / "report.html").write_text("earlier")
-    with pytest.raises(KeyboardInterrupt), runner._staged(folder) as part:
+def test_an_interrupted_run_leaves_the_earlier_report_alone(tmp_path, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path))
+    with runs.staged("lens") as part:
+        (part / "report.html").write_text("earlier")
+    with pytest.raises(KeyboardInterrupt), runs.staged("lens") as part:
         (part / "report.html").write_text("half")
         raise KeyboardInterrupt
+    folder = workspace.report("lens")
     assert (folder / "report.html").read_text() == "earlier"
-    assert [path.name for path in tmp_path.iterdir()] == ["lens"]
+    assert len(list((folder / "runs").iterdir())) == 1
 
 
 def test_run_all_shows_a_damaged_model_as_failed(tmp_path, monkeypatch):
@@ -279,13 +296,11 @@ def test_run_all_shows_a_damaged_model_as_failed(tmp_path, monkeypatch):
 
 
 def test_the_index_lists_works_offline_and_escapes(lens, home):
-    folder = workspace.report("a <b> & c")
-    folder.mkdir()
-    status = json.loads((lens.folder / "status.json").read_text())
-    (folder / "status.json").write_text(json.dumps(status | {"name": folder.name}))
+    with runs.staged("a <b> & c") as part:
+        runs.write_json(part / "status.json", lens.facts | {"name": "a <b> & c"})
     index = reports.build_index().read_text("utf-8")
     assert not re.findall(r"https?://|<link|<script src|@import", index)
-    assert 'href="lens/report.html"' in index and NOTE in index
+    assert f'href="lens/runs/{lens.folder.name}/report.html"' in index and NOTE in index
     assert f"{lens.metrics['auroc']:.3f}" in index and "4 OK, 10 NG" in index
     assert "a &lt;b&gt; &amp; c" in index and "<b> &" not in index
     assert re.search(r'<img src="data:image/jpeg;base64,[^"]+" alt="[^"]+lens"', index)

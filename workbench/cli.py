@@ -120,35 +120,68 @@ def evaluate(
 @app.command()
 def report(
     names: Annotated[list[str] | None, typer.Argument(help="Models under models/.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Every model there.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Those of reports/datasets.yml, else every model.")
+    ] = False,
     template: Annotated[Path | None, typer.Option(help="A notebook of your own.")] = None,
     parameter: Annotated[
         list[str] | None, typer.Option("--parameter", "-p", help="NAME=VALUE, repeatable.")
     ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", help="Reports made at a time.")] = 1,
+    timeout: Annotated[int, typer.Option(help="Seconds a cell may take; 0: an hour.")] = 0,
+    resume: Annotated[bool, typer.Option(help="Leave out what would say the same again.")] = False,
+    pdf: Annotated[bool, typer.Option(help="Print each page to a PDF, by a Chromium.")] = False,
+    watch: Annotated[bool, typer.Option(help="Go on: make what is new or has changed.")] = False,
 ) -> None:
     """Execute the report notebook for one, some or all models and rebuild the index."""
     from workbench import reports
 
-    if bool(names) == everything:
+    if bool(names) == everything and not (watch and not names):
         raise ValueError(
             "report needs a model's name or --all, got " + ("both", "neither")[not names]
         )
-    if everything and (template or parameter):
-        raise ValueError(
-            "--all takes no template and no parameters, as templates differ by kind of model; "
-            "name the models instead"
-        )
-    if everything:
-        runs = reports.run_all()
-    else:
-        runs = [reports.run(name, template, **_parameters(parameter or [])) for name in names]
-        reports.build_index()
+    options = {
+        "template": template,
+        "parameters": _parameters(parameter or []),
+        "jobs": jobs,
+        "timeout": timeout or None,
+    }
+    rounds = (
+        reports.watch(names or None, **options)
+        if watch
+        else [reports.run_all(names or None, resume=resume, **options)]
+    )
+    for runs in rounds:
+        if runs or not watch:
+            _show_runs(runs, pdf)
+    if any(run.status != "ok" for run in runs):
+        raise typer.Exit(1)
+
+
+@app.command()
+def compare(
+    names: Annotated[list[str] | None, typer.Argument(help="Reports; by default all.")] = None,
+    name: Annotated[str, typer.Option("--name", "-n", help="Of the report.")] = "comparison",
+) -> None:
+    """Compare reports that were made: datasets by metric, and models on the same parts."""
+    from workbench import reports
+
+    run = reports.run(name, "92_report_comparison", names=names or [])
+    _show_runs([run])
+    if run.status != "ok":
+        raise typer.Exit(1)
+
+
+def _show_runs(runs: list, pdf: bool = False) -> None:
+    from workbench import reports
+
+    reports.build_index()
     for run in runs:
         what = "wrote" if run.status == "ok" else f"failed ({run.error}):"
         typer.echo(f"{run.name}: {what} {_shown(run.folder)} in {run.seconds:.0f} s")
+        if pdf and run.status == "ok":
+            typer.echo(f"{run.name}: printed {_shown(reports.print_pdf(run))}")
     typer.echo(f"open {_shown(workspace.report('index.html'))} in a browser")
-    if any(run.status != "ok" for run in runs):
-        raise typer.Exit(1)
 
 
 @app.command()

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.reports.execution import execute
 from workbench.reports.index import build_index
+from workbench.reports.pdf import print_pdf
 from workbench.reports.publish import figure, record, table, text
-from workbench.reports.runner import ReportRun, run, run_all
+from workbench.reports.runner import run, run_all, watch
+from workbench.reports.runs import ReportRun
 
 if TYPE_CHECKING:
     from workbench.reports.images import ImageReport
@@ -27,11 +29,13 @@ __all__ = [
     "build_index",
     "execute",
     "figure",
+    "print_pdf",
     "record",
     "run",
     "run_all",
     "table",
     "text",
+    "watch",
 ]
 
 

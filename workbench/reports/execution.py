@@ -13,6 +13,9 @@ from workbench.errors import DataError
 
 from .publish import FOLDER
 
+STOPPED = '<span id="papermill-error-cell">The notebook stopped here:</span>'
+"""Stands before the cell that failed, under papermill's own name for the place."""
+
 
 def execute(
     notebook: str | Path,
@@ -60,6 +63,13 @@ def find(notebook: str | Path) -> Path:
     return path
 
 
+def declared(source: Path) -> list[str]:
+    """The names of a notebook's parameters."""
+    import papermill
+
+    return list(papermill.inspect_notebook(_braced(source)))
+
+
 def checked(
     source: Path,
     given: dict[str, Any],
@@ -71,14 +81,12 @@ def checked(
         ValueError: A given parameter that the notebook does not declare.
         TypeError: A value that JSON does not know.
     """
-    import papermill
-
-    declared = papermill.inspect_notebook(_braced(source))
-    unknown = sorted(set(given) - set(declared))
+    known = declared(source)
+    unknown = sorted(set(given) - set(known))
     if unknown:
         raise ValueError(
             f"{source.stem} has no parameter {', '.join(unknown)}; it declares "
-            f"{', '.join(declared) or 'none'}"
+            f"{', '.join(known) or 'none'}"
         )
     for key, value in given.items():
         try:
@@ -86,7 +94,7 @@ def checked(
         except TypeError:
             kind = type(value).__name__
             raise TypeError(f"parameter {key} must be a plain JSON value, got {kind}") from None
-    return {key: value for key, value in offered.items() if key in declared} | given
+    return {key: value for key, value in offered.items() if key in known} | given
 
 
 def attempt(
@@ -96,10 +104,12 @@ def attempt(
     parameters: dict[str, Any],
     kernel_name: str,
     progress: str = "",
+    timeout: int | None = None,
 ) -> str:
     """Execute checked parameters; return what went wrong, "" if nothing.
 
-    A `progress` that is not empty is the title of a bar over the cells.
+    A `progress` that is not empty is the title of a bar over the cells. A cell that takes more
+    than `timeout` seconds has gone wrong.
     """
     import papermill
 
@@ -113,12 +123,14 @@ def attempt(
             progress_bar={"desc": progress, "leave": False} if progress else False,
             request_save_on_cell_execute=False,
             store_widget_state=False,
+            execution_timeout=timeout,
             kernel_manager_class=_kernel_manager(output.parent, log),
         )
     except papermill.PapermillExecutionError as error:
         return f"{error.ename}: {error.evalue}"
     except Exception as error:  # a dead kernel, a missing one: whatever it is, it is the run's
-        return f"{type(error).__name__}: {error}"
+        _mark_where_it_stopped(output, error)
+        return f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
     return ""
 
 
@@ -131,6 +143,25 @@ def without_paths(path: Path) -> nbformat.NotebookNode:
             place[key] = Path(place[key]).name
     nbformat.write(notebook, path)
     return notebook
+
+
+def _mark_where_it_stopped(path: Path, error: Exception) -> None:
+    """Papermill marks a cell that raised; a cell that hung or killed its kernel we mark so too."""
+    if not path.exists():
+        return
+    notebook = nbformat.read(path, as_version=4)
+    for at, cell in enumerate(notebook.cells):
+        state = cell.metadata.get("papermill", {}).get("status")
+        if cell.cell_type == "code" and state != "completed":
+            words = {
+                "ename": type(error).__name__,
+                "evalue": str(error),
+                "traceback": [str(error)],
+            }
+            cell.outputs.append(nbformat.v4.new_output("error", **words))
+            notebook.cells.insert(at, nbformat.v4.new_markdown_cell(STOPPED))
+            break
+    nbformat.write(notebook, path)
 
 
 def _kernel_manager(folder: Path, log: Path) -> type:
