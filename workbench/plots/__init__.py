@@ -5,6 +5,7 @@ beside a cell. `Picture` shows itself in a notebook as PNG. Colours go by meanin
 apart by colour-blind readers, and never stand alone: NG has another line or hatch as well.
 """
 
+from workbench.plots.checks import distributions, mean_maps, shifts
 from workbench.plots.figure import COLORS, Picture, png
 from workbench.plots.photos import gallery, overview, sample_grid
 from workbench.plots.rows import blame, sensors
@@ -15,13 +16,16 @@ __all__ = [
     "Picture",
     "blame",
     "confusion",
+    "distributions",
     "gallery",
     "histogram",
     "history",
+    "mean_maps",
     "overview",
     "png",
     "rates",
     "roc",
     "sample_grid",
     "sensors",
+    "shifts",
 ]

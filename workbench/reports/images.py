@@ -1,11 +1,12 @@
 """The report on an image detector: score the test images once, then say and show it.
 
-Where there are ground-truth masks, score and heat map of an image come from one pass. Heat
-maps and masks are thinned to every k-th pixel, so that no side has more than 256: a heat map
-has far fewer cells than that, and 12-megapixel photos would not fit into memory.
+Score and heat map of an image come from one pass, and from none where the same detector saw
+the same bytes before.
 """
 
-from collections.abc import Iterator
+import hashlib
+import json
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,13 +16,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from workbench import metrics, plots
+from workbench import plots
 from workbench.errors import DataError
-from workbench.progress import bar
 from workbench.session import COLUMNS
 
-from . import prose, publish
-from .gallery import Card, cards_html
+from . import cache, prose, publish
+from .gallery import OUTCOMES, Card, cards_html, sheet_html
+from .heat import HeatCheck
+from .photos import PhotoCheck
+from .stress import StressTest
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
     from workbench.data import ImageFolder
     from workbench.detectors import CSFlowDetector
 
-PIXELS = 256  # of the longer side of a map in the pixel AUROC
+SHEET = 200  # photos on the sheet of all parts
 
 
 @dataclass(frozen=True)
@@ -53,40 +56,68 @@ class ImageReport:
     shown: int = 6
     test: "ImageFolder" = field(init=False)
     scores: NDArray[np.float64] = field(init=False)
-    pixel_auroc: float = field(init=False)
+    cells: NDArray[np.float32] = field(init=False)
     bad: list[tuple[str, str]] = field(init=False)
 
     def __post_init__(self) -> None:
         """Score everything, once."""
-        test = self.parts.test
+        tested = np.array([split == "test" for split in self.parts.splits], dtype=bool)
+        test = self.parts[tested]
         if not len(test):
             raise DataError(f"{self.parts.root} must hold test images, got none; add images")
-        masked = test.has_masks and test.labels is not None and test.labels.any()
-        scores, pixel_auroc = (
-            _score_and_localise(self.detector, test) if masked else _score(self.detector, test)
-        )
-        read = np.isfinite(scores)
+        digests = cache.digests(self.parts.paths)
+        chosen = [digest for digest, take in zip(digests, tested, strict=True) if take]
+        table = cache.by_content(f"scores-{self.key}", chosen, self._computed(test))
+        read = table["ok"]
         gone = [(test.names[i], "could not be read when scored") for i in np.flatnonzero(~read)]
         if not read.any():
             raise DataError(f"none of the {len(test)} test images could be read")
         for key, value in {
             "test": test[read],
-            "scores": scores[read],
-            "pixel_auroc": pixel_auroc,
+            "scores": table["score"][read],
+            "cells": table["heat"][read],
             "bad": [*map(tuple, self.parts.bad), *gone],
+            "_digests": digests,
+            "_rows": np.flatnonzero(tested)[read],
         }.items():
             object.__setattr__(self, key, value)
+
+    @cached_property
+    def key(self) -> str:
+        """Of what scores depend on beside the image, for the cache."""
+        facts, tensors = self.detector.state()
+        total = hashlib.sha256(json.dumps([facts["config"], facts["backbone"]]).encode())
+        for name in sorted(set(tensors) - {"held_out"}):
+            total.update(name.encode() + tensors[name].numpy().tobytes())
+        return total.hexdigest()[:20]
+
+    @cached_property
+    def photos(self) -> PhotoCheck:
+        """The photos without the detector: duplicates and drift."""
+        return PhotoCheck(self.parts, self._digests, self.shown)
+
+    @cached_property
+    def heat(self) -> HeatCheck:
+        """Where the heat lies."""
+        return HeatCheck(self.test, self.cells)
+
+    @cached_property
+    def stress(self) -> StressTest:
+        """A few test photos, changed on purpose."""
+        digests = [self._digests[i] for i in self._rows]
+        return StressTest(self.detector, self.key, self.test, self.scores, digests)
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
         """Every number of the report, fit for JSON."""
         facts = prose.model_facts(self.name)
-        pixels = None if np.isnan(self.pixel_auroc) else self.pixel_auroc
         return {
             "name": self.name,
             "kind": self.detector.kind,
             **prose.rated(self.scores, self.test.labels, self.detector.threshold),
-            "pixel_auroc": pixels,
+            **self.heat.metrics,
+            **self.photos.metrics,
+            "stress": self.stress.metrics,
             "defects": self._kinds(),
             "bad": [{"name": name, "reason": reason} for name, reason in self.bad],
             "split": self.detector.data.get("counts", {}) | {"test": len(self.test)},
@@ -173,21 +204,20 @@ class ImageReport:
         caption = f"{word or 'The'} parts with the highest scores, highest first."
         self._gallery(self._ranked(word, hottest=True), caption, "No NG part with a label.")
 
-    def localisation(self) -> None:
-        """Say how well the heat lies on the marked defects, where some are marked."""
-        pixels, marked = self.metrics["pixel_auroc"], _count_masks(self.test)
-        if pixels is None:
-            publish.text(
-                "The dataset has no ground-truth masks, so how well the heat maps point at the "
-                "defects was not measured; judge it by the pictures."
-            )
-            return
-        publish.text(
-            f"**Pixel AUROC {pixels:.3f}**: a pixel of a marked defect is hotter than one "
-            f"outside in {100 * pixels:.1f} of 100 draws. Measured on {marked:,} marked NG "
-            f"parts and the good ones, at most {PIXELS} pixels a side. Large defects weigh more "
-            "than small ones."
-        )
+    def sheet(self) -> None:
+        """Show all tested parts as small photos, folded, by falling score."""
+        order = np.argsort(-self.scores, kind="stable")[:SHEET]
+        photos = self.photos.thumbnails([self._rows[i] for i in order])
+        words, limit = self._words(), float(self.detector.threshold)
+        rows = []
+        for photo, i in zip(photos, order, strict=True):
+            verdict = "NG" if self.scores[i] >= limit else "OK"
+            outcome = OUTCOMES.get(words[i] + verdict, verdict)
+            rows.append((photo, self.test.names[i], outcome, f"{self.scores[i]:.3g}"))
+        which = "All" if len(rows) == len(self.scores) else f"The {len(rows)} hottest of"
+        title = f"{which} {prose.plural(len(self.scores), 'tested part')}"
+        caption = f"{title}, by falling score; {self.metrics['flagged']:,} reach the threshold {limit:.4g}."
+        publish.html(sheet_html(rows, caption, title), caption)
 
     def left_out(self) -> None:
         """List the files that could not be read."""
@@ -226,6 +256,13 @@ class ImageReport:
     def record(self) -> None:
         """Leave `metrics.json` and the thumbnail: the part with the highest score."""
         publish.record(self.metrics, self._thumbnail())
+
+    def _computed(self, test: "ImageFolder") -> Callable[[list[int]], cache.Table]:
+        def compute(rows: list[int]) -> cache.Table:
+            scores, heat = self.detector.score_and_cells(test[rows])
+            return {"score": scores, "heat": heat, "ok": np.isfinite(scores)}
+
+        return compute
 
     def _words(self) -> list[str]:
         if self.test.labels is None:
@@ -276,30 +313,3 @@ class ImageReport:
 
     def _thumbnail(self) -> "Image.Image":
         return self.detector.evaluate_one(self.test[int(self.scores.argmax())]).overlay()
-
-
-def _score(detector: "CSFlowDetector", images: "ImageFolder") -> tuple[NDArray[np.float64], float]:
-    return detector.score(images), np.nan
-
-
-def _score_and_localise(
-    detector: "CSFlowDetector", images: "ImageFolder"
-) -> tuple[NDArray[np.float64], float]:
-    """Scores, NaN for an unreadable image, and the pixel AUROC, from one pass."""
-    scores, heat, masks = np.full(len(images), np.nan), [], []
-    for i, path in enumerate(bar(images, desc="score and localise", unit="img", progress=True)):
-        try:
-            evaluation = detector.evaluate_one(path)
-            mask = images.mask(i)
-        except DataError:
-            continue
-        scores[i] = evaluation.score
-        if mask is not None:
-            step = -(-max(mask.shape) // PIXELS)
-            heat.append(evaluation.heatmap[::step, ::step].copy())
-            masks.append(mask[::step, ::step].copy())
-    return scores, metrics.pixel_auroc(heat, masks)
-
-
-def _count_masks(images: "ImageFolder") -> int:
-    return sum(mask is not None for mask in images.masks)
