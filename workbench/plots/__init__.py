@@ -6,6 +6,7 @@ apart by colour-blind readers, and never stand alone: NG has another line or hat
 """
 
 from workbench.plots.checks import distributions, mean_maps, shifts
+from workbench.plots.comparisons import agreement, rate_intervals
 from workbench.plots.figure import COLORS, Picture, png
 from workbench.plots.photos import gallery, overview, sample_grid
 from workbench.plots.rows import blame, sensors
@@ -14,6 +15,7 @@ from workbench.plots.scores import confusion, histogram, history, rates, roc
 __all__ = [
     "COLORS",
     "Picture",
+    "agreement",
     "blame",
     "confusion",
     "distributions",
@@ -23,6 +25,7 @@ __all__ = [
     "mean_maps",
     "overview",
     "png",
+    "rate_intervals",
     "rates",
     "roc",
     "sample_grid",

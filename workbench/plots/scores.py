@@ -43,7 +43,6 @@ def histogram(
     ax = ax or new_axes(7, 3.6, "Histogram of the anomaly scores of OK and NG parts")
     scores, groups = _groups(scores, labels)
     edges = _edges(scores, bins)
-    ax.set_xscale("log" if _long_tailed(scores) else "linear")
     for name, values in groups.items():
         color = COLORS.get(name.lower(), COLORS["line"])
         sns.histplot(
@@ -56,6 +55,8 @@ def histogram(
             hatch="///" if name == "NG" else None,
             label=f"{name} ({len(values)})",
         )
+    # only now: on a logarithmic axis seaborn would take the edges for logarithms
+    ax.set_xscale("log" if _long_tailed(scores) else "linear")
     if len(groups.get("NG", ())):
         sns.rugplot(x=groups["NG"], ax=ax, color=COLORS["ng"], height=-0.03, lw=1, clip_on=False)
     _mark_threshold(ax, threshold)

@@ -16,13 +16,19 @@ from workbench.reports.runner import run, run_all, watch
 from workbench.reports.runs import ReportRun
 
 if TYPE_CHECKING:
+    from workbench.reports.comparison import ComparisonReport
     from workbench.reports.images import ImageReport
     from workbench.reports.sensors import SensorReport
 
-_LATE = {"ImageReport": "images", "SensorReport": "sensors"}
+_LATE = {
+    "ComparisonReport": "comparison",
+    "ImageReport": "images",
+    "SensorReport": "sensors",
+}
 """What brings torch and matplotlib, which the list of reports has no use for."""
 
 __all__ = [
+    "ComparisonReport",
     "ImageReport",
     "ReportRun",
     "SensorReport",

@@ -20,7 +20,7 @@ from workbench import plots
 from workbench.errors import DataError
 from workbench.session import COLUMNS
 
-from . import cache, prose, publish
+from . import cache, claims, prose, publish
 from .gallery import OUTCOMES, Card, cards_html, sheet_html
 from .heat import HeatCheck
 from .photos import PhotoCheck
@@ -115,6 +115,9 @@ class ImageReport:
             "name": self.name,
             "kind": self.detector.kind,
             **prose.rated(self.scores, self.test.labels, self.detector.threshold),
+            **claims.numbers(
+                self.scores, self.test.labels, self.detector.threshold, self.detector.held_out
+            ),
             **self.heat.metrics,
             **self.photos.metrics,
             "stress": self.stress.metrics,
@@ -146,6 +149,14 @@ class ImageReport:
             f"the threshold was set with {counts.get('calibration', 0):,} other good ones."
             f"{note}\n\n{self._method()}"
         )
+
+    def alternatives(self) -> None:
+        """Show what other thresholds would have done."""
+        claims.show_alternatives(self.metrics)
+
+    def claims(self) -> None:
+        """Say what the test proves, and what a stronger claim would take."""
+        claims.show_claims(self.metrics)
 
     def histogram(self) -> None:
         """Show the scores of OK and NG with the threshold."""
@@ -216,7 +227,8 @@ class ImageReport:
             rows.append((photo, self.test.names[i], outcome, f"{self.scores[i]:.3g}"))
         which = "All" if len(rows) == len(self.scores) else f"The {len(rows)} hottest of"
         title = f"{which} {prose.plural(len(self.scores), 'tested part')}"
-        caption = f"{title}, by falling score; {self.metrics['flagged']:,} reach the threshold {limit:.4g}."
+        flagged = f"{self.metrics['flagged']:,} reach the threshold {limit:.4g}"
+        caption = f"{title}, by falling score; {flagged}."
         publish.html(sheet_html(rows, caption, title), caption)
 
     def left_out(self) -> None:

@@ -44,7 +44,7 @@ def _entry(history: list[ReportRun]) -> dict[str, Any]:
         **run.facts,
         "name": run.name,
         "day": run.facts["date"][:16].replace("T", " "),
-        "kind": KINDS.get(run.facts["kind"], ""),
+        "kind": KINDS.get(run.facts["kind"]) or m.get("kind", ""),
         "link": _link(run),
         "runs": len(history),
         "last_good": _link(good[-1]) if good and run is not good[-1] else "",
@@ -68,6 +68,8 @@ def _link(run: ReportRun) -> str:
 def _counts(m: dict[str, Any]) -> str:
     if m.get("labelled"):
         return f"{m['n_ok']:,} OK, {m['n_ng']:,} NG"
+    if m.get("kind") == "comparison":
+        return prose.plural(m["n"], "report")
     return f"{m['n']:,} unlabelled" if m.get("n") else "-"
 
 

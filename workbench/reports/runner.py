@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import nbformat
 
 from workbench import workspace
+from workbench.artifacts import read_facts
 from workbench.errors import ArtifactError
 from workbench.progress import bar
 
@@ -114,7 +115,7 @@ def run_all(
     resume: bool = False,
     progress: bool = True,
 ) -> list[ReportRun]:
-    """Make many reports, each in a process of its own.
+    """Make many reports, each in a kernel of its own.
 
     What cannot even start for want of a whole model or data comes back as "failed" like any
     other. Parameters are checked for all before anything runs.
@@ -199,8 +200,6 @@ def _prepared(entry: Entry) -> Job:
 
 
 def _facts(name: str) -> dict[str, Any]:
-    from workbench.artifacts import read_facts  # brings torch
-
     return read_facts(workspace.model(name))
 
 
@@ -211,18 +210,19 @@ def _all(found: list[Job], workers: int, spare: str, progress: bool) -> dict[str
         for late in (False, True):
             group = [job for job in found if job.about_reports == late]
             done |= {job.name: last for job in group if spare and (last := job.last(spare))}
-            for made in _in_processes([job for job in group if job.name not in done], workers):
+            for made in _each_made([job for job in group if job.name not in done], workers):
                 done[made.name] = made
                 shown.set_postfix_str(f"{made.name} {made.status}")
                 shown.update()
     return done
 
 
-def _in_processes(group: list[Job], workers: int) -> Iterator[ReportRun]:
-    if not group:
+def _each_made(group: list[Job], workers: int) -> Iterator[ReportRun]:
+    workers = min(workers, len(group))
+    if workers < 2:
+        yield from map(_made, group)
         return
     # processes: papermill changes the working folder of the whole process
-    workers = min(workers, len(group))
     environment = (str(workspace.root()), workers)
     with ProcessPoolExecutor(workers, get_context("spawn"), _enter, environment) as pool:
         running = [pool.submit(_made, job) for job in group]
@@ -236,9 +236,8 @@ def _in_processes(group: list[Job], workers: int) -> Iterator[ReportRun]:
 def _enter(home: str, workers: int) -> None:
     os.environ["WORKBENCH_HOME"] = home
     share = max(1, (os.cpu_count() or 1) // workers)
-    if workers > 1:
-        mine = int(os.environ.get("OMP_NUM_THREADS") or share)
-        os.environ["OMP_NUM_THREADS"] = str(min(share, mine))
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    os.environ["OMP_NUM_THREADS"] = str(min(share, int(given) if given.isdigit() else share))
 
 
 def _made(job: Job, kernel_name: str = "python3", progress: str = "") -> ReportRun:

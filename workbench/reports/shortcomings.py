@@ -54,6 +54,6 @@ def numbers(content: Any, key: str = "") -> list[tuple[str, float]]:  # noqa: AN
 def _defined(metrics: dict[str, Any]) -> list[str]:
     """The keys that must hold a number, given how many OK and NG were tested."""
     ok, ng = metrics.get("n_ok"), metrics.get("n_ng")
-    keys = ["threshold"]
+    keys = ["threshold"] * ("threshold" in metrics)  # a comparison has none of its own
     keys += ["overkill_rate"] * bool(ok) + ["miss_rate"] * bool(ng)
     return keys + ["auroc", "average_precision"] * bool(ok and ng)
