@@ -38,10 +38,10 @@ def by_content(name: str, digests: Sequence[str], compute: Callable[[list[int]],
     path = folder() / f"{name}.npz"
     table = _load(path)
     at = {digest: row for row, digest in enumerate(_keys(table))}
-    first = {digest: i for i, digest in reversed(list(enumerate(digests)))}
-    missing = [i for digest, i in first.items() if digest not in at]
+    first = dict(zip(reversed(digests), reversed(range(len(digests))), strict=True))
+    missing = sorted(i for digest, i in first.items() if digest not in at)
     for start in range(0, len(missing), CHUNK):
-        chunk = sorted(missing[start : start + CHUNK])
+        chunk = missing[start : start + CHUNK]
         new = compute(chunk) | {"digest": np.array([digests[i] for i in chunk], "S64")}
         table = {k: np.concatenate([table[k], v]) for k, v in new.items()} if table else new
         _save(path, table)

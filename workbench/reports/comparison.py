@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from workbench import metrics, plots, workspace
+from workbench import plots, workspace
 from workbench.errors import DataError
+from workbench.metrics import Comparison, compare
 from workbench.session import COLUMNS
 
 from . import prose, publish, runs
@@ -138,7 +139,7 @@ class ComparisonReport:
         publish.record(self.metrics)
 
     @cached_property
-    def _pairs(self) -> list[tuple[ReportRun, ReportRun, metrics.Comparison]]:
+    def _pairs(self) -> list[tuple[ReportRun, ReportRun, Comparison]]:
         found = []
         for a, b in combinations(self.compared, 2):
             table = self._joined(a, b)
@@ -147,7 +148,7 @@ class ComparisonReport:
             first, second, labels = self._scores(a, b)
             limits = a.metrics["threshold"], b.metrics["threshold"]
             names = list(table[COLUMNS[0]])
-            found.append((a, b, metrics.compare(first, second, labels, *limits, names=names)))
+            found.append((a, b, compare(first, second, labels, *limits, names=names)))
         return found
 
     def _joined(self, a: ReportRun, b: ReportRun) -> pd.DataFrame | None:
@@ -168,9 +169,7 @@ class ComparisonReport:
         labels = (table["label"] == "NG").to_numpy()
         return table[f"{column}_x"].to_numpy(), table[f"{column}_y"].to_numpy(), labels
 
-    def _pair_numbers(
-        self, a: ReportRun, b: ReportRun, found: metrics.Comparison
-    ) -> dict[str, Any]:
+    def _pair_numbers(self, a: ReportRun, b: ReportRun, found: Comparison) -> dict[str, Any]:
         return {
             "a": a.name, "b": b.name, "fixed": found.fixed, "broken": found.broken,
             "auroc_a": a.metrics["auroc"], "auroc_b": b.metrics["auroc"],
@@ -179,7 +178,7 @@ class ComparisonReport:
             "mcnemar_p": _finite(found.mcnemar_p),
         }  # fmt: skip
 
-    def _show_changes(self, a: ReportRun, b: ReportRun, found: metrics.Comparison) -> None:
+    def _show_changes(self, a: ReportRun, b: ReportRun, found: Comparison) -> None:
         frame = pd.DataFrame(
             [
                 {"part": c.name, "label": c.label, a.name: c.a, b.name: c.b}
@@ -205,9 +204,9 @@ def _pair_words(pair: dict[str, Any]) -> str:
     said = "The difference is no accident" if low > 0 or high < 0 else "That may be an accident"
     return (
         f"**{pair['b']} against {pair['a']}: AUROC {pair['auroc_b']:.3f} against "
-        f"{pair['auroc_a']:.3f}** (difference {pair['auroc_difference']:+.3f}, 95 % interval {low:+.3f} to "
-        f"{high:+.3f}). {said}. Of the verdicts {pair['fixed']} got better and {pair['broken']} "
-        f"worse (McNemar p {pair['mcnemar_p']:.2g})."
+        f"{pair['auroc_a']:.3f}** (difference {pair['auroc_difference']:+.3f}, 95 % interval "
+        f"{low:+.3f} to {high:+.3f}). {said}. Of the verdicts {pair['fixed']} got better and "
+        f"{pair['broken']} worse (McNemar p {pair['mcnemar_p']:.2g})."
     )
 
 

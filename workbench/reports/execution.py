@@ -13,6 +13,7 @@ from workbench.errors import DataError
 
 from .publish import FOLDER
 
+START = 300  # seconds for a kernel to come up on a machine that has much else to do
 STOPPED = '<span id="papermill-error-cell">The notebook stopped here:</span>'
 """Stands before the cell that failed, under papermill's own name for the place."""
 
@@ -123,6 +124,7 @@ def attempt(
             progress_bar={"desc": progress, "leave": False} if progress else False,
             request_save_on_cell_execute=False,
             store_widget_state=False,
+            start_timeout=START,
             execution_timeout=timeout,
             kernel_manager_class=_kernel_manager(output.parent, log),
         )

@@ -143,9 +143,11 @@ class ImageReport:
         m, counts = self.metrics, self.metrics["split"]
         labels = f" ({m['n_ok']} good, {m['n_ng']} NG)" if m["labelled"] else " without labels"
         note = f" The data is **{m['note']}**." if m["note"] else ""
+        twice = m["duplicates"]["test_images"]
+        seen = f", though {twice:,} look like a part that it was trained on" if twice else ""
         publish.text(
             f"Tested: {prose.plural(m['n'], 'image')}{labels} of `{self.parts.root.name}`, none "
-            f"of which the model has seen. Trained on {counts.get('train', 0):,} good images; "
+            f"of which the model has seen{seen}. Trained on {counts.get('train', 0):,} good images; "
             f"the threshold was set with {counts.get('calibration', 0):,} other good ones."
             f"{note}\n\n{self._method()}"
         )
