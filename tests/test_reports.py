@@ -3,6 +3,7 @@ import csv
 import json
 import re
 from dataclasses import replace
+from operator import attrgetter
 from types import SimpleNamespace
 
 import nbformat
@@ -18,7 +19,13 @@ from workbench.data.samples import NOTE, sample
 from workbench.errors import ArtifactError, DataError
 from workbench.reports import gallery, prose, publish, runs, sensors
 
-TEMPLATES = ("90_report_images", "91_report_sensors")
+from .browser import chromium
+
+TEMPLATES = {
+    "90_report_images": ["name", "shown", "threshold"],
+    "91_report_sensors": ["name", "shown", "threshold"],
+    "92_report_comparison": ["names"],
+}
 TINY = {"image_size": 128, "hidden": 16, "kernels": (3,), "epochs": 2}
 PICTURE = "display({'image/png': __import__('base64').b64decode('iVBORw0KGgo=')}, raw=True)"
 
@@ -151,6 +158,17 @@ def test_the_page_needs_nothing_from_outside(page):
     assert len(page) < 2_000_000
 
 
+def test_the_report_is_made_again_from_the_scores_of_before(lens, detector, monkeypatch):
+    monkeypatch.setattr(type(detector), "score", lambda *_: pytest.fail("scored again"))
+    monkeypatch.setattr(type(detector), "score_and_cells", lambda *_: pytest.fail("again"))
+    report = reports.ImageReport("lens", detector, detector.parts())
+    assert {key: report.metrics[key] for key in lens.metrics} == lens.metrics
+    detector.engine.standardise.std *= 1.5
+    with pytest.raises(pytest.fail.Exception, match="again"):  # another model, other scores
+        replace(report)
+    detector.engine.standardise.std /= 1.5
+
+
 def test_every_picture_is_described(page):
     pictures = re.findall(r"<img[^>]*>", page)
     assert all(re.search(r"""alt=["'][^"']{8,}""", picture) for picture in pictures)
@@ -165,9 +183,9 @@ def test_the_page_is_readable_without_a_kernel(page, lens, home):
     assert NOTE.capitalize() in page
     for code in ("wb.load", "report.answer()", "papermill", "score and localise", str(home)):
         assert code not in page
-    assert re.search(r"<details>\s*<summary>How this was made", page)
+    assert re.search(r"<details class='facts'>\s*<summary>How this was made", page)
     for fact in ("sha256", "efficientnet-lite0", trained, "torch", "seed"):
-        assert fact in page.split("<details>")[1]
+        assert fact in page.split("<details class='facts'>")[1]
 
 
 def test_numbers_in_the_prose_come_from_the_metrics(page, lens):
@@ -312,8 +330,9 @@ def detector(home):
 
 
 SECTIONS = (
-    "answer", "setting", "histogram", "ranking", "defects", "calmest_ng", "hottest_ok",
-    "hottest", "localisation", "left_out", "training", "origins", "record",
+    "answer", "setting", "histogram", "ranking", "alternatives", "defects", "calmest_ng",
+    "hottest_ok", "hottest", "sheet", "heat.localisation", "heat.blame_map", "photos.duplicates",
+    "photos.drift", "stress.show", "claims", "left_out", "training", "origins", "record",
 )  # fmt: skip
 
 
@@ -321,7 +340,7 @@ def test_unlabelled_images_get_scores_and_no_rates(detector, tmp_path, monkeypat
     monkeypatch.setenv(publish.FOLDER, str(tmp_path))
     parts = detector.parts().test[:4]
     report = wb.reports.ImageReport("lens", detector, replace(parts, labels=None), shown=2)
-    page = "\n".join(shows(getattr(report, section)) for section in SECTIONS)
+    page = "\n".join(shows(attrgetter(section)(report)) for section in SECTIONS)
     assert "no rates" in page and "no ground-truth masks" in page and "without labels" in page
     assert not {"miss_rate", "auroc"} & set(report.metrics) and report.metrics["n"] == 4
     report.save_scores()
@@ -334,7 +353,7 @@ def test_one_class_alone_has_no_auroc(detector, tmp_path, monkeypatch, side, lac
     monkeypatch.setenv(publish.FOLDER, str(tmp_path))
     parts = getattr(detector.parts().test, side)[:3]
     report = reports.ImageReport("lens", detector, replace(parts, has_masks=False), shown=2)
-    page = "\n".join(shows(getattr(report, section)) for section in SECTIONS)
+    page = "\n".join(shows(attrgetter(section)(report)) for section in SECTIONS)
     assert lacking in page and "here are not both" in page
     assert report.metrics["auroc"] is None and report.metrics["pixel_auroc"] is None
 
@@ -436,8 +455,8 @@ def test_outcomes_on_cards(label, verdict, outcome):
     assert card.outcome == outcome
 
 
-@pytest.mark.parametrize("name", TEMPLATES)
-def test_templates_are_ordinary_thin_notebooks(name):
+@pytest.mark.parametrize(("name", "declared"), TEMPLATES.items())
+def test_templates_are_ordinary_thin_notebooks(name, declared):
     import papermill
 
     path = workspace.notebook(name)
@@ -453,6 +472,71 @@ def test_templates_are_ordinary_thin_notebooks(name):
         (node.target if isinstance(node, ast.AnnAssign) else node.targets[0]).id
         for node in ast.parse(parameters.source).body
     ]
-    assert (
-        list(papermill.inspect_notebook(str(path))) == assigned == ["name", "shown", "threshold"]
-    )
+    assert list(papermill.inspect_notebook(str(path))) == assigned == declared
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    path = chromium.find()
+    if path is None:
+        pytest.skip("a Chromium is needed; run: python -m tests.browser.chromium")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield launched
+        launched.close()
+
+
+A4 = 794, 1123  # CSS pixels
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", ["lens", "pump", "index"])
+def test_a_page_opens_by_itself_on_a_phone_and_on_paper(lens, pump, browser, name):
+    reports.build_index()
+    path = workspace.report("index.html" if name == "index" else f"{name}/report.html")
+    page, trouble, asked = browser.new_page(), [], []
+    page.on("console", lambda message: trouble.append(message.text))
+    page.on("pageerror", lambda error: trouble.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(path.as_uri())
+    own = [url for url in asked if not url.startswith("data:")]
+    assert own == [path.as_uri()] and not trouble
+    drawn = "[...document.images].map(image => image.complete && image.naturalWidth > 0)"
+    pictures = page.evaluate(drawn)
+    assert len(pictures) > 1 and all(pictures)
+    wide = "document.documentElement.scrollWidth"
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert page.evaluate(wide) <= 390
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": A4[0], "height": A4[1]})
+    assert page.evaluate(wide) <= A4[0]
+    assert page.pdf(format="A4").startswith(b"%PDF")
+    page.close()
+
+
+@pytest.mark.browser
+def test_the_index_sorts_offline(lens, pump, browser):
+    page = browser.new_page()
+    page.goto(reports.build_index().as_uri())
+    names = "[...document.querySelectorAll('tbody tr')].map(row => row.cells[1].innerText)"
+    head = page.get_by_text("dataset", exact=True)
+    head.click()
+    rising = page.evaluate(names)
+    head.click()
+    assert len(rising) > 1 and page.evaluate(names) == rising[::-1]
+    page.close()
+
+
+@pytest.mark.browser
+def test_a_pdf_is_printed_where_there_is_a_chromium(lens, monkeypatch):
+    path = chromium.find()
+    if path is None:
+        pytest.skip("a Chromium is needed; run: python -m tests.browser.chromium")
+    monkeypatch.setenv("WB_CHROMIUM", path)
+    assert reports.print_pdf(lens).read_bytes().startswith(b"%PDF")
+    monkeypatch.setenv("WB_CHROMIUM", "")
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(RuntimeError, match="a PDF needs Chromium or Chrome"):
+        reports.print_pdf(lens)

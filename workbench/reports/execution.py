@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -115,19 +116,20 @@ def attempt(
     import papermill
 
     try:
-        papermill.execute_notebook(
-            _braced(source),
-            _braced(output),
-            parameters,
-            kernel_name=kernel_name,
-            cwd=workspace.root(),
-            progress_bar={"desc": progress, "leave": False} if progress else False,
-            request_save_on_cell_execute=False,
-            store_widget_state=False,
-            start_timeout=START,
-            execution_timeout=timeout,
-            kernel_manager_class=_kernel_manager(output.parent, log),
-        )
+        with tempfile.TemporaryDirectory(prefix="wb-") as sockets:
+            kernels = _kernel_manager(output.parent, log, sockets)
+            papermill.execute_notebook(
+                _braced(source),
+                _braced(output),
+                parameters,
+                kernel_name=kernel_name,
+                cwd=workspace.root(),
+                progress_bar={"desc": progress, "leave": False} if progress else False,
+                store_widget_state=False,
+                start_timeout=START,
+                execution_timeout=timeout,
+                kernel_manager_class=kernels,
+            )
     except papermill.PapermillExecutionError as error:
         return f"{error.ename}: {error.evalue}"
     except Exception as error:  # a dead kernel, a missing one: whatever it is, it is the run's
@@ -152,29 +154,33 @@ def _mark_where_it_stopped(path: Path, error: Exception) -> None:
     if not path.exists():
         return
     notebook = nbformat.read(path, as_version=4)
-    for at, cell in enumerate(notebook.cells):
-        state = cell.metadata.get("papermill", {}).get("status")
-        if cell.cell_type == "code" and state != "completed":
-            words = {
-                "ename": type(error).__name__,
-                "evalue": str(error),
-                "traceback": [str(error)],
-            }
-            cell.outputs.append(nbformat.v4.new_output("error", **words))
-            notebook.cells.insert(at, nbformat.v4.new_markdown_cell(STOPPED))
-            break
+    begun = [
+        at
+        for at, cell in enumerate(notebook.cells)
+        if cell.cell_type == "code" and cell.metadata.get("papermill", {}).get("start_time")
+    ]
+    if not begun:
+        return
+    words = {"ename": type(error).__name__, "evalue": str(error), "traceback": [str(error)]}
+    notebook.cells[begun[-1]].outputs.append(nbformat.v4.new_output("error", **words))
+    notebook.cells.insert(begun[-1], nbformat.v4.new_markdown_cell(STOPPED))
     nbformat.write(notebook, path)
 
 
-def _kernel_manager(folder: Path, log: Path) -> type:
-    """Kernels over sockets in the file system, where no two runs want the same port."""
+def _kernel_manager(folder: Path, log: Path, sockets: str) -> type:
+    """Kernels over sockets in a folder of their own, where no two runs want the same one.
+
+    Left to itself Jupyter makes them in the working folder, where two kernels that start at a
+    time take each other's.
+    """
     from jupyter_client import AsyncKernelManager
 
     home = str(workspace.root())
     variables = {"WORKBENCH_HOME": home, FOLDER: str(folder), "TQDM_DISABLE": "1"}
 
     class ReportKernelManager(AsyncKernelManager):
-        transport = "tcp" if sys.platform == "win32" else "ipc"
+        if sys.platform != "win32":
+            transport, ip = "ipc", f"{sockets}/kernel"
 
         async def start_kernel(self, **options: Any) -> None:  # noqa: ANN401
             with log.open("ab") as file:

@@ -147,8 +147,8 @@ class ImageReport:
         seen = f", though {twice:,} look like a part that it was trained on" if twice else ""
         publish.text(
             f"Tested: {prose.plural(m['n'], 'image')}{labels} of `{self.parts.root.name}`, none "
-            f"of which the model has seen{seen}. Trained on {counts.get('train', 0):,} good images; "
-            f"the threshold was set with {counts.get('calibration', 0):,} other good ones."
+            f"of which the model has seen{seen}. Trained on {counts.get('train', 0):,} good "
+            f"images; the threshold was set with {counts.get('calibration', 0):,} other good ones."
             f"{note}\n\n{self._method()}"
         )
 
