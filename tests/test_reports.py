@@ -183,9 +183,9 @@ def test_the_page_is_readable_without_a_kernel(page, lens, home):
     assert NOTE.capitalize() in page
     for code in ("wb.load", "report.answer()", "papermill", "score and localise", str(home)):
         assert code not in page
-    assert re.search(r"<details class='facts'>\s*<summary>How this was made", page)
+    assert re.search(r"<details class=.facts.>\s*<summary>How this was made", page)
     for fact in ("sha256", "efficientnet-lite0", trained, "torch", "seed"):
-        assert fact in page.split("<details class='facts'>")[1]
+        assert fact in page.split("How this was made")[1]
 
 
 def test_numbers_in_the_prose_come_from_the_metrics(page, lens):
@@ -495,7 +495,8 @@ A4 = 794, 1123  # CSS pixels
 @pytest.mark.parametrize("name", ["lens", "pump", "index"])
 def test_a_page_opens_by_itself_on_a_phone_and_on_paper(lens, pump, browser, name):
     reports.build_index()
-    path = workspace.report("index.html" if name == "index" else f"{name}/report.html")
+    run = {"lens": lens, "pump": pump}.get(name)
+    path = run.folder / "report.html" if run else workspace.report("index.html")
     page, trouble, asked = browser.new_page(), [], []
     page.on("console", lambda message: trouble.append(message.text))
     page.on("pageerror", lambda error: trouble.append(str(error)))
@@ -505,7 +506,7 @@ def test_a_page_opens_by_itself_on_a_phone_and_on_paper(lens, pump, browser, nam
     assert own == [path.as_uri()] and not trouble
     drawn = "[...document.images].map(image => image.complete && image.naturalWidth > 0)"
     pictures = page.evaluate(drawn)
-    assert len(pictures) > 1 and all(pictures)
+    assert pictures and all(pictures)
     wide = "document.documentElement.scrollWidth"
     page.set_viewport_size({"width": 390, "height": 800})
     assert page.evaluate(wide) <= 390
