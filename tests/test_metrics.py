@@ -50,6 +50,63 @@ def test_roc_curve_is_that_of_scikit_learn(sample):
         np.testing.assert_allclose(ours, theirs)
 
 
+@given(samples(), st.sampled_from([1e-3, 0.1, 0.25, 1 / 3, 0.5, 1.0]))
+def test_partial_auroc_is_that_of_scikit_learn(sample, limit):
+    scores, labels = sample
+    of = {f: metrics.partial_auroc(scores, labels, limit, form=f) for f in metrics.ranking.FORMS}
+    expected = reference.roc_auc_score(labels, scores, max_fpr=limit)
+    if limit < 1:  # scikit-learn leaves the whole area as it is
+        assert of["mcclish"] == pytest.approx(expected, abs=1e-12)
+    else:
+        assert of["raw"] == pytest.approx(expected, abs=1e-12)
+    assert of["normalised"] == pytest.approx(of["raw"] / limit)
+    assert of["raw"] == pytest.approx(_area_by_rectangles(scores, labels, limit), abs=1e-9)
+
+
+def _area_by_rectangles(scores, labels, limit):
+    curve = metrics.roc_curve(scores, labels)
+    corners = np.unique(np.append(curve.fpr[curve.fpr < limit], limit))
+    # the curve is straight between corners, so the middle of each piece is its mean
+    middles = (corners[1:] + corners[:-1]) / 2
+    return float(np.diff(corners) @ np.interp(middles, curve.fpr, curve.tpr))
+
+
+@given(samples())
+def test_pr_curve_is_that_of_scikit_learn(sample):
+    scores, labels = sample
+    precision, recall, at = reference.precision_recall_curve(labels, scores)
+    curve = metrics.pr_curve(scores, labels)
+    np.testing.assert_allclose(curve.precision[::-1], precision[:-1], atol=1e-12)
+    np.testing.assert_allclose(curve.recall[::-1], recall[:-1], atol=1e-12)
+    np.testing.assert_array_equal(curve.thresholds[::-1], at)
+
+
+@pytest.mark.parametrize("score", [0.0, 1.0])
+def test_identical_scores_and_single_images_are_defined(score):
+    scores, labels = np.full(6, score), [0, 0, 1, 0, 1, 0]
+    assert metrics.auroc(scores, labels) == 0.5
+    assert metrics.average_precision(scores, labels) == pytest.approx(2 / 6)
+    assert metrics.partial_auroc(scores, labels, 0.1, form="mcclish") == pytest.approx(0.5)
+    assert metrics.threshold(scores, labels, policy="f1") == score
+    alone = metrics.evaluate([score], ["NG"], score)
+    assert (alone.miss_rate, alone.tp) == (0, 1) and math.isnan(alone.overkill_rate)
+    assert math.isnan(metrics.partial_auroc([], []))
+    assert metrics.pr_curve([], []).recall.size == 0
+
+
+def test_kinds_of_defect_are_rated_by_themselves():
+    scores, labels = [1, 2, 3, 4, 9, 9], [0, 0, 1, 1, 1, 1]
+    rows = metrics.by_kind(scores, labels, ["good", "", "b", "a", "a", "c"], 4)
+    assert [(r.kind, r.n, r.missed, r.miss_rate) for r in rows] == [
+        ("b", 1, 1, 1), ("a", 2, 0, 0), ("c", 1, 0, 0)
+    ]  # fmt: skip
+    assert rows[1][4:] == (metrics.clopper_pearson(0, 2), 4, 6.5, 1)
+    assert sum(r.missed for r in rows) == metrics.evaluate(scores, labels, 4).fn
+    assert metrics.by_kind([1], [0], ["good"], 1) == []
+    with pytest.raises(ValueError, match="one per score, got 1 for 2"):
+        metrics.by_kind([1, 2], [0, 0], ["good"], 1)
+
+
 @given(samples())
 def test_auroc_does_not_change_under_a_monotone_map_and_flips_with_the_sign(sample):
     scores, labels = sample
@@ -254,6 +311,8 @@ def test_scores_that_are_not_finite_are_named():
         (lambda: metrics.threshold([1], [1]), "at least one OK score"),
         (lambda: metrics.threshold([1], policy="zero_miss"), "needs labels"),
         (lambda: metrics.threshold([1], [0], policy="zero_miss"), "at least one NG score"),
+        (lambda: metrics.partial_auroc([1], [0], 0), r"in \(0, 1\], got 0"),
+        (lambda: metrics.partial_auroc([1], [0], form="half"), "raw, normalised, mcclish, got"),
         (lambda: metrics.wilson(3, 2), "count must be in"),
     ],
 )

@@ -5,6 +5,7 @@ denominator is NaN, never 0. Counts and rates are computed in `counts.py` and no
 """
 
 from workbench.metrics.audit import LabelAudit, Suspect, label_audit
+from workbench.metrics.aupimo import aupimo
 from workbench.metrics.auroc_intervals import auroc_interval
 from workbench.metrics.comparison import Change, Comparison, compare
 from workbench.metrics.counts import Confusion, SortedScores, confusion, rate
@@ -16,7 +17,9 @@ from workbench.metrics.intervals import (
     wilson,
     zero_miss_claim,
 )
-from workbench.metrics.pixels import pixel_auroc
+from workbench.metrics.kinds import KindRates, by_kind
+from workbench.metrics.maps import Area
+from workbench.metrics.pixels import aupro, pixel_auroc, pixel_average_precision
 from workbench.metrics.policies import POLICIES, threshold
 from workbench.metrics.ranking import (
     PrCurve,
@@ -32,6 +35,7 @@ from workbench.metrics.review import ReviewRates, TwoThresholds, two_thresholds
 from workbench.metrics.thresholds import Threshold
 
 __all__ = [
+    "Area",
     "POLICIES",
     "Change",
     "Comparison",
@@ -47,11 +51,15 @@ __all__ = [
     "Threshold",
     "TwoThresholds",
     "ZeroMiss",
+    "KindRates",
     "as_labels",
     "as_scores",
+    "aupimo",
+    "aupro",
     "auroc",
     "auroc_interval",
     "average_precision",
+    "by_kind",
     "clopper_pearson",
     "compare",
     "confusion",
@@ -62,6 +70,7 @@ __all__ = [
     "ng_needed",
     "partial_auroc",
     "pixel_auroc",
+    "pixel_average_precision",
     "pr_curve",
     "rate",
     "roc_curve",

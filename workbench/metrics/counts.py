@@ -122,7 +122,9 @@ class SortedScores(NamedTuple):
 
     def thresholds(self) -> NDArray[np.float64]:
         """Every distinct score, descending: no other threshold gives other verdicts but inf."""
-        return np.unique(np.concatenate([self.ok, self.ng]))[::-1]
+        # a stable sort finds the two ascending runs and merges them
+        merged = np.sort(np.concatenate([self.ok, self.ng]), kind="stable")
+        return merged[np.append(merged[1:] != merged[:-1], True)[: merged.size]][::-1]
 
 
 def confusion(scores: ArrayLike, labels: ArrayLike, threshold: ArrayLike) -> Confusion:

@@ -191,4 +191,5 @@ def _at_every_score(
     sample: SortedScores, first: list[float] | None = None
 ) -> tuple[NDArray[np.float64], Confusion]:
     thresholds = np.append(first or [], sample.thresholds())
-    return thresholds, sample.confusion(thresholds)
+    counts = sample.confusion(thresholds[::-1])  # ascending: the search reads memory in order
+    return thresholds, Confusion(*(cell[::-1] for cell in counts))
