@@ -1,7 +1,8 @@
 """Where the heat lies: on the defects that somebody marked, and where it lies on good parts."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     from workbench.data import ImageFolder
 
 PIXELS = 256  # of the longer side of a map in the pixel metrics
+PIXEL_METRICS: dict[str, Callable] = {
+    "pixel_auroc": metrics.pixel_auroc,
+    "aupro": partial(metrics.aupro, exact=False),
+    "aupimo": metrics.aupimo,
+}
 RIM = 0.125  # of a side: what counts as the border
 
 
@@ -42,7 +48,8 @@ class HeatCheck:
 
     def localisation(self) -> None:
         """Say how well the heat lies on the marked defects, where some are marked."""
-        pixels, marked = self.metrics["pixel_auroc"], self._marked
+        m, marked = self.metrics, self._marked
+        pixels = m["pixel_auroc"]
         if pixels is None:
             publish.text(
                 "The dataset has no ground-truth masks, so how well the heat maps point at the "
@@ -53,7 +60,9 @@ class HeatCheck:
             f"**Pixel AUROC {pixels:.3f}**: a pixel of a marked defect is hotter than one "
             f"outside in {100 * pixels:.1f} of 100 draws. Measured on {marked:,} marked NG "
             f"parts and the good ones, at most {PIXELS} pixels a side. Large defects weigh more "
-            "than small ones."
+            f"than small ones; AUPRO, where each defect counts the same, is "
+            f"**{prose.number(m['aupro'])}** up to a false positive rate of 30 %. AUPIMO, at the "
+            f"few false pixels that an inspector puts up with, is {prose.number(m['aupimo'])}."
         )
 
     def blame_map(self) -> None:
@@ -87,15 +96,15 @@ class HeatCheck:
     def _pixels(self) -> dict[str, Any]:
         labels = self.images.labels
         if not self.images.has_masks or labels is None or not labels.any():
-            return {"pixel_auroc": None}
-        heat, masks = [], []
-        for i, cells in enumerate(self.cells):
-            mask = self._mask(i)
-            if mask is not None:
-                heat.append(enlarge(cells, *mask.shape))
-                masks.append(mask)
-        value = metrics.pixel_auroc(heat, masks)
-        return {"pixel_auroc": None if np.isnan(value) else value}
+            return dict.fromkeys(PIXEL_METRICS)
+        pairs = [(enlarge(self.cells[i], *mask.shape), mask) for i, mask in self._masks()]
+        maps, masks = zip(*pairs, strict=True) if pairs else ((), ())
+        found = {key: rate(maps, masks) for key, rate in PIXEL_METRICS.items()}
+        return {key: float(value) if np.isfinite(value) else None for key, value in found.items()}
+
+    def _masks(self) -> list[tuple[int, NDArray[np.bool_]]]:
+        known = [(i, self._mask(i)) for i in range(len(self.cells))]
+        return [(i, mask) for i, mask in known if mask is not None]
 
     def _mask(self, i: int) -> NDArray[np.bool_] | None:
         try:

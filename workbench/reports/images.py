@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from workbench import plots
+from workbench import metrics, plots
 from workbench.errors import DataError
 from workbench.session import COLUMNS
 
@@ -194,10 +194,12 @@ class ImageReport:
         if not self.metrics["defects"]:
             publish.text("No NG part with a label, so no kinds of defect.")
             return
-        frame = pd.DataFrame(self.metrics["defects"])
-        frame["miss rate"] = frame.pop("miss_rate").map(prose.percent)
-        frame["mean score"] = frame.pop("mean_score").map("{:.4g}".format)
-        publish.table(frame, "Misses by kind of defect, at the threshold in use.")
+        frame = pd.DataFrame([_kind_words(row) for row in self.metrics["defects"]])
+        publish.table(
+            frame,
+            "Misses by kind of defect, at the threshold in use; intervals are exact, AUROC is "
+            "against all good parts.",
+        )
 
     def calmest_ng(self) -> None:
         """Show the NG parts with the lowest scores, the worst misses first."""
@@ -289,15 +291,11 @@ class ImageReport:
     def _kinds(self) -> list[dict[str, Any]]:
         if self.test.labels is None:
             return []
-        table = pd.DataFrame({"defect": self.test.kinds, "score": self.scores})[self.test.labels]
-        table["miss"] = table["score"] < self.detector.threshold
-        groups = table.groupby("defect").agg(
-            n=("score", "size"),
-            missed=("miss", "sum"),
-            miss_rate=("miss", "mean"),
-            mean_score=("score", "mean"),
+        rows = metrics.by_kind(
+            self.scores, self.test.labels, self.test.kinds, self.detector.threshold
         )
-        return groups.reset_index().to_dict("records")
+        rows = [row._asdict() | {"miss_interval": list(row.miss_interval)} for row in rows]
+        return [row | {"auroc": row["auroc"] if row["auroc"] >= 0 else None} for row in rows]
 
     def _ranked(self, word: str, *, hottest: bool) -> list[int]:
         words = self._words()
@@ -330,3 +328,16 @@ class ImageReport:
 
     def _thumbnail(self) -> "Image.Image":
         return self.detector.evaluate_one(self.test[int(self.scores.argmax())]).overlay()
+
+
+def _kind_words(row: dict[str, Any]) -> dict[str, str]:
+    low, high = row["miss_interval"]
+    return {
+        "defect": row["kind"],
+        "NG parts": f"{row['n']:,}",
+        "missed": f"{row['missed']:,} ({prose.percent(row['miss_rate'])})",
+        "95 % interval": f"{100 * low:.1f} to {prose.percent(high)}",
+        "lowest score": f"{row['lowest']:.4g}",
+        "mean score": f"{row['mean_score']:.4g}",
+        "AUROC": prose.number(row["auroc"]),
+    }
