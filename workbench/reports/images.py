@@ -88,7 +88,7 @@ class ImageReport:
         facts, tensors = self.detector.state()
         total = hashlib.sha256(json.dumps([facts["config"], facts["backbone"]]).encode())
         for name in sorted(set(tensors) - {"held_out"}):
-            total.update(name.encode() + tensors[name].numpy().tobytes())
+            total.update(name.encode() + np.asarray(tensors[name]).tobytes())
         return total.hexdigest()[:20]
 
     @cached_property
