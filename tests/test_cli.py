@@ -65,6 +65,8 @@ def test_evaluate_prints_the_verdict_and_writes_the_overlay(workbench, home):
         (["train", "nowhere"], "nowhere must be a folder of photos or a CSV file"),
         (["train", ".", "--name", "../up"], "must be a plain folder name, got '../up'"),
         (["report"], "report needs a model's name or --all, got neither"),
+        (["report", "disc", "--all"], "report needs a model's name or --all, got both"),
+        (["report", "disc", "-j", "0"], "jobs must be at least 1, got 0"),
         (["report", "--all", "-p", "shwn=3"], "90_report_images has no parameter shwn"),
         (["report", "disc", "-p", "seed"], "a parameter must be NAME=VALUE, got 'seed'"),
         (["data", "make", "car"], "a sample must be one of lens, flex, SMT, pump or all"),
@@ -101,7 +103,7 @@ def test_doctor_says_where_weights_are(workbench, home, monkeypatch):
 
 def test_help_lists_every_command(workbench):
     done = workbench("--help")
-    for command in ("demo", "data", "train", "evaluate", "report", "doctor"):
+    for command in ("demo", "data", "train", "evaluate", "report", "compare", "doctor"):
         assert command in done.stdout
 
 

@@ -66,6 +66,7 @@ def test_only_what_is_missing_or_changed_is_made(home):
     assert [run.metrics["transport"] for run in first] == ["ipc", "ipc"]
     again = reports.run_all(resume=True, **options)
     assert [run.folder for run in again] == [run.folder for run in first], "made again for nothing"
+    assert not any(run.fresh for run in again) and all(run.fresh for run in first)
     data["b"].write_text("12\n")
     a, b = reports.run_all(resume=True, **options)
     assert a.folder == first[0].folder and b.folder > first[1].folder

@@ -226,6 +226,9 @@ def _show_runs(runs: list, pdf: bool = False) -> None:
 
     reports.build_index()
     for run in runs:
+        if not run.fresh:
+            typer.echo(f"{run.name}: unchanged since {_shown(run.folder)}")
+            continue
         what = "wrote" if run.status == "ok" else f"failed ({run.error}):"
         typer.echo(f"{run.name}: {what} {_shown(run.folder)} in {run.seconds:.0f} s")
         if pdf and run.status == "ok":

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
 from datetime import datetime
 from multiprocessing import get_context
 from pathlib import Path
@@ -71,7 +72,7 @@ class Job(NamedTuple):
         """Its last run, if that ended so ("any": either way) and would say the same again."""
         last = runs.newest(self.name)
         same = last and status in ("any", last.status) and last.facts.get("inputs") == self.inputs
-        return last if same else None
+        return replace(last, fresh=False) if same else None
 
 
 def run(

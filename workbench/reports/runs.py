@@ -38,6 +38,7 @@ class ReportRun:
         metrics: The contents of `metrics.json`; empty after a failure.
         error: What went wrong, in a line; "" if nothing.
         facts: The contents of `status.json`.
+        fresh: False if it was left as it is because a new one would say the same.
     """
 
     name: str
@@ -47,6 +48,7 @@ class ReportRun:
     metrics: dict[str, Any]
     error: str
     facts: dict[str, Any]
+    fresh: bool = True
 
     @classmethod
     def read(cls, folder: Path) -> "ReportRun":
