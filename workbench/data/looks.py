@@ -90,8 +90,8 @@ def alike(
     """
     if not len(first) or not len(second):
         return []
-    middle = np.concatenate([first, second]).mean(axis=0)
-    correlation = _unit(first - middle) @ _unit(second - middle).T
+    shared = _unit(np.concatenate([first, second]).mean(axis=0, keepdims=True))[0]
+    correlation = _own(first, shared) @ _own(second, shared).T
     if sizes is not None:
         a, b = (np.log(size[:, 1] / size[:, 0]) for size in sizes)
         correlation[np.abs(a[:, None] - b) > _SAME_SHAPE] = 0
@@ -116,6 +116,11 @@ def _signature(cells: NDArray[np.float64]) -> NDArray[np.float32]:
     values -= values.mean(axis=0)
     values -= values.mean(axis=1, keepdims=True)
     return values.ravel().astype(np.float32)
+
+
+def _own(rows: NDArray[np.float32], shared: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Rows without what is shared, however strong their exposure made that, at unit length."""
+    return _unit(rows - np.outer(rows @ shared, shared))
 
 
 def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -232,7 +232,8 @@ class ImageReport:
         which = "All" if len(rows) == len(self.scores) else f"The {len(rows)} hottest of"
         title = f"{which} {prose.plural(len(self.scores), 'tested part')}"
         flagged = f"{self.metrics['flagged']:,} reach the threshold {limit:.4g}"
-        caption = f"{title}, by falling score; {flagged}."
+        frames = "framed orange if caught, dashed if the verdict is wrong"
+        caption = f"{title}, by falling score; {flagged}. Parts are {frames}."
         publish.html(sheet_html(rows, caption, title), caption)
 
     def left_out(self) -> None:
