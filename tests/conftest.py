@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 os.environ.setdefault("MPLBACKEND", "agg")
+os.environ.setdefault("WORKBENCH_CACHE_GB", "0")  # tests of the cache turn it on
 
 
 @pytest.fixture(scope="session")

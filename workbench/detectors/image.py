@@ -16,12 +16,13 @@ from workbench.data import ImageFolder, load_images, read_image
 from workbench.engine import TorchEngine
 from workbench.errors import ArtifactError, DataError, NotFittedError
 from workbench.features import to_square
-from workbench.features.cache import allocate
 from workbench.features.weights import remembered
 from workbench.metrics import Threshold, threshold
 
 from .batches import Images, ImageSource, batches
+from .checkpoint import Checkpoint
 from .evaluation import Evaluation
+from .extraction import extract
 from .heatmap import enlarge
 from .training import train_flow
 
@@ -37,6 +38,8 @@ class CSFlowDetector:
 
     Attributes:
         history: One dict an epoch: epoch, train_nll, held_out_nll, seconds.
+        epoch: The epoch whose weights it has, from 1.
+        interrupted: Whether Ctrl-C ended the last `fit`.
         held_out: Scores of the held-out OK images, which the threshold comes from.
         heat_range: Ends of the fixed colour scale of heat maps.
         calm: Mean energy of each scale, finest first, on the median held-out OK image.
@@ -64,6 +67,8 @@ class CSFlowDetector:
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         self.engine = TorchEngine(self.config, weights).to(device)
         self.history: list[dict[str, float]] = []
+        self.epoch = 0
+        self.interrupted = False
         self.held_out: NDArray[np.float64] = np.empty(0)
         self.heat_range = (0.0, 1.0)
         self.calm = (0.0,) * self.config.scales
@@ -82,15 +87,27 @@ class CSFlowDetector:
         self._threshold = Threshold.of(value)
 
     def fit(
-        self, images: Images, calibration: Images | None = None, *, progress: bool = True
+        self,
+        images: Images,
+        calibration: Images | None = None,
+        *,
+        progress: bool = True,
+        cache: bool = True,
+        checkpoint: Checkpoint | None = None,
     ) -> "CSFlowDetector":
         """Learn what good parts look like; set threshold and colour scale by held-out ones.
+
+        The same images, configuration, machine and number of threads give the same detector,
+        with or without a cache, and whether the training was resumed or not.
 
         Args:
             images: OK images: `parts.train`, or `parts` for its own train and calibration
                 images, or any sequence of paths, PIL images and arrays.
             calibration: OK images that are not learned from; by default 15 % of `images`.
             progress: Show progress bars.
+            cache: Take features from the workspace's cache and keep them there; see
+                `workbench.features.cache`.
+            checkpoint: A file to write to now and then, and to go on from.
 
         Returns:
             The detector. After Ctrl-C it holds the best weights so far.
@@ -98,27 +115,47 @@ class CSFlowDetector:
         Raises:
             ValueError: An NG image among them, or fewer than 4 images.
             DataError: Too many of the images cannot be read.
+            ArtifactError: The checkpoint is damaged, or is of another training.
         """
         train, held = self._split(images, calibration)
-        features = self._extract(train, "features", progress)
-        held_features = self._extract(held, "features (held out)", progress)
         engine = self.engine
+        _, features = extract(train, engine, self.config, "features", progress, cache)
+        _, held_features = extract(
+            held, engine, self.config, "features (held out)", progress, cache
+        )
         engine.standardise.fit(features)
-        self.history = train_flow(
+        trained = train_flow(
             engine.flow, engine.standardise, features, held_features, self.config,
-            progress=progress,
+            progress=progress, checkpoint=checkpoint,
         )  # fmt: skip
+        self.history, self.epoch = trained.history, trained.epoch
+        self.interrupted = trained.interrupted
         self._calibrate(held_features)
         self.data = _provenance(images, train, held)
         return self
 
-    def score(self, images: Images, *, progress: bool = False) -> NDArray[np.float64]:
+    def score(
+        self, images: Images, *, progress: bool = False, cache: bool = False
+    ) -> NDArray[np.float64]:
         """Anomaly scores, shape (N,), higher is worse; NaN for an image that cannot be read.
 
         Warns once, naming the unreadable ones. Which images are scored together does not
         change a score beyond rounding.
+
+        Args:
+            images: An image folder, or a sequence of paths, PIL images and arrays.
+            progress: Show a progress bar.
+            cache: Take features from the workspace's cache and keep them there. Pays where the
+                same images are scored by one detector after the other; scores move by the
+                rounding of features to half precision, some 1e-4 of themselves.
         """
         values = np.full(len(images), np.nan)
+        if cache:
+            _ = self.threshold
+            rows, features = extract(images, self.engine, self.config, "score", progress, True)
+            scores = [self._score(zs) for zs in self._flowed(features)]
+            values[rows] = torch.cat(scores).double().cpu().numpy()
+            return values
         for rows, zs, _ in self._latents(images, progress):
             values[rows] = self._score(zs).double().cpu().numpy()
         return values
@@ -220,6 +257,7 @@ class CSFlowDetector:
             "heat_range": list(self.heat_range),
             "calm": list(self.calm),
             "history": self.history,
+            "epoch": self.epoch,
             "data": self.data,
             "backbone": self.engine.backbone.facts(),
         }
@@ -247,6 +285,7 @@ class CSFlowDetector:
         detector.heat_range = tuple(facts["heat_range"])
         detector.calm = tuple(facts.get("calm", detector.calm))  # older models have none
         detector.history, detector.data = facts["history"], facts["data"]
+        detector.epoch = facts.get("epoch", len(detector.history))
         return detector
 
     def _split(self, images: Images, calibration: Images | None) -> tuple[Images, Images]:
@@ -270,28 +309,17 @@ class CSFlowDetector:
             )
         return images, calibration
 
-    def _extract(self, images: Images, title: str, progress: bool) -> list[Tensor]:
-        table = allocate(len(images), self.engine.pyramid.shapes)
-        filled = 0
-        for _, squares, _ in batches(images, self.config, title, progress):
-            for rows, x in zip(table, self.engine.features(squares), strict=True):
-                rows[filled : filled + len(x)] = x.cpu()
-            filled += len(squares)
-        if not filled:
-            raise DataError(f"none of the {len(images)} images could be read")
-        return [rows[:filled] for rows in table]
-
     def _calibrate(self, features: list[Tensor]) -> None:
-        batches = torch.arange(len(features[0])).split(self.config.batch)
-        latents = [
-            self.engine.latents([x[rows].to(self.engine.device) for x in features])
-            for rows in batches
-        ]
+        latents = list(self._flowed(features))
         self.held_out = torch.cat([self._score(zs) for zs in latents]).double().cpu().numpy()
         self.threshold = threshold(self.held_out, q=self.config.percentile)
         cells = [torch.cat(scale) for scale in zip(*map(maps, latents), strict=True)]
         self.heat_range = _heat_range(self._heat(cells))
         self.calm = tuple(float(m.double().mean((1, 2)).median()) for m in cells)
+
+    def _flowed(self, features: list[Tensor]) -> Iterator[list[Tensor]]:
+        for xs in zip(*(x.split(self.config.batch) for x in features), strict=True):
+            yield self.engine.latents([x.to(self.engine.device).float() for x in xs])
 
     def _latents(
         self, images: Images, progress: bool, strict: bool = False

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from workbench.metrics.maps import BATCH, BINS, Pair, Pairs, batched, bin_of, histogram, lowest_of
 
-KEPT = 1 << 24  # distinct scores of defective pixels in memory, 40 bytes each
+KEPT = 1 << 23  # distinct scores of defective pixels in memory, 40 bytes each
 
 
 class Level(NamedTuple):

@@ -7,24 +7,29 @@ apart by colour-blind readers, and never stand alone: NG has another line or hat
 
 from workbench.plots.checks import distributions, mean_maps, shifts
 from workbench.plots.comparisons import agreement, rate_intervals
+from workbench.plots.curves import calibration, cost, kinds, precision_recall, rates, roc
 from workbench.plots.figure import COLORS, Picture, png
 from workbench.plots.photos import gallery, overview, sample_grid
 from workbench.plots.rows import blame, sensors
-from workbench.plots.scores import confusion, histogram, history, rates, roc
+from workbench.plots.scores import confusion, histogram, history
 
 __all__ = [
     "COLORS",
     "Picture",
     "agreement",
     "blame",
+    "calibration",
     "confusion",
+    "cost",
     "distributions",
     "gallery",
     "histogram",
     "history",
+    "kinds",
     "mean_maps",
     "overview",
     "png",
+    "precision_recall",
     "rate_intervals",
     "rates",
     "roc",

@@ -46,7 +46,7 @@ def entries() -> list[Entry]:
     """
     path = workspace.root() / "reports" / FILE
     if not path.exists():
-        models = workspace.root().glob("models/*/detector.json")
+        models = workspace.root().glob("models/[!.]*/detector.json")  # no dot: not in place yet
         return [Entry(model) for model in sorted(path.parent.name for path in models)]
     import yaml
 
