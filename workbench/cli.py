@@ -206,7 +206,7 @@ def report(
         )
     options = {
         "template": template,
-        "parameters": _parameters(parameter or []),
+        "parameters": reports.parsed(parameter or []),
         "jobs": jobs,
         "timeout": timeout or None,
     }
@@ -359,22 +359,6 @@ def _evaluate_rows(detector, source: Path) -> None:  # noqa: ANN001
     blame = detector.evaluate_one(rows[worst]).blame
     shares = ", ".join(f"{name} {share:.0%}" for name, share in blame.items())
     typer.echo(f"worst row {worst + 1}: score {scores[worst]:.4g}; {shares}")
-
-
-def _parameters(given: list[str]) -> dict[str, object]:
-    """`key=value` with the value read as JSON where it is JSON, else as a word."""
-    import json
-
-    result: dict[str, object] = {}
-    for item in given:
-        key, equals, value = item.partition("=")
-        if not equals:
-            raise ValueError(f"a parameter must be NAME=VALUE, got {item!r}")
-        try:
-            result[key] = json.loads(value)
-        except ValueError:
-            result[key] = value
-    return result
 
 
 def _check_name(name: str) -> None:

@@ -8,7 +8,7 @@ JupyterLab, gathers its numbers in an `ImageReport` or a `SensorReport`, shows t
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from workbench.reports.execution import execute
+from workbench.reports.execution import execute, parsed
 from workbench.reports.index import build_index
 from workbench.reports.pdf import print_pdf
 from workbench.reports.publish import figure, record, table, text
@@ -35,6 +35,7 @@ __all__ = [
     "build_index",
     "execute",
     "figure",
+    "parsed",
     "print_pdf",
     "record",
     "run",

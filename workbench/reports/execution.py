@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,28 @@ def find(notebook: str | Path) -> Path:
     if not path.is_file():
         raise DataError(f"a template notebook is needed, and {path} does not exist")
     return path
+
+
+def parsed(words: Iterable[str]) -> dict[str, Any]:
+    """Parameters as they are written on a command line: JSON where it is JSON, else a word.
+
+    Raises:
+        ValueError: One is not NAME=VALUE.
+
+    Example:
+        >>> parsed(["shown=3", "name=lens"])
+        {'shown': 3, 'name': 'lens'}
+    """
+    result: dict[str, Any] = {}
+    for item in words:
+        key, equals, value = item.partition("=")
+        if not equals:
+            raise ValueError(f"a parameter must be NAME=VALUE, got {item!r}")
+        try:
+            result[key] = json.loads(value)
+        except ValueError:
+            result[key] = value
+    return result
 
 
 def declared(source: Path) -> list[str]:
