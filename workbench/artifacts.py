@@ -11,23 +11,20 @@ import platform
 import time
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as dump_tensors
+from torch import Tensor
 
 from . import workspace
+from .detectors import AutoEncoderDetector, CSFlowDetector
 from .errors import ArtifactError
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from .detectors import AutoEncoderDetector, CSFlowDetector
 
 FORMAT = 1
 FACTS, WEIGHTS = "detector.json", "weights.safetensors"
-KINDS = {"csflow": "CSFlowDetector", "autoencoder": "AutoEncoderDetector"}
-"""Classes of `workbench.detectors`, by name: to read the facts alone takes no torch."""
-
+KINDS = {detector.kind: detector for detector in (CSFlowDetector, AutoEncoderDetector)}
 _QUANTILES = (0, 0.5, 0.9, 0.95, 0.99, 1)
 
 
@@ -37,7 +34,7 @@ class Detector(Protocol):
     kind: str
     held_out: np.ndarray
 
-    def state(self) -> tuple[dict[str, Any], dict[str, "Tensor"]]:
+    def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """JSON-able facts and tensors."""
 
 
@@ -59,7 +56,7 @@ def save(detector: Detector, folder: Path | str) -> Path:
     ):
         raise ArtifactError(f"{folder} exists and holds no detector; choose another folder")
     facts, tensors = detector.state()
-    weights = _dump(tensors)
+    weights = dump_tensors(tensors)
     # an imported detector may have no held-out scores
     quantiles = np.quantile(detector.held_out, _QUANTILES) if len(detector.held_out) else ()
     facts = {
@@ -76,7 +73,7 @@ def save(detector: Detector, folder: Path | str) -> Path:
     return folder
 
 
-def load(folder: Path | str) -> "CSFlowDetector | AutoEncoderDetector":
+def load(folder: Path | str) -> CSFlowDetector | AutoEncoderDetector:
     """Read a detector that `save` wrote.
 
     Raises:
@@ -93,7 +90,7 @@ def load(folder: Path | str) -> "CSFlowDetector | AutoEncoderDetector":
     if hashlib.sha256(weights).hexdigest() != facts["weights_sha256"]:
         raise ArtifactError(f"{folder / WEIGHTS} is damaged: not the weights that were saved")
     try:
-        return _class(facts["kind"]).from_state(facts, _tensors(weights))
+        return KINDS[facts["kind"]].from_state(facts, load_tensors(weights))
     except (KeyError, TypeError, RuntimeError) as error:
         raise ArtifactError(f"{folder / FACTS} does not fit its weights: {error}") from error
 
@@ -123,24 +120,6 @@ def versions() -> dict[str, str]:
     """Versions of what scores depend on."""
     packages = ("workbench", "torch", "torchvision", "numpy", "pillow")
     return {"python": platform.python_version()} | {name: version(name) for name in packages}
-
-
-def _class(kind: str) -> type:
-    from . import detectors
-
-    return getattr(detectors, KINDS[kind])
-
-
-def _dump(tensors: dict[str, "Tensor"]) -> bytes:
-    from safetensors.torch import save as dump
-
-    return dump(tensors)
-
-
-def _tensors(content: bytes) -> dict[str, "Tensor"]:
-    from safetensors.torch import load as undump
-
-    return undump(content)
 
 
 def _replace(folder: Path, files: dict[str, bytes]) -> None:
