@@ -211,17 +211,20 @@ def _all(found: list[Job], workers: int, spare: str, progress: bool) -> dict[str
         for late in (False, True):
             group = [job for job in found if job.about_reports == late]
             done |= {job.name: last for job in group if spare and (last := job.last(spare))}
-            for made in _each_made([job for job in group if job.name not in done], workers):
+            todo = [job for job in group if job.name not in done]
+            shown.update(len(group) - len(todo))
+            for made in _each_made(todo, workers, progress):
                 done[made.name] = made
                 shown.set_postfix_str(f"{made.name} {made.status}")
                 shown.update()
     return done
 
 
-def _each_made(group: list[Job], workers: int) -> Iterator[ReportRun]:
+def _each_made(group: list[Job], workers: int, progress: bool) -> Iterator[ReportRun]:
     workers = min(workers, len(group))
     if workers < 2:
-        yield from map(_made, group)
+        for job in group:  # with a bar over the cells of each
+            yield _made(job, progress=job.name if progress else "")
         return
     # processes: papermill changes the working folder of the whole process
     environment = (str(workspace.root()), workers)
