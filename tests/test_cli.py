@@ -68,8 +68,9 @@ def test_evaluate_prints_the_verdict_and_writes_the_overlay(workbench, home):
         (["train", ".", "--name", "../up"], "must be a plain folder name, got '../up'"),
         (["train", ".", "--seeds", "2", "--resume"], "--resume goes on with one training"),
         (["report"], "report needs a model's name or --all, got neither"),
-        (["report", "--all", "-p", "shwn=3"], "--all takes no template and no parameters"),
-        (["report", "--all", "--template", "mine.ipynb"], "--all takes no template and no"),
+        (["report", "disc", "--all"], "report needs a model's name or --all, got both"),
+        (["report", "disc", "-j", "0"], "jobs must be at least 1, got 0"),
+        (["report", "--all", "-p", "shwn=3"], "90_report_images has no parameter shwn"),
         (["report", "disc", "-p", "seed"], "a parameter must be NAME=VALUE, got 'seed'"),
         (["data", "make", "car"], "a sample must be one of lens, flex, SMT, pump or all"),
     ],
@@ -105,7 +106,7 @@ def test_doctor_says_where_weights_are(workbench, home, monkeypatch):
 
 def test_help_lists_every_command(workbench):
     done = workbench("--help")
-    for command in ("demo", "data", "train", "evaluate", "report", "doctor"):
+    for command in ("demo", "data", "train", "evaluate", "report", "compare", "doctor"):
         assert command in done.stdout
 
 

@@ -21,8 +21,7 @@ CHECKED = [path for path in NOTEBOOKS if not path.name.startswith("9")]
 EXPECTED = {
     "00_quickstart", "10_dataset_check", "20_train_csflow", "21_train_autoencoder",
     "30_evaluate_one", "40_simulator", "41_histogram", "42_sensors", "42_app", "43_compare",
-    "44_label_audit",
-    "90_report_images", "91_report_sensors",
+    "44_label_audit", "90_report_images", "91_report_sensors", "92_report_comparison",
 }  # fmt: skip
 MAX_BYTES = 400_000
 
@@ -78,6 +77,7 @@ def test_no_notebook_passes_for_want_of_checked_cells(path):
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
     numbers = 0
     for cell in tagged(code, "nbval-check-output"):
+        assert not cell.source.rstrip().endswith(";"), "nbval does not heed it"
         assert cell.outputs, "a checked cell without an output passes whatever happens"
         numbers += len(re.findall(r"\d", "".join(out.get("text", "") for out in cell.outputs)))
     assert numbers, "at least one checked cell must print a number"
@@ -97,16 +97,17 @@ def nbval(tmp_path_factory):
     """Run nbval on a copy of the dataset check, in a workspace of its own."""
     home = tmp_path_factory.mktemp("home")
     env = {**os.environ, "WORKBENCH_HOME": str(home), "TQDM_DISABLE": "1"}
+    copy = home / "10_dataset_check.ipynb"
 
     def run(change):
         notebook = nbformat.read(ROOT / "notebooks" / "10_dataset_check.ipynb", 4)
         change(notebook)
-        copy = home / "10_dataset_check.ipynb"
         nbformat.write(notebook, copy)
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(copy)]
         command += ["-c", str(ROOT / "tests" / "nbval.ini"), "--nbval-lax", "--nbval-current-env"]
         return subprocess.run(command, env=env, cwd=home, capture_output=True, text=True)
 
+    run.copy = copy
     return run
 
 
@@ -124,3 +125,17 @@ def test_nbval_notices_a_changed_digit(nbval):
     done = nbval(change)
     assert done.returncode == 1
     assert "mismatch" in done.stdout and "161" in done.stdout
+
+
+def test_a_stripped_notebook_does_not_pass_for_checked(nbval):
+    """What nbstripout leaves passes nbval, which has nothing to compare: hygiene refuses it."""
+
+    def strip(notebook):
+        for cell in notebook.cells:
+            if cell.cell_type == "code":
+                cell.outputs, cell.execution_count = [], None
+
+    assert nbval(strip).returncode == 0, "nbval has learned to refuse it: this test can go"
+    stripped = nbval.copy
+    with pytest.raises(AssertionError):
+        test_no_notebook_passes_for_want_of_checked_cells(stripped)

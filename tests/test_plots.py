@@ -64,6 +64,14 @@ def test_histogram_of_unlabelled_scores_on_given_axes():
     assert "all (1)" in legend(ax) and ax.get_yscale() == "log"
 
 
+def test_a_long_tail_stands_where_its_scores_are_on_the_log_axis():
+    scores, labels = [1.0, 1.1, 1.2, 1.3, 60.0], [0, 0, 0, 0, 1]
+    ax = plots.histogram(scores, labels, bins=10)
+    drawn = np.concatenate([shape.get_paths()[0].vertices for shape in ax.collections[:2]])
+    assert ax.get_xscale() == "log"
+    assert drawn[:, 0].min() == pytest.approx(1) and drawn[:, 0].max() == pytest.approx(60)
+
+
 def test_roc_is_the_curve_of_the_metrics():
     curve = line(plots.roc(SCORES, ~LABELS), "AUROC 0.000")
     expected = metrics.roc_curve(SCORES, ~LABELS)

@@ -3,6 +3,7 @@ import csv
 import json
 import re
 from dataclasses import replace
+from operator import attrgetter
 from types import SimpleNamespace
 
 import nbformat
@@ -16,9 +17,15 @@ from workbench import metrics, reports, workspace
 from workbench.data import load_images, load_rows
 from workbench.data.samples import NOTE, sample
 from workbench.errors import ArtifactError, DataError
-from workbench.reports import gallery, prose, publish, runner
+from workbench.reports import gallery, prose, publish, runner, runs, sensors
 
-TEMPLATES = ("90_report_images", "91_report_sensors")
+from .browser import chromium
+
+TEMPLATES = {
+    "90_report_images": ["name", "shown", "threshold"],
+    "91_report_sensors": ["name", "shown", "threshold"],
+    "92_report_comparison": ["names"],
+}
 TINY = {"image_size": 128, "hidden": 16, "kernels": (3,), "epochs": 2}
 PICTURE = "display({'image/png': __import__('base64').b64decode('iVBORw0KGgo=')}, raw=True)"
 
@@ -90,14 +97,31 @@ def leave(**content):
 def test_a_report_is_whole(lens):
     assert (lens.status, lens.error) == ("ok", "")
     names = {path.name for path in lens.folder.iterdir()}
-    assert names == {*runner.OURS, "lens_scores.csv", "lens_result.csv"}
-    assert not list(lens.folder.parent.glob(".lens*")), "a temporary folder was left behind"
+    assert names == {*runs.OURS, "lens_scores.csv"}
+    home = workspace.report("lens")
+    assert {path.name for path in home.iterdir()} == {
+        "runs", "latest", "report.html", "lens_result.csv"
+    }  # fmt: skip
+    assert [path.name for path in (home / "runs").iterdir()] == [lens.folder.name]
+    assert (home / "latest").resolve() == lens.folder
     assert json.loads((lens.folder / "params.json").read_text()) == {"name": "lens", "shown": 3}
     assert json.loads((lens.folder / "metrics.json").read_text()) == lens.metrics
 
 
 def test_files_of_others_stay(lens):
-    assert (lens.folder / "lens_result.csv").read_text() == "a verdict of the user's"
+    mine = workspace.report("lens") / "lens_result.csv"
+    assert mine.read_text() == "a verdict of the user's"
+
+
+def test_the_newest_page_is_in_reach_and_its_links_lead_into_the_run(lens, page):
+    home = workspace.report("lens")
+    outside = (home / "report.html").read_text("utf-8")
+    links = re.findall(r'<a href="([^"]+)"', outside)
+    targets = [(home / link).resolve() for link in links if not link.startswith("#")]
+    assert lens.folder / "metrics.json" in targets and lens.folder / "lens_scores.csv" in targets
+    assert workspace.report("index.html") in targets
+    assert all(path.exists() for path in targets if path.name != "index.html")
+    assert len(outside) - len(page) == len(f"runs/{lens.folder.name}/") * len(targets)
 
 
 def test_the_numbers_are_those_of_the_score_file(lens):
@@ -134,6 +158,17 @@ def test_the_page_needs_nothing_from_outside(page):
     assert len(page) < 2_000_000
 
 
+def test_the_report_is_made_again_from_the_scores_of_before(lens, detector, monkeypatch):
+    monkeypatch.setattr(type(detector), "score", lambda *_: pytest.fail("scored again"))
+    monkeypatch.setattr(type(detector), "score_and_cells", lambda *_: pytest.fail("again"))
+    report = reports.ImageReport("lens", detector, detector.parts())
+    assert {key: report.metrics[key] for key in lens.metrics} == lens.metrics
+    detector.engine.standardise.std *= 1.5
+    with pytest.raises(pytest.fail.Exception, match="again"):  # another model, other scores
+        replace(report)
+    detector.engine.standardise.std /= 1.5
+
+
 def test_every_picture_is_described(page):
     pictures = re.findall(r"<img[^>]*>", page)
     assert all(re.search(r"""alt=["'][^"']{8,}""", picture) for picture in pictures)
@@ -148,9 +183,9 @@ def test_the_page_is_readable_without_a_kernel(page, lens, home):
     assert NOTE.capitalize() in page
     for code in ("wb.load", "report.answer()", "papermill", "score and localise", str(home)):
         assert code not in page
-    assert re.search(r"<details>\s*<summary>How this was made", page)
+    assert re.search(r"<details class=.facts.>\s*<summary>How this was made", page)
     for fact in ("sha256", "efficientnet-lite0", trained, "torch", "seed"):
-        assert fact in page.split("<details>")[1]
+        assert fact in page.split("How this was made")[1]
 
 
 def test_numbers_in_the_prose_come_from_the_metrics(page, lens):
@@ -210,10 +245,8 @@ def test_what_is_refused(error, words, arguments, options):
 
 def test_a_failed_run_keeps_the_notebook_and_shows_the_cell(tmp_path, home):
     source = template(tmp_path, leave(name="pump", n=5), "broken = 1 / 0", "'never run'")
-    folder = workspace.report("pump")
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "metrics.json").write_text('{"n": 1}')
     result = reports.run("pump", source, progress=False)
+    folder = result.folder
     assert (result.status, result.metrics) == ("failed", {})
     assert result.error == "ZeroDivisionError: division by zero"
     assert not (folder / "metrics.json").exists(), "numbers of an earlier or half a run"
@@ -221,7 +254,8 @@ def test_a_failed_run_keeps_the_notebook_and_shows_the_cell(tmp_path, home):
     assert 'id="papermill-error-cell"' in page and "broken = 1 / 0" in page
     assert "ZeroDivisionError" in page and "never run" not in page
     index = reports.build_index().read_text("utf-8")
-    assert 'href="pump/report.html#papermill-error-cell"' in index
+    assert f'href="pump/runs/{folder.name}/report.html#papermill-error-cell"' in index
+    assert (workspace.report("pump") / "latest").resolve() == folder
     assert "1 failed" in index and result.error in index
 
 
@@ -255,15 +289,16 @@ def test_a_kernel_that_does_not_exist_is_a_failed_run(tmp_path):
     assert result.status == "failed" and "NoSuchKernel" in result.error
 
 
-def test_an_interrupted_run_leaves_the_earlier_report_alone(tmp_path):
-    folder = tmp_path / "lens"
-    folder.mkdir()
-    (folder / "report.html").write_text("earlier")
-    with pytest.raises(KeyboardInterrupt), runner._staged(folder) as part:
+def test_an_interrupted_run_leaves_the_earlier_report_alone(tmp_path, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path))
+    with runs.staged("lens") as part:
+        (part / "report.html").write_text("earlier")
+    with pytest.raises(KeyboardInterrupt), runs.staged("lens") as part:
         (part / "report.html").write_text("half")
         raise KeyboardInterrupt
+    folder = workspace.report("lens")
     assert (folder / "report.html").read_text() == "earlier"
-    assert [path.name for path in tmp_path.iterdir()] == ["lens"]
+    assert len(list((folder / "runs").iterdir())) == 1
 
 
 def test_run_all_shows_a_damaged_model_as_failed(tmp_path, monkeypatch):
@@ -279,13 +314,11 @@ def test_run_all_shows_a_damaged_model_as_failed(tmp_path, monkeypatch):
 
 
 def test_the_index_lists_works_offline_and_escapes(lens, home):
-    folder = workspace.report("a <b> & c")
-    folder.mkdir()
-    status = json.loads((lens.folder / "status.json").read_text())
-    (folder / "status.json").write_text(json.dumps(status | {"name": folder.name}))
+    with runs.staged("a <b> & c") as part:
+        runs.write_json(part / "status.json", lens.facts | {"name": "a <b> & c"})
     index = reports.build_index().read_text("utf-8")
     assert not re.findall(r"https?://|<link|<script src|@import", index)
-    assert 'href="lens/report.html"' in index and NOTE in index
+    assert f'href="lens/runs/{lens.folder.name}/report.html"' in index and NOTE in index
     assert f"{lens.metrics['auroc']:.3f}" in index and "4 OK, 10 NG" in index
     assert "a &lt;b&gt; &amp; c" in index and "<b> &" not in index
     assert re.search(r'<img src="data:image/jpeg;base64,[^"]+" alt="[^"]+lens"', index)
@@ -297,8 +330,9 @@ def detector(home):
 
 
 SECTIONS = (
-    "answer", "setting", "histogram", "ranking", "defects", "calmest_ng", "hottest_ok",
-    "hottest", "localisation", "left_out", "training", "origins", "record",
+    "answer", "setting", "histogram", "ranking", "alternatives", "defects", "calmest_ng",
+    "hottest_ok", "hottest", "sheet", "heat.localisation", "heat.blame_map", "photos.duplicates",
+    "photos.drift", "stress.show", "claims", "left_out", "training", "origins", "record",
 )  # fmt: skip
 
 
@@ -306,7 +340,7 @@ def test_unlabelled_images_get_scores_and_no_rates(detector, tmp_path, monkeypat
     monkeypatch.setenv(publish.FOLDER, str(tmp_path))
     parts = detector.parts().test[:4]
     report = wb.reports.ImageReport("lens", detector, replace(parts, labels=None), shown=2)
-    page = "\n".join(shows(getattr(report, section)) for section in SECTIONS)
+    page = "\n".join(shows(attrgetter(section)(report)) for section in SECTIONS)
     assert "no rates" in page and "no ground-truth masks" in page and "without labels" in page
     assert not {"miss_rate", "auroc"} & set(report.metrics) and report.metrics["n"] == 4
     report.save_scores()
@@ -319,7 +353,7 @@ def test_one_class_alone_has_no_auroc(detector, tmp_path, monkeypatch, side, lac
     monkeypatch.setenv(publish.FOLDER, str(tmp_path))
     parts = getattr(detector.parts().test, side)[:3]
     report = reports.ImageReport("lens", detector, replace(parts, has_masks=False), shown=2)
-    page = "\n".join(shows(getattr(report, section)) for section in SECTIONS)
+    page = "\n".join(shows(attrgetter(section)(report)) for section in SECTIONS)
     assert lacking in page and "here are not both" in page
     assert report.metrics["auroc"] is None and report.metrics["pixel_auroc"] is None
 
@@ -413,8 +447,8 @@ def test_outcomes_on_cards(label, verdict, outcome):
     assert card.outcome == outcome
 
 
-@pytest.mark.parametrize("name", TEMPLATES)
-def test_templates_are_ordinary_thin_notebooks(name):
+@pytest.mark.parametrize(("name", "declared"), TEMPLATES.items())
+def test_templates_are_ordinary_thin_notebooks(name, declared):
     import papermill
 
     path = workspace.notebook(name)
@@ -430,6 +464,72 @@ def test_templates_are_ordinary_thin_notebooks(name):
         (node.target if isinstance(node, ast.AnnAssign) else node.targets[0]).id
         for node in ast.parse(parameters.source).body
     ]
-    assert (
-        list(papermill.inspect_notebook(str(path))) == assigned == ["name", "shown", "threshold"]
-    )
+    assert list(papermill.inspect_notebook(str(path))) == assigned == declared
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    path = chromium.find()
+    if path is None:
+        pytest.skip("a Chromium is needed; run: python -m tests.browser.chromium")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield launched
+        launched.close()
+
+
+A4 = 794, 1123  # CSS pixels
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", ["lens", "pump", "index"])
+def test_a_page_opens_by_itself_on_a_phone_and_on_paper(lens, pump, browser, name):
+    reports.build_index()
+    run = {"lens": lens, "pump": pump}.get(name)
+    path = run.folder / "report.html" if run else workspace.report("index.html")
+    page, trouble, asked = browser.new_page(), [], []
+    page.on("console", lambda message: trouble.append(message.text))
+    page.on("pageerror", lambda error: trouble.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(path.as_uri())
+    own = [url for url in asked if not url.startswith("data:")]
+    assert own == [path.as_uri()] and not trouble
+    drawn = "[...document.images].map(image => image.complete && image.naturalWidth > 0)"
+    pictures = page.evaluate(drawn)
+    assert pictures and all(pictures)
+    wide = "document.documentElement.scrollWidth"
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert page.evaluate(wide) <= 390
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": A4[0], "height": A4[1]})
+    assert page.evaluate(wide) <= A4[0]
+    assert page.pdf(format="A4").startswith(b"%PDF")
+    page.close()
+
+
+@pytest.mark.browser
+def test_the_index_sorts_offline(lens, pump, browser):
+    page = browser.new_page()
+    page.goto(reports.build_index().as_uri())
+    names = "[...document.querySelectorAll('tbody tr')].map(row => row.cells[1].innerText)"
+    head = page.get_by_text("dataset", exact=True)
+    head.click()
+    rising = page.evaluate(names)
+    head.click()
+    assert len(rising) > 1 and page.evaluate(names) == rising[::-1]
+    page.close()
+
+
+@pytest.mark.browser
+def test_a_pdf_is_printed_where_there_is_a_chromium(lens, monkeypatch):
+    path = chromium.find()
+    if path is None:
+        pytest.skip("a Chromium is needed; run: python -m tests.browser.chromium")
+    monkeypatch.setenv("WB_CHROMIUM", path)
+    assert reports.print_pdf(lens).read_bytes().startswith(b"%PDF")
+    monkeypatch.setenv("WB_CHROMIUM", "")
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(RuntimeError, match="a PDF needs Chromium or Chrome"):
+        reports.print_pdf(lens)

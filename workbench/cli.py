@@ -184,33 +184,40 @@ def evaluate(
 @app.command()
 def report(
     names: Annotated[list[str] | None, typer.Argument(help="Models under models/.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Every model there.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Those of reports/datasets.yml, else every model.")
+    ] = False,
     template: Annotated[Path | None, typer.Option(help="A notebook of your own.")] = None,
     parameter: Annotated[
         list[str] | None, typer.Option("--parameter", "-p", help="NAME=VALUE, repeatable.")
     ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", help="Reports made at a time.")] = 1,
+    timeout: Annotated[int, typer.Option(help="Seconds a cell may take; 0: an hour.")] = 0,
+    resume: Annotated[bool, typer.Option(help="Leave out what would say the same again.")] = False,
+    pdf: Annotated[bool, typer.Option(help="Print each page to a PDF, by a Chromium.")] = False,
+    watch: Annotated[bool, typer.Option(help="Go on: make what is new or has changed.")] = False,
 ) -> None:
     """Execute the report notebook for one, some or all models and rebuild the index."""
     from workbench import reports
 
-    if bool(names) == everything:
+    if bool(names) == everything and not (watch and not names):
         raise ValueError(
             "report needs a model's name or --all, got " + ("both", "neither")[not names]
         )
-    if everything and (template or parameter):
-        raise ValueError(
-            "--all takes no template and no parameters, as templates differ by kind of model; "
-            "name the models instead"
-        )
-    if everything:
-        runs = reports.run_all()
-    else:
-        runs = [reports.run(name, template, **_parameters(parameter or [])) for name in names]
-        reports.build_index()
-    for run in runs:
-        what = "wrote" if run.status == "ok" else f"failed ({run.error}):"
-        typer.echo(f"{run.name}: {what} {_shown(run.folder)} in {run.seconds:.0f} s")
-    typer.echo(f"open {_shown(workspace.report('index.html'))} in a browser")
+    options = {
+        "template": template,
+        "parameters": reports.parsed(parameter or []),
+        "jobs": jobs,
+        "timeout": timeout or None,
+    }
+    rounds = (
+        reports.watch(names or None, **options)
+        if watch
+        else [reports.run_all(names or None, resume=resume, **options)]
+    )
+    for runs in rounds:
+        if runs or not watch:
+            _show_runs(runs, pdf)
     if any(run.status != "ok" for run in runs):
         raise typer.Exit(1)
 
@@ -231,6 +238,35 @@ def serve(
     token = secrets.token_urlsafe(24)
     typer.echo(f"http://127.0.0.1:{port}/?token={token} (Ctrl-C ends it)")
     web.serve(name, port=port, language=language, token=token, browser=browser)
+
+
+@app.command()
+def compare(
+    names: Annotated[list[str] | None, typer.Argument(help="Reports; by default all.")] = None,
+    name: Annotated[str, typer.Option("--name", "-n", help="Of the report.")] = "comparison",
+) -> None:
+    """Compare reports that were made: datasets by metric, and models on the same parts."""
+    from workbench import reports
+
+    run = reports.run(name, "92_report_comparison", names=names or [])
+    _show_runs([run])
+    if run.status != "ok":
+        raise typer.Exit(1)
+
+
+def _show_runs(runs: list, pdf: bool = False) -> None:
+    from workbench import reports
+
+    reports.build_index()
+    for run in runs:
+        if not run.fresh:
+            typer.echo(f"{run.name}: unchanged since {_shown(run.folder)}")
+            continue
+        what = "wrote" if run.status == "ok" else f"failed ({run.error}):"
+        typer.echo(f"{run.name}: {what} {_shown(run.folder)} in {run.seconds:.0f} s")
+        if pdf and run.status == "ok":
+            typer.echo(f"{run.name}: printed {_shown(reports.print_pdf(run))}")
+    typer.echo(f"open {_shown(workspace.report('index.html'))} in a browser")
 
 
 @app.command()
@@ -339,22 +375,6 @@ def _evaluate_rows(detector, source: Path) -> None:  # noqa: ANN001
     blame = detector.evaluate_one(rows[worst]).blame
     shares = ", ".join(f"{name} {share:.0%}" for name, share in blame.items())
     typer.echo(f"worst row {worst + 1}: score {scores[worst]:.4g}; {shares}")
-
-
-def _parameters(given: list[str]) -> dict[str, object]:
-    """`key=value` with the value read as JSON where it is JSON, else as a word."""
-    import json
-
-    result: dict[str, object] = {}
-    for item in given:
-        key, equals, value = item.partition("=")
-        if not equals:
-            raise ValueError(f"a parameter must be NAME=VALUE, got {item!r}")
-        try:
-            result[key] = json.loads(value)
-        except ValueError:
-            result[key] = value
-    return result
 
 
 def _check_name(name: str) -> None:

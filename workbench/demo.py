@@ -72,6 +72,9 @@ def run(jobs: int | None = None) -> Path:
     first = [Task("train", name) for name in SAMPLES]
     then = {"lens": [Task("notebook", name) for name in SHOWN]}
     failed = _all(jobs, first, {n: [Task("report", n), *then.get(n, [])] for n in SAMPLES})
+    if not failed:
+        run = reports.run("comparison", "92_report_comparison", progress=False)
+        failed += [f"comparison ({run.error})"] * (run.status != "ok")
     index = reports.build_index()
     if failed:
         raise RuntimeError(f"{len(failed)} parts of the demo failed: {'; '.join(failed)}")

@@ -173,6 +173,20 @@ class CSFlowDetector:
                 column[rows] = values.double().cpu().numpy()
         return table
 
+    def score_and_cells(
+        self, images: Images, *, progress: bool = False
+    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """Scores (N,) and heat maps (N, h, w) at the size of the cells, from one pass.
+
+        `heatmap.enlarge` makes a map as large as its image. NaN and warning as in `score`.
+        """
+        values = np.full(len(images), np.nan)
+        heat = np.full((len(images), *self.engine.pyramid.shapes[0][1:]), np.nan, np.float32)
+        for rows, zs, _ in self._latents(images, progress):
+            values[rows] = self._score(zs).double().cpu().numpy()
+            heat[rows] = self._heat(maps(zs))
+        return values, heat
+
     def localize(self, images: Images, *, progress: bool = False) -> list[NDArray[np.float32]]:
         """Heat maps, float32, each (H, W) at its image's own size; comparable across images.
 

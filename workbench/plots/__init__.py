@@ -5,6 +5,8 @@ beside a cell. `Picture` shows itself in a notebook as PNG. Colours go by meanin
 apart by colour-blind readers, and never stand alone: NG has another line or hatch as well.
 """
 
+from workbench.plots.checks import distributions, mean_maps, shifts
+from workbench.plots.comparisons import agreement, rate_intervals
 from workbench.plots.curves import calibration, cost, kinds, precision_recall, rates, roc
 from workbench.plots.figure import COLORS, Picture, png
 from workbench.plots.photos import gallery, overview, sample_grid
@@ -14,20 +16,25 @@ from workbench.plots.scores import confusion, histogram, history
 __all__ = [
     "COLORS",
     "Picture",
+    "agreement",
     "blame",
     "calibration",
     "confusion",
     "cost",
+    "distributions",
     "gallery",
     "histogram",
     "history",
     "kinds",
+    "mean_maps",
     "overview",
     "png",
     "precision_recall",
+    "rate_intervals",
     "rates",
     "roc",
     "sample_grid",
     "sensors",
+    "shifts",
     "timeline",
 ]

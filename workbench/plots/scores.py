@@ -43,7 +43,6 @@ def histogram(
     ax = ax or new_axes(7, 3.6, "Histogram of the anomaly scores of OK and NG parts")
     scores, by_class = groups(scores, labels)
     bins_at = edges(scores, bins)
-    ax.set_xscale("log" if long_tailed(scores) else "linear")
     for name, values in by_class.items():
         color = COLORS.get(name.lower(), COLORS["line"])
         sns.histplot(
@@ -56,6 +55,8 @@ def histogram(
             hatch="///" if name == "NG" else None,
             label=f"{name} ({len(values)})",
         )
+    # only now: on a logarithmic axis seaborn would take the edges for logarithms
+    ax.set_xscale("log" if long_tailed(scores) else "linear")
     if len(by_class.get("NG", ())):
         sns.rugplot(x=by_class["NG"], ax=ax, color=COLORS["ng"], height=-0.03, lw=1, clip_on=False)
     mark_threshold(ax, threshold)

@@ -8,30 +8,41 @@ JupyterLab, gathers its numbers in an `ImageReport` or a `SensorReport`, shows t
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from workbench.reports.execution import execute
+from workbench.reports.execution import execute, parsed
 from workbench.reports.index import build_index
+from workbench.reports.pdf import print_pdf
 from workbench.reports.publish import figure, record, table, text
-from workbench.reports.runner import ReportRun, run, run_all
+from workbench.reports.runner import run, run_all, watch
+from workbench.reports.runs import ReportRun
 
 if TYPE_CHECKING:
+    from workbench.reports.comparison import ComparisonReport
     from workbench.reports.images import ImageReport
     from workbench.reports.sensors import SensorReport
 
-_LATE = {"ImageReport": "images", "SensorReport": "sensors"}
+_LATE = {
+    "ComparisonReport": "comparison",
+    "ImageReport": "images",
+    "SensorReport": "sensors",
+}
 """What brings torch and matplotlib, which the list of reports has no use for."""
 
 __all__ = [
+    "ComparisonReport",
     "ImageReport",
     "ReportRun",
     "SensorReport",
     "build_index",
     "execute",
     "figure",
+    "parsed",
+    "print_pdf",
     "record",
     "run",
     "run_all",
     "table",
     "text",
+    "watch",
 ]
 
 

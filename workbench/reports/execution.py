@@ -3,6 +3,8 @@
 import json
 import os
 import sys
+import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,10 @@ from workbench import workspace
 from workbench.errors import DataError
 
 from .publish import FOLDER
+
+START = 300  # seconds for a kernel to come up on a machine that has much else to do
+STOPPED = '<span id="papermill-error-cell">The notebook stopped here:</span>'
+"""Stands before the cell that failed, under papermill's own name for the place."""
 
 
 def execute(
@@ -60,6 +66,35 @@ def find(notebook: str | Path) -> Path:
     return path
 
 
+def parsed(words: Iterable[str]) -> dict[str, Any]:
+    """Parameters as they are written on a command line: JSON where it is JSON, else a word.
+
+    Raises:
+        ValueError: One is not NAME=VALUE.
+
+    Example:
+        >>> parsed(["shown=3", "name=lens"])
+        {'shown': 3, 'name': 'lens'}
+    """
+    result: dict[str, Any] = {}
+    for item in words:
+        key, equals, value = item.partition("=")
+        if not equals:
+            raise ValueError(f"a parameter must be NAME=VALUE, got {item!r}")
+        try:
+            result[key] = json.loads(value)
+        except ValueError:
+            result[key] = value
+    return result
+
+
+def declared(source: Path) -> list[str]:
+    """The names of a notebook's parameters."""
+    import papermill
+
+    return list(papermill.inspect_notebook(_braced(source)))
+
+
 def checked(
     source: Path,
     given: dict[str, Any],
@@ -71,14 +106,12 @@ def checked(
         ValueError: A given parameter that the notebook does not declare.
         TypeError: A value that JSON does not know.
     """
-    import papermill
-
-    declared = papermill.inspect_notebook(_braced(source))
-    unknown = sorted(set(given) - set(declared))
+    known = declared(source)
+    unknown = sorted(set(given) - set(known))
     if unknown:
         raise ValueError(
             f"{source.stem} has no parameter {', '.join(unknown)}; it declares "
-            f"{', '.join(declared) or 'none'}"
+            f"{', '.join(known) or 'none'}"
         )
     for key, value in given.items():
         try:
@@ -86,7 +119,7 @@ def checked(
         except TypeError:
             kind = type(value).__name__
             raise TypeError(f"parameter {key} must be a plain JSON value, got {kind}") from None
-    return {key: value for key, value in offered.items() if key in declared} | given
+    return {key: value for key, value in offered.items() if key in known} | given
 
 
 def attempt(
@@ -96,29 +129,35 @@ def attempt(
     parameters: dict[str, Any],
     kernel_name: str,
     progress: str = "",
+    timeout: int | None = None,
 ) -> str:
     """Execute checked parameters; return what went wrong, "" if nothing.
 
-    A `progress` that is not empty is the title of a bar over the cells.
+    A `progress` that is not empty is the title of a bar over the cells. A cell that takes more
+    than `timeout` seconds has gone wrong.
     """
     import papermill
 
     try:
-        papermill.execute_notebook(
-            _braced(source),
-            _braced(output),
-            parameters,
-            kernel_name=kernel_name,
-            cwd=workspace.root(),
-            progress_bar={"desc": progress, "leave": False} if progress else False,
-            request_save_on_cell_execute=False,
-            store_widget_state=False,
-            kernel_manager_class=_kernel_manager(output.parent, log),
-        )
+        with tempfile.TemporaryDirectory(prefix="wb-") as sockets:
+            kernels = _kernel_manager(output.parent, log, sockets)
+            papermill.execute_notebook(
+                _braced(source),
+                _braced(output),
+                parameters,
+                kernel_name=kernel_name,
+                cwd=workspace.root(),
+                progress_bar={"desc": progress, "leave": False} if progress else False,
+                store_widget_state=False,
+                start_timeout=START,
+                execution_timeout=timeout,
+                kernel_manager_class=kernels,
+            )
     except papermill.PapermillExecutionError as error:
         return f"{error.ename}: {error.evalue}"
     except Exception as error:  # a dead kernel, a missing one: whatever it is, it is the run's
-        return f"{type(error).__name__}: {error}"
+        _mark_where_it_stopped(output, error)
+        return f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
     return ""
 
 
@@ -133,15 +172,38 @@ def without_paths(path: Path) -> nbformat.NotebookNode:
     return notebook
 
 
-def _kernel_manager(folder: Path, log: Path) -> type:
-    """Kernels over sockets in the file system, where no two runs want the same port."""
+def _mark_where_it_stopped(path: Path, error: Exception) -> None:
+    """Papermill marks a cell that raised; a cell that hung or killed its kernel we mark so too."""
+    if not path.exists():
+        return
+    notebook = nbformat.read(path, as_version=4)
+    begun = [
+        at
+        for at, cell in enumerate(notebook.cells)
+        if cell.cell_type == "code" and cell.metadata.get("papermill", {}).get("start_time")
+    ]
+    if not begun:
+        return
+    words = {"ename": type(error).__name__, "evalue": str(error), "traceback": [str(error)]}
+    notebook.cells[begun[-1]].outputs.append(nbformat.v4.new_output("error", **words))
+    notebook.cells.insert(begun[-1], nbformat.v4.new_markdown_cell(STOPPED))
+    nbformat.write(notebook, path)
+
+
+def _kernel_manager(folder: Path, log: Path, sockets: str) -> type:
+    """Kernels over sockets in a folder of their own, where no two runs want the same one.
+
+    Left to itself Jupyter makes them in the working folder, where two kernels that start at a
+    time take each other's.
+    """
     from jupyter_client import AsyncKernelManager
 
     home = str(workspace.root())
     variables = {"WORKBENCH_HOME": home, FOLDER: str(folder), "TQDM_DISABLE": "1"}
 
     class ReportKernelManager(AsyncKernelManager):
-        transport = "tcp" if sys.platform == "win32" else "ipc"
+        if sys.platform != "win32":
+            transport, ip = "ipc", f"{sockets}/kernel"
 
         async def start_kernel(self, **options: Any) -> None:  # noqa: ANN401
             with log.open("ab") as file:

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from workbench.detectors import Evaluation
 
 SIDE = 320  # pixels of the longer side of a photo on a card
+OUTCOMES = {"NGOK": "missed", "OKNG": "overkill", "NGNG": "caught", "OKOK": "good"}
+"""Words for label and verdict."""
+
+SCALES = ("the finest scale", "the middle scale", "the coarsest scale")
 _OUTLINE = (0, 229, 168)  # as plots.COLORS["mask"]
 
 
@@ -29,10 +33,22 @@ class Card(NamedTuple):
     mask: NDArray[np.bool_] | None
 
     @property
+    def why(self) -> str:
+        """What the score is due to: the hottest place, and the scale with most to do with it."""
+        found, shares = self.evaluation.regions, self.evaluation.shares
+        words = []
+        if found:
+            left, top, right, bottom = found[0].box
+            words.append(f"hottest: {right - left} x {bottom - top} px at ({left}, {top})")
+        if shares:
+            scale = int(np.argmax(shares))
+            words.append(f"{100 * shares[scale]:.0f} % at {SCALES[min(scale, 2)]}")
+        return "; ".join(words)
+
+    @property
     def outcome(self) -> str:
         """`missed`, `overkill`, `caught` or `good`; the verdict where there is no label."""
-        words = {"NGOK": "missed", "OKNG": "overkill", "NGNG": "caught", "OKOK": "good"}
-        return words.get(self.label + self.evaluation.verdict, self.evaluation.verdict)
+        return OUTCOMES.get(self.label + self.evaluation.verdict, self.evaluation.verdict)
 
 
 def cards_html(cards: Sequence[Card], caption: str) -> str:
@@ -46,6 +62,45 @@ def cards_html(cards: Sequence[Card], caption: str) -> str:
         f"<figure class='gallery'><div class='cards'>{''.join(map(_card, cards))}</div>"
         f"{_scale(cards[0].evaluation.heat_range)}"
         f"<figcaption>{escape(caption)}</figcaption></figure>"
+    )
+
+
+def pairs_html(rows: Sequence[tuple[bytes, str, bytes, str, float]], caption: str) -> str:
+    """Pairs of photos that look alike.
+
+    Args:
+        rows: JPEG and name of one photo, JPEG and name of the other, their correlation.
+        caption: A sentence below them.
+    """
+    cards = "".join(
+        f"<div class='card'><div class='pair'>{_jpeg(a, f'photo of {left}')}"
+        f"{_jpeg(b, f'photo of {right}')}</div><p>correlation {alike:.3f}"
+        f"<span class='name'>{escape(left)}</span><span class='name'>{escape(right)}</span></p>"
+        "</div>"
+        for a, left, b, right, alike in rows
+    )
+    return (
+        f"<figure class='gallery'><div class='cards'>{cards}</div>"
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
+    )
+
+
+def sheet_html(rows: Sequence[tuple[bytes, str, str, str]], caption: str, folded: str) -> str:
+    """All parts as small photos, folded away until somebody wants to see them.
+
+    Args:
+        rows: JPEG, name, outcome and score of each.
+        caption: A sentence below them.
+        folded: What to click on.
+    """
+    parts = "".join(
+        f"<div class='mini {outcome}' title='{escape(name, quote=True)}'>"
+        f"{_jpeg(photo, f'{name}, score {score}, {outcome}')}<span>{score}</span></div>"
+        for photo, name, outcome, score in rows
+    )
+    return (
+        f"<details><summary>{escape(folded)}</summary><figure><div class='sheet'>{parts}</div>"
+        f"<figcaption>{escape(caption)}</figcaption></figure></details>"
     )
 
 
@@ -76,7 +131,8 @@ def _card(card: Card) -> str:
     return (
         f"<div class='card {outcome}'><div class='pair'>{photo}{overlay}</div>"
         f"<p><b class='badge'>{outcome}</b> {evaluation.score:.4g}{kind}"
-        f"<span class='name'>{escape(card.name)}</span></p></div>"
+        f"<span class='name'>{escape(card.name)}</span>"
+        f"<span class='name'>{escape(card.why)}</span></p></div>"
     )
 
 
@@ -94,5 +150,9 @@ def _scale(heat_range: tuple[float, float]) -> str:
 def _image(picture: Image.Image, alt: str) -> str:
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=85)
-    data = base64.b64encode(buffer.getvalue()).decode()
+    return _jpeg(buffer.getvalue(), alt)
+
+
+def _jpeg(photo: bytes, alt: str) -> str:
+    data = base64.b64encode(photo).decode()
     return f"<img alt='{escape(alt, quote=True)}' src='data:image/jpeg;base64,{data}'>"

@@ -37,9 +37,3 @@ def to_html(notebook: NotebookNode, status: dict[str, Any], metrics: dict[str, A
     }
     page, _ = exporter.from_notebook_node(notebook, resources={"report": report})
     return page
-
-
-def figures(notebook: NotebookNode) -> int:
-    """How many pictures the notebook's cells made."""
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
-    return sum("image/png" in output.get("data", {}) for output in outputs)

@@ -1,11 +1,12 @@
 """The report on an image detector: score the test images once, then say and show it.
 
-Where there are ground-truth masks, score and heat map of an image come from one pass. Heat
-maps and masks are thinned to every k-th pixel, so that no side has more than 256: a heat map
-has far fewer cells than that, and 12-megapixel photos would not fit into memory.
+Score and heat map of an image come from one pass, and from none where the same detector saw
+the same bytes before.
 """
 
-from collections.abc import Iterator
+import hashlib
+import json
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,11 +18,13 @@ from numpy.typing import NDArray
 
 from workbench import metrics, plots
 from workbench.errors import DataError
-from workbench.progress import bar
 from workbench.session import COLUMNS
 
-from . import prose, publish
-from .gallery import Card, cards_html
+from . import cache, claims, prose, publish
+from .gallery import OUTCOMES, Card, cards_html, sheet_html
+from .heat import HeatCheck
+from .photos import PhotoCheck
+from .stress import StressTest
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
     from workbench.data import ImageFolder
     from workbench.detectors import CSFlowDetector
 
-PIXELS = 256  # of the longer side of a map in the pixel AUROC
+SHEET = 200  # photos on the sheet of all parts
 
 
 @dataclass(frozen=True)
@@ -53,40 +56,71 @@ class ImageReport:
     shown: int = 6
     test: "ImageFolder" = field(init=False)
     scores: NDArray[np.float64] = field(init=False)
-    pixel_auroc: float = field(init=False)
+    cells: NDArray[np.float32] = field(init=False)
     bad: list[tuple[str, str]] = field(init=False)
 
     def __post_init__(self) -> None:
         """Score everything, once."""
-        test = self.parts.test
+        tested = np.array([split == "test" for split in self.parts.splits], dtype=bool)
+        test = self.parts[tested]
         if not len(test):
             raise DataError(f"{self.parts.root} must hold test images, got none; add images")
-        masked = test.has_masks and test.labels is not None and test.labels.any()
-        scores, pixel_auroc = (
-            _score_and_localise(self.detector, test) if masked else _score(self.detector, test)
-        )
-        read = np.isfinite(scores)
+        digests = cache.digests(self.parts.paths)
+        chosen = [digest for digest, take in zip(digests, tested, strict=True) if take]
+        table = cache.by_content(f"scores-{self.key}", chosen, self._computed(test))
+        read = table["ok"]
         gone = [(test.names[i], "could not be read when scored") for i in np.flatnonzero(~read)]
         if not read.any():
             raise DataError(f"none of the {len(test)} test images could be read")
         for key, value in {
             "test": test[read],
-            "scores": scores[read],
-            "pixel_auroc": pixel_auroc,
+            "scores": table["score"][read],
+            "cells": table["heat"][read],
             "bad": [*map(tuple, self.parts.bad), *gone],
+            "_digests": digests,
+            "_rows": np.flatnonzero(tested)[read],
         }.items():
             object.__setattr__(self, key, value)
+
+    @cached_property
+    def key(self) -> str:
+        """Of what scores depend on beside the image, for the cache."""
+        facts, tensors = self.detector.state()
+        total = hashlib.sha256(json.dumps([facts["config"], facts["backbone"]]).encode())
+        for name in sorted(set(tensors) - {"held_out"}):
+            total.update(name.encode() + np.asarray(tensors[name]).tobytes())
+        return total.hexdigest()[:20]
+
+    @cached_property
+    def photos(self) -> PhotoCheck:
+        """The photos without the detector: duplicates and drift."""
+        return PhotoCheck(self.parts, self._digests, self.shown)
+
+    @cached_property
+    def heat(self) -> HeatCheck:
+        """Where the heat lies."""
+        return HeatCheck(self.test, self.cells)
+
+    @cached_property
+    def stress(self) -> StressTest:
+        """A few test photos, changed on purpose."""
+        digests = [self._digests[i] for i in self._rows]
+        return StressTest(self.detector, self.key, self.test, self.scores, digests)
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
         """Every number of the report, fit for JSON."""
         facts = prose.model_facts(self.name)
-        pixels = None if np.isnan(self.pixel_auroc) else self.pixel_auroc
         return {
             "name": self.name,
             "kind": self.detector.kind,
             **prose.rated(self.scores, self.test.labels, self.detector.threshold),
-            "pixel_auroc": pixels,
+            **claims.numbers(
+                self.scores, self.test.labels, self.detector.threshold, self.detector.held_out
+            ),
+            **self.heat.metrics,
+            **self.photos.metrics,
+            "stress": self.stress.metrics,
             "defects": self._kinds(),
             "bad": [{"name": name, "reason": reason} for name, reason in self.bad],
             "split": self.detector.data.get("counts", {}) | {"test": len(self.test)},
@@ -109,12 +143,22 @@ class ImageReport:
         m, counts = self.metrics, self.metrics["split"]
         labels = f" ({m['n_ok']} good, {m['n_ng']} NG)" if m["labelled"] else " without labels"
         note = f" The data is **{m['note']}**." if m["note"] else ""
+        twice = m["duplicates"]["test_images"]
+        seen = f", though {twice:,} look like a part that it was trained on" if twice else ""
         publish.text(
             f"Tested: {prose.plural(m['n'], 'image')}{labels} of `{self.parts.root.name}`, none "
-            f"of which the model has seen. Trained on {counts.get('train', 0):,} good images; "
-            f"the threshold was set with {counts.get('calibration', 0):,} other good ones."
+            f"of which the model has seen{seen}. Trained on {counts.get('train', 0):,} good "
+            f"images; the threshold was set with {counts.get('calibration', 0):,} other good ones."
             f"{note}\n\n{self._method()}"
         )
+
+    def alternatives(self) -> None:
+        """Show what other thresholds would have done."""
+        claims.show_alternatives(self.metrics)
+
+    def claims(self) -> None:
+        """Say what the test proves, and what a stronger claim would take."""
+        claims.show_claims(self.metrics)
 
     def histogram(self) -> None:
         """Show the scores of OK and NG with the threshold."""
@@ -150,10 +194,12 @@ class ImageReport:
         if not self.metrics["defects"]:
             publish.text("No NG part with a label, so no kinds of defect.")
             return
-        frame = pd.DataFrame(self.metrics["defects"])
-        frame["miss rate"] = frame.pop("miss_rate").map(prose.percent)
-        frame["mean score"] = frame.pop("mean_score").map("{:.4g}".format)
-        publish.table(frame, "Misses by kind of defect, at the threshold in use.")
+        frame = pd.DataFrame([_kind_words(row) for row in self.metrics["defects"]])
+        publish.table(
+            frame,
+            "Misses by kind of defect, at the threshold in use; intervals are exact, AUROC is "
+            "against all good parts.",
+        )
 
     def calmest_ng(self) -> None:
         """Show the NG parts with the lowest scores, the worst misses first."""
@@ -173,21 +219,22 @@ class ImageReport:
         caption = f"{word or 'The'} parts with the highest scores, highest first."
         self._gallery(self._ranked(word, hottest=True), caption, "No NG part with a label.")
 
-    def localisation(self) -> None:
-        """Say how well the heat lies on the marked defects, where some are marked."""
-        pixels, marked = self.metrics["pixel_auroc"], _count_masks(self.test)
-        if pixels is None:
-            publish.text(
-                "The dataset has no ground-truth masks, so how well the heat maps point at the "
-                "defects was not measured; judge it by the pictures."
-            )
-            return
-        publish.text(
-            f"**Pixel AUROC {pixels:.3f}**: a pixel of a marked defect is hotter than one "
-            f"outside in {100 * pixels:.1f} of 100 draws. Measured on {marked:,} marked NG "
-            f"parts and the good ones, at most {PIXELS} pixels a side. Large defects weigh more "
-            "than small ones."
-        )
+    def sheet(self) -> None:
+        """Show all tested parts as small photos, folded, by falling score."""
+        order = np.argsort(-self.scores, kind="stable")[:SHEET]
+        photos = self.photos.thumbnails([self._rows[i] for i in order])
+        words, limit = self._words(), float(self.detector.threshold)
+        rows = []
+        for photo, i in zip(photos, order, strict=True):
+            verdict = "NG" if self.scores[i] >= limit else "OK"
+            outcome = OUTCOMES.get(words[i] + verdict, verdict)
+            rows.append((photo, self.test.names[i], outcome, f"{self.scores[i]:.3g}"))
+        which = "All" if len(rows) == len(self.scores) else f"The {len(rows)} hottest of"
+        title = f"{which} {prose.plural(len(self.scores), 'tested part')}"
+        flagged = f"{self.metrics['flagged']:,} reach the threshold {limit:.4g}"
+        frames = "framed orange if caught, dashed if the verdict is wrong"
+        caption = f"{title}, by falling score; {flagged}. Parts are {frames}."
+        publish.html(sheet_html(rows, caption, title), caption)
 
     def left_out(self) -> None:
         """List the files that could not be read."""
@@ -230,6 +277,13 @@ class ImageReport:
         """Leave `metrics.json` and the thumbnail: the part with the highest score."""
         publish.record(self.metrics, self._thumbnail())
 
+    def _computed(self, test: "ImageFolder") -> Callable[[list[int]], cache.Table]:
+        def compute(rows: list[int]) -> cache.Table:
+            scores, heat = self.detector.score_and_cells(test[rows])
+            return {"score": scores, "heat": heat, "ok": np.isfinite(scores)}
+
+        return compute
+
     def _words(self) -> list[str]:
         if self.test.labels is None:
             return [""] * len(self.test)
@@ -238,15 +292,11 @@ class ImageReport:
     def _kinds(self) -> list[dict[str, Any]]:
         if self.test.labels is None:
             return []
-        table = pd.DataFrame({"defect": self.test.kinds, "score": self.scores})[self.test.labels]
-        table["miss"] = table["score"] < self.detector.threshold
-        groups = table.groupby("defect").agg(
-            n=("score", "size"),
-            missed=("miss", "sum"),
-            miss_rate=("miss", "mean"),
-            mean_score=("score", "mean"),
+        rows = metrics.by_kind(
+            self.scores, self.test.labels, self.test.kinds, self.detector.threshold
         )
-        return groups.reset_index().to_dict("records")
+        rows = [row._asdict() | {"miss_interval": list(row.miss_interval)} for row in rows]
+        return [row | {"auroc": row["auroc"] if row["auroc"] >= 0 else None} for row in rows]
 
     def _ranked(self, word: str, *, hottest: bool) -> list[int]:
         words = self._words()
@@ -281,28 +331,14 @@ class ImageReport:
         return self.detector.evaluate_one(self.test[int(self.scores.argmax())]).overlay()
 
 
-def _score(detector: "CSFlowDetector", images: "ImageFolder") -> tuple[NDArray[np.float64], float]:
-    return detector.score(images), np.nan
-
-
-def _score_and_localise(
-    detector: "CSFlowDetector", images: "ImageFolder"
-) -> tuple[NDArray[np.float64], float]:
-    """Scores, NaN for an unreadable image, and the pixel AUROC, from one pass."""
-    scores, heat, masks = np.full(len(images), np.nan), [], []
-    for i, path in enumerate(bar(images, desc="score and localise", unit="img", progress=True)):
-        try:
-            evaluation = detector.evaluate_one(path)
-            mask = images.mask(i)
-        except DataError:
-            continue
-        scores[i] = evaluation.score
-        if mask is not None:
-            step = -(-max(mask.shape) // PIXELS)
-            heat.append(evaluation.heatmap[::step, ::step].copy())
-            masks.append(mask[::step, ::step].copy())
-    return scores, metrics.pixel_auroc(heat, masks)
-
-
-def _count_masks(images: "ImageFolder") -> int:
-    return sum(mask is not None for mask in images.masks)
+def _kind_words(row: dict[str, Any]) -> dict[str, str]:
+    low, high = row["miss_interval"]
+    return {
+        "defect": row["kind"],
+        "NG parts": f"{row['n']:,}",
+        "missed": f"{row['missed']:,} ({prose.percent(row['miss_rate'])})",
+        "95 % interval": f"{100 * low:.1f} to {prose.percent(high)}",
+        "lowest score": f"{row['lowest']:.4g}",
+        "mean score": f"{row['mean_score']:.4g}",
+        "AUROC": prose.number(row["auroc"]),
+    }

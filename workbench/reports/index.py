@@ -1,6 +1,5 @@
 """`reports/index.html`: every report in one table, readable from a USB stick."""
 
-import json
 import os
 from base64 import b64encode
 from pathlib import Path
@@ -10,9 +9,12 @@ from jinja2 import Environment, FileSystemLoader
 
 from workbench import workspace
 
-from . import prose
+from . import prose, runs
 from .html import TEMPLATES
-from .publish import METRICS, THUMBNAIL
+from .publish import THUMBNAIL
+from .runs import ReportRun
+
+KINDS = {"csflow": "images", "autoencoder": "sensors"}
 
 
 def build_index() -> Path:
@@ -23,7 +25,8 @@ def build_index() -> Path:
     """
     folder = workspace.root() / "reports"
     folder.mkdir(parents=True, exist_ok=True)
-    entries = [_entry(path.parent) for path in sorted(folder.glob("*/status.json"))]
+    histories = [history for name in runs.names() if (history := runs.history(name))]
+    entries = [_entry(history) for history in histories]
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True)
     page = environment.get_template("index.html.j2").render(
         entries=entries, failed=sum(entry["status"] != "ok" for entry in entries)
@@ -33,41 +36,55 @@ def build_index() -> Path:
     return part.replace(target)
 
 
-def _entry(folder: Path) -> dict[str, Any]:
+def _entry(history: list[ReportRun]) -> dict[str, Any]:
     """One row: what is shown and, where it sorts otherwise, the plain number."""
-    status = json.loads((folder / "status.json").read_text("utf-8"))
-    m = _metrics(folder)
+    run, good = history[-1], [run for run in history if run.status == "ok"]
+    m = run.metrics
     return {
-        **status,
-        "name": folder.name,
-        "day": status["date"][:16].replace("T", " "),
-        "kind": {"csflow": "images", "autoencoder": "sensors"}.get(status["kind"], ""),
-        "link": _link(folder, status),
-        "thumbnail": _thumbnail(folder / THUMBNAIL),
+        **run.facts,
+        "name": run.name,
+        "day": run.facts["date"][:16].replace("T", " "),
+        "kind": KINDS.get(run.facts["kind"]) or m.get("kind", ""),
+        "link": _link(run),
+        "runs": len(history),
+        "last_good": _link(good[-1]) if good and run is not good[-1] else "",
+        "thumbnail": _thumbnail((good or history)[-1].folder / THUMBNAIL),
         "counts": _counts(m),
         "cells": [
             (prose.number(m.get("auroc")), m.get("auroc")),
             (prose.percent(m.get("miss_rate")), m.get("miss_rate")),
             (prose.percent(m.get("overkill_rate")), m.get("overkill_rate")),
         ],
+        "sparkline": _sparkline([run.metrics.get("auroc") for run in good]),
     }
 
 
-def _metrics(folder: Path) -> dict[str, Any]:
-    path = folder / METRICS
-    return json.loads(path.read_text("utf-8")) if path.exists() else {}
-
-
-def _link(folder: Path, status: dict[str, Any]) -> str:
-    if not (folder / "report.html").exists():
-        return ""
-    return "report.html" if status["status"] == "ok" else "report.html#papermill-error-cell"
+def _link(run: ReportRun) -> str:
+    """From `reports/` to the page of a run, if it came to one."""
+    page = run.folder / runs.PAGE
+    return page.relative_to(workspace.root() / "reports").as_posix() if page.exists() else ""
 
 
 def _counts(m: dict[str, Any]) -> str:
     if m.get("labelled"):
         return f"{m['n_ok']:,} OK, {m['n_ng']:,} NG"
-    return f"{m['n']:,} unlabelled" if m else "-"
+    if m.get("kind") == "comparison":
+        return prose.plural(m["n"], "report")
+    return f"{m['n']:,} unlabelled" if m.get("n") else "-"
+
+
+def _sparkline(values: list[float | None]) -> dict[str, Any]:
+    """Points of a polyline in a box of 90 x 22, higher is better; {} for fewer than two runs."""
+    known = [value for value in values if value is not None]
+    if len(known) < 2:
+        return {}
+    low, high = min(known), max(known)
+    step, span = 84 / (len(known) - 1), max(high - low, 0.01)
+    middle = (low + high) / 2
+    points = [(3 + step * i, 11 - 16 * (value - middle) / span) for i, value in enumerate(known)]
+    words = f"AUROC over {len(known)} runs: from {known[0]:.3f} to {known[-1]:.3f}"
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    return {"points": line, "last": points[-1], "words": words}
 
 
 def _thumbnail(path: Path) -> str:

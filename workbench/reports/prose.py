@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from workbench import metrics, workspace
+from workbench import artifacts, metrics, workspace
 
 Numbers = Mapping[str, Any]
 
@@ -162,16 +162,12 @@ def origins(facts: Numbers, m: Numbers) -> pd.DataFrame:
 
 def versions() -> dict[str, str]:
     """Versions of what the scores of this run depend on."""
-    from workbench import artifacts  # brings torch, which the list of reports has no use for
-
     return artifacts.versions()
 
 
 def model_facts(name: str) -> dict[str, Any]:
     """What `models/NAME` says of itself."""
-    from workbench.artifacts import read_facts  # brings torch, which the list of reports spares
-
-    return read_facts(workspace.model(name))
+    return artifacts.read_facts(workspace.model(name))
 
 
 def _missed(m: Numbers) -> str:

@@ -81,7 +81,11 @@ def table_html(frame: pd.DataFrame, caption: str = "", folded: str = "") -> str:
         f"{caption}<div class='table'><table><thead><tr>{head}</tr></thead>"
         f"<tbody>{rows}</tbody></table></div>"
     )
-    return f"<details><summary>{escape(folded)}</summary>{html}</details>" if folded else html
+    return (
+        f"<details class='facts'><summary>{escape(folded)}</summary>{html}</details>"
+        if folded
+        else html
+    )
 
 
 def text(markdown: str) -> None:

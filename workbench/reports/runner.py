@@ -1,60 +1,78 @@
-"""Run a report template on a model and leave a folder that is whole or says why not.
+"""Run a report template on a model and leave a run folder that is whole or says why not.
 
 `report.ipynb`, `report.html`, `metrics.json`, `params.json`, `status.json` and `run.log`, what
-the kernel said on its way, are written beside their place and moved there at the end. Other
-files of that folder, such as the results of an inspection, stay.
+the kernel said on its way, are written beside their place and moved there at the end.
 """
 
-import json
 import os
-import shutil
 import time
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
 from datetime import datetime
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import nbformat
 
 from workbench import workspace
-from workbench.errors import ArtifactError, DataError
+from workbench.artifacts import read_facts
+from workbench.errors import ArtifactError
 from workbench.progress import bar
 
-from . import execution
-from .html import figures, to_html
-from .publish import METRICS, THUMBNAIL
+from . import execution, runs
+from .catalogue import Entry, entries
+from .html import to_html
+from .inputs import fingerprint
+from .publish import METRICS
+from .runs import ReportRun
+from .shortcomings import shortcoming
 
 TEMPLATES = {"csflow": "90_report_images", "autoencoder": "91_report_sensors"}
 """The template by kind of detector."""
 
-NOTEBOOK, PAGE, PARAMETERS, STATUS = "report.ipynb", "report.html", "params.json", "status.json"
-LOG = "run.log"
-OURS = (NOTEBOOK, PAGE, PARAMETERS, STATUS, LOG, METRICS, THUMBNAIL)
+TIMEOUT = 3600  # seconds that one cell may take
 
 
-@dataclass(frozen=True)
-class ReportRun:
-    """How a report went.
-
-    Attributes:
-        name: The model's name.
-        folder: Where it lies.
-        status: "ok" or "failed".
-        seconds: How long it took.
-        metrics: The contents of `metrics.json`; empty after a failure.
-        error: What went wrong, in a line; "" if nothing.
-    """
+class Job(NamedTuple):
+    """A report whose model, template and parameters were found and checked, or why not."""
 
     name: str
-    folder: Path
-    status: str
-    seconds: float
-    metrics: dict[str, Any]
+    source: Path | None = None
+    parameters: dict[str, Any] = {}  # never changed, as the next
+    facts: dict[str, Any] = {}  # of the model; empty for a template that is about none
+    timeout: int = TIMEOUT
     error: str = ""
+
+    @property
+    def inputs(self) -> str:
+        """All that the report depends on, as one hash."""
+        if self.source is None:
+            return self.error
+        return fingerprint(self.name, self.facts, self.source, self.parameters)
+
+    @property
+    def about_reports(self) -> bool:
+        """Whether it reads other reports, not a model."""
+        return not self.facts and not self.error
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """What is known before it runs."""
+        return {
+            "name": self.name,
+            "kind": self.facts.get("kind", ""),
+            "note": self.facts.get("data", {}).get("note", ""),
+            "template": self.source.stem if self.source else "",
+            "inputs": self.inputs,
+        }
+
+    def last(self, status: str) -> ReportRun | None:
+        """Its last run, if that ended so ("any": either way) and would say the same again."""
+        last = runs.newest(self.name)
+        same = last and status in ("any", last.status) and last.facts.get("inputs") == self.inputs
+        return replace(last, fresh=False) if same else None
 
 
 def run(
@@ -65,13 +83,13 @@ def run(
     progress: bool = True,
     **parameters: Any,  # noqa: ANN401
 ) -> ReportRun:
-    """Make the report on `models/NAME` in `reports/NAME`.
+    """Make the report on `models/NAME`, as a new run in `reports/NAME`.
 
     An error inside the notebook is no exception here: the run comes back as "failed", and so
     does one that ends well but leaves nothing to show.
 
     Args:
-        name: The model's name.
+        name: The model's name; of a template without a parameter `name`, the report's.
         template: A notebook's path, or its name in `notebooks/`; by default the one for the
             kind of model.
         kernel_name: Jupyter kernel to run it with.
@@ -84,126 +102,182 @@ def run(
         ValueError: A parameter that the template does not declare.
         TypeError: A value that JSON does not know.
     """
-    from workbench.artifacts import read_facts
-
-    facts = read_facts(workspace.model(name))
-    source = execution.find(template or TEMPLATES[facts["kind"]])
-    parameters = execution.checked(source, parameters, name=name)
-    status = {
-        "name": name,
-        "kind": facts["kind"],
-        "note": facts["data"].get("note", ""),
-        "template": source.stem,
-    }
-    start = time.perf_counter()
-    with _staged(workspace.report(name)) as part:
-        _write_json(part / PARAMETERS, parameters)
-        error = execution.attempt(
-            source, part / NOTEBOOK, part / LOG, parameters, kernel_name, name if progress else ""
-        ) or _shortcoming(part)
-        return _finish(part, status, error, time.perf_counter() - start)
+    job = _prepared(Entry(name, template and str(template), parameters))
+    return _made(job, kernel_name, name if progress else "")
 
 
-def run_all(*, jobs: int = 1, progress: bool = True) -> list[ReportRun]:
-    """Make the reports on everything under `models/`, each in a process of its own.
+def run_all(
+    names: Iterable[str] | None = None,
+    *,
+    template: str | Path | None = None,
+    parameters: dict[str, Any] | None = None,
+    jobs: int = 1,
+    timeout: int | None = None,
+    resume: bool = False,
+    progress: bool = True,
+) -> list[ReportRun]:
+    """Make many reports, each in a kernel of its own.
 
-    A dataset whose report cannot even start comes back as "failed" like any other.
+    What cannot even start for want of a whole model or data comes back as "failed" like any
+    other. Parameters are checked for all before anything runs.
 
     Args:
-        jobs: Reports made at a time.
+        names: Which; by default those of `reports/datasets.yml`, else of all models.
+        template: A notebook for all of them.
+        parameters: For all of them, over those of `reports/datasets.yml`.
+        jobs: Reports made at a time, which share the processor's cores.
+        timeout: Seconds that one cell may take.
+        resume: Leave out what ended well and would say the same again; its last run is
+            returned instead.
         progress: Show a progress bar over the reports.
+
+    Raises:
+        DataError: `reports/datasets.yml` is not as it must be, or a name is not known.
+        ValueError: A parameter that a template does not declare, or no job at a time.
     """
-    found = workspace.root().glob("models/[!.]*/detector.json")  # no dot: not yet in its place
-    names = sorted(path.parent.name for path in found)
-    if not names:
-        return []
-    # processes: papermill changes the working folder of the whole process
-    pool = ProcessPoolExecutor(
-        min(jobs, len(names)),
-        get_context("spawn"),
-        initializer=_enter,
-        initargs=(str(workspace.root()), jobs),
-    )
-    with pool:
-        runs = pool.map(_attempt, names)
-        return list(bar(runs, desc="reports", total=len(names), unit="report", progress=progress))
+    if jobs < 1:
+        raise ValueError(f"jobs must be at least 1, got {jobs}")
+    found = _chosen(names, Entry("", template and str(template), parameters or {}, timeout))
+    done = _all(found, jobs, "ok" if resume else "", progress)
+    return [done[job.name] for job in found]
 
 
-def _attempt(name: str) -> ReportRun:
+def watch(
+    names: Iterable[str] | None = None,
+    *,
+    template: str | Path | None = None,
+    parameters: dict[str, Any] | None = None,
+    jobs: int = 1,
+    timeout: int | None = None,
+    every: float = 2.0,
+) -> Iterator[list[ReportRun]]:
+    """Make what is new or has changed, again and again; yields the runs of every look.
+
+    A report whose model, data, template or parameters change is made anew, nothing else; one
+    that failed waits for a change too. Data that are still being copied are left to settle.
+
+    Args:
+        names: As in `run_all`, like the next four.
+        template: A notebook for all of them.
+        parameters: For all of them.
+        jobs: Reports made at a time.
+        timeout: Seconds that one cell may take.
+        every: Seconds between looks.
+    """
+    given = Entry("", template and str(template), parameters or {}, timeout)
+    names, before = names and list(names), {}
+    while True:
+        found = _chosen(names, given)
+        now = {job.name: job.inputs for job in found}
+        steady = [job for job in found if before.get(job.name, now[job.name]) == now[job.name]]
+        due = [job for job in steady if not job.last("any")]
+        yield list(_all(due, jobs, "", progress=False).values())
+        before = now
+        time.sleep(every)
+
+
+def _chosen(names: Iterable[str] | None, given: Entry) -> list[Job]:
+    """The jobs of these names, set up by the catalogue and, over that, by what was given."""
+    listed = {entry.name: entry for entry in entries()}
+    wanted = listed.values() if names is None else [listed.get(n, Entry(n)) for n in names]
+    return [_job(entry.changed(given)) for entry in wanted]
+
+
+def _job(entry: Entry) -> Job:
     try:
-        return run(name, progress=False)
-    except (ArtifactError, DataError, ValueError) as error:
-        with _staged(workspace.report(name)) as part:
-            status = {"name": name, "kind": "", "note": "", "template": ""}
-            # the list of reports travels: no path of this machine
-            return _finish(part, status, str(error).replace(f"{workspace.root()}/", ""), 0.0)
+        return _prepared(entry)
+    except ArtifactError as error:
+        # the list of reports travels: no path of this machine
+        return Job(entry.name, error=str(error).replace(f"{workspace.root()}/", ""))
 
 
-def _enter(home: str, jobs: int) -> None:
+def _prepared(entry: Entry) -> Job:
+    """The job, once its parts were found and its parameters checked."""
+    source = execution.find(entry.template) if entry.template else None
+    facts = {} if source and "name" not in execution.declared(source) else _facts(entry.name)
+    source = source or execution.find(TEMPLATES[facts["kind"]])
+    parameters = execution.checked(source, entry.parameters, name=entry.name)
+    return Job(entry.name, source, parameters, facts, entry.timeout or TIMEOUT)
+
+
+def _facts(name: str) -> dict[str, Any]:
+    return read_facts(workspace.model(name))
+
+
+def _all(found: list[Job], workers: int, spare: str, progress: bool) -> dict[str, ReportRun]:
+    """Make the reports on models, then those about reports; leave out what `spare` says."""
+    done: dict[str, ReportRun] = {}
+    with bar(total=len(found), desc="reports", unit="report", progress=progress) as shown:
+        for late in (False, True):
+            group = [job for job in found if job.about_reports == late]
+            done |= {job.name: last for job in group if spare and (last := job.last(spare))}
+            todo = [job for job in group if job.name not in done]
+            shown.update(len(group) - len(todo))
+            for made in _each_made(todo, workers, progress):
+                done[made.name] = made
+                shown.set_postfix_str(f"{made.name} {made.status}")
+                shown.update()
+    return done
+
+
+def _each_made(group: list[Job], workers: int, progress: bool) -> Iterator[ReportRun]:
+    workers = min(workers, len(group))
+    if workers < 2:
+        for job in group:  # with a bar over the cells of each
+            yield _made(job, progress=job.name if progress else "")
+        return
+    # processes: papermill changes the working folder of the whole process
+    environment = (str(workspace.root()), workers)
+    with ProcessPoolExecutor(workers, get_context("spawn"), _enter, environment) as pool:
+        running = [pool.submit(_made, job) for job in group]
+        try:
+            yield from (future.result() for future in as_completed(running))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _enter(home: str, workers: int) -> None:
     os.environ["WORKBENCH_HOME"] = home
-    if jobs > 1:
-        os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // jobs))
+    share = max(1, (os.cpu_count() or 1) // workers)
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    os.environ["OMP_NUM_THREADS"] = str(min(share, int(given) if given.isdigit() else share))
 
 
-def _shortcoming(part: Path) -> str:
-    """What a report that ran to its end lacks: an empty one is no success."""
-    metrics = _read_json(part / METRICS)
-    if not metrics:
-        return f"the notebook left no {METRICS}; it must end with reports.record(...)"
-    if not metrics.get("n"):
-        return "the report is empty: not one image or row was tested"
-    if not figures(nbformat.read(part / NOTEBOOK, as_version=4)):
-        return "the report is empty: it holds no figure"
-    lacking = [key for key in _defined(metrics) if metrics.get(key) is None]
-    return f"the metrics lack a number for {', '.join(lacking)}" if lacking else ""
+def _made(job: Job, kernel_name: str = "python3", progress: str = "") -> ReportRun:
+    """Run it; whatever comes of it becomes the newest run."""
+    start, status = time.perf_counter(), job.status
+    with runs.staged(job.name) as part:
+        error = job.error or _executed(job, part, kernel_name, progress)
+        if error:
+            (part / METRICS).unlink(missing_ok=True)  # numbers of half a run are no numbers
+        status |= {
+            "status": "failed" if error else "ok",
+            "error": error,
+            "seconds": round(time.perf_counter() - start, 1),
+            "date": datetime.now().astimezone().isoformat(timespec="seconds"),
+        }
+        runs.write_json(part / runs.STATUS, status)
+        _write_page(part, status)
+    return runs.newest(job.name)
 
 
-def _defined(metrics: dict[str, Any]) -> list[str]:
-    """The keys that must hold a number, given how many OK and NG were tested."""
-    ok, ng = metrics.get("n_ok"), metrics.get("n_ng")
-    keys = ["threshold"]
-    keys += ["overkill_rate"] * bool(ok) + ["miss_rate"] * bool(ng)
-    return keys + ["auroc", "average_precision"] * bool(ok and ng)
-
-
-def _finish(part: Path, status: dict[str, Any], error: str, seconds: float) -> ReportRun:
-    metrics = {} if error else _read_json(part / METRICS)
+def _executed(job: Job, part: Path, kernel_name: str, progress: str) -> str:
+    runs.write_json(part / runs.PARAMETERS, job.parameters)
+    notebook, log = part / runs.NOTEBOOK, part / runs.LOG
+    error = execution.attempt(
+        job.source, notebook, log, job.parameters, kernel_name, progress, job.timeout
+    )
     if error:
-        (part / METRICS).unlink(missing_ok=True)  # numbers of half a run are no numbers
-    status |= {
-        "status": "failed" if error else "ok",
-        "error": error,
-        "seconds": round(seconds, 1),
-        "date": datetime.now().astimezone().isoformat(timespec="seconds"),
-    }
-    _write_json(part / STATUS, status)
-    if (part / NOTEBOOK).exists():
-        notebook = execution.without_paths(part / NOTEBOOK)
-        (part / PAGE).write_text(to_html(notebook, status, metrics), "utf-8")
-    folder = workspace.report(status["name"])
-    return ReportRun(status["name"], folder, status["status"], seconds, metrics, error)
+        return error
+    recorded = part / METRICS
+    metrics = runs.read_json(recorded) if recorded.exists() else {}
+    return shortcoming(metrics, nbformat.read(notebook, as_version=4))
 
 
-@contextmanager
-def _staged(folder: Path) -> Iterator[Path]:
-    """`workspace.staged`, with files of others kept."""
-    with workspace.staged(folder) as part:
-        yield part
-        if folder.exists():
-            _keep_others(folder, part)
-
-
-def _keep_others(folder: Path, part: Path) -> None:
-    for path in folder.iterdir():
-        if path.name in OURS or (part / path.name).exists():
-            continue
-        copy = shutil.copytree if path.is_dir() else shutil.copy2
-        copy(path, part / path.name)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text("utf-8")) if path.exists() else {}
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
+def _write_page(part: Path, status: dict[str, Any]) -> None:
+    if not (part / runs.NOTEBOOK).exists():
+        return
+    metrics = runs.read_json(part / METRICS) if (part / METRICS).exists() else {}
+    notebook = execution.without_paths(part / runs.NOTEBOOK)
+    (part / runs.PAGE).write_text(to_html(notebook, status, metrics), "utf-8")

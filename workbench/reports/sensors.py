@@ -14,7 +14,7 @@ from workbench import plots, workspace
 from workbench.data import SensorTable, load_rows
 from workbench.errors import DataError
 
-from . import prose, publish
+from . import claims, prose, publish
 
 if TYPE_CHECKING:
     from workbench.detectors import AutoEncoderDetector
@@ -61,6 +61,9 @@ class SensorReport:
             "name": self.name,
             "kind": self.detector.kind,
             **prose.rated(self.scores[test], labels, self.detector.threshold),
+            **claims.numbers(
+                self.scores[test], labels, self.detector.threshold, self.detector.held_out
+            ),
             "faults": len(self._faults),
             "faults_found": sum(
                 bool(self.flags[start:stop].any()) for start, stop in self._faults
@@ -98,6 +101,10 @@ class SensorReport:
             prose.rates(m),
             "Neighbouring rows are alike: the true intervals are wider than these (Wilson).",
         )
+
+    def alternatives(self) -> None:
+        """Show what other thresholds would have done."""
+        claims.show_alternatives(self.metrics)
 
     def setting(self) -> None:
         """Say what was tested and with what."""

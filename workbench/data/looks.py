@@ -1,0 +1,127 @@
+"""What a photo looks like in a few numbers: how bright, how sharp, and a fingerprint by eye.
+
+The numbers tell whether test photos were taken as the training photos were; the fingerprint
+finds the same part twice, even under another exposure.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+SIDE = 256  # pixels of the longer side at which sharpness is measured, whatever the camera
+CELLS = 16  # a side of the signature
+ALIKE = 0.95  # correlation from which two signatures are of one part
+_SAME_SHAPE = 0.05  # in the logarithm of width over height
+
+
+class Look(NamedTuple):
+    """A photo in numbers.
+
+    Attributes:
+        brightness: Mean of the grey levels, 0 to 255.
+        contrast: Their standard deviation.
+        sharpness: Standard deviation of the Laplacian, at one size for all photos.
+        height: Pixels.
+        width: Pixels.
+        signature: What is where, without the exposure; float32, shape (256,).
+    """
+
+    brightness: float
+    contrast: float
+    sharpness: float
+    height: int
+    width: int
+    signature: NDArray[np.float32]
+
+
+class Pair(NamedTuple):
+    """Two photos that look like one part, by their positions, and how much alike they are."""
+
+    first: int
+    second: int
+    correlation: float
+
+
+def look(image: NDArray[np.uint8]) -> Look:
+    """The numbers of a photo, RGB of shape (H, W, 3).
+
+    Example:
+        >>> seen = look(np.full((40, 30, 3), 100, np.uint8))
+        >>> round(seen.brightness), seen.contrast, seen.height
+        (100, 0.0, 40)
+    """
+    height, width = image.shape[:2]
+    grey = Image.fromarray(image).convert("L")
+    grey.thumbnail((SIDE, SIDE), Image.Resampling.BOX)
+    values = np.asarray(grey, np.float64)
+    cells = grey.resize((CELLS, CELLS), Image.Resampling.BOX)
+    return Look(
+        float(values.mean()),
+        float(values.std()),
+        _sharpness(values),
+        height,
+        width,
+        _signature(np.asarray(cells, np.float64)),
+    )
+
+
+def alike(
+    first: NDArray[np.float32],
+    second: NDArray[np.float32],
+    sizes: tuple[NDArray[np.int_], NDArray[np.int_]] | None = None,
+    *,
+    least: float = ALIKE,
+) -> list[Pair]:
+    """Photos of two sets that show the same part, most alike first.
+
+    What all photos have in common, such as a fixture, is taken away first: parts are alike if
+    they agree in what makes them differ from the others.
+
+    Args:
+        first: Signatures, shape (N, 256).
+        second: Signatures, shape (M, 256).
+        sizes: Height and width in pixels, (N, 2) and (M, 2); shapes that differ are no pair.
+        least: Correlation from which on they count as one part.
+
+    Returns:
+        Pairs of positions in the two sets.
+    """
+    if not len(first) or not len(second):
+        return []
+    shared = _unit(np.concatenate([first, second]).mean(axis=0, keepdims=True))[0]
+    correlation = _own(first, shared) @ _own(second, shared).T
+    if sizes is not None:
+        a, b = (np.log(size[:, 1] / size[:, 0]) for size in sizes)
+        correlation[np.abs(a[:, None] - b) > _SAME_SHAPE] = 0
+    rows, columns = np.nonzero(correlation >= least)
+    found = [
+        Pair(int(i), int(j), float(correlation[i, j])) for i, j in zip(rows, columns, strict=True)
+    ]
+    return sorted(found, key=lambda pair: -pair.correlation)
+
+
+def _sharpness(grey: NDArray[np.float64]) -> float:
+    if min(grey.shape) < 3:
+        return 0.0
+    middle = grey[1:-1, 1:-1]
+    laplacian = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:] - 4 * middle
+    return float(laplacian.std())
+
+
+def _signature(cells: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Log brightness without row and column means: exposure and light from one side drop out."""
+    values = np.log1p(cells)
+    values -= values.mean(axis=0)
+    values -= values.mean(axis=1, keepdims=True)
+    return values.ravel().astype(np.float32)
+
+
+def _own(rows: NDArray[np.float32], shared: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Rows without what is shared, however strong their exposure made that, at unit length."""
+    return _unit(rows - np.outer(rows @ shared, shared))
+
+
+def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)

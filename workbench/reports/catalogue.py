@@ -1,0 +1,74 @@
+"""Which reports there are to make: those of `reports/datasets.yml`, else one for each model."""
+
+from typing import Any, NamedTuple
+
+from workbench import workspace
+from workbench.errors import DataError
+
+FILE = "datasets.yml"
+_KEYS = {"template", "parameters", "timeout"}
+
+
+class Entry(NamedTuple):
+    """One report: its name, which is its model's, and how it differs from the usual one."""
+
+    name: str
+    template: str | None = None
+    parameters: dict[str, Any] = {}  # never changed
+    timeout: int | None = None
+
+    def changed(self, given: "Entry") -> "Entry":
+        """The same with what is given for all, which goes first."""
+        parameters = self.parameters | given.parameters
+        return Entry(
+            self.name, given.template or self.template, parameters, given.timeout or self.timeout
+        )
+
+
+def entries() -> list[Entry]:
+    """What `workbench report --all` makes.
+
+    `reports/datasets.yml` maps names to nothing, or to any of `template`, `parameters` and
+    `timeout`. A name that is no model's needs a template.
+
+    Raises:
+        DataError: The file is no such mapping.
+
+    Example:
+        A `reports/datasets.yml` of two models and a comparison of them:
+
+            lens:
+            SMT:
+              parameters: {shown: 12}
+            comparison:
+              template: 92_report_comparison
+              parameters: {names: [lens, SMT]}
+    """
+    path = workspace.root() / "reports" / FILE
+    if not path.exists():
+        models = workspace.root().glob("models/[!.]*/detector.json")  # no dot: not in place yet
+        return [Entry(model) for model in sorted(path.parent.name for path in models)]
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text("utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise DataError(f"reports/{FILE} must be YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise DataError(f"reports/{FILE} must map names to settings, got {content!r}")
+    return [_entry(str(name), settings or {}) for name, settings in content.items()]
+
+
+def _entry(name: str, settings: dict[str, Any]) -> Entry:
+    known = ", ".join(sorted(_KEYS))
+    if not isinstance(settings, dict):
+        raise DataError(f"reports/{FILE}: {name} must hold any of {known}, got {settings!r}")
+    if unknown := set(settings) - _KEYS:
+        raise DataError(
+            f"reports/{FILE}: {name} must hold any of {known}, got {', '.join(sorted(unknown))}"
+        )
+    if not isinstance(settings.get("parameters", {}), dict):
+        raise DataError(f"reports/{FILE}: parameters of {name} must be a mapping")
+    if name != name.strip("./\\") or "/" in name or "\\" in name:
+        raise DataError(f"reports/{FILE}: names must be plain folder names, got {name!r}")
+    return Entry(name, **settings)

@@ -1,0 +1,54 @@
+"""A report on paper: the HTML page printed by a Chromium that is here."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from .runs import PAGE, PDF, ReportRun
+
+BROWSERS = (
+    "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge",
+)  # fmt: skip
+SECONDS = 120  # to print a page
+
+
+def print_pdf(run: ReportRun) -> Path:
+    """Print the page of a run to `report.pdf` beside it.
+
+    `$WB_CHROMIUM` names the browser where it is not found by itself.
+
+    Raises:
+        RuntimeError: There is no Chromium, or it printed nothing.
+    """
+    browser = find_browser()
+    target = run.folder / PDF
+    with tempfile.TemporaryDirectory() as profile:
+        command = [browser, "--headless", "--disable-gpu", "--no-first-run"]
+        command += ["--no-pdf-header-footer", f"--user-data-dir={profile}"]
+        # Chromium's sandbox refuses root, as in containers; the page is our own, without scripts
+        command += ["--no-sandbox"] if getattr(os, "geteuid", lambda: 1)() == 0 else []
+        command += [f"--print-to-pdf={target}", (run.folder / PAGE).resolve().as_uri()]
+        done = subprocess.run(command, capture_output=True, timeout=SECONDS)
+    if done.returncode or not target.exists():
+        raise RuntimeError(f"{Path(browser).name} printed no PDF of {run.name}")
+    return target
+
+
+def find_browser() -> str:
+    """Path of a Chromium or a browser made of it.
+
+    Raises:
+        RuntimeError: There is none.
+    """
+    named = os.environ.get("WB_CHROMIUM")
+    found = next(
+        (path for name in (named, *BROWSERS) if name and (path := shutil.which(name))), ""
+    )
+    if not found:
+        raise RuntimeError(
+            "a PDF needs Chromium or Chrome, and none was found; install one, or print the page "
+            "from any browser"
+        )
+    return found

@@ -1,0 +1,135 @@
+"""Where the runs of a report lie: `reports/NAME/runs/STAMP/`, each whole, the newest in reach.
+
+`reports/NAME/report.html` is the newest page, with links that lead into its run, and `latest`
+points at that run: a symbolic link, or a file that holds the path where there are no links.
+"""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from workbench import workspace
+
+from .publish import METRICS, THUMBNAIL
+
+NOTEBOOK, PAGE, PDF = "report.ipynb", "report.html", "report.pdf"
+PARAMETERS, STATUS, LOG = "params.json", "status.json", "run.log"
+OURS = (NOTEBOOK, PAGE, PARAMETERS, STATUS, LOG, METRICS, THUMBNAIL)
+RUNS, LATEST = "runs", "latest"
+KEPT = 20  # runs of one report; older ones are deleted
+
+
+@dataclass(frozen=True)
+class ReportRun:
+    """How a report went.
+
+    Attributes:
+        name: The report's name.
+        folder: Where this run lies.
+        status: "ok" or "failed".
+        seconds: How long it took.
+        metrics: The contents of `metrics.json`; empty after a failure.
+        error: What went wrong, in a line; "" if nothing.
+        facts: The contents of `status.json`.
+        fresh: False if it was left as it is because a new one would say the same.
+    """
+
+    name: str
+    folder: Path
+    status: str
+    seconds: float
+    metrics: dict[str, Any]
+    error: str
+    facts: dict[str, Any]
+    fresh: bool = True
+
+    @classmethod
+    def read(cls, folder: Path) -> "ReportRun":
+        """The run in a folder.
+
+        Raises:
+            OSError: It holds no status.
+            ValueError: The status is no JSON.
+        """
+        facts = read_json(folder / STATUS)
+        metrics = read_json(folder / METRICS) if (folder / METRICS).exists() else {}
+        status, seconds = facts["status"], facts["seconds"]
+        return cls(folder.parents[1].name, folder, status, seconds, metrics, facts["error"], facts)
+
+
+def history(name: str) -> list[ReportRun]:
+    """All runs of a report that are whole, oldest first."""
+    found = []
+    for path in sorted(workspace.report(name).glob(f"{RUNS}/[0-9]*/{STATUS}")):
+        try:
+            found.append(ReportRun.read(path.parent))
+        except (OSError, ValueError, KeyError):
+            continue  # damaged by hand; the others are still worth a row
+    return found
+
+
+def newest(name: str) -> ReportRun | None:
+    """The last run of a report, if there is one."""
+    runs = history(name)
+    return runs[-1] if runs else None
+
+
+def names() -> list[str]:
+    """Every report that was ever run here."""
+    folders = workspace.root().glob(f"reports/*/{RUNS}")
+    return sorted(path.parent.name for path in folders)
+
+
+@contextmanager
+def staged(name: str) -> Iterator[Path]:
+    """A folder for a new run, which appears when it is whole, as the newest, or vanishes."""
+    target = _free(workspace.report(name) / RUNS)
+    with workspace.staged(target) as part:
+        yield part
+    _point_at(target)
+    for old in history(name)[:-KEPT]:
+        shutil.rmtree(old.folder, ignore_errors=True)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The contents of a JSON file."""
+    return json.loads(path.read_text("utf-8"))
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Leave a dict as a JSON file that people can read."""
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+
+def _free(runs: Path) -> Path:
+    """`STAMP`, in UTC, or `STAMP-1`, `STAMP-2` ... within the same second."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    candidates = [stamp, *(f"{stamp}-{n}" for n in range(1, 10))]
+    return next(runs / name for name in candidates if not (runs / name).exists())
+
+
+def _point_at(run: Path) -> None:
+    home = run.parents[1]
+    part = home / f".{LATEST}.{os.getpid()}"
+    part.unlink(missing_ok=True)
+    try:
+        part.symlink_to(Path(RUNS) / run.name, target_is_directory=True)
+    except OSError:  # a file system or a Windows account without links
+        part.write_text(f"{RUNS}/{run.name}\n", "utf-8")
+    part.replace(home / LATEST)
+    if (run / PAGE).exists():
+        page = home / f".{PAGE}.{os.getpid()}"
+        page.write_text(_moved((run / PAGE).read_text("utf-8"), f"{RUNS}/{run.name}/"), "utf-8")
+        page.replace(home / PAGE)
+
+
+def _moved(page: str, folder: str) -> str:
+    """The page as seen from outside `folder`, where its relative links begin."""
+    return re.sub(r"""(<a[^>]* href=["'])(?![#/]|\w+:)""", rf"\g<1>{folder}", page)
