@@ -1,9 +1,8 @@
 """EfficientNet feature pyramids, where their weights come from, and the feature cache."""
 
-from .backbones import NAMES, Backbone, default_block, find_weights, load_backbone
-from .pyramid import FeaturePyramid, Standardise, to_square
+from workbench.lazy import lazily
 
-__all__ = [
+__all__ = [  # noqa: F822 - imported on demand
     "NAMES",
     "Backbone",
     "FeaturePyramid",
@@ -13,3 +12,12 @@ __all__ = [
     "load_backbone",
     "to_square",
 ]
+
+__getattr__, __dir__ = lazily(
+    __name__,
+    {
+        "backbones": ["NAMES", "Backbone", "default_block", "find_weights", "load_backbone"],
+        "pyramid": ["FeaturePyramid", "Standardise"],
+        "square": ["to_square"],
+    },
+)
