@@ -22,6 +22,20 @@ def test_scores_before_and_after_are_equal_bit_for_bit(fitted, folder, photos):
     assert again.threshold.describe() == fitted.threshold.describe()
     assert (again.config, again.history) == (fitted.config, fitted.history)
     np.testing.assert_array_equal(again.held_out, fitted.held_out)
+    assert again.calm == fitted.calm
+
+
+def test_a_detector_saved_before_scores_and_maps_had_a_choice_still_loads(fitted, folder, photos):
+    facts = json.loads((folder / "detector.json").read_text("utf-8"))
+    del facts["calm"]
+    for name in ("top_k", "heat"):
+        del facts["config"][name]
+    (folder / "detector.json").write_text(json.dumps(facts))
+    again = load(folder)
+    np.testing.assert_array_equal(again.score(photos[1]), fitted.score(photos[1]))
+    one, same = (d.evaluate_one(photos[1][0]) for d in (again, fitted))
+    np.testing.assert_array_equal(one.heatmap, same.heatmap)
+    assert one.regions == same.regions and sum(one.shares) == pytest.approx(1)
 
 
 def test_the_folder_holds_json_and_safetensors_and_no_backbone(folder):

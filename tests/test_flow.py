@@ -104,7 +104,14 @@ def test_config_survives_json_and_refuses_nonsense():
     assert CSFlowConfig(**json.loads(json.dumps(config.to_dict()))) == config
     with pytest.raises(ValueError, match="preset must be one of lite, simulator, paper"):
         CSFlowConfig.preset("big")
-    for bad in ({"kernels": (2,)}, {"score": "median"}, {"epochs": 0}, {"percentile": 100}):
+    for bad in (
+        {"kernels": (2,)},
+        {"score": "median"},
+        {"heat": "max"},
+        {"top_k": 0},
+        {"epochs": 0},
+        {"percentile": 100},
+    ):
         with pytest.raises(ValueError, match=next(iter(bad))):
             CSFlowConfig(**bad)
     with pytest.raises(TypeError, match="hiden"):

@@ -1,5 +1,3 @@
-import warnings
-
 import numpy as np
 import pytest
 import torch
@@ -42,6 +40,39 @@ def test_one_image_from_every_kind_of_source_gives_one_answer(fitted, tmp_path):
     assert first.timing["total"] == pytest.approx(sum(list(first.timing.values())[:4]))
     np.testing.assert_allclose(first.score, fitted.score([path])[0], rtol=1e-4)
     np.testing.assert_allclose(first.heatmap, fitted.localize([path])[0], rtol=1e-3, atol=1e-4)
+
+
+def test_an_evaluation_says_why(fitted):
+    image = photo(5, defect=True)
+    tall = np.repeat(image, 2, axis=0)
+    result = fitted.evaluate_one(tall)
+    assert result.heatmap.shape == (192, 96)
+    marked = np.argwhere((tall > 200).all(-1))
+    (top, left), (bottom, right) = marked.min(0), marked.max(0)
+    first, *others = result.regions
+    box = first.box
+    assert box[0] < right and box[2] > left and box[1] < bottom and box[3] > top
+    assert first.peak == result.heatmap.max() > result.heat_range[1]
+    assert [r.peak for r in others] == sorted((r.peak for r in others), reverse=True)
+    inside = result.heatmap[box[1] : box[3], box[0] : box[2]] > result.heat_range[0]
+    assert 0 < first.area <= inside.sum()
+    assert len(result.shares) == 3 and sum(result.shares) == pytest.approx(1)
+    assert [m.shape for m in result.maps] == [(4, 4), (2, 2), (1, 1)]
+    means = [m.mean() for m in result.maps]
+    excess = np.maximum(np.subtract(means, fitted.calm), 0)
+    np.testing.assert_allclose(result.shares, excess / excess.sum(), rtol=1e-3)
+
+
+def test_all_scores_and_maps_come_from_one_pass(fitted, photos):
+    table = fitted.scores(photos[1])
+    np.testing.assert_allclose(table["std"], fitted.score(photos[1]), rtol=1e-12)
+    one = fitted.evaluate_one(photos[1][2])
+    assert set(one.scores) == set(table) and one.scores["std"] == one.score
+    for name, value in one.scores.items():
+        np.testing.assert_allclose(value, table[name][2], rtol=1e-3)
+    np.testing.assert_allclose(one.heat("mean"), one.heatmap, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(one.heat("sum"), 3 * one.heatmap, rtol=1e-4, atol=1e-5)
+    assert one.heat("finest").shape == one.heat("product").shape == one.heatmap.shape
 
 
 def test_verdict_is_ng_on_the_threshold_itself(fitted):
@@ -200,12 +231,16 @@ def test_flat_unlabelled_folders_can_be_trained_on(tmp_path, photos, tiny_config
     assert detector.data["counts"] == {"train": 7, "calibration": 1}
 
 
-def test_max_and_mean_scores_are_used_when_asked_for(photos):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        for kind in ("mean", "max"):
-            config = CSFlowConfig(
-                image_size=128, hidden=8, kernels=(3,), epochs=2, batch=8, score=kind
-            )
-            scores = CSFlowDetector(config).fit(photos[0][:8], progress=False).score(photos[1])
-            assert np.isfinite(scores).all()
+@pytest.mark.parametrize("kind, heat", [("mean", "finest"), ("max", "sum"), ("topk", "product")])
+def test_the_configuration_says_which_score_and_heat_are_used(photos, tmp_path, kind, heat):
+    config = CSFlowConfig(
+        image_size=128, hidden=8, kernels=(3,), epochs=2, batch=8, score=kind, heat=heat, top_k=3
+    )
+    detector = CSFlowDetector(config).fit(photos[0][:8], progress=False)
+    detector = load(save(detector, tmp_path / "m"))
+    assert (detector.config.score, detector.config.heat, detector.config.top_k) == (kind, heat, 3)
+    one = detector.evaluate_one(photos[1][0])
+    assert one.score == one.scores[kind] != one.scores["std"]
+    np.testing.assert_array_equal(one.heat(heat), one.heatmap)
+    np.testing.assert_allclose(detector.localize(photos[1][:1])[0], one.heatmap, rtol=1e-3)
+    assert detector.threshold == metrics.threshold(detector.held_out, q=99)

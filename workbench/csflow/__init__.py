@@ -1,6 +1,7 @@
 """The mathematics of CS-Flow: couplings, log-determinants, scores; no files, no images."""
 
 from .config import CSFlowConfig
-from .flow import CrossScaleFlow, maps, nll, score
+from .energy import heat, maps, score, scores, shares
+from .flow import CrossScaleFlow, nll
 
-__all__ = ["CSFlowConfig", "CrossScaleFlow", "maps", "nll", "score"]
+__all__ = ["CSFlowConfig", "CrossScaleFlow", "heat", "maps", "nll", "score", "scores", "shares"]

@@ -3,7 +3,8 @@
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-SCORES = ("mean", "std", "max")
+from .energy import HEATS, SCORES
+
 RESIZES = ("tensor", "pil")
 DOWNSCALES = ("nearest", "area")
 SCHEDULES = ("constant", "one-cycle")
@@ -45,7 +46,9 @@ class CSFlowConfig:
     seed: int = 0
 
     # verdict
-    score: str = "std"  # of z^2 / 2 over all scales, channels and places: "mean", "std" or "max"
+    score: str = "std"  # of z^2 / 2: "mean", "std", "max" or "topk"; see `csflow.score`
+    top_k: int = 10  # hottest cells that the score "topk" is the mean of
+    heat: str = "mean"  # of the scales' maps; "finest" (the paper's), "sum" or "product"
     percentile: float = 99.0  # of the held-out OK scores, for the first threshold
 
     def __post_init__(self) -> None:
@@ -53,11 +56,12 @@ class CSFlowConfig:
         object.__setattr__(self, "kernels", tuple(self.kernels))  # JSON knows lists only
         if not self.kernels or any(k < 1 or k % 2 == 0 for k in self.kernels):
             raise ValueError(f"kernels must be odd and at least one, got {self.kernels}")
-        for name in ("image_size", "scales", "hidden", "batch", "epochs"):
+        for name in ("image_size", "scales", "hidden", "batch", "epochs", "top_k"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         words = {
             "score": SCORES,
+            "heat": HEATS,
             "resize": RESIZES,
             "downscale": DOWNSCALES,
             "schedule": SCHEDULES,
@@ -100,6 +104,7 @@ _PAPER = CSFlowConfig(
     batch=16,
     epochs=240,
     score="mean",
+    heat="finest",
 )
 PRESETS = {
     "lite": CSFlowConfig(),

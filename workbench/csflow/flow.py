@@ -185,28 +185,5 @@ def permutations(channels: int, scales: int, seed: int) -> Tensor:
 
 def nll(zs: Pyramid, logdet: Tensor) -> Tensor:
     """Negative log-likelihood per sample and dimension, constant dropped; shape (B,)."""
-    squares = _flat(zs).square()
+    squares = torch.cat([z.flatten(1) for z in zs], 1).square()
     return (squares.sum(1) / 2 - logdet) / squares.shape[1]
-
-
-def score(zs: Pyramid, kind: str = "mean") -> Tensor:
-    """Statistic of z^2 / 2 over scales, channels and places; shape (B,), higher is worse.
-
-    "mean" is the paper's, "std" (population) the simulator's; "max" takes the worst place:
-    the mean over channels, at the worst place of any scale.
-    """
-    energy = _flat(zs).square() / 2
-    if kind == "mean":
-        return energy.mean(1)
-    if kind == "std":
-        return energy.std(1, correction=0)
-    return torch.stack([m.flatten(1).amax(1) for m in maps(zs)]).amax(0)
-
-
-def maps(zs: Pyramid) -> Pyramid:
-    """Channel mean of z^2 / 2 at every scale: K tensors of shape (B, H/2^k, W/2^k)."""
-    return [z.square().mean(1) / 2 for z in zs]
-
-
-def _flat(zs: Pyramid) -> Tensor:
-    return torch.cat([z.flatten(1) for z in zs], 1)

@@ -4,7 +4,8 @@ All have the same verbs and the same sign: `fit(x)`, `score(x)` of shape (N,) wh
 worse, `evaluate_one(x)`, a `threshold`, and the verdict NG if and only if score >= threshold.
 """
 
-from .image import CSFlowDetector, Evaluation
+from .evaluation import Evaluation, Region
+from .image import CSFlowDetector
 from .rows import AutoEncoderDetector
 
-__all__ = ["AutoEncoderDetector", "CSFlowDetector", "Evaluation"]
+__all__ = ["AutoEncoderDetector", "CSFlowDetector", "Evaluation", "Region"]

@@ -2,18 +2,16 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from workbench import workspace
-from workbench.csflow import CSFlowConfig, maps, score
+from workbench.csflow import CSFlowConfig, heat, maps, score, scores, shares
 from workbench.data import ImageFolder, load_images, read_image
 from workbench.engine import TorchEngine
 from workbench.errors import ArtifactError, DataError, NotFittedError
@@ -22,43 +20,9 @@ from workbench.features.cache import allocate
 from workbench.metrics import Threshold, threshold
 
 from .batches import Images, ImageSource, batches
-from .heatmap import blend, enlarge
+from .evaluation import Evaluation
+from .heatmap import enlarge
 from .training import train_flow
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What a detector says of one image.
-
-    Attributes:
-        score: Anomaly score, higher is worse.
-        threshold: The threshold it was held against.
-        image: RGB photo, uint8, shape (H, W, 3).
-        heatmap: Anomaly per pixel, float32, shape (H, W).
-        heat_range: Ends of the dataset's colour scale; below the first a part is calm.
-        timing: Seconds by stage: decode, features, flow, map, total.
-    """
-
-    score: float
-    threshold: float
-    image: NDArray[np.uint8]
-    heatmap: NDArray[np.float32]
-    heat_range: tuple[float, float]
-    timing: dict[str, float]
-
-    @property
-    def is_anomaly(self) -> bool:
-        """Whether the score reaches the threshold."""
-        return self.score >= self.threshold
-
-    @property
-    def verdict(self) -> str:
-        """Either "OK" or "NG"."""
-        return "NG" if self.is_anomaly else "OK"
-
-    def overlay(self, alpha: float = 0.7) -> Image.Image:
-        """The photo under its heat map on the dataset's fixed scale, at its own size."""
-        return blend(self.image, self.heatmap, self.heat_range, alpha)
 
 
 class CSFlowDetector:
@@ -73,6 +37,7 @@ class CSFlowDetector:
         history: One dict an epoch: epoch, train_nll, held_out_nll, seconds.
         held_out: Scores of the held-out OK images, which the threshold comes from.
         heat_range: Ends of the fixed colour scale of heat maps.
+        calm: Mean energy of each scale, finest first, on the median held-out OK image.
         data: Where the images came from: name, root, fingerprint, split, counts.
 
     Example:
@@ -99,6 +64,7 @@ class CSFlowDetector:
         self.history: list[dict[str, float]] = []
         self.held_out: NDArray[np.float64] = np.empty(0)
         self.heat_range = (0.0, 1.0)
+        self.calm = (0.0,) * self.config.scales
         self.data: dict[str, Any] = {}
         self._threshold: Threshold | None = None
 
@@ -150,10 +116,23 @@ class CSFlowDetector:
         Warns once, naming the unreadable ones. Which images are scored together does not
         change a score beyond rounding.
         """
-        scores = np.full(len(images), np.nan)
+        values = np.full(len(images), np.nan)
         for rows, zs, _ in self._latents(images, progress):
-            scores[rows] = score(zs, self.config.score).double().cpu().numpy()
-        return scores
+            values[rows] = self._score(zs).double().cpu().numpy()
+        return values
+
+    def scores(self, images: Images, *, progress: bool = False) -> dict[str, NDArray[np.float64]]:
+        """Scores of every kind from one pass, over all scales and of each: name -> shape (N,).
+
+        NaN and warning as in `score`. For comparing kinds on labelled parts; the verdict
+        stands on `score`, whose kind is fixed by the configuration.
+        """
+        table: dict[str, NDArray[np.float64]] = {}
+        for rows, zs, _ in self._latents(images, progress):
+            for name, values in scores(zs, self.config.top_k).items():
+                column = table.setdefault(name, np.full(len(images), np.nan))
+                column[rows] = values.double().cpu().numpy()
+        return table
 
     def localize(self, images: Images, *, progress: bool = False) -> list[NDArray[np.float32]]:
         """Heat maps, float32, each (H, W) at its image's own size; comparable across images.
@@ -162,9 +141,9 @@ class CSFlowDetector:
             DataError: An image cannot be read.
         """
         return [
-            enlarge(heat, *size)
+            enlarge(cells, *size)
             for _, zs, sizes in self._latents(images, progress, strict=True)
-            for heat, size in zip(self._heat(zs), sizes, strict=True)
+            for cells, size in zip(self._heat(maps(zs)), sizes, strict=True)
         ]
 
     def evaluate_one(self, source: ImageSource) -> Evaluation:
@@ -185,11 +164,24 @@ class CSFlowDetector:
         features = self.engine.features(square)
         clock.lap("features")
         zs = self.engine.latents(features)
-        value = float(score(zs, self.config.score).double())
+        value = float(self._score(zs).double())
         clock.lap("flow")
-        heatmap = enlarge(self._heat(zs)[0], *image.shape[:2])
+        cells = maps(zs)
+        heatmap = enlarge(self._heat(cells)[0], *image.shape[:2])
+        others = {name: float(x) for name, x in scores(zs, self.config.top_k).items()}
+        parts = shares(cells, torch.tensor(self.calm))[0].tolist()
         clock.lap("map")
-        return Evaluation(value, float(limit), image, heatmap, self.heat_range, clock.stages())
+        return Evaluation(
+            score=value,
+            threshold=float(limit),
+            image=image,
+            heatmap=heatmap,
+            heat_range=self.heat_range,
+            timing=clock.stages(),
+            scores=others,
+            shares=tuple(parts),
+            maps=tuple(m[0].float().cpu().numpy() for m in cells),
+        )
 
     def parts(self) -> ImageFolder:
         """The folder it was trained from, with the split it was trained with.
@@ -207,6 +199,7 @@ class CSFlowDetector:
             "config": self.config.to_dict(),
             "threshold": self.threshold.to_json(),
             "heat_range": list(self.heat_range),
+            "calm": list(self.calm),
             "history": self.history,
             "data": self.data,
             "backbone": {
@@ -237,6 +230,7 @@ class CSFlowDetector:
         detector.engine.load_learned(tensors)
         detector.threshold = Threshold.from_json(facts["threshold"])
         detector.heat_range = tuple(facts["heat_range"])
+        detector.calm = tuple(facts.get("calm", detector.calm))  # older models have none
         detector.history, detector.data = facts["history"], facts["data"]
         return detector
 
@@ -278,11 +272,11 @@ class CSFlowDetector:
             self.engine.latents([x[rows].to(self.engine.device) for x in features])
             for rows in batches
         ]
-        held = torch.cat([score(zs, self.config.score) for zs in latents])
-        self.held_out = held.double().cpu().numpy()
+        self.held_out = torch.cat([self._score(zs) for zs in latents]).double().cpu().numpy()
         self.threshold = threshold(self.held_out, q=self.config.percentile)
-        heat = np.concatenate([self._heat(zs) for zs in latents])
-        self.heat_range = _heat_range(heat)
+        cells = [torch.cat(scale) for scale in zip(*map(maps, latents), strict=True)]
+        self.heat_range = _heat_range(self._heat(cells))
+        self.calm = tuple(float(m.double().mean((1, 2)).median()) for m in cells)
 
     def _latents(
         self, images: Images, progress: bool, strict: bool = False
@@ -291,17 +285,12 @@ class CSFlowDetector:
         for rows, squares, sizes in batches(images, self.config, "score", progress, strict):
             yield rows, self.engine(squares), sizes
 
-    def _heat(self, zs: list[Tensor]) -> NDArray[np.float32]:
-        """One map an image at the finest cell size, shape (B, H, W): the scales' mean."""
-        finest = maps(zs)
-        size = finest[0].shape[-2:]
-        scales = [
-            torch.nn.functional.interpolate(
-                m[:, None], size=size, mode="bilinear", align_corners=False
-            )[:, 0]
-            for m in finest
-        ]
-        return torch.stack(scales).mean(0).float().cpu().numpy()
+    def _score(self, zs: list[Tensor]) -> Tensor:
+        return score(zs, self.config.score, self.config.top_k)
+
+    def _heat(self, cells: list[Tensor]) -> NDArray[np.float32]:
+        """One map an image at the finest cell size, shape (B, H, W)."""
+        return heat(cells, self.config.heat).float().cpu().numpy()
 
 
 def _heat_range(heat: NDArray[np.float32]) -> tuple[float, float]:

@@ -15,7 +15,7 @@ from workbench.plots.figure import COLORS, Picture, fonts
 
 if TYPE_CHECKING:
     from workbench.data import ImageFolder
-    from workbench.detectors.image import Evaluation
+    from workbench.detectors.evaluation import Evaluation
 
 WIDEST = 14  # inches; what a report page shows without scrolling
 

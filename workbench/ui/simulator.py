@@ -22,7 +22,7 @@ from workbench.ui.style import icon
 from workbench.ui.view import View, html, rate_cell, styled, table
 
 if TYPE_CHECKING:
-    from workbench.detectors.image import Evaluation
+    from workbench.detectors.evaluation import Evaluation
 
 SIDE = 640  # pixels
 PLAY_MS = 500  # between two images
