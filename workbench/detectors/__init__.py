@@ -4,8 +4,20 @@ All have the same verbs and the same sign: `fit(x)`, `score(x)` of shape (N,) wh
 worse, `evaluate_one(x)`, a `threshold`, and the verdict NG if and only if score >= threshold.
 """
 
-from .evaluation import Evaluation, Region
-from .image import CSFlowDetector
-from .rows import AutoEncoderDetector
+from workbench.lazy import lazily
 
-__all__ = ["AutoEncoderDetector", "CSFlowDetector", "Evaluation", "Region"]
+__all__ = [  # noqa: F822 - imported on demand
+    "AutoEncoderDetector",
+    "CSFlowDetector",
+    "Evaluation",
+    "Region",
+]
+
+__getattr__, __dir__ = lazily(
+    __name__,
+    {
+        "evaluation": ["Evaluation", "Region"],
+        "image": ["CSFlowDetector"],
+        "rows": ["AutoEncoderDetector"],
+    },
+)

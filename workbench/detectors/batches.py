@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
 from workbench.csflow import CSFlowConfig
 from workbench.data import ImageFolder, read_image
@@ -30,14 +28,14 @@ class Square(NamedTuple):
     """One image stretched for the backbone, or why there is none."""
 
     row: int
-    pixels: Tensor | None
+    pixels: NDArray[np.uint8] | None
     size: tuple[int, int] = (0, 0)
     error: str = ""
 
 
 def batches(
     images: Images, config: CSFlowConfig, title: str, progress: bool, strict: bool = False
-) -> Iterator[tuple[list[int], Tensor, list[tuple[int, int]]]]:
+) -> Iterator[tuple[list[int], NDArray[np.uint8], list[tuple[int, int]]]]:
     """Yield positions, uint8 squares (B, 3, S, S) and own sizes, decoded ahead.
 
     Unreadable images are left out with one warning, or raise where `strict`.
@@ -51,7 +49,7 @@ def batches(
             good = [square for square in squares if not square.error]
             if good:
                 rows, pixels, sizes, _ = zip(*good, strict=True)
-                yield list(rows), torch.cat(pixels), list(sizes)
+                yield list(rows), np.concatenate(pixels), list(sizes)
             bar.update(len(squares))
     if failed:
         named = "; ".join(failed[:10]) + f"; and {len(failed) - 10} more" * (len(failed) > 10)

@@ -1,28 +1,35 @@
 """CS-Flow on photos: fit on good parts, score, localise, explain one image."""
 
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from workbench import workspace
 from workbench.csflow import CSFlowConfig, heat, maps, score, scores, shares
 from workbench.data import ImageFolder, load_images, read_image
-from workbench.engine import TorchEngine
-from workbench.errors import ArtifactError, DataError, NotFittedError
+from workbench.engine import Engines
+from workbench.errors import DataError, NotFittedError
 from workbench.features import to_square
-from workbench.features.cache import allocate
 from workbench.metrics import Threshold, threshold
 
 from .batches import Images, ImageSource, batches
 from .evaluation import Evaluation
 from .heatmap import enlarge
-from .training import train_flow
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from workbench.engine import TorchEngine
+    from workbench.engine.choice import Engine
+
+Latents = list[NDArray[np.float32]]
+
+CHECKS = 16  # held-out images on which a new engine is compared with torch
 
 
 class CSFlowDetector:
@@ -32,6 +39,9 @@ class CSFlowDetector:
         config: Every number behind it; the preset `lite` by default.
         device: "cpu", "cuda"; by default a GPU where there is one.
         weights: A file with the backbone's weights, where they are not found by themselves.
+        engine: What scores; training is torch's in any case. "auto" takes an ONNX graph on a
+            CPU, if its scores agree with torch's within 1e-4 and its verdicts on held-out
+            parts do, and torch on a GPU; "torch" and "onnx" insist.
 
     Attributes:
         history: One dict an epoch: epoch, train_nll, held_out_nll, seconds.
@@ -57,16 +67,32 @@ class CSFlowDetector:
         *,
         device: str | None = None,
         weights: str | Path | None = None,
+        engine: str = "auto",
     ) -> None:
-        self.config = config or CSFlowConfig()
-        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        self.engine = TorchEngine(self.config, weights).to(device)
+        self._start(
+            config or CSFlowConfig(), Engines(config or CSFlowConfig(), engine, device, weights)
+        )
+        _ = self.network  # a size or name that cannot work is refused here
+
+    def _start(self, config: CSFlowConfig, engines: Engines) -> None:
+        self.config, self.engines = config, engines
         self.history: list[dict[str, float]] = []
         self.held_out: NDArray[np.float64] = np.empty(0)
         self.heat_range = (0.0, 1.0)
         self.calm = (0.0,) * self.config.scales
         self.data: dict[str, Any] = {}
         self._threshold: Threshold | None = None
+        self._checks: NDArray[np.uint8] | None = None
+
+    @property
+    def network(self) -> "TorchEngine":
+        """Backbone and flow in torch, which training changes."""
+        return self.engines.network
+
+    @property
+    def engine(self) -> "Engine":
+        """What scores: maps uint8 RGB (B, 3, S, S) to latents; chosen at the first use."""
+        return self.engines.best(self._good_squares, float(self.threshold))
 
     @property
     def threshold(self) -> Threshold:
@@ -98,12 +124,15 @@ class CSFlowDetector:
             DataError: Too many of the images cannot be read.
         """
         train, held = self._split(images, calibration)
+        from .training import train_flow
+
+        network = self.network
+        self.engines.forget()
         features = self._extract(train, "features", progress)
         held_features = self._extract(held, "features (held out)", progress)
-        engine = self.engine
-        engine.standardise.fit(features)
+        network.standardise.fit(features)
         self.history = train_flow(
-            engine.flow, engine.standardise, features, held_features, self.config,
+            network.flow, network.standardise, features, held_features, self.config,
             progress=progress,
         )  # fmt: skip
         self._calibrate(held_features)
@@ -118,7 +147,7 @@ class CSFlowDetector:
         """
         values = np.full(len(images), np.nan)
         for rows, zs, _ in self._latents(images, progress):
-            values[rows] = self._score(zs).double().cpu().numpy()
+            values[rows] = self._score(zs)
         return values
 
     def scores(self, images: Images, *, progress: bool = False) -> dict[str, NDArray[np.float64]]:
@@ -131,7 +160,7 @@ class CSFlowDetector:
         for rows, zs, _ in self._latents(images, progress):
             for name, values in scores(zs, self.config.top_k).items():
                 column = table.setdefault(name, np.full(len(images), np.nan))
-                column[rows] = values.double().cpu().numpy()
+                column[rows] = values
         return table
 
     def localize(self, images: Images, *, progress: bool = False) -> list[NDArray[np.float32]]:
@@ -157,19 +186,19 @@ class CSFlowDetector:
             NotFittedError: Neither fitted nor loaded.
         """
         limit = self.threshold
+        _ = self.engine  # chosen before the clock starts
         clock = _Clock()
         image = read_image(source)
-        square = to_square(image, self.config.image_size, self.config.resize)
         clock.lap("decode")
-        features = self.engine.features(square)
-        clock.lap("features")
-        zs = self.engine.latents(features)
-        value = float(self._score(zs).double())
-        clock.lap("flow")
+        square = to_square(image, self.config.image_size, self.config.resize)
+        clock.lap("resize")
+        zs = self.engine(square)
+        clock.lap("network")
+        value = float(self._score(zs)[0])
         cells = maps(zs)
         heatmap = enlarge(self._heat(cells)[0], *image.shape[:2])
-        others = {name: float(x) for name, x in scores(zs, self.config.top_k).items()}
-        parts = shares(cells, torch.tensor(self.calm))[0].tolist()
+        others = {name: float(x[0]) for name, x in scores(zs, self.config.top_k).items()}
+        parts = shares(cells, self.calm)[0].tolist()
         clock.lap("map")
         return Evaluation(
             score=value,
@@ -180,7 +209,7 @@ class CSFlowDetector:
             timing=clock.stages(),
             scores=others,
             shares=tuple(parts),
-            maps=tuple(m[0].float().cpu().numpy() for m in cells),
+            maps=tuple(m[0] for m in cells),
         )
 
     def parts(self) -> ImageFolder:
@@ -191,10 +220,12 @@ class CSFlowDetector:
         """
         if "root" not in self.data:
             raise DataError("the detector was trained from a list of images, not a folder")
-        return load_images(workspace.resolve(self.data["root"])).with_split(self.data["split"])
+        root = workspace.resolve(self.data["root"])
+        # each was decoded once before training; what broke since is named when it is scored
+        return load_images(root, check=False).with_split(self.data["split"])
 
-    def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """What a saved detector holds: JSON-able facts, and tensors."""
+    def state(self) -> tuple[dict[str, Any], dict[str, NDArray]]:
+        """What a saved detector holds: JSON-able facts, and arrays."""
         facts = {
             "config": self.config.to_dict(),
             "threshold": self.threshold.to_json(),
@@ -202,37 +233,38 @@ class CSFlowDetector:
             "calm": list(self.calm),
             "history": self.history,
             "data": self.data,
-            "backbone": {
-                "name": self.config.backbone,
-                "sha256": self.engine.backbone.weights_hash,
-            },
+            "backbone": {"name": self.config.backbone, "sha256": self.engines.weights_hash},
         }
-        return facts, self.engine.learned() | {"held_out": torch.from_numpy(self.held_out)}
+        return facts, self.engines.learned() | {"held_out": self.held_out}
 
     @classmethod
-    def from_state(cls, facts: dict[str, Any], tensors: dict[str, Tensor]) -> "CSFlowDetector":
-        """Undo `state`.
+    def from_state(
+        cls,
+        facts: dict[str, Any],
+        arrays: dict[str, NDArray],
+        folder: Path | None = None,
+        engine: str = "auto",
+    ) -> "CSFlowDetector":
+        """Undo `state`; the engine is kept in `folder`, if there is one.
 
         Raises:
             ArtifactError: The backbone's weights here are not those it was trained with.
         """
-        tensors = dict(tensors)
-        saved = facts["backbone"]["sha256"]
-        detector = cls(
-            CSFlowConfig(**facts["config"]), weights="random" if saved == "random" else None
-        )
-        if (here := detector.engine.backbone.weights_hash) != saved:
-            raise ArtifactError(
-                f"weights of {facts['backbone']['name']} must have sha256 {saved[:12]}... as in "
-                f"training, got {here[:12]}...; scores would differ"
-            )
-        detector.held_out = tensors.pop("held_out").numpy()
-        detector.engine.load_learned(tensors)
+        learned = dict(arrays)
+        detector = cls.__new__(cls)
+        config = CSFlowConfig(**facts["config"])
+        detector._start(config, Engines(config, engine))
+        detector.held_out = learned.pop("held_out")
+        detector.engines.restore(facts, learned, folder)
         detector.threshold = Threshold.from_json(facts["threshold"])
         detector.heat_range = tuple(facts["heat_range"])
         detector.calm = tuple(facts.get("calm", detector.calm))  # older models have none
         detector.history, detector.data = facts["history"], facts["data"]
         return detector
+
+    def companions(self, facts: dict[str, Any]) -> dict[str, bytes]:
+        """Files to keep beside a saved detector of these facts: the engine, once it is chosen."""
+        return self.engines.companions(facts)
 
     def _split(self, images: Images, calibration: Images | None) -> tuple[Images, Images]:
         if isinstance(images, ImageFolder) and images.labels is not None:
@@ -255,42 +287,56 @@ class CSFlowDetector:
             )
         return images, calibration
 
-    def _extract(self, images: Images, title: str, progress: bool) -> list[Tensor]:
-        table = allocate(len(images), self.engine.pyramid.shapes)
+    def _extract(self, images: Images, title: str, progress: bool) -> "list[Tensor]":
+        from workbench.features.cache import allocate
+
+        table = allocate(len(images), self.network.pyramid.shapes)
         filled = 0
         for _, squares, _ in batches(images, self.config, title, progress):
-            for rows, x in zip(table, self.engine.features(squares), strict=True):
+            for rows, x in zip(table, self.network.features(squares), strict=True):
                 rows[filled : filled + len(x)] = x.cpu()
             filled += len(squares)
+            self._checks = squares[:CHECKS]  # in the end, of the images that were held out
         if not filled:
             raise DataError(f"none of the {len(images)} images could be read")
         return [rows[:filled] for rows in table]
 
-    def _calibrate(self, features: list[Tensor]) -> None:
-        batches = torch.arange(len(features[0])).split(self.config.batch)
-        latents = [
-            self.engine.latents([x[rows].to(self.engine.device) for x in features])
-            for rows in batches
-        ]
-        self.held_out = torch.cat([self._score(zs) for zs in latents]).double().cpu().numpy()
+    def _calibrate(self, features: "list[Tensor]") -> None:
+        latents = self.network.latents_of(features, self.config.batch)
+        self.held_out = np.concatenate([self._score(zs) for zs in latents])
         self.threshold = threshold(self.held_out, q=self.config.percentile)
-        cells = [torch.cat(scale) for scale in zip(*map(maps, latents), strict=True)]
+        cells = [np.concatenate(scale) for scale in zip(*map(maps, latents), strict=True)]
         self.heat_range = _heat_range(self._heat(cells))
-        self.calm = tuple(float(m.double().mean((1, 2)).median()) for m in cells)
+        self.calm = tuple(float(np.median(m.mean((1, 2)))) for m in cells)
+
+    def _good_squares(self) -> NDArray[np.uint8]:
+        """A few held-out good parts as the network sees them; none where they are gone."""
+        size = self.config.image_size
+        if self._checks is None:
+            self._checks = np.empty((0, 3, size, size), np.uint8)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                try:
+                    held = self.parts().calibration[:CHECKS]
+                    found = [squares for _, squares, _ in batches(held, self.config, "", False)]
+                    self._checks = np.concatenate([self._checks, *found])
+                except (DataError, OSError):
+                    pass
+        return self._checks
 
     def _latents(
         self, images: Images, progress: bool, strict: bool = False
-    ) -> Iterator[tuple[list[int], list[Tensor], list[tuple[int, int]]]]:
+    ) -> Iterator[tuple[list[int], Latents, list[tuple[int, int]]]]:
         _ = self.threshold  # fitted, or an error that says so
         for rows, squares, sizes in batches(images, self.config, "score", progress, strict):
             yield rows, self.engine(squares), sizes
 
-    def _score(self, zs: list[Tensor]) -> Tensor:
-        return score(zs, self.config.score, self.config.top_k)
+    def _score(self, zs: Latents) -> NDArray[np.float64]:
+        return score(zs, self.config.score, self.config.top_k).astype(np.float64)
 
-    def _heat(self, cells: list[Tensor]) -> NDArray[np.float32]:
+    def _heat(self, cells: Latents) -> NDArray[np.float32]:
         """One map an image at the finest cell size, shape (B, H, W)."""
-        return heat(cells, self.config.heat).float().cpu().numpy()
+        return heat(cells, self.config.heat)
 
 
 def _heat_range(heat: NDArray[np.float32]) -> tuple[float, float]:

@@ -5,6 +5,8 @@ torch's on good parts; when it is read again, it must stand beside the weights, 
 processor that it was tested with and still give the same scores to two fixed images.
 """
 
+import os
+import shutil
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.csflow import CSFlowConfig, score
+from workbench.errors import ArtifactError
 
 from . import store
 from .runtime import OnnxEngine
@@ -37,67 +40,156 @@ class Engine(Protocol):
         """What computes, for reports and results."""
 
 
-def choose(
-    config: CSFlowConfig,
-    network: "Callable[[], TorchEngine]",
-    checks: Callable[[], NDArray[np.uint8]],
-    *,
-    threshold: float,
-    key: Mapping[str, Any],
-    folder: Path | None = None,
-) -> Engine:
-    """The graph in `folder` if it is still good; else a new one, tested; else torch.
+class Engines:
+    """The engines of one detector: torch's, which is trained, and the one that scores.
 
     Args:
-        config: Of the detector; its score is what is compared.
-        network: Gives the reference; only called where a graph must be built.
-        checks: Gives uint8 squares (N, 3, S, S) to compare the two on, good parts at best.
-        threshold: Where the verdicts of the two must agree.
-        key: Names the weights, as `store.key` does.
-        folder: Where a graph is looked for and kept; None keeps it in memory.
+        config: Of the detector.
+        wanted: "auto" takes the graph on a CPU and torch on a GPU; "torch" and "onnx" insist.
+            `$WORKBENCH_ENGINE` says what "auto" means.
+        device: Where torch computes; None takes a GPU where there is one.
+        weights: A file with the backbone's weights, where they are not found by themselves.
+
+    Raises:
+        ValueError: No such engine.
     """
 
-    def scores(engine: Engine, squares: NDArray[np.uint8]) -> NDArray[np.float64]:
-        return np.concatenate(
-            [
-                np.asarray(score(engine(squares[i : i + 1]), config.score, config.top_k))
-                for i in range(len(squares))
-            ]
-        ).astype(np.float64)
+    def __init__(
+        self, config: CSFlowConfig, wanted: str = "auto", device: str | None = None,
+        weights: str | Path | None = None,
+    ) -> None:  # fmt: skip
+        if wanted not in ENGINES:
+            raise ValueError(f"engine must be one of {', '.join(ENGINES)}, got {wanted!r}")
+        if wanted == "auto":
+            wanted = os.environ.get("WORKBENCH_ENGINE", "auto")
+        self.config, self.wanted, self.device, self.weights = config, wanted, device, weights
+        self._network: TorchEngine | None = None
+        self._best: Engine | None = None
+        self._saved: tuple[Mapping[str, Any], dict[str, NDArray]] | None = None
+        self.folder: Path | None = None
 
-    probe = probes(config.image_size)
-    if folder and (kept := store.read(folder, key)):
-        engine, expected = kept
-        if _agree(scores(engine, probe), expected):
+    @property
+    def network(self) -> "TorchEngine":
+        """Torch's engine, built when it is first asked for.
+
+        Raises:
+            ArtifactError: The backbone's weights here are not those it was trained with.
+        """
+        if self._network is None:
+            self._network = self._built()
+        return self._network
+
+    def restore(
+        self, facts: Mapping[str, Any], learned: dict[str, NDArray], folder: Path | None
+    ) -> None:
+        """Take over what was learned; torch is not imported where a kept graph serves.
+
+        Raises:
+            ArtifactError: The backbone's weights here are not those it was trained with.
+            RuntimeError: The tensors do not fit the configuration.
+        """
+        self._saved, self.folder = (facts, learned), folder
+        if folder and self._on_graph() and (kept := store.read(folder, _key(facts))):
+            engine, expected = kept
+            if np.allclose(self._probed(engine), expected, TOLERANCE, atol=0):
+                self._best = engine
+        if self._best is None:
+            self._network = self._built()
+
+    def forget(self) -> None:
+        """Drop what scored: the network is about to learn, and a graph would be stale."""
+        _ = self.network
+        self._best = self._saved = self.folder = None
+
+    def learned(self) -> dict[str, NDArray]:
+        """What training changed, by name."""
+        return self._saved[1] if self._saved else self.network.learned()
+
+    @property
+    def weights_hash(self) -> str:
+        """sha256 of the backbone's weights; "random" without."""
+        if self._saved:
+            return self._saved[0]["backbone"]["sha256"]
+        return self.network.backbone.weights_hash
+
+    def best(self, checks: Callable[[], NDArray[np.uint8]], threshold: float) -> Engine:
+        """The engine that scores, chosen at the first call.
+
+        Args:
+            checks: Gives squares (N, 3, S, S) to compare on, held-out good parts at best.
+            threshold: At which the verdicts on them must agree.
+        """
+        if self._best is None:
+            self._best = self._chosen(checks, threshold) if self._on_graph() else self.network
+            if self.folder and self._saved:
+                store.write(self.folder, self.companions(self._saved[0]))
+        return self._best
+
+    def companions(self, facts: Mapping[str, Any]) -> dict[str, bytes]:
+        """The files to keep beside a detector of these facts; none without a graph."""
+        if not isinstance(self._best, OnnxEngine):
+            return {}
+        return store.files(_key(facts), self._best, self._probed(self._best))
+
+    def _chosen(self, checks: Callable[[], NDArray[np.uint8]], threshold: float) -> Engine:
+        try:
+            engine = OnnxEngine(self.network.to_onnx())
+            squares = np.concatenate([checks(), probes(self.config.image_size)])
+            expected, got = self._scored(self.network, squares), self._scored(engine, squares)
+            wrong = differences(got, expected, threshold)
+        except Exception as error:  # whatever fails here, torch can still score
+            wrong = f"{type(error).__name__}: {error}"
+        if not wrong:
             return engine
-    reference = network()
-    try:
-        engine = OnnxEngine(reference.to_onnx())
-        differ = compare(scores, reference, engine, np.concatenate([checks(), probe]), threshold)
-    except Exception as error:  # whatever fails here, torch can still score
-        differ = f"{type(error).__name__}: {error}"
-    if differ:
-        warnings.warn(f"scoring with torch, as no ONNX graph serves: {differ}", stacklevel=2)
-        return reference
-    if folder:
-        store.write(folder, key, engine, scores(engine, probe))
-    return engine
+        warnings.warn(f"scoring with torch, the ONNX graph does not serve: {wrong}", stacklevel=4)
+        return self.network
+
+    def _on_graph(self) -> bool:
+        if self.wanted == "auto":
+            return self.device == "cpu" or (self.device is None and not _gpu_in_sight())
+        return self.wanted == "onnx"
+
+    def _built(self) -> "TorchEngine":
+        import torch
+
+        from .pytorch import TorchEngine
+
+        device = self.device or ("cuda" if torch.cuda.is_available() else "cpu")
+        if self._saved is None:
+            return TorchEngine(self.config, self.weights).to(device)
+        facts, learned = self._saved
+        saved = facts["backbone"]["sha256"]
+        network = TorchEngine(self.config, "random" if saved == "random" else None)
+        if (here := network.backbone.weights_hash) != saved:
+            raise ArtifactError(
+                f"weights of {facts['backbone']['name']} must have sha256 {saved[:12]}... as in "
+                f"training, got {here[:12]}...; scores would differ"
+            )
+        network.load_learned(learned)
+        return network.to(device)
+
+    def _scored(self, engine: Engine, squares: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """One by one, as parts come off a line."""
+        c = self.config
+        singles = (engine(squares[i : i + 1]) for i in range(len(squares)))
+        return np.array([score(zs, c.score, c.top_k)[0] for zs in singles], np.float64)
+
+    def _probed(self, engine: Engine) -> NDArray[np.float64]:
+        return self._scored(engine, probes(self.config.image_size))
 
 
-def compare(
-    scores: Callable[[Engine, NDArray[np.uint8]], NDArray[np.float64]],
-    reference: Engine,
-    engine: Engine,
-    squares: NDArray[np.uint8],
-    threshold: float,
-) -> str:
-    """What is wrong with an engine on these squares, in words; "" if nothing is."""
-    expected, got = scores(reference, squares), scores(engine, squares)
+def differences(got: NDArray[np.float64], expected: NDArray[np.float64], threshold: float) -> str:
+    """What is wrong with scores that should be others, in words; "" if nothing is.
+
+    Example:
+        >>> differences(np.array([1.0, 2.0]), np.array([1.0, 2.1]), 3.0)
+        'scores differ by 4.8e-02, more than 1e-04'
+    """
     worst = float(np.max(np.abs(got - expected) / np.abs(expected)))
     flips = int(((got >= threshold) != (expected >= threshold)).sum())
     if not worst <= TOLERANCE:  # NaN too
         return f"scores differ by {worst:.1e}, more than {TOLERANCE:.0e}"
-    return f"{flips} of {len(squares)} verdicts differ" if flips else ""
+    return f"{flips} of {len(got)} verdicts differ" if flips else ""
 
 
 def probes(size: int) -> NDArray[np.uint8]:
@@ -109,11 +201,17 @@ def probes(size: int) -> NDArray[np.uint8]:
     """
     rng = np.random.default_rng(0)
     y, x = np.mgrid[:size, :size] / size
-    waves = rng.uniform(-6, 6, (2, 3, 8, 2))
-    phase = waves[..., 0, None, None] * y + waves[..., 1, None, None] * x
-    light = np.sin(phase + rng.uniform(0, 6, (2, 3, 8, 1, 1))).mean(2)
-    return (127 + 100 * light).astype(np.uint8)
+    light = np.zeros((2, 3, size, size))
+    for _ in range(8):
+        up, along, start = rng.uniform(-6, 6, (3, 2, 3, 1, 1))
+        light += np.sin(up * y + along * x + start)
+    return (127 + 15 * light).astype(np.uint8)
 
 
-def _agree(scores: NDArray[np.float64], expected: NDArray[np.float64]) -> bool:
-    return scores.shape == expected.shape and np.allclose(scores, expected, TOLERANCE, atol=0)
+def _key(facts: Mapping[str, Any]) -> dict[str, Any]:
+    return store.key({name: facts[name] for name in ("config", "backbone", "weights_sha256")})
+
+
+def _gpu_in_sight() -> bool:
+    """Whether a GPU of torch's could be here; torch itself takes seconds to say."""
+    return Path("/dev/nvidia0").exists() or shutil.which("nvidia-smi") is not None

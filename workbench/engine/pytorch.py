@@ -1,5 +1,7 @@
 """The reference engine: plain PyTorch on the CPU or a GPU."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -64,6 +66,13 @@ class TorchEngine(nn.Module):
         """Map raw features to latents of the same shapes."""
         return self.flow(self.standardise(features))[0]
 
+    def latents_of(self, features: Pyramid, batch: int) -> list[list[NDArray[np.float32]]]:
+        """Latents of many features (N, C, H, W), batch by batch, as NumPy arrays."""
+        return [
+            [z.float().cpu().numpy() for z in self.latents([x.to(self.device) for x in part])]
+            for part in zip(*(x.split(batch) for x in features), strict=True)
+        ]
+
     def forward(self, squares: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         """Map uint8 RGB (B, 3, S, S) to latents, as every engine does."""
         return [z.float().cpu().numpy() for z in self.latents(self.features(squares))]
@@ -80,24 +89,29 @@ class TorchEngine(nn.Module):
         example = torch.zeros(2, 3, size, size, dtype=torch.uint8, device=self.device)
         return build(_Latents(self), example, [f"z{k}" for k in range(scales)])
 
-    def learned(self) -> dict[str, Tensor]:
-        """What training changed, by name, on the CPU; the backbone is not part of it."""
+    def learned(self) -> dict[str, NDArray]:
+        """What training changed, by name; the backbone is not part of it."""
         parts = {"standardise": self.standardise, "flow": self.flow}
         return {
-            f"{part}.{name}": tensor.detach().cpu().contiguous()
+            f"{part}.{name}": tensor.detach().cpu().contiguous().numpy()
             for part, module in parts.items()
             for name, tensor in module.state_dict().items()
         }
 
-    def load_learned(self, tensors: dict[str, Tensor]) -> None:
+    def load_learned(self, arrays: Mapping[str, NDArray]) -> None:
         """Fill in what `learned` gave.
 
         Raises:
             RuntimeError: A tensor is missing, unknown or of another shape.
         """
         for part, module in (("standardise", self.standardise), ("flow", self.flow)):
-            own = {n.removeprefix(f"{part}."): t for n, t in tensors.items() if n.startswith(part)}
-            module.load_state_dict(own)
+            module.load_state_dict(
+                {
+                    name.removeprefix(f"{part}."): torch.from_numpy(array)
+                    for name, array in arrays.items()
+                    if name.startswith(part)
+                }
+            )
 
 
 class _Latents(nn.Module):

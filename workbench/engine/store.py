@@ -34,10 +34,8 @@ def key(facts: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def read(
-    folder: Path, key: Mapping[str, Any]
-) -> tuple[OnnxEngine, NDArray[np.float64]] | None:
-    """The engine kept in a folder and the scores it gave to `choice.probes`.
+def read(folder: Path, key: Mapping[str, Any]) -> tuple[OnnxEngine, NDArray[np.float64]] | None:
+    """The engine kept in a folder, and the scores it gave to the fixed images.
 
     None where there is none, or one for other weights or versions, or a damaged one.
     """
@@ -53,20 +51,24 @@ def read(
         return None
 
 
-def write(
-    folder: Path, key: Mapping[str, Any], engine: OnnxEngine, probes: NDArray[np.float64]
-) -> bool:
-    """Keep an engine; False where the folder cannot be written to, as on a read-only share."""
+def files(
+    key: Mapping[str, Any], engine: OnnxEngine, probes: NDArray[np.float64]
+) -> dict[str, bytes]:
+    """What is kept of an engine, by file name; the ticket last, without which it is not used."""
     ticket = {
         "key": key,
         "precision": engine.precision,
         "sha256": hashlib.sha256(engine.model).hexdigest(),
         "probes": probes.tolist(),
     }
+    return {GRAPH: engine.model, TICKET: json.dumps(ticket, indent=2).encode()}
+
+
+def write(folder: Path, files: Mapping[str, bytes]) -> bool:
+    """Write them; False where the folder cannot be written to, as on a read-only share."""
     try:
-        # the ticket last: without the right one the graph is not used
-        _replace(folder / GRAPH, engine.model)
-        _replace(folder / TICKET, json.dumps(ticket, indent=2).encode())
+        for name, content in files.items():
+            _replace(folder / name, content)
     except OSError:
         return False
     return True
