@@ -118,6 +118,25 @@ def evaluate(
 
 
 @app.command()
+def score(
+    folder: Annotated[Path, typer.Argument(help="A folder of photos, any number of them.")],
+    name: Name,
+    out: Annotated[Path, typer.Option(help="The CSV file; continued if it is there.")] = Path(
+        "scores.csv"
+    ),
+) -> None:
+    """Score every photo of a folder into a CSV file; stop and start it at will."""
+    from workbench import artifacts, bulk
+
+    run = bulk.score_folder(artifacts.load(workspace.model(name)), folder, out)
+    rate = run.scored / run.seconds if run.scored else 0
+    typer.echo(
+        f"{run.scored} scored ({rate:.1f} a second), {run.ng} NG, {run.unreadable} unreadable, "
+        f"{run.before} done before; in {_shown(out)}"
+    )
+
+
+@app.command()
 def report(
     names: Annotated[list[str] | None, typer.Argument(help="Models under models/.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every model there.")] = False,

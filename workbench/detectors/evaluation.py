@@ -39,7 +39,7 @@ class Evaluation:
         image: RGB photo, uint8, shape (H, W, 3).
         heatmap: Anomaly per pixel, float32, shape (H, W).
         heat_range: Ends of the dataset's colour scale; below the first a part is calm.
-        timing: Seconds by stage: decode, features, flow, map, total.
+        timing: Seconds by stage: decode, resize, network, map, total.
         scores: The other kinds of score, over all scales and of each; see `csflow.scores`.
         shares: How much each scale has to do with it, finest first, summing to 1; see
             `csflow.shares`. Small defects show at the finest scale, large ones at the others.

@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +17,10 @@ from workbench.errors import DataError, NotFittedError
 from workbench.features import to_square
 from workbench.metrics import Threshold, threshold
 
-from .batches import Images, ImageSource, batches
+from .batches import Images, ImageSource, Scored, batches, decoded, stacked
 from .evaluation import Evaluation
 from .heatmap import enlarge
+from .holdout import hold_out, provenance
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -123,7 +124,7 @@ class CSFlowDetector:
             ValueError: An NG image among them, or fewer than 4 images.
             DataError: Too many of the images cannot be read.
         """
-        train, held = self._split(images, calibration)
+        train, held = hold_out(images, calibration, self.config.seed)
         from .training import train_flow
 
         network = self.network
@@ -136,7 +137,7 @@ class CSFlowDetector:
             progress=progress,
         )  # fmt: skip
         self._calibrate(held_features)
-        self.data = _provenance(images, train, held)
+        self.data = provenance(images, train, held)
         return self
 
     def score(self, images: Images, *, progress: bool = False) -> NDArray[np.float64]:
@@ -149,6 +150,22 @@ class CSFlowDetector:
         for rows, zs, _ in self._latents(images, progress):
             values[rows] = self._score(zs)
         return values
+
+    def stream(self, sources: Iterable[ImageSource]) -> Iterator[Scored]:
+        """Yield scores one by one, in order, of any number of images in bounded memory.
+
+        An image that cannot be read has the score NaN and says why in `.error`.
+
+        Example:
+            for source, score, error in detector.stream(Path("line 3").rglob("*.jpg")): ...
+        """
+        engine = self.engine
+        for squares in decoded(sources, self.config):
+            good = [square for square in squares if not square.error]
+            values = iter(self._score(engine(stacked(good))) if good else ())
+            for square in squares:
+                value = float("nan") if square.error else float(next(values))
+                yield Scored(square.source, value, square.error)
 
     def scores(self, images: Images, *, progress: bool = False) -> dict[str, NDArray[np.float64]]:
         """Scores of every kind from one pass, over all scales and of each: name -> shape (N,).
@@ -266,27 +283,6 @@ class CSFlowDetector:
         """Files to keep beside a saved detector of these facts: the engine, once it is chosen."""
         return self.engines.companions(facts)
 
-    def _split(self, images: Images, calibration: Images | None) -> tuple[Images, Images]:
-        if isinstance(images, ImageFolder) and images.labels is not None:
-            if calibration is None and len(images.calibration):
-                images, calibration = images.train, images.calibration
-            if images.labels.any():
-                raise ValueError(
-                    f"training images must all be OK, got {images.labels.sum()} NG; "
-                    "pass parts.train"
-                )
-        if calibration is None:
-            held = np.zeros(len(images), bool)
-            count = max(1, round(0.15 * len(images)))
-            held[np.random.default_rng(self.config.seed).permutation(len(images))[:count]] = True
-            images, calibration = _pick(images, ~held), _pick(images, held)
-        if len(images) < 3 or len(calibration) < 1:
-            raise ValueError(
-                "training needs at least 3 images to learn from and 1 to hold out, got "
-                f"{len(images)} and {len(calibration)}"
-            )
-        return images, calibration
-
     def _extract(self, images: Images, title: str, progress: bool) -> "list[Tensor]":
         from workbench.features.cache import allocate
 
@@ -346,27 +342,6 @@ def _heat_range(heat: NDArray[np.float32]) -> tuple[float, float]:
     """
     calm, hot = np.quantile(heat, [0.9, 0.999])
     return float(calm), float(max(calm + 4 * (hot - calm), calm + 1e-6))
-
-
-def _pick(images: Images, chosen: NDArray[np.bool_]) -> Images:
-    if isinstance(images, ImageFolder):
-        return images[chosen]
-    return [image for image, take in zip(images, chosen, strict=True) if take]
-
-
-def _provenance(images: Images, train: Images, held: Images) -> dict[str, Any]:
-    counts = {"train": len(train), "calibration": len(held)}
-    if not isinstance(images, ImageFolder):
-        return {"counts": counts}
-    split = dict.fromkeys(train.names, "train") | dict.fromkeys(held.names, "calibration")
-    return {
-        "name": images.root.resolve().name,
-        "root": workspace.portable(images.root),
-        "fingerprint": train.fingerprint(),
-        "note": images.note,
-        "counts": counts,
-        "split": split,
-    }
 
 
 class _Clock:

@@ -72,7 +72,7 @@ def _batch_norm(
 
 def _multiply(w: Writer, op: Op, a: Any, b: Any) -> Ref:  # noqa: ANN401
     x, factor = (a, b) if isinstance(a, Ref) else (b, a)
-    if not isinstance(factor, Ref) and np.size(factor) == 1:
+    if not isinstance(factor, Ref) and torch.as_tensor(factor).numel() == 1:
         factor = np.float32(factor)
         if (folded := _gained(w, x, float(factor))) is not None:
             return folded
