@@ -28,7 +28,7 @@ class Ref:
 
     shape: tuple[int, ...]
     dtype: torch.dtype
-    op: "Op | None" = None
+    op: "Op | None" = field(default=None, repr=False)
     users: int = 0
     name: str = ""
     node: onnx.NodeProto | None = None

@@ -73,9 +73,10 @@ def _batch_norm(
 def _multiply(w: Writer, op: Op, a: Any, b: Any) -> Ref:  # noqa: ANN401
     x, factor = (a, b) if isinstance(a, Ref) else (b, a)
     if not isinstance(factor, Ref) and torch.as_tensor(factor).numel() == 1:
-        factor = np.float32(factor)
-        if (folded := _gained(w, x, float(factor))) is not None:
+        factor = float(torch.as_tensor(factor).detach())
+        if (folded := _gained(w, x, factor)) is not None:
             return folded
+        factor = np.float32(factor)
     return w.emit("Mul", [x, factor])
 
 
