@@ -12,7 +12,8 @@ import pytest
 import torch
 from PIL import Image
 
-from workbench import CSFlowConfig, CSFlowDetector, bulk, load, save
+from workbench import CSFlowConfig, CSFlowDetector, bulk, load, load_images, save
+from workbench.detectors.quantise import quantise
 from workbench.engine import Engines, OnnxEngine, TorchEngine, store
 from workbench.engine.choice import differences, probes
 from workbench.engine.graph import build
@@ -213,6 +214,53 @@ def test_engines_are_named(monkeypatch):
         CSFlowDetector(engine="fast")
     monkeypatch.setenv("WORKBENCH_ENGINE", "torch")
     assert Engines(CSFlowConfig()).wanted == "torch"
+
+
+@pytest.fixture(scope="module")
+def disc(tmp_path_factory, photos, tiny_config):
+    """A folder of photos, and a saved detector trained on it."""
+    root = tmp_path_factory.mktemp("disc")
+    for label, images in zip(("OK", "NG"), photos, strict=True):
+        (root / label).mkdir()
+        for i, image in enumerate(images):
+            Image.fromarray(image).save(root / label / f"{i:02}.png")
+    parts = load_images(root)
+    detector = CSFlowDetector(tiny_config, engine="onnx").fit(parts, progress=False)
+    return parts, save(detector, root.with_name("disc-model"))
+
+
+def test_integers_are_refused_with_figures_where_a_verdict_changes(disc):
+    parts, folder = disc
+    detector = load(folder)
+    before = detector.score(parts)
+    # a threshold that is a held-out score: any error of the right sign changes its verdict
+    detector.threshold = float(np.median(detector.score(parts.calibration)))
+    tried = quantise(detector, parts.test)
+    for attempt in tried:
+        after = attempt.auroc_before - attempt.auroc_after
+        assert attempt.accepted == (not attempt.flips and after <= 0.002 and attempt.gain > 1)
+        assert attempt.n == len(parts.calibration)
+        assert f"{attempt.flips} of {attempt.n} held-out verdicts change" in attempt.describe()
+    if not tried[-1].accepted:
+        np.testing.assert_array_equal(detector.score(parts), before)
+
+
+def test_integers_are_kept_where_no_verdict_changes(disc, monkeypatch):
+    parts, folder = disc
+    detector = load(folder)
+    floats = detector.score(parts.test)
+    detector.threshold = 50 * float(np.median(floats))  # far from every held-out score
+    monkeypatch.setattr("workbench.detectors.quantise._gain", lambda *_: 1.5)
+    monkeypatch.setattr("workbench.detectors.quantise.AUROC_LOSS", 1.0)
+    (accepted,) = quantise(detector, parts.test)
+    assert accepted.accepted and accepted.part == "all" and accepted.flips == 0
+    integers = detector.score(parts.test)
+    assert np.max(np.abs(integers - floats) / floats) > 1e-4  # not the float graph again
+    again = load(folder)
+    np.testing.assert_array_equal(again.score(parts.test), integers)
+    assert "int8" in again.engine.describe()
+    with pytest.raises(ValueError, match="only a float graph can be quantised, got .*int8"):
+        quantise(again)
 
 
 @pytest.fixture(scope="module")

@@ -137,6 +137,20 @@ def score(
 
 
 @app.command()
+def quantise(
+    name: Name,
+    labelled: Annotated[Path | None, typer.Option(help="A folder with OK/ and NG/.")] = None,
+) -> None:
+    """Score in 8-bit integers from now on, if that changes no verdict on held-out parts."""
+    from workbench import artifacts
+    from workbench.detectors.quantise import quantise as attempt
+
+    detector = artifacts.load(workspace.model(name))
+    for tried in attempt(detector, _open(labelled, 0) if labelled else detector.parts().test):
+        typer.echo(tried.describe())
+
+
+@app.command()
 def report(
     names: Annotated[list[str] | None, typer.Argument(help="Models under models/.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every model there.")] = False,

@@ -121,9 +121,17 @@ class Engines:
         """
         if self._best is None:
             self._best = self._chosen(checks, threshold) if self._on_graph() else self.network
-            if self.folder and self._saved:
-                store.write(self.folder, self.companions(self._saved[0]))
+            self.keep()
         return self._best
+
+    def use(self, engine: Engine) -> None:
+        """Score with this one from now on."""
+        self._best = engine
+
+    def keep(self) -> None:
+        """Write the graph that scores beside the detector, if that lies in a folder."""
+        if self.folder and self._saved:
+            store.write(self.folder, self.companions(self._saved[0]))
 
     def companions(self, facts: Mapping[str, Any]) -> dict[str, bytes]:
         """The files to keep beside a detector of these facts; none without a graph."""
@@ -135,7 +143,7 @@ class Engines:
         try:
             engine = OnnxEngine(self.network.to_onnx())
             squares = np.concatenate([checks(), probes(self.config.image_size)])
-            expected, got = self._scored(self.network, squares), self._scored(engine, squares)
+            expected, got = self.scored(self.network, squares), self.scored(engine, squares)
             wrong = differences(got, expected, threshold)
         except Exception as error:  # whatever fails here, torch can still score
             wrong = f"{type(error).__name__}: {error}"
@@ -168,14 +176,14 @@ class Engines:
         network.load_learned(learned)
         return network.to(device)
 
-    def _scored(self, engine: Engine, squares: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """One by one, as parts come off a line."""
+    def scored(self, engine: Engine, squares: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Scores of squares (N, 3, S, S), one by one, as parts come off a line."""
         c = self.config
         singles = (engine(squares[i : i + 1]) for i in range(len(squares)))
         return np.array([score(zs, c.score, c.top_k)[0] for zs in singles], np.float64)
 
     def _probed(self, engine: Engine) -> NDArray[np.float64]:
-        return self._scored(engine, probes(self.config.image_size))
+        return self.scored(engine, probes(self.config.image_size))
 
 
 def differences(got: NDArray[np.float64], expected: NDArray[np.float64], threshold: float) -> str:
