@@ -37,7 +37,7 @@ def detector(config, paths, device=None, engine="torch"):
             if name.endswith("gain"):
                 parameter.copy_(0.1 + 0.1 * torch.rand(parameter.shape, generator=rng))
     made._calibrate(network.features(squares))
-    made._checks = squares
+    made._some_held = list(paths[:4])
     return made
 
 
@@ -45,7 +45,7 @@ def as_engine(detector, engine):
     """The same weights under another engine."""
     facts, arrays = detector.state()
     made = CSFlowDetector.from_state(facts, arrays, engine="torch")
-    made.engines.wanted, made._checks = engine, detector._checks
+    made.engines.wanted, made._some_held = engine, detector._some_held
     made.network.load_state_dict(detector.network.state_dict())
     return made
 

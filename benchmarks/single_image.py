@@ -67,7 +67,7 @@ def integers(detector):
     """The detector in integers, made once."""
     if id(detector) not in _INTEGERS:
         made = models.as_engine(detector, "onnx")
-        model = quantised(detector.engine.model, detector._checks)
+        model = quantised(detector.engine.model, detector._good_squares())
         made.engines.use(OnnxEngine(model, "int8"))
         _INTEGERS[id(detector)] = made
     return _INTEGERS[id(detector)]

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 os.environ.setdefault("MPLBACKEND", "agg")
+os.environ.setdefault("WORKBENCH_CACHE_GB", "0")  # tests of the cache turn it on
 
 
 @pytest.fixture(scope="session")
@@ -13,6 +14,16 @@ def real_data():
     folder = Path(os.environ.get("WORKBENCH_REAL_DATA", ""))
     if not os.environ.get("WORKBENCH_REAL_DATA") or not folder.is_dir():
         pytest.skip("real data needed: set WORKBENCH_REAL_DATA to the folder that holds mtd/")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def samples():
+    """The folder of small checkpoints in the formats that users have, or a skip that says why."""
+    beside = Path(__file__).parents[2] / "shared" / "samples"
+    folder = Path(os.environ.get("WORKBENCH_SAMPLES", beside))
+    if not (folder / "original-small.pt").is_file():
+        pytest.skip("sample checkpoints needed: set WORKBENCH_SAMPLES to their folder")
     return folder
 
 

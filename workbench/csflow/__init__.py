@@ -1,13 +1,15 @@
-"""The mathematics of CS-Flow: couplings, log-determinants, scores; no files, no images."""
+"""The mathematics of CS-Flow: couplings, log-determinants, scores; and its old checkpoints."""
 
 from workbench.lazy import lazily
 
 __all__ = [  # noqa: F822 - imported on demand
+    "SIMULATOR_THRESHOLDS",
     "CSFlowConfig",
     "CrossScaleFlow",
     "heat",
     "maps",
     "nll",
+    "read_original",
     "score",
     "scores",
     "shares",
@@ -16,8 +18,9 @@ __all__ = [  # noqa: F822 - imported on demand
 __getattr__, __dir__ = lazily(
     __name__,
     {
-        "config": ["CSFlowConfig"],
+        "config": ["SIMULATOR_THRESHOLDS", "CSFlowConfig"],
         "energy": ["heat", "maps", "score", "scores", "shares"],
         "flow": ["CrossScaleFlow", "nll"],
+        "original": ["read_original"],
     },
 )

@@ -7,6 +7,7 @@ from .energy import HEATS, SCORES
 
 RESIZES = ("tensor", "pil")
 DOWNSCALES = ("nearest", "area")
+PRECISIONS = ("auto", "float32", "bfloat16")
 SCHEDULES = ("constant", "one-cycle")
 
 
@@ -43,6 +44,8 @@ class CSFlowConfig:
     grad_norm: float = 1.0
     batch: int = 8  # small sets need many steps more than they need large ones
     epochs: int = 15
+    patience: int = 10  # epochs without a better held-out likelihood before it stops; 0: never
+    precision: str = "auto"  # of training: "float32", "bfloat16", or whichever suits the device
     seed: int = 0
 
     # verdict
@@ -59,12 +62,15 @@ class CSFlowConfig:
         for name in ("image_size", "scales", "hidden", "batch", "epochs", "top_k"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.patience < 0:
+            raise ValueError(f"patience must be 0 or more epochs, got {self.patience}")
         words = {
             "score": SCORES,
             "heat": HEATS,
             "resize": RESIZES,
             "downscale": DOWNSCALES,
             "schedule": SCHEDULES,
+            "precision": PRECISIONS,
         }
         for name, known in words.items():
             if (word := getattr(self, name)) not in known:
@@ -86,6 +92,11 @@ class CSFlowConfig:
             raise ValueError(f"preset must be one of {', '.join(PRESETS)}, got {name!r}")
         return replace(PRESETS[name], **changes)
 
+    def features(self) -> dict[str, Any]:
+        """Return the fields that features depend on, besides the image and the weights."""
+        names = ("backbone", "block", "image_size", "resize", "scales", "downscale")
+        return {name: getattr(self, name) for name in names}
+
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON-able values."""
         return asdict(self) | {"kernels": list(self.kernels)}
@@ -103,6 +114,8 @@ _PAPER = CSFlowConfig(
     schedule="constant",
     batch=16,
     epochs=240,
+    patience=0,
+    precision="float32",
     score="mean",
     heat="finest",
 )
@@ -111,3 +124,5 @@ PRESETS = {
     "simulator": replace(_PAPER, image_size=512, kernels=(5,), hidden=512, score="std"),
     "paper": _PAPER,
 }
+# of the score "std", by product; the simulator knows no others
+SIMULATOR_THRESHOLDS = {"SMT": 1.192936, "lens": 3.077919, "flex": 1.5589128}

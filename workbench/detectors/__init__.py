@@ -9,15 +9,19 @@ from workbench.lazy import lazily
 __all__ = [  # noqa: F822 - imported on demand
     "AutoEncoderDetector",
     "CSFlowDetector",
+    "Checkpoint",
     "Evaluation",
     "Region",
+    "import_original",
 ]
 
 __getattr__, __dir__ = lazily(
     __name__,
     {
+        "checkpoint": ["Checkpoint"],
         "evaluation": ["Evaluation", "Region"],
         "image": ["CSFlowDetector"],
+        "imported": ["import_original"],
         "rows": ["AutoEncoderDetector"],
     },
 )

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from workbench.engine import TorchEngine
     from workbench.engine.choice import Engine
 
+    from .checkpoint import Checkpoint
+
 Latents = list[NDArray[np.float32]]
 
 CHECKS = 16  # held-out images on which a new engine is compared with torch
@@ -39,13 +41,16 @@ class CSFlowDetector:
     Args:
         config: Every number behind it; the preset `lite` by default.
         device: "cpu", "cuda"; by default a GPU where there is one.
-        weights: A file with the backbone's weights, where they are not found by themselves.
+        weights: A file with the backbone's weights or a folder that holds it, where they are
+            not found by themselves; remembered by a saved detector.
         engine: What scores; training is torch's in any case. "auto" takes an ONNX graph on a
             CPU, if its scores agree with torch's within 1e-4 and its verdicts on held-out
             parts do, and torch on a GPU; "torch" and "onnx" insist.
 
     Attributes:
         history: One dict an epoch: epoch, train_nll, held_out_nll, seconds.
+        epoch: The epoch whose weights it has, from 1.
+        interrupted: Whether Ctrl-C ended the last `fit`.
         held_out: Scores of the held-out OK images, which the threshold comes from.
         heat_range: Ends of the fixed colour scale of heat maps.
         calm: Mean energy of each scale, finest first, on the median held-out OK image.
@@ -78,12 +83,14 @@ class CSFlowDetector:
     def _start(self, config: CSFlowConfig, engines: Engines) -> None:
         self.config, self.engines = config, engines
         self.history: list[dict[str, float]] = []
+        self.epoch = 0
+        self.interrupted = False
         self.held_out: NDArray[np.float64] = np.empty(0)
         self.heat_range = (0.0, 1.0)
         self.calm = (0.0,) * self.config.scales
         self.data: dict[str, Any] = {}
         self._threshold: Threshold | None = None
-        self._checks: NDArray[np.uint8] | None = None
+        self._some_held: Images = ()
 
     @property
     def network(self) -> "TorchEngine":
@@ -107,15 +114,27 @@ class CSFlowDetector:
         self._threshold = Threshold.of(value)
 
     def fit(
-        self, images: Images, calibration: Images | None = None, *, progress: bool = True
+        self,
+        images: Images,
+        calibration: Images | None = None,
+        *,
+        progress: bool = True,
+        cache: bool = True,
+        checkpoint: "Checkpoint | None" = None,
     ) -> "CSFlowDetector":
         """Learn what good parts look like; set threshold and colour scale by held-out ones.
+
+        The same images, configuration, machine and number of threads give the same detector,
+        with or without a cache, and whether the training was resumed or not.
 
         Args:
             images: OK images: `parts.train`, or `parts` for its own train and calibration
                 images, or any sequence of paths, PIL images and arrays.
             calibration: OK images that are not learned from; by default 15 % of `images`.
             progress: Show progress bars.
+            cache: Take features from the workspace's cache and keep them there; see
+                `workbench.features.cache`.
+            checkpoint: A file to write to now and then, and to go on from.
 
         Returns:
             The detector. After Ctrl-C it holds the best weights so far.
@@ -123,30 +142,53 @@ class CSFlowDetector:
         Raises:
             ValueError: An NG image among them, or fewer than 4 images.
             DataError: Too many of the images cannot be read.
+            ArtifactError: The checkpoint is damaged, or is of another training.
         """
-        train, held = hold_out(images, calibration, self.config.seed)
+        from .extraction import extract
         from .training import train_flow
 
+        train, held = hold_out(images, calibration, self.config.seed)
         network = self.network
         self.engines.forget()
-        features = self._extract(train, "features", progress)
-        held_features = self._extract(held, "features (held out)", progress)
+        _, features = extract(train, network, self.config, "features", progress, cache)
+        _, held_features = extract(
+            held, network, self.config, "features (held out)", progress, cache
+        )
         network.standardise.fit(features)
-        self.history = train_flow(
+        trained = train_flow(
             network.flow, network.standardise, features, held_features, self.config,
-            progress=progress,
+            progress=progress, checkpoint=checkpoint,
         )  # fmt: skip
+        self.history, self.epoch = trained.history, trained.epoch
+        self.interrupted = trained.interrupted
         self._calibrate(held_features)
-        self.data = provenance(images, train, held)
+        self.data, self._some_held = provenance(images, train, held), held[:CHECKS]
         return self
 
-    def score(self, images: Images, *, progress: bool = False) -> NDArray[np.float64]:
+    def score(
+        self, images: Images, *, progress: bool = False, cache: bool = False
+    ) -> NDArray[np.float64]:
         """Anomaly scores, shape (N,), higher is worse; NaN for an image that cannot be read.
 
         Warns once, naming the unreadable ones. Which images are scored together does not
         change a score beyond rounding.
+
+        Args:
+            images: An image folder, or a sequence of paths, PIL images and arrays.
+            progress: Show a progress bar.
+            cache: Take features from the workspace's cache and keep them there. Pays where the
+                same images are scored by one detector after the other; scores move by the
+                rounding of features to half precision, some 1e-4 of themselves.
         """
         values = np.full(len(images), np.nan)
+        if cache:
+            from .extraction import extract
+
+            _ = self.threshold
+            rows, features = extract(images, self.network, self.config, "score", progress, True)
+            latents = self.network.latents_of(features, self.config.batch)
+            values[rows] = np.concatenate([self._score(zs) for zs in latents])
+            return values
         for rows, zs, _ in self._latents(images, progress):
             values[rows] = self._score(zs)
         return values
@@ -236,7 +278,10 @@ class CSFlowDetector:
             DataError: It was trained from a list, or the folder is no longer there.
         """
         if "root" not in self.data:
-            raise DataError("the detector was trained from a list of images, not a folder")
+            raise DataError(
+                "the detector knows no folder of images: it was trained from a list, or imported; "
+                "train from a folder, or import with --data FOLDER"
+            )
         root = workspace.resolve(self.data["root"])
         # each was decoded once before training; what broke since is named when it is scored
         return load_images(root, check=False).with_split(self.data["split"])
@@ -249,8 +294,9 @@ class CSFlowDetector:
             "heat_range": list(self.heat_range),
             "calm": list(self.calm),
             "history": self.history,
+            "epoch": self.epoch,
             "data": self.data,
-            "backbone": {"name": self.config.backbone, "sha256": self.engines.weights_hash},
+            "backbone": self.engines.backbone,
         }
         return facts, self.engines.learned() | {"held_out": self.held_out}
 
@@ -277,25 +323,12 @@ class CSFlowDetector:
         detector.heat_range = tuple(facts["heat_range"])
         detector.calm = tuple(facts.get("calm", detector.calm))  # older models have none
         detector.history, detector.data = facts["history"], facts["data"]
+        detector.epoch = facts.get("epoch", len(detector.history))
         return detector
 
     def companions(self, facts: dict[str, Any]) -> dict[str, bytes]:
         """Files to keep beside a saved detector of these facts: the engine, once it is chosen."""
         return self.engines.companions(facts)
-
-    def _extract(self, images: Images, title: str, progress: bool) -> "list[Tensor]":
-        from workbench.features.cache import allocate
-
-        table = allocate(len(images), self.network.pyramid.shapes)
-        filled = 0
-        for _, squares, _ in batches(images, self.config, title, progress):
-            for rows, x in zip(table, self.network.features(squares), strict=True):
-                rows[filled : filled + len(x)] = x.cpu()
-            filled += len(squares)
-            self._checks = squares[:CHECKS]  # in the end, of the images that were held out
-        if not filled:
-            raise DataError(f"none of the {len(images)} images could be read")
-        return [rows[:filled] for rows in table]
 
     def _calibrate(self, features: "list[Tensor]") -> None:
         latents = self.network.latents_of(features, self.config.batch)
@@ -308,17 +341,15 @@ class CSFlowDetector:
     def _good_squares(self) -> NDArray[np.uint8]:
         """A few held-out good parts as the network sees them; none where they are gone."""
         size = self.config.image_size
-        if self._checks is None:
-            self._checks = np.empty((0, 3, size, size), np.uint8)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                try:
-                    held = self.parts().calibration[:CHECKS]
-                    found = [squares for _, squares, _ in batches(held, self.config, "", False)]
-                    self._checks = np.concatenate([self._checks, *found])
-                except (DataError, OSError):
-                    pass
-        return self._checks
+        found = [np.empty((0, 3, size, size), np.uint8)]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                some = self._some_held if len(self._some_held) else self.parts().calibration
+                found += [x for _, x, _ in batches(some[:CHECKS], self.config, "", False)]
+            except (DataError, OSError):
+                pass
+        return np.concatenate(found)
 
     def _latents(
         self, images: Images, progress: bool, strict: bool = False

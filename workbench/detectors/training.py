@@ -1,10 +1,13 @@
 """Fit a flow to features of good parts."""
 
+import hashlib
 import time
 import warnings
 from collections.abc import Iterator
 from copy import deepcopy
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from math import isfinite
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -12,10 +15,27 @@ from torch import Tensor, nn
 from workbench.csflow import CrossScaleFlow, CSFlowConfig, nll
 from workbench.progress import bar as progress_bar
 
+from .checkpoint import Checkpoint
+
 if TYPE_CHECKING:
     from tqdm import tqdm
 
 Pyramid = list[Tensor]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """How a training went.
+
+    Attributes:
+        history: One dict an epoch: epoch, train_nll, held_out_nll (nats per dimension), seconds.
+        epoch: The epoch whose weights were kept, from 1.
+        interrupted: Whether Ctrl-C ended it.
+    """
+
+    history: list[dict[str, float]]
+    epoch: int
+    interrupted: bool
 
 
 def train_flow(
@@ -26,14 +46,21 @@ def train_flow(
     config: CSFlowConfig,
     *,
     progress: bool = True,
-) -> list[dict[str, float]]:
+    checkpoint: Checkpoint | None = None,
+) -> Trained:
     """Minimise the negative log-likelihood of the features, in place.
 
     The learning rate warms up and falls over the whole run (one-cycle, Smith & Topin 2019,
-    https://arxiv.org/abs/1708.07120) unless the configuration says "constant". The weights of
-    the last epoch stay: choosing an epoch by the held-out images would make the threshold,
-    which comes from them, too kind. After Ctrl-C those of the epoch with the least training
-    loss stay, with a warning.
+    https://arxiv.org/abs/1708.07120) unless the configuration says "constant".
+
+    With a patience, training stops when the held-out images have not become more likely for so
+    many epochs, and the weights of the epoch where they were most likely are kept. Without one,
+    every epoch is trained and the weights of the last are kept. After Ctrl-C those of the most
+    likely epoch are kept in either case, with a warning. No label is ever looked at.
+
+    A one-cycle schedule gains most in its last, slow epochs, and the held-out likelihood jumps
+    for an epoch or three while the rate is high: a patience of 10 only ends what has really
+    stopped learning.
 
     Args:
         flow: The flow to train.
@@ -42,45 +69,43 @@ def train_flow(
         held_out: The same of OK images that are only watched.
         config: Learning rate, epochs and the rest.
         progress: Show a progress bar.
-
-    Returns:
-        One dict an epoch: epoch, train_nll, held_out_nll (nats per dimension), seconds.
+        checkpoint: Where to go on from, and to write to between epochs.
 
     Raises:
         KeyboardInterrupt: Stopped before the first epoch was over: nothing is usable yet.
+        ValueError: The likelihood is no longer a number.
+        ArtifactError: The checkpoint is damaged, or is of another training.
     """
     run = _Run(flow, standardise, features, config)
-    history, best = [], (float("inf"), None)
-    bar = progress_bar(total=config.epochs * run.batches, desc="train", progress=progress)
+    identity = {"config": config.to_dict(), "images": _digest([*features, *held_out])}
+    if checkpoint and (state := checkpoint.read(identity)):
+        run.load(state)
+    interrupted = False
+    bar = progress_bar(
+        total=config.epochs * run.batches,
+        initial=len(run.history) * run.batches,
+        desc="train",
+        progress=progress,
+    )
     try:
-        for epoch in range(config.epochs):
-            start = time.perf_counter()
-            train = run.epoch(bar)
-            watched = mean_nll(flow, standardise, held_out, config.batch)
-            history.append(
-                {
-                    "epoch": epoch + 1,
-                    "train_nll": train,
-                    "held_out_nll": watched,
-                    "seconds": time.perf_counter() - start,
-                }
-            )
-            bar.set_postfix(epoch=epoch + 1, nll=f"{train:.3f}", held_out=f"{watched:.3f}")
-            if train < best[0]:
-                best = (train, deepcopy(flow.state_dict()))
+        while not run.finished():
+            run.epoch(held_out, bar)
+            if checkpoint and (run.finished() or checkpoint.due()):
+                checkpoint.write(identity, run.state())
     except KeyboardInterrupt:
-        if not history:
+        if not run.history:
             raise
-        flow.load_state_dict(best[1])
+        interrupted = True
         warnings.warn(
-            f"training stopped after {len(history)} of {config.epochs} epochs; "
+            f"training stopped after {len(run.history)} of {config.epochs} epochs; "
             "the best weights so far are kept",
             stacklevel=2,
         )
     finally:
         bar.close()
         flow.eval()
-    return history
+    epoch = run.keep_best() if interrupted or config.patience else len(run.history)
+    return Trained(run.history, epoch, interrupted)
 
 
 @torch.inference_mode()
@@ -94,12 +119,14 @@ def mean_nll(flow: CrossScaleFlow, standardise: nn.Module, features: Pyramid, ba
 
 
 class _Run:
-    """Optimiser, schedule and order of one training."""
+    """Optimiser, schedule, order and results of one training; all that a checkpoint holds."""
 
     def __init__(
         self, flow: CrossScaleFlow, standardise: nn.Module, features: Pyramid, c: CSFlowConfig
     ) -> None:
         self.flow, self.standardise, self.features, self.config = flow, standardise, features, c
+        self.device = next(flow.parameters()).device
+        self.mixed = _mixed(c.precision, self.device)
         self.batches = -(-len(features[0]) // c.batch)
         self.rng = torch.Generator().manual_seed(c.seed)
         self.optimiser = torch.optim.Adam(
@@ -112,13 +139,67 @@ class _Run:
             if c.schedule == "one-cycle"
             else None
         )
+        self.history: list[dict[str, float]] = []
+        self.best_epoch = 0
+        self.best_weights: dict[str, Tensor] = {}
 
-    def epoch(self, bar: "tqdm") -> float:
-        """Go once through all images; return their mean loss, weighted by batch size."""
+    def finished(self) -> bool:
+        """Whether all epochs are done, or the last so many did not help."""
+        done, patience = len(self.history), self.config.patience
+        return done >= self.config.epochs or bool(patience and done - self.best_epoch >= patience)
+
+    def epoch(self, held_out: Pyramid, bar: "tqdm") -> None:
+        """Go once through all images, look at the held-out ones, remember the best weights."""
+        start = time.perf_counter()
+        train = self._pass(bar)
+        watched = mean_nll(self.flow, self.standardise, held_out, self.config.batch)
+        if not isfinite(train):
+            raise ValueError(f"training diverged with lr {self.config.lr}; choose a lower one")
+        number = len(self.history) + 1
+        best = self.history[self.best_epoch - 1]["held_out_nll"] if self.best_epoch else None
+        if best is None or watched < best:
+            self.best_epoch, self.best_weights = number, deepcopy(self.flow.state_dict())
+        seconds = time.perf_counter() - start
+        self.history.append(
+            {"epoch": number, "train_nll": train, "held_out_nll": watched, "seconds": seconds}
+        )
+        bar.set_postfix(epoch=number, nll=f"{train:.3f}", held_out=f"{watched:.3f}")
+
+    def keep_best(self) -> int:
+        """Take back the weights under which the held-out images were most likely."""
+        self.flow.load_state_dict(self.best_weights)
+        return self.best_epoch
+
+    def state(self) -> dict[str, Any]:
+        """All that the next epoch depends on."""
+        return {
+            "flow": self.flow.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "schedule": self.schedule.state_dict() if self.schedule else None,
+            "rng": self.rng.get_state(),
+            "history": self.history,
+            "best_epoch": self.best_epoch,
+            "best_weights": self.best_weights,
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Undo `state`."""
+        self.flow.load_state_dict(state["flow"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        if self.schedule:
+            self.schedule.load_state_dict(state["schedule"])
+        self.rng.set_state(state["rng"])
+        self.history = state["history"]
+        self.best_epoch, self.best_weights = state["best_epoch"], state["best_weights"]
+
+    def _pass(self, bar: "tqdm") -> float:
+        """Train on every image once; return their mean loss, weighted by batch size."""
         self.flow.train()
         total = 0.0
         for rows in self._order():
-            loss = nll(*self.flow(self.standardise(_take(self.features, rows, self.flow)))).mean()
+            xs = self.standardise(_take(self.features, rows, self.flow))
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed):
+                loss = nll(*self.flow(xs)).mean()
             self.optimiser.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(self.flow.parameters(), self.config.grad_norm)
@@ -136,6 +217,21 @@ class _Run:
         )
 
 
+def _mixed(precision: str, device: torch.device) -> bool:
+    """Whether convolutions run in bfloat16, whose range needs no scaling of the loss."""
+    if precision == "auto":
+        return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return precision == "bfloat16"
+
+
 def _take(features: Pyramid, rows: Tensor, flow: CrossScaleFlow) -> Pyramid:
     device = next(flow.parameters()).device
-    return [x[rows].to(device) for x in features]
+    return [x[rows].to(device).float() for x in features]
+
+
+def _digest(tables: Pyramid) -> str:
+    digest = hashlib.sha256()
+    for table in tables:
+        for rows in table.split(256):
+            digest.update(rows.numpy())
+    return digest.hexdigest()

@@ -106,11 +106,9 @@ class Engines:
         return self._saved[1] if self._saved else self.network.learned()
 
     @property
-    def weights_hash(self) -> str:
-        """sha256 of the backbone's weights; "random" without."""
-        if self._saved:
-            return self._saved[0]["backbone"]["sha256"]
-        return self.network.backbone.weights_hash
+    def backbone(self) -> dict[str, str]:
+        """Which weights the frozen network has, fit for JSON."""
+        return self._saved[0]["backbone"] if self._saved else self.network.backbone.facts()
 
     def best(self, checks: Callable[[], NDArray[np.uint8]], threshold: float) -> Engine:
         """The engine that scores, chosen at the first call.
@@ -160,18 +158,21 @@ class Engines:
     def _built(self) -> "TorchEngine":
         import torch
 
+        from workbench.features.weights import remembered
+
         from .pytorch import TorchEngine
 
         device = self.device or ("cuda" if torch.cuda.is_available() else "cpu")
         if self._saved is None:
             return TorchEngine(self.config, self.weights).to(device)
         facts, learned = self._saved
-        saved = facts["backbone"]["sha256"]
-        network = TorchEngine(self.config, "random" if saved == "random" else None)
-        if (here := network.backbone.weights_hash) != saved:
+        network = TorchEngine(self.config, remembered(facts["backbone"]))
+        backbone, here = facts["backbone"], network.backbone
+        if here.weights_hash != (saved := backbone["sha256"]):
             raise ArtifactError(
-                f"weights of {facts['backbone']['name']} must have sha256 {saved[:12]}... as in "
-                f"training, got {here[:12]}...; scores would differ"
+                f"weights of {backbone['name']} must have sha256 {saved[:12]}... as in training, "
+                f"got {here.weights_hash[:12]}... from {here.weights_file}; scores would differ. "
+                f"In training they were read from {backbone.get('file')}"
             )
         network.load_learned(learned)
         return network.to(device)
@@ -220,7 +221,9 @@ def probes(size: int) -> NDArray[np.uint8]:
 
 
 def _key(facts: Mapping[str, Any]) -> dict[str, Any]:
-    return store.key({name: facts[name] for name in ("config", "backbone", "weights_sha256")})
+    backbone = {name: facts["backbone"][name] for name in ("name", "sha256")}
+    chosen = {name: facts[name] for name in ("config", "weights_sha256")}
+    return store.key({**chosen, "backbone": backbone})
 
 
 def _gpu_in_sight() -> bool:

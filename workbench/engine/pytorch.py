@@ -68,14 +68,15 @@ class TorchEngine(nn.Module):
 
     def latents_of(self, features: Pyramid, batch: int) -> list[list[NDArray[np.float32]]]:
         """Latents of many features (N, C, H, W), batch by batch, as NumPy arrays."""
-        return [
-            [z.float().cpu().numpy() for z in self.latents([x.to(self.device) for x in part])]
-            for part in zip(*(x.split(batch) for x in features), strict=True)
-        ]
+        parts = zip(*(x.split(batch) for x in features), strict=True)
+        return [self._fetched([x.to(self.device).float() for x in part]) for part in parts]
 
     def forward(self, squares: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         """Map uint8 RGB (B, 3, S, S) to latents, as every engine does."""
-        return [z.float().cpu().numpy() for z in self.latents(self.features(squares))]
+        return self._fetched(self.features(squares))
+
+    def _fetched(self, features: Pyramid) -> list[NDArray[np.float32]]:
+        return [z.float().cpu().numpy() for z in self.latents(features)]
 
     def describe(self) -> str:
         """What computes, for reports and results."""

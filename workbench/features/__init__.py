@@ -7,6 +7,7 @@ __all__ = [  # noqa: F822 - imported on demand
     "Backbone",
     "FeaturePyramid",
     "Standardise",
+    "block_channels",
     "default_block",
     "find_weights",
     "load_backbone",
@@ -16,8 +17,9 @@ __all__ = [  # noqa: F822 - imported on demand
 __getattr__, __dir__ = lazily(
     __name__,
     {
-        "backbones": ["NAMES", "Backbone", "default_block", "find_weights", "load_backbone"],
+        "backbones": ["NAMES", "Backbone", "block_channels", "default_block", "load_backbone"],
         "pyramid": ["FeaturePyramid", "Standardise"],
         "square": ["to_square"],
+        "weights": ["find_weights"],
     },
 )
