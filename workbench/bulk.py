@@ -33,6 +33,13 @@ class Bulk:
     before: int
     seconds: float
 
+    def describe(self) -> str:
+        """One line with the figures."""
+        return (
+            f"{self.scored} scored ({self.scored / self.seconds:.1f} a second), {self.ng} NG, "
+            f"{self.unreadable} unreadable, {self.before} done before"
+        )
+
 
 def score_folder(
     detector: "CSFlowDetector", folder: Path | str, out: Path | str, *, progress: bool = True

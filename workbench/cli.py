@@ -193,11 +193,7 @@ def score(
     from workbench import artifacts, bulk
 
     run = bulk.score_folder(artifacts.load(workspace.model(name)), folder, out)
-    rate = run.scored / run.seconds if run.scored else 0
-    typer.echo(
-        f"{run.scored} scored ({rate:.1f} a second), {run.ng} NG, {run.unreadable} unreadable, "
-        f"{run.before} done before; in {_shown(out)}"
-    )
+    typer.echo(f"{run.describe()}; in {_shown(out)}")
 
 
 @app.command()
