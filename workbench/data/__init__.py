@@ -11,7 +11,10 @@ __all__ = [  # noqa: F822 - imported on demand
     "load_rows",
     "make_samples",
     "read_image",
+    "read_relabels",
+    "relabels_path",
     "sample",
+    "write_relabel",
 ]
 
 __getattr__, __dir__ = lazily(
@@ -19,6 +22,7 @@ __getattr__, __dir__ = lazily(
     {
         "decode": ["read_image"],
         "images": ["BadFile", "ImageFolder", "load_images"],
+        "relabels": ["read_relabels", "relabels_path", "write_relabel"],
         "rows": ["BadRow", "SensorTable", "load_rows"],
         "samples": ["make_samples", "sample"],
     },
