@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 import warnings
@@ -217,7 +218,7 @@ def test_engines_are_named(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def disc(tmp_path_factory, photos, tiny_config):
+def disc_model(tmp_path_factory, photos, tiny_config):
     """A folder of photos, and a saved detector trained on it."""
     root = tmp_path_factory.mktemp("disc")
     for label, images in zip(("OK", "NG"), photos, strict=True):
@@ -227,6 +228,12 @@ def disc(tmp_path_factory, photos, tiny_config):
     parts = load_images(root)
     detector = CSFlowDetector(tiny_config, engine="onnx").fit(parts, progress=False)
     return parts, save(detector, root.with_name("disc-model"))
+
+
+@pytest.fixture
+def disc(disc_model, tmp_path):
+    parts, folder = disc_model
+    return parts, shutil.copytree(folder, tmp_path / "disc-model")
 
 
 def test_integers_are_refused_with_figures_where_a_verdict_changes(disc):

@@ -1,7 +1,8 @@
 """A fitted detector as a folder: `detector.json` and `weights.safetensors`.
 
 Written to a sibling, flushed, renamed: whole or not at all. Reading runs no code from the
-folder. Scores before and after are equal bit for bit.
+folder. Scores before and after are equal bit for bit in the same engine: a detector that has
+scored through its ONNX graph keeps it in the folder, and one that has not builds the same.
 """
 
 import hashlib
