@@ -45,12 +45,18 @@ def test_heat_joins_the_scales():
     expected = {"finest": fine, "mean": (fine + 3) / 2, "sum": fine + 3, "product": 3 * fine}
     assert set(expected) == set(HEATS)
     for kind, values in expected.items():
-        torch.testing.assert_close(heat(cells, kind), values)
+        np.testing.assert_allclose(heat(cells, kind), values)
 
 
 def test_coarse_maps_are_enlarged_bilinearly_about_cell_centres():
     cells = [torch.zeros(1, 4, 4), torch.tensor([[[0.0, 4.0], [0.0, 4.0]]])]
-    torch.testing.assert_close(heat(cells, "sum")[0, 1], torch.tensor([0.0, 1.0, 3.0, 4.0]))
+    np.testing.assert_allclose(heat(cells, "sum")[0, 1], [0.0, 1.0, 3.0, 4.0])
+    rng = np.random.default_rng(0)
+    fine, coarse = rng.random((2, 8, 8)), rng.random((2, 4, 4))
+    enlarged = torch.nn.functional.interpolate(
+        torch.from_numpy(coarse)[:, None], size=(8, 8), mode="bilinear", align_corners=False
+    )[:, 0]
+    np.testing.assert_allclose(heat([fine, coarse], "sum"), fine + enlarged.numpy())
 
 
 def test_shares_are_the_excess_over_good_parts():

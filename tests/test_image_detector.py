@@ -36,7 +36,7 @@ def test_one_image_from_every_kind_of_source_gives_one_answer(fitted, tmp_path):
     first = results[0]
     assert first.verdict == ("NG" if first.score >= first.threshold else "OK")
     assert first.overlay().size == (96, 96)
-    assert list(first.timing) == ["decode", "features", "flow", "map", "total"]
+    assert list(first.timing) == ["decode", "resize", "network", "map", "total"]
     assert first.timing["total"] == pytest.approx(sum(list(first.timing.values())[:4]))
     np.testing.assert_allclose(first.score, fitted.score([path])[0], rtol=1e-4)
     np.testing.assert_allclose(first.heatmap, fitted.localize([path])[0], rtol=1e-3, atol=1e-4)

@@ -61,9 +61,9 @@ def test_scores_are_those_of_the_original_on_the_original_features(old):
     whole = transforms.Compose([transforms.Resize((128, 128)), transforms.ToTensor()])
     pixels = whole(Image.fromarray(image))[None]
     with originals.module(), torch.no_grad():
-        net = torch.load(old, weights_only=False)
+        net, backbone = torch.load(old, weights_only=False), detector.network.backbone
         xs = [
-            detector.engine.backbone(torch.nn.functional.interpolate(pixels, size=(128 >> k,) * 2))
+            backbone(torch.nn.functional.interpolate(pixels, size=(128 >> k,) * 2))
             for k in range(3)
         ]
         energy = torch.cat([z.flatten() for z in net(xs)[0]]).double() ** 2 / 2
@@ -120,7 +120,7 @@ def test_saved_and_loaded_it_scores_the_same_bit_for_bit(tmp_path):
     assert again.config.kernels == (3, 5) and again.data["imported"]["file"] == "old.pt"
     flow = read_original(path)
     assert all(
-        torch.equal(value, again.engine.flow.state_dict()[name])
+        torch.equal(value, again.network.flow.state_dict()[name])
         for name, value in flow.state_dict().items()
     )
 
@@ -150,7 +150,7 @@ def test_the_weights_file_is_remembered_and_else_found_by_its_hash(tmp_path, mon
         other / "efficientnet-b0-mine.pth",
     )
     with pytest.raises(ArtifactError, match=r"must have sha256 .*read from .*elsewhere\.pth"):
-        artifacts.load(folder)
+        artifacts.load(folder, engine="torch")
 
 
 def test_import_evaluate_simulator_and_report(tmp_path, old, parts, monkeypatch):

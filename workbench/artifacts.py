@@ -1,7 +1,8 @@
 """A fitted detector as a folder: `detector.json` and `weights.safetensors`.
 
 Written to a sibling, flushed, renamed: whole or not at all. Reading runs no code from the
-folder. Scores before and after are equal bit for bit.
+folder. Scores before and after are equal bit for bit in the same engine: a detector that has
+scored through its ONNX graph keeps it in the folder, and one that has not builds the same.
 """
 
 import hashlib
@@ -14,9 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from safetensors.torch import load as load_tensors
-from safetensors.torch import save as dump_tensors
-from torch import Tensor
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as dump_tensors
 
 from . import detectors, workspace
 from .errors import ArtifactError
@@ -37,8 +37,8 @@ class Detector(Protocol):
     kind: str
     held_out: np.ndarray
 
-    def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """JSON-able facts and tensors."""
+    def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """JSON-able facts, and arrays or CPU tensors."""
 
 
 def save(detector: Detector, folder: Path | str) -> Path:
@@ -59,7 +59,7 @@ def save(detector: Detector, folder: Path | str) -> Path:
     ):
         raise ArtifactError(f"{folder} exists and holds no detector; choose another folder")
     facts, tensors = detector.state()
-    weights = dump_tensors(tensors)
+    weights = dump_tensors({name: np.asarray(tensor) for name, tensor in tensors.items()})
     facts = {
         "format": FORMAT,
         "kind": detector.kind,
@@ -70,12 +70,18 @@ def save(detector: Detector, folder: Path | str) -> Path:
         "versions": versions(),
     }
     text = json.dumps(facts, indent=2, ensure_ascii=False).encode()
-    _replace(folder, {FACTS: text, WEIGHTS: weights})
+    beside = detector.companions(facts) if hasattr(detector, "companions") else {}
+    _replace(folder, {FACTS: text, WEIGHTS: weights, **beside})
     return folder
 
 
-def load(folder: Path | str) -> "CSFlowDetector | AutoEncoderDetector":
+def load(folder: Path | str, *, engine: str = "auto") -> "CSFlowDetector | AutoEncoderDetector":
     """Read a detector that `save` wrote.
+
+    Args:
+        folder: Where it is.
+        engine: What scores photos, as for `CSFlowDetector`. The graph of "auto" and "onnx" is
+            built at first use and kept in the folder.
 
     Raises:
         ArtifactError: No detector there, a damaged one, or one of a newer format.
@@ -91,8 +97,13 @@ def load(folder: Path | str) -> "CSFlowDetector | AutoEncoderDetector":
     if hashlib.sha256(weights).hexdigest() != facts["weights_sha256"]:
         raise ArtifactError(f"{folder / WEIGHTS} is damaged: not the weights that were saved")
     try:
-        detector = getattr(detectors, KINDS[facts["kind"]])
-        return detector.from_state(facts, load_tensors(weights))
+        tensors = load_tensors(weights)
+        if facts["kind"] == "csflow":
+            return detectors.CSFlowDetector.from_state(facts, tensors, folder, engine)
+        import torch  # which scoring photos may do without
+
+        tensors = {name: torch.from_numpy(array) for name, array in tensors.items()}
+        return detectors.AutoEncoderDetector.from_state(facts, tensors)
     except (KeyError, TypeError, RuntimeError) as error:
         raise ArtifactError(f"{folder / FACTS} does not fit its weights: {error}") from error
 

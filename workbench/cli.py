@@ -182,6 +182,35 @@ def evaluate(
 
 
 @app.command()
+def score(
+    folder: Annotated[Path, typer.Argument(help="A folder of photos, any number of them.")],
+    name: Name,
+    out: Annotated[Path, typer.Option(help="The CSV file; continued if it is there.")] = Path(
+        "scores.csv"
+    ),
+) -> None:
+    """Score every photo of a folder into a CSV file; stop and start it at will."""
+    from workbench import artifacts, bulk
+
+    run = bulk.score_folder(artifacts.load(workspace.model(name)), folder, out)
+    typer.echo(f"{run.describe()}; in {_shown(out)}")
+
+
+@app.command()
+def quantise(
+    name: Name,
+    labelled: Annotated[Path | None, typer.Option(help="A folder with OK/ and NG/.")] = None,
+) -> None:
+    """Score in 8-bit integers from now on, if that changes no verdict on held-out parts."""
+    from workbench import artifacts
+    from workbench.detectors.quantise import quantise as attempt
+
+    detector = artifacts.load(workspace.model(name))
+    for tried in attempt(detector, _open(labelled, 0) if labelled else detector.parts().test):
+        typer.echo(tried.describe())
+
+
+@app.command()
 def report(
     names: Annotated[list[str] | None, typer.Argument(help="Models under models/.")] = None,
     everything: Annotated[

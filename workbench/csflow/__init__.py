@@ -1,11 +1,8 @@
 """The mathematics of CS-Flow: couplings, log-determinants, scores; and its old checkpoints."""
 
-from .config import SIMULATOR_THRESHOLDS, CSFlowConfig
-from .energy import heat, maps, score, scores, shares
-from .flow import CrossScaleFlow, nll
-from .original import read_original
+from workbench.lazy import lazily
 
-__all__ = [
+__all__ = [  # noqa: F822 - imported on demand
     "SIMULATOR_THRESHOLDS",
     "CSFlowConfig",
     "CrossScaleFlow",
@@ -17,3 +14,13 @@ __all__ = [
     "scores",
     "shares",
 ]
+
+__getattr__, __dir__ = lazily(
+    __name__,
+    {
+        "config": ["SIMULATOR_THRESHOLDS", "CSFlowConfig"],
+        "energy": ["heat", "maps", "score", "scores", "shares"],
+        "flow": ["CrossScaleFlow", "nll"],
+        "original": ["read_original"],
+    },
+)

@@ -26,7 +26,7 @@ class CSFlowConfig:
     backbone: str = "efficientnet-lite0"
     block: int = 14  # index of the MBConv block whose output is used, from 0
     image_size: int = 256  # pixels a side; images are stretched to a square as in the paper
-    resize: str = "tensor"  # how they are stretched; the original does it in "pil"
+    resize: str = "pil"  # how they are stretched: as the original does it, or "tensor"
     scales: int = 3  # the image, half of it, a quarter of it
     downscale: str = "area"  # how half and quarter are made; the original takes "nearest"
     standardise: bool = True  # per channel and scale, by the statistics of the training images
@@ -106,7 +106,6 @@ _PAPER = CSFlowConfig(
     backbone="efficientnet-b5",
     block=35,
     image_size=768,
-    resize="pil",
     downscale="nearest",
     standardise=False,
     kernels=(3, 3, 3, 5),

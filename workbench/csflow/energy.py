@@ -6,39 +6,44 @@ over channels. A flow trained on good parts leaves about 0.5 everywhere on such 
 Which score tells defects best depends on the defects: a large one lifts the mean, a small one
 only the hottest cells. OK images alone cannot decide that (they have no defect to be found, and
 a score that is calm on them may be as calm on NG), so `CSFlowConfig.score` is set, not learned.
+
+All of it is NumPy: latents are small, and scoring then needs no torch, which takes seconds to
+import. Arrays and CPU tensors are taken alike.
 """
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+from collections.abc import Sequence
 
-Pyramid = list[Tensor]
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Pyramid = Sequence[NDArray[np.floating]]
 
 SCORES = ("mean", "std", "max", "topk")
 HEATS = ("mean", "finest", "sum", "product")
 
 
-def score(zs: Pyramid, kind: str = "mean", top_k: int = 10) -> Tensor:
+def score(zs: Pyramid, kind: str = "mean", top_k: int = 10) -> NDArray[np.floating]:
     """Statistic of the energy over scales, channels and places; shape (B,), higher is worse.
 
     Args:
-        zs: Latents, K tensors (B, C, H/2^k, W/2^k); a list of one is one scale's own score.
+        zs: Latents, K arrays (B, C, H/2^k, W/2^k); a list of one is one scale's own score.
         kind: "mean" is the paper's, "std" (population) the simulator's; "max" is the hottest
             cell of any scale, "topk" the mean of the `top_k` hottest cells of all scales.
         top_k: Cells; all of them where there are fewer.
     """
     if kind in ("mean", "std"):
-        energy = torch.cat([z.flatten(1) for z in zs], 1).square() / 2
-        return energy.mean(1) if kind == "mean" else energy.std(1, correction=0)
-    cells = torch.cat([m.flatten(1) for m in maps(zs)], 1)
-    return cells.topk(1 if kind == "max" else min(top_k, cells.shape[1])).values.mean(1)
+        energy = np.square(_flat(zs)) / 2
+        return energy.mean(1) if kind == "mean" else energy.std(1)
+    cells = _flat(maps(zs))
+    count = 1 if kind == "max" else min(top_k, cells.shape[1])
+    return np.partition(cells, -count)[:, -count:].mean(1)
 
 
-def scores(zs: Pyramid, top_k: int = 10) -> dict[str, Tensor]:
+def scores(zs: Pyramid, top_k: int = 10) -> dict[str, NDArray[np.floating]]:
     """Every kind of score, over all scales and of each: "mean", "mean_0" (finest), ...
 
     Example:
-        >>> zs = [torch.ones(2, 8, 4 >> k, 4 >> k) for k in range(2)]
+        >>> zs = [np.ones((2, 8, 4 >> k, 4 >> k)) for k in range(2)]
         >>> list(scores(zs))[:4]
         ['mean', 'mean_0', 'mean_1', 'std']
     """
@@ -49,12 +54,12 @@ def scores(zs: Pyramid, top_k: int = 10) -> dict[str, Tensor]:
     }
 
 
-def maps(zs: Pyramid) -> Pyramid:
-    """Energy of every cell: K tensors of shape (B, H/2^k, W/2^k)."""
-    return [z.square().mean(1) / 2 for z in zs]
+def maps(zs: Pyramid) -> list[NDArray[np.floating]]:
+    """Energy of every cell: K arrays of shape (B, H/2^k, W/2^k)."""
+    return [np.square(z).mean(1) / 2 for z in map(np.asarray, zs)]
 
 
-def heat(cells: Pyramid, kind: str = "mean") -> Tensor:
+def heat(cells: Pyramid, kind: str = "mean") -> NDArray[np.floating]:
     """One map an image at the finest cell size, shape (B, H, W).
 
     Args:
@@ -62,15 +67,14 @@ def heat(cells: Pyramid, kind: str = "mean") -> Tensor:
         kind: "finest" takes the finest scale alone, as the paper does; "mean", "sum" and
             "product" join all scales, the coarser ones enlarged bilinearly.
     """
+    cells = [np.asarray(m) for m in cells]
     if kind == "finest":
         return cells[0]
-    size = cells[0].shape[-2:]
-    enlarged = [F.interpolate(m[:, None], size, mode="bilinear")[:, 0] for m in cells]
-    joined = torch.stack(enlarged)
+    joined = np.stack([_enlarged(m, cells[0].shape[1:]) for m in cells])
     return {"mean": joined.mean, "sum": joined.sum, "product": joined.prod}[kind](0)
 
 
-def shares(cells: Pyramid, calm: Tensor) -> Tensor:
+def shares(cells: Pyramid, calm: ArrayLike) -> NDArray[np.floating]:
     """How much each scale has to do with what is unusual, finest first; rows sum to 1.
 
     A scale's part is what its mean energy exceeds that of a good part by. Every scale counts
@@ -84,7 +88,24 @@ def shares(cells: Pyramid, calm: Tensor) -> Tensor:
     Returns:
         Shape (B, K).
     """
-    energy = torch.stack([m.flatten(1).mean(1) for m in cells], 1)
-    excess = (energy - calm.to(energy)).clamp(min=0)
-    part = torch.where(excess.sum(1, keepdim=True) > 0, excess, energy.clamp(min=1e-12))
-    return part / part.sum(1, keepdim=True)
+    energy = np.stack([np.asarray(m).mean((1, 2)) for m in cells], 1)
+    excess = (energy - np.asarray(calm)).clip(min=0)
+    part = np.where(excess.sum(1, keepdims=True) > 0, excess, energy.clip(min=1e-12))
+    return part / part.sum(1, keepdims=True)
+
+
+def _flat(xs: Pyramid) -> NDArray[np.floating]:
+    return np.concatenate([np.asarray(x).reshape(len(x), -1) for x in xs], 1)
+
+
+def _enlarged(m: NDArray, size: tuple[int, ...]) -> NDArray:
+    """Bilinear about cell centres, constant beyond the outermost ones."""
+    rows, columns = (
+        _weights(n, to).astype(m.dtype) for n, to in zip(m.shape[1:], size, strict=True)
+    )
+    return rows @ m @ columns.T
+
+
+def _weights(n: int, to: int) -> NDArray[np.float64]:
+    places = ((np.arange(to) + 0.5) * n / to - 0.5).clip(0, n - 1)
+    return np.maximum(1 - abs(places[:, None] - np.arange(n)), 0)

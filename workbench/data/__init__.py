@@ -1,12 +1,8 @@
 """Part photos and sensor rows: what is read, how it is split, and samples to try it on."""
 
-from .decode import read_image
-from .images import BadFile, ImageFolder, load_images
-from .relabels import read_relabels, relabels_path, write_relabel
-from .rows import BadRow, SensorTable, load_rows
-from .samples import make_samples, sample
+from workbench.lazy import lazily
 
-__all__ = [
+__all__ = [  # noqa: F822 - imported on demand
     "BadFile",
     "BadRow",
     "ImageFolder",
@@ -20,3 +16,14 @@ __all__ = [
     "sample",
     "write_relabel",
 ]
+
+__getattr__, __dir__ = lazily(
+    __name__,
+    {
+        "decode": ["read_image"],
+        "images": ["BadFile", "ImageFolder", "load_images"],
+        "relabels": ["read_relabels", "relabels_path", "write_relabel"],
+        "rows": ["BadRow", "SensorTable", "load_rows"],
+        "samples": ["make_samples", "sample"],
+    },
+)

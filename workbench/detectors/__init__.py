@@ -6,34 +6,9 @@ What is named here is imported when it is asked for: a row model is served witho
 or pandas.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from workbench.lazy import lazily
 
-if TYPE_CHECKING:
-    from .alarms import AlarmRule, AlarmStream, Detection, detections, stretches
-    from .checkpoint import Checkpoint
-    from .evaluation import Evaluation, Region
-    from .explanation import Change, RowEvaluation
-    from .image import CSFlowDetector
-    from .imported import import_original
-    from .rows import AutoEncoderDetector
-
-_HOME = {
-    "AlarmRule": "alarms",
-    "AlarmStream": "alarms",
-    "AutoEncoderDetector": "rows",
-    "CSFlowDetector": "image",
-    "Change": "explanation",
-    "Checkpoint": "checkpoint",
-    "Detection": "alarms",
-    "Evaluation": "evaluation",
-    "Region": "evaluation",
-    "RowEvaluation": "explanation",
-    "detections": "alarms",
-    "import_original": "imported",
-    "stretches": "alarms",
-}
-__all__ = [
+__all__ = [  # noqa: F822 - imported on demand
     "AlarmRule",
     "AlarmStream",
     "AutoEncoderDetector",
@@ -49,8 +24,15 @@ __all__ = [
     "stretches",
 ]
 
-
-def __getattr__(name: str) -> Any:  # noqa: ANN401
-    if name not in _HOME:
-        raise AttributeError(f"workbench.detectors has no {name!r}")
-    return getattr(import_module(f".{_HOME[name]}", __name__), name)
+__getattr__, __dir__ = lazily(
+    __name__,
+    {
+        "alarms": ["AlarmRule", "AlarmStream", "Detection", "detections", "stretches"],
+        "checkpoint": ["Checkpoint"],
+        "evaluation": ["Evaluation", "Region"],
+        "explanation": ["Change", "RowEvaluation"],
+        "image": ["CSFlowDetector"],
+        "imported": ["import_original"],
+        "rows": ["AutoEncoderDetector"],
+    },
+)

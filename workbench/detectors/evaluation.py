@@ -5,10 +5,8 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
-from scipy import ndimage
 
 from workbench.csflow import heat
 
@@ -41,7 +39,7 @@ class Evaluation:
         image: RGB photo, uint8, shape (H, W, 3).
         heatmap: Anomaly per pixel, float32, shape (H, W).
         heat_range: Ends of the dataset's colour scale; below the first a part is calm.
-        timing: Seconds by stage: decode, features, flow, map, total.
+        timing: Seconds by stage: decode, resize, network, map, total.
         scores: The other kinds of score, over all scales and of each; see `csflow.scores`.
         shares: How much each scale has to do with it, finest first, summing to 1; see
             `csflow.shares`. Small defects show at the finest scale, large ones at the others.
@@ -75,8 +73,8 @@ class Evaluation:
 
     def heat(self, kind: str) -> NDArray[np.float32]:
         """The heat map of another kind, shape (H, W): "mean", "finest", "sum" or "product"."""
-        cells = heat([torch.from_numpy(m)[None] for m in self.maps], kind)
-        return enlarge(cells[0].numpy(), *self.image.shape[:2])
+        cells = heat([m[None] for m in self.maps], kind)
+        return enlarge(cells[0], *self.image.shape[:2])
 
     def overlay(self, alpha: float = 0.7) -> Image.Image:
         """The photo under its heat map on the dataset's fixed scale, at its own size."""
@@ -97,6 +95,8 @@ def regions(heatmap: NDArray[np.floating], calm: float) -> tuple[Region, ...]:
         >>> regions(np.array([[0, 3.0, 0, 0], [0, 0, 0, 5.0]]), 1)
         (Region(box=(3, 1, 4, 2), area=1, peak=5.0), Region(box=(1, 0, 2, 1), area=1, peak=3.0))
     """
+    from scipy import ndimage  # half a second, and only who asks for regions needs it
+
     labels, count = ndimage.label(heatmap > calm, np.ones((3, 3)))
     numbers = range(1, count + 1)
     peaks = ndimage.maximum(heatmap, labels, numbers)

@@ -1,30 +1,38 @@
 """CS-Flow on photos: fit on good parts, score, localise, explain one image."""
 
 import time
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from workbench import workspace
 from workbench.csflow import CSFlowConfig, heat, maps, score, scores, shares
 from workbench.data import ImageFolder, load_images, read_image
-from workbench.engine import TorchEngine
-from workbench.errors import ArtifactError, DataError, NotFittedError
+from workbench.engine import Engines
+from workbench.errors import DataError, NotFittedError
 from workbench.features import to_square
-from workbench.features.weights import remembered
 from workbench.metrics import Threshold, threshold
 
-from .batches import Images, ImageSource, batches
-from .checkpoint import Checkpoint
+from .batches import Images, ImageSource, Scored, batches, decoded, stacked
 from .evaluation import Evaluation
-from .extraction import extract
 from .heatmap import enlarge
-from .training import train_flow
+from .holdout import hold_out, provenance
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from workbench.engine import TorchEngine
+    from workbench.engine.choice import Engine
+
+    from .checkpoint import Checkpoint
+
+Latents = list[NDArray[np.float32]]
+
+CHECKS = 16  # held-out images on which a new engine is compared with torch
 
 
 class CSFlowDetector:
@@ -35,6 +43,9 @@ class CSFlowDetector:
         device: "cpu", "cuda"; by default a GPU where there is one.
         weights: A file with the backbone's weights or a folder that holds it, where they are
             not found by themselves; remembered by a saved detector.
+        engine: What scores; training is torch's in any case. "auto" takes an ONNX graph on a
+            CPU, if its scores agree with torch's within 1e-4 and its verdicts on held-out
+            parts do, and torch on a GPU; "torch" and "onnx" insist.
 
     Attributes:
         history: One dict an epoch: epoch, train_nll, held_out_nll, seconds.
@@ -62,10 +73,15 @@ class CSFlowDetector:
         *,
         device: str | None = None,
         weights: str | Path | None = None,
+        engine: str = "auto",
     ) -> None:
-        self.config = config or CSFlowConfig()
-        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        self.engine = TorchEngine(self.config, weights).to(device)
+        self._start(
+            config or CSFlowConfig(), Engines(config or CSFlowConfig(), engine, device, weights)
+        )
+        _ = self.network  # a size or name that cannot work is refused here
+
+    def _start(self, config: CSFlowConfig, engines: Engines) -> None:
+        self.config, self.engines = config, engines
         self.history: list[dict[str, float]] = []
         self.epoch = 0
         self.interrupted = False
@@ -74,6 +90,17 @@ class CSFlowDetector:
         self.calm = (0.0,) * self.config.scales
         self.data: dict[str, Any] = {}
         self._threshold: Threshold | None = None
+        self._some_held: Images = ()
+
+    @property
+    def network(self) -> "TorchEngine":
+        """Backbone and flow in torch, which training changes."""
+        return self.engines.network
+
+    @property
+    def engine(self) -> "Engine":
+        """What scores: maps uint8 RGB (B, 3, S, S) to latents; chosen at the first use."""
+        return self.engines.best(self._good_squares, float(self.threshold))
 
     @property
     def threshold(self) -> Threshold:
@@ -93,7 +120,7 @@ class CSFlowDetector:
         *,
         progress: bool = True,
         cache: bool = True,
-        checkpoint: Checkpoint | None = None,
+        checkpoint: "Checkpoint | None" = None,
     ) -> "CSFlowDetector":
         """Learn what good parts look like; set threshold and colour scale by held-out ones.
 
@@ -117,21 +144,25 @@ class CSFlowDetector:
             DataError: Too many of the images cannot be read.
             ArtifactError: The checkpoint is damaged, or is of another training.
         """
-        train, held = self._split(images, calibration)
-        engine = self.engine
-        _, features = extract(train, engine, self.config, "features", progress, cache)
+        from .extraction import extract
+        from .training import train_flow
+
+        train, held = hold_out(images, calibration, self.config.seed)
+        network = self.network
+        self.engines.forget()
+        _, features = extract(train, network, self.config, "features", progress, cache)
         _, held_features = extract(
-            held, engine, self.config, "features (held out)", progress, cache
+            held, network, self.config, "features (held out)", progress, cache
         )
-        engine.standardise.fit(features)
+        network.standardise.fit(features)
         trained = train_flow(
-            engine.flow, engine.standardise, features, held_features, self.config,
+            network.flow, network.standardise, features, held_features, self.config,
             progress=progress, checkpoint=checkpoint,
         )  # fmt: skip
         self.history, self.epoch = trained.history, trained.epoch
         self.interrupted = trained.interrupted
         self._calibrate(held_features)
-        self.data = _provenance(images, train, held)
+        self.data, self._some_held = provenance(images, train, held), held[:CHECKS]
         return self
 
     def score(
@@ -151,14 +182,32 @@ class CSFlowDetector:
         """
         values = np.full(len(images), np.nan)
         if cache:
+            from .extraction import extract
+
             _ = self.threshold
-            rows, features = extract(images, self.engine, self.config, "score", progress, True)
-            scores = [self._score(zs) for zs in self._flowed(features)]
-            values[rows] = torch.cat(scores).double().cpu().numpy()
+            rows, features = extract(images, self.network, self.config, "score", progress, True)
+            latents = self.network.latents_of(features, self.config.batch)
+            values[rows] = np.concatenate([self._score(zs) for zs in latents])
             return values
         for rows, zs, _ in self._latents(images, progress):
-            values[rows] = self._score(zs).double().cpu().numpy()
+            values[rows] = self._score(zs)
         return values
+
+    def stream(self, sources: Iterable[ImageSource]) -> Iterator[Scored]:
+        """Yield scores one by one, in order, of any number of images in bounded memory.
+
+        An image that cannot be read has the score NaN and says why in `.error`.
+
+        Example:
+            for source, score, error in detector.stream(Path("line 3").rglob("*.jpg")): ...
+        """
+        engine = self.engine
+        for squares in decoded(sources, self.config):
+            good = [square for square in squares if not square.error]
+            values = iter(self._score(engine(stacked(good))) if good else ())
+            for square in squares:
+                value = float("nan") if square.error else float(next(values))
+                yield Scored(square.source, value, square.error)
 
     def scores(self, images: Images, *, progress: bool = False) -> dict[str, NDArray[np.float64]]:
         """Scores of every kind from one pass, over all scales and of each: name -> shape (N,).
@@ -170,7 +219,7 @@ class CSFlowDetector:
         for rows, zs, _ in self._latents(images, progress):
             for name, values in scores(zs, self.config.top_k).items():
                 column = table.setdefault(name, np.full(len(images), np.nan))
-                column[rows] = values.double().cpu().numpy()
+                column[rows] = values
         return table
 
     def score_and_cells(
@@ -210,19 +259,19 @@ class CSFlowDetector:
             NotFittedError: Neither fitted nor loaded.
         """
         limit = self.threshold
+        _ = self.engine  # chosen before the clock starts
         clock = _Clock()
         image = read_image(source)
-        square = to_square(image, self.config.image_size, self.config.resize)
         clock.lap("decode")
-        features = self.engine.features(square)
-        clock.lap("features")
-        zs = self.engine.latents(features)
-        value = float(self._score(zs).double())
-        clock.lap("flow")
+        square = to_square(image, self.config.image_size, self.config.resize)
+        clock.lap("resize")
+        zs = self.engine(square)
+        clock.lap("network")
+        value = float(self._score(zs)[0])
         cells = maps(zs)
         heatmap = enlarge(self._heat(cells)[0], *image.shape[:2])
-        others = {name: float(x) for name, x in scores(zs, self.config.top_k).items()}
-        parts = shares(cells, torch.tensor(self.calm))[0].tolist()
+        others = {name: float(x[0]) for name, x in scores(zs, self.config.top_k).items()}
+        parts = shares(cells, self.calm)[0].tolist()
         clock.lap("map")
         return Evaluation(
             score=value,
@@ -233,7 +282,7 @@ class CSFlowDetector:
             timing=clock.stages(),
             scores=others,
             shares=tuple(parts),
-            maps=tuple(m[0].float().cpu().numpy() for m in cells),
+            maps=tuple(m[0] for m in cells),
         )
 
     def parts(self) -> ImageFolder:
@@ -247,10 +296,12 @@ class CSFlowDetector:
                 "the detector knows no folder of images: it was trained from a list, or imported; "
                 "train from a folder, or import with --data FOLDER"
             )
-        return load_images(workspace.resolve(self.data["root"])).with_split(self.data["split"])
+        root = workspace.resolve(self.data["root"])
+        # each was decoded once before training; what broke since is named when it is scored
+        return load_images(root, check=False).with_split(self.data["split"])
 
-    def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """What a saved detector holds: JSON-able facts, and tensors."""
+    def state(self) -> tuple[dict[str, Any], dict[str, NDArray]]:
+        """What a saved detector holds: JSON-able facts, and arrays."""
         facts = {
             "config": self.config.to_dict(),
             "threshold": self.threshold.to_json(),
@@ -259,28 +310,29 @@ class CSFlowDetector:
             "history": self.history,
             "epoch": self.epoch,
             "data": self.data,
-            "backbone": self.engine.backbone.facts(),
+            "backbone": self.engines.backbone,
         }
-        return facts, self.engine.learned() | {"held_out": torch.from_numpy(self.held_out)}
+        return facts, self.engines.learned() | {"held_out": self.held_out}
 
     @classmethod
-    def from_state(cls, facts: dict[str, Any], tensors: dict[str, Tensor]) -> "CSFlowDetector":
-        """Undo `state`.
+    def from_state(
+        cls,
+        facts: dict[str, Any],
+        arrays: dict[str, NDArray],
+        folder: Path | None = None,
+        engine: str = "auto",
+    ) -> "CSFlowDetector":
+        """Undo `state`; the engine is kept in `folder`, if there is one.
 
         Raises:
             ArtifactError: The backbone's weights here are not those it was trained with.
         """
-        tensors = dict(tensors)
-        backbone = facts["backbone"]
-        detector = cls(CSFlowConfig(**facts["config"]), weights=remembered(backbone))
-        if (here := detector.engine.backbone.weights_hash) != (saved := backbone["sha256"]):
-            raise ArtifactError(
-                f"weights of {backbone['name']} must have sha256 {saved[:12]}... as in training, "
-                f"got {here[:12]}... from {detector.engine.backbone.weights_file}; scores would "
-                f"differ. In training they were read from {backbone.get('file')}"
-            )
-        detector.held_out = tensors.pop("held_out").numpy()
-        detector.engine.load_learned(tensors)
+        learned = dict(arrays)
+        detector = cls.__new__(cls)
+        config = CSFlowConfig(**facts["config"])
+        detector._start(config, Engines(config, engine))
+        detector.held_out = learned.pop("held_out")
+        detector.engines.restore(facts, learned, folder)
         detector.threshold = Threshold.from_json(facts["threshold"])
         detector.heat_range = tuple(facts["heat_range"])
         detector.calm = tuple(facts.get("calm", detector.calm))  # older models have none
@@ -288,52 +340,44 @@ class CSFlowDetector:
         detector.epoch = facts.get("epoch", len(detector.history))
         return detector
 
-    def _split(self, images: Images, calibration: Images | None) -> tuple[Images, Images]:
-        if isinstance(images, ImageFolder) and images.labels is not None:
-            if calibration is None and len(images.calibration):
-                images, calibration = images.train, images.calibration
-            if images.labels.any():
-                raise ValueError(
-                    f"training images must all be OK, got {images.labels.sum()} NG; "
-                    "pass parts.train"
-                )
-        if calibration is None:
-            held = np.zeros(len(images), bool)
-            count = max(1, round(0.15 * len(images)))
-            held[np.random.default_rng(self.config.seed).permutation(len(images))[:count]] = True
-            images, calibration = _pick(images, ~held), _pick(images, held)
-        if len(images) < 3 or len(calibration) < 1:
-            raise ValueError(
-                "training needs at least 3 images to learn from and 1 to hold out, got "
-                f"{len(images)} and {len(calibration)}"
-            )
-        return images, calibration
+    def companions(self, facts: dict[str, Any]) -> dict[str, bytes]:
+        """Files to keep beside a saved detector of these facts: the engine, once it is chosen."""
+        return self.engines.companions(facts)
 
-    def _calibrate(self, features: list[Tensor]) -> None:
-        latents = list(self._flowed(features))
-        self.held_out = torch.cat([self._score(zs) for zs in latents]).double().cpu().numpy()
+    def _calibrate(self, features: "list[Tensor]") -> None:
+        latents = self.network.latents_of(features, self.config.batch)
+        self.held_out = np.concatenate([self._score(zs) for zs in latents])
         self.threshold = threshold(self.held_out, q=self.config.percentile)
-        cells = [torch.cat(scale) for scale in zip(*map(maps, latents), strict=True)]
+        cells = [np.concatenate(scale) for scale in zip(*map(maps, latents), strict=True)]
         self.heat_range = _heat_range(self._heat(cells))
-        self.calm = tuple(float(m.double().mean((1, 2)).median()) for m in cells)
+        self.calm = tuple(float(np.median(m.mean((1, 2)))) for m in cells)
 
-    def _flowed(self, features: list[Tensor]) -> Iterator[list[Tensor]]:
-        for xs in zip(*(x.split(self.config.batch) for x in features), strict=True):
-            yield self.engine.latents([x.to(self.engine.device).float() for x in xs])
+    def _good_squares(self) -> NDArray[np.uint8]:
+        """A few held-out good parts as the network sees them; none where they are gone."""
+        size = self.config.image_size
+        found = [np.empty((0, 3, size, size), np.uint8)]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                some = self._some_held if len(self._some_held) else self.parts().calibration
+                found += [x for _, x, _ in batches(some[:CHECKS], self.config, "", False)]
+            except (DataError, OSError):
+                pass
+        return np.concatenate(found)
 
     def _latents(
         self, images: Images, progress: bool, strict: bool = False
-    ) -> Iterator[tuple[list[int], list[Tensor], list[tuple[int, int]]]]:
+    ) -> Iterator[tuple[list[int], Latents, list[tuple[int, int]]]]:
         _ = self.threshold  # fitted, or an error that says so
         for rows, squares, sizes in batches(images, self.config, "score", progress, strict):
             yield rows, self.engine(squares), sizes
 
-    def _score(self, zs: list[Tensor]) -> Tensor:
-        return score(zs, self.config.score, self.config.top_k)
+    def _score(self, zs: Latents) -> NDArray[np.float64]:
+        return score(zs, self.config.score, self.config.top_k).astype(np.float64)
 
-    def _heat(self, cells: list[Tensor]) -> NDArray[np.float32]:
+    def _heat(self, cells: Latents) -> NDArray[np.float32]:
         """One map an image at the finest cell size, shape (B, H, W)."""
-        return heat(cells, self.config.heat).float().cpu().numpy()
+        return heat(cells, self.config.heat)
 
 
 def _heat_range(heat: NDArray[np.float32]) -> tuple[float, float]:
@@ -343,27 +387,6 @@ def _heat_range(heat: NDArray[np.float32]) -> tuple[float, float]:
     """
     calm, hot = np.quantile(heat, [0.9, 0.999])
     return float(calm), float(max(calm + 4 * (hot - calm), calm + 1e-6))
-
-
-def _pick(images: Images, chosen: NDArray[np.bool_]) -> Images:
-    if isinstance(images, ImageFolder):
-        return images[chosen]
-    return [image for image, take in zip(images, chosen, strict=True) if take]
-
-
-def _provenance(images: Images, train: Images, held: Images) -> dict[str, Any]:
-    counts = {"train": len(train), "calibration": len(held)}
-    if not isinstance(images, ImageFolder):
-        return {"counts": counts}
-    split = dict.fromkeys(train.names, "train") | dict.fromkeys(held.names, "calibration")
-    return {
-        "name": images.root.resolve().name,
-        "root": workspace.portable(images.root),
-        "fingerprint": train.fingerprint(),
-        "note": images.note,
-        "counts": counts,
-        "split": split,
-    }
 
 
 class _Clock:

@@ -13,7 +13,8 @@ from workbench.features import Backbone, block_channels, default_block, load_bac
 from workbench.metrics import Threshold
 from workbench.metrics import threshold as choose
 
-from .image import CSFlowDetector, _heat_range, _provenance
+from .holdout import provenance
+from .image import CSFlowDetector, _heat_range
 
 _MAPS = 64  # held-out images that the colour scale is taken from
 
@@ -79,7 +80,7 @@ def import_original(
             "(--threshold or --data)"
         )
     detector = CSFlowDetector(config, device=device, weights=weights)
-    detector.engine.flow.load_state_dict(flow.state_dict())
+    detector.network.flow.load_state_dict(flow.state_dict())
     detector.data = {"counts": {"train": 0, "calibration": 0}}
     if held_out is not None:
         _calibrate(detector, held_out, progress)
@@ -146,5 +147,5 @@ def _calibrate(detector: CSFlowDetector, parts: ImageFolder, progress: bool) -> 
     few = photos[readable[:: -(-len(readable) // _MAPS)]]
     heat = [cells[::8, ::8].ravel() for cells in detector.localize(few, progress=progress)]
     detector.heat_range = _heat_range(np.concatenate(heat))
-    detector.data = _provenance(parts, photos[:0], photos)
+    detector.data = provenance(parts, photos[:0], photos)
     detector.data["fingerprint"] = photos.fingerprint()

@@ -1,10 +1,8 @@
 """EfficientNet feature pyramids, where their weights come from, and the feature cache."""
 
-from .backbones import NAMES, Backbone, block_channels, default_block, load_backbone
-from .pyramid import FeaturePyramid, Standardise, to_square
-from .weights import find_weights
+from workbench.lazy import lazily
 
-__all__ = [
+__all__ = [  # noqa: F822 - imported on demand
     "NAMES",
     "Backbone",
     "FeaturePyramid",
@@ -15,3 +13,13 @@ __all__ = [
     "load_backbone",
     "to_square",
 ]
+
+__getattr__, __dir__ = lazily(
+    __name__,
+    {
+        "backbones": ["NAMES", "Backbone", "block_channels", "default_block", "load_backbone"],
+        "pyramid": ["FeaturePyramid", "Standardise"],
+        "square": ["to_square"],
+        "weights": ["find_weights"],
+    },
+)

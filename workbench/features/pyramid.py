@@ -2,11 +2,8 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor, nn
 
 from .backbones import Backbone
@@ -91,19 +88,3 @@ class Standardise(nn.Module):
         """Return the standardised pyramid."""
         cells = (slice(None), None, None)
         return [(x - m[cells]) / s[cells] for x, m, s in zip(xs, self.mean, self.std, strict=True)]
-
-
-def to_square(image: NDArray[np.uint8], size: int, resize: str = "tensor") -> Tensor:
-    """Stretch an image (H, W, 3) to one uint8 square (1, 3, size, size), bilinear, antialiased.
-
-    "tensor" resamples in PyTorch; "pil" gives, bit for bit, what torchvision's `Resize` makes
-    of a PIL image, which is what the original CS-Flow was trained on.
-    """
-    if resize == "pil":
-        # torchvision takes five seconds to import, which only the original's presets cost
-        from torchvision.transforms import functional as tv
-
-        square = tv.pil_to_tensor(tv.resize(Image.fromarray(image), [size, size]))
-        return square[None]
-    pixels = torch.from_numpy(np.require(image, requirements="CW")).permute(2, 0, 1)[None]
-    return F.interpolate(pixels, (size, size), mode="bilinear", antialias=True)

@@ -1,0 +1,1 @@
+"""What is fast, how fast, and against what: `python -m benchmarks` runs one script a question."""

@@ -1,0 +1,90 @@
+"""How long is an epoch of `lite` over cached features, against the plain PyTorch loop?
+
+The plain loop is what one writes first: the same flow in the default memory layout, `Adam`,
+`zero_grad`, `backward`, clipped gradients, `step`. Both see the same batches from the same
+start; the losses of both are in the table.
+"""
+
+import copy
+import math
+
+import torch
+from torch import nn
+
+from benchmarks import measure, models
+from workbench import CSFlowConfig
+from workbench.csflow import nll
+from workbench.data import read_image
+from workbench.detectors.training import train_flow
+from workbench.features import to_square
+
+COUNT = 64
+
+
+def main():
+    where = measure.machine()
+    config = CSFlowConfig.preset("lite", epochs=3)
+    parts = models.photos(COUNT, size=256)
+    network = models.detector(config, parts.paths).network
+    squares = [to_square(read_image(path), config.image_size) for path in parts.paths[:COUNT]]
+    scales = zip(*(network.features(square) for square in squares), strict=True)
+    features = [torch.cat(scale) for scale in scales]
+    network.standardise.fit(features)
+    losses = {}
+
+    def ours():
+        flow = copy.deepcopy(network.flow)
+        losses["workbench"] = history(
+            train_flow(flow, network.standardise, features, features, config, progress=False)
+        )
+
+    def plain():
+        flow = copy.deepcopy(network.flow).to(memory_format=torch.contiguous_format)
+        losses["plain loop"] = loop(flow, network.standardise, features, config)
+
+    times = measure.in_turn({"plain loop": plain, "workbench": ours}, runs=10, warm_up=1)
+    each = {name: [s / config.epochs for s in seconds] for name, seconds in times.items()}
+    rows = measure.versus(each, "plain loop")
+    for row in rows:
+        row["losses"] = ", ".join(f"{loss:.4f}" for loss in losses[row["what"]])
+    worst = max(
+        abs(a - b) / abs(a) for a, b in zip(losses["plain loop"], losses["workbench"], strict=True)
+    )
+    notes = [f"losses differ by {worst:.1e} at most, relative"]
+    tables = {f"one epoch, {COUNT} images, batches of {config.batch}": rows}
+    measure.report("training", __doc__.partition("\n")[0], tables, where, notes)
+
+
+def history(trained):
+    return [row["train_nll"] for row in getattr(trained, "history", trained)]
+
+
+def loop(flow, standardise, features, config):
+    features = standardise(features)
+    optimiser = torch.optim.Adam(
+        flow.parameters(), lr=config.lr, eps=config.adam_eps, weight_decay=config.weight_decay
+    )
+    count = len(features[0])
+    steps = config.epochs * math.ceil(count / config.batch)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.lr, total_steps=steps)
+    rng, losses = torch.Generator().manual_seed(config.seed), []
+    for _ in range(config.epochs):
+        flow.train()
+        total = 0.0
+        for rows in torch.randperm(count, generator=rng).split(config.batch):
+            loss = nll(*flow([x[rows] for x in features])).mean()
+            optimiser.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(flow.parameters(), config.grad_norm)
+            optimiser.step()
+            schedule.step()
+            total += loss.item() * len(rows)
+        losses.append(total / count)
+        with torch.no_grad():  # the held-out images are watched here too
+            for rows in torch.arange(count).split(config.batch):
+                nll(*flow([x[rows] for x in features])).sum().item()
+    return losses
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,362 @@
+"""The ONNX graph against torch, when it is used and when it is not; scoring in bulk."""
+
+import csv
+import json
+import shutil
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from PIL import Image
+
+from workbench import CSFlowConfig, CSFlowDetector, bulk, load, load_images, save
+from workbench.detectors.quantise import quantise
+from workbench.engine import Engines, OnnxEngine, TorchEngine, store
+from workbench.engine.choice import differences, probes
+from workbench.engine.graph import build
+from workbench.errors import DataError
+
+from .conftest import photo
+
+
+def alive(config, weights=None):
+    """An engine whose every part matters: gains are not zero, statistics not trivial."""
+    engine = TorchEngine(config, weights)
+    rng = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for module in engine.modules():
+            if isinstance(module, torch.nn.BatchNorm2d) and weights == "random":
+                module.train().momentum = None  # random weights explode without statistics
+        if weights == "random":
+            engine.pyramid(torch.from_numpy(probes(config.image_size)))
+        for module in engine.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.eval()
+        squares = probes(config.image_size)
+        engine.standardise.fit(engine.features(squares))
+        for coupling in engine.flow.couplings:
+            for half in (coupling.given_a, coupling.given_b):
+                half.gain.uniform_(0.1, 0.4, generator=rng)
+    return engine
+
+
+CONFIGS = {
+    "lite": (CSFlowConfig(image_size=128, hidden=8), None),
+    "original": (
+        CSFlowConfig.preset("simulator", image_size=128, hidden=8, backbone="efficientnet-b0",
+                            block=10),
+        "random",
+    ),
+    "two scales": (CSFlowConfig(image_size=128, hidden=8, kernels=(1, 5, 3), scales=2), None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_the_graph_gives_the_latents_of_torch_for_any_batch(name):
+    config, weights = CONFIGS[name]
+    engine = alive(config, weights)
+    graph = OnnxEngine(engine.to_onnx())
+    squares = np.concatenate([probes(128), probes(128)[:1, :, ::-1]])
+    for batch in (squares, squares[:1]):
+        for got, expected in zip(graph(batch), engine(batch), strict=True):
+            assert got.shape == expected.shape and got.dtype == np.float32
+            np.testing.assert_allclose(got, expected, rtol=1e-3, atol=1e-4 * expected.std())
+
+
+def test_the_graph_is_folded():
+    engine = alive(CSFlowConfig(image_size=128, hidden=8))
+    model = onnx.load_from_string(engine.to_onnx())
+    onnx.checker.check_model(model, full_check=True)
+    kinds = [node.op_type for node in model.graph.node]
+    assert not {"BatchNormalization", "Pad", "ReduceSum"} & set(kinds)
+    scales, halves = 3, 4
+    # per half and scale one product exp(s) * a and one 1.908 * atan(s); gains are in the weights
+    assert kinds.count("Mul") == 2 * scales * halves
+    sizes = [np.prod(tensor.dims) for tensor in model.graph.initializer]
+    torch_sizes = sum(p.numel() for p in engine.parameters())
+    assert sum(sizes) < 1.05 * torch_sizes  # the backbone is there once, not once a scale
+
+
+class Odd(torch.nn.Module):
+    def forward(self, images):
+        return [torch.cumsum(images.float(), 1)]
+
+
+def test_what_has_no_translation_is_said():
+    with pytest.raises(NotImplementedError, match="no ONNX translation for cumsum"):
+        build(Odd(), torch.zeros(2, 3, 4, 4, dtype=torch.uint8), ["y"])
+
+
+@pytest.fixture
+def folder(fitted, tmp_path):
+    made = save(fitted, tmp_path / "disc")
+    for name in (store.GRAPH, store.TICKET):
+        (made / name).unlink(missing_ok=True)
+    return made
+
+
+def test_scores_agree_and_are_equal_bit_for_bit_in_one_engine(folder, photos, tmp_path):
+    by_torch, by_graph = (load(folder, engine=kind) for kind in ("torch", "onnx"))
+    expected, got = (d.score([*photos[0][:4], *photos[1]]) for d in (by_torch, by_graph))
+    assert (by_torch.engine.kind, by_graph.engine.kind) == ("torch", "onnx")
+    np.testing.assert_allclose(got, expected, rtol=1e-4)
+    assert (got != expected).any()  # two programs, not one under two names
+    one, other = (d.evaluate_one(photos[1][0]) for d in (by_torch, by_graph))
+    np.testing.assert_allclose(other.heatmap, one.heatmap, rtol=1e-3, atol=1e-4)
+    again = load(save(by_graph, tmp_path / "again"))
+    np.testing.assert_array_equal(again.score([*photos[0][:4], *photos[1]]), got)
+    np.testing.assert_array_equal(load(folder).score([*photos[0][:4], *photos[1]]), got)
+
+
+def test_a_kept_graph_needs_no_torch(folder):
+    load(folder).score([photo(1)])
+    assert {store.GRAPH, store.TICKET} <= {p.name for p in folder.iterdir()}
+    code = (
+        "import sys, numpy as np, workbench as wb; "
+        f"d = wb.load({str(folder)!r}); "
+        "r = d.evaluate_one(np.full((96, 96, 3), 60, np.uint8)); r.overlay(); print(r.score); "
+        "heavy = {'torch', 'torchvision', 'pandas', 'scipy', 'matplotlib', 'onnx'}; "
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def ticket(folder):
+    return json.loads((folder / store.TICKET).read_text("utf-8"))
+
+
+def spoil_graph(folder):
+    data = bytearray((folder / store.GRAPH).read_bytes())
+    data[len(data) // 2] ^= 255
+    (folder / store.GRAPH).write_bytes(data)
+
+
+def spoil_ticket(folder, **changes):
+    (folder / store.TICKET).write_text(json.dumps(ticket(folder) | changes))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        spoil_graph,
+        lambda f: spoil_ticket(f, key=ticket(f)["key"] | {"onnxruntime": "0.1"}),
+        lambda f: spoil_ticket(f, key=ticket(f)["key"] | {"weights_sha256": "0" * 64}),
+        lambda f: spoil_ticket(f, probes=[1.0, 2.0]),
+        lambda f: (f / store.TICKET).write_text("{"),
+        lambda f: (f / store.GRAPH).unlink(),
+    ],
+)
+def test_a_stale_or_damaged_graph_is_built_anew(folder, damage):
+    expected = load(folder).score([photo(1)])
+    sound = ticket(folder), (folder / store.GRAPH).read_bytes()
+    damage(folder)
+    np.testing.assert_array_equal(load(folder).score([photo(1)]), expected)
+    assert (ticket(folder), (folder / store.GRAPH).read_bytes()) == sound
+
+
+def test_training_again_drops_the_graph(photos, tiny_config):
+    detector = CSFlowDetector(tiny_config, engine="onnx").fit(photos[0][:8], progress=False)
+    before = detector.score(photos[1])
+    assert detector.engine.kind == "onnx"
+    detector.fit(photos[0][8:], progress=False)
+    expected = load_as_torch(detector).score(photos[1])
+    np.testing.assert_allclose(detector.score(photos[1]), expected, rtol=1e-4)
+    assert not np.allclose(before, expected, rtol=1e-3)
+
+
+def load_as_torch(detector):
+    facts, arrays = detector.state()
+    return CSFlowDetector.from_state(facts, arrays, engine="torch")
+
+
+def test_a_graph_that_disagrees_is_not_used(folder, monkeypatch, photos):
+    good = TorchEngine.to_onnx
+
+    def wrong(self):
+        model = onnx.load_from_string(good(self))
+        bias = next(t for t in model.graph.initializer if len(t.dims) == 1 and t.dims[0] > 3)
+        values = onnx.numpy_helper.to_array(bias) + 0.01
+        bias.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float32), bias.name))
+        return model.SerializeToString()
+
+    monkeypatch.setattr(TorchEngine, "to_onnx", wrong)
+    detector = load(folder)
+    with pytest.warns(UserWarning, match="scoring with torch, the ONNX graph .* scores differ"):
+        scores = detector.score(photos[1])
+    assert detector.engine.kind == "torch" and not (folder / store.GRAPH).exists()
+    np.testing.assert_array_equal(scores, load(folder, engine="torch").score(photos[1]))
+
+
+def test_a_folder_that_cannot_be_written_is_scored_all_the_same(folder, monkeypatch):
+    def refused(*_):
+        raise PermissionError("read-only file system")
+
+    monkeypatch.setattr(store, "_replace", refused)
+    assert load(folder).engine.kind == "onnx"
+    assert not (folder / store.GRAPH).exists()
+
+
+def test_differences_are_scores_or_verdicts():
+    scores = np.array([1.0, 2.0, 3.0])
+    assert differences(scores * (1 + 5e-5), scores, 2.5) == ""
+    assert "differ by 2.0e-04, more than 1e-04" in differences(scores * 1.0002, scores, 2.5)
+    assert "differ" in differences(scores * np.nan, scores, 2.5)
+    near = 2.0 * (1 + 0.99e-4)
+    assert differences(scores, scores, 2.0) == ""
+    assert differences(np.array([near]), np.array([2.0]), near) == ""  # a tie within rounding
+
+
+def test_engines_are_named(monkeypatch):
+    with pytest.raises(ValueError, match="engine must be one of auto, torch, onnx, got 'fast'"):
+        CSFlowDetector(engine="fast")
+    monkeypatch.setenv("WORKBENCH_ENGINE", "torch")
+    assert Engines(CSFlowConfig()).wanted == "torch"
+
+
+@pytest.fixture(scope="module")
+def disc_model(tmp_path_factory, photos, tiny_config):
+    """A folder of photos, and a saved detector trained on it."""
+    root = tmp_path_factory.mktemp("disc")
+    for label, images in zip(("OK", "NG"), photos, strict=True):
+        (root / label).mkdir()
+        for i, image in enumerate(images):
+            Image.fromarray(image).save(root / label / f"{i:02}.png")
+    parts = load_images(root)
+    detector = CSFlowDetector(tiny_config, engine="onnx").fit(parts, progress=False)
+    return parts, save(detector, root.with_name("disc-model"))
+
+
+@pytest.fixture
+def disc(disc_model, tmp_path):
+    parts, folder = disc_model
+    return parts, shutil.copytree(folder, tmp_path / "disc-model")
+
+
+def test_integers_are_refused_with_figures_where_a_verdict_changes(disc):
+    parts, folder = disc
+    detector = load(folder)
+    before = detector.score(parts)
+    # a threshold that is a held-out score: any error of the right sign changes its verdict
+    detector.threshold = float(np.median(detector.score(parts.calibration)))
+    tried = quantise(detector, parts.test)
+    for attempt in tried:
+        after = attempt.auroc_before - attempt.auroc_after
+        assert attempt.accepted == (not attempt.flips and after <= 0.002 and attempt.gain > 1)
+        assert attempt.n == len(parts.calibration)
+        assert f"{attempt.flips} of {attempt.n} held-out verdicts change" in attempt.describe()
+    if not tried[-1].accepted:
+        np.testing.assert_array_equal(detector.score(parts), before)
+
+
+def test_integers_are_kept_where_no_verdict_changes(disc, monkeypatch):
+    parts, folder = disc
+    detector = load(folder)
+    floats = detector.score(parts.test)
+    detector.threshold = 50 * float(np.median(floats))  # far from every held-out score
+    monkeypatch.setattr("workbench.detectors.quantise._gain", lambda *_: 1.5)
+    monkeypatch.setattr("workbench.detectors.quantise.AUROC_LOSS", 1.0)
+    (accepted,) = quantise(detector, parts.test)
+    assert accepted.accepted and accepted.part == "all" and accepted.flips == 0
+    integers = detector.score(parts.test)
+    assert np.max(np.abs(integers - floats) / floats) > 1e-4  # not the float graph again
+    again = load(folder)
+    np.testing.assert_array_equal(again.score(parts.test), integers)
+    assert "int8" in again.engine.describe()
+    with pytest.raises(ValueError, match="only a float graph can be quantised, got .*int8"):
+        quantise(again)
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory):
+    root = tmp_path_factory.mktemp("line")
+    for i in range(11):
+        place = root / ("NG" if i % 4 == 0 else "OK") / "shift 1"
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(photo(i, defect=i % 4 == 0)).save(place / f"부품 {i:02}.png")
+    (root / "OK" / "broken.png").write_bytes(b"\x89PNG")
+    (root / "OK" / "notes.txt").write_text("no picture")
+    return root
+
+
+def rows_of(path):
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_folder_is_scored_into_a_file_with_its_bad_files_named(fitted, line, tmp_path):
+    out = tmp_path / "scores.csv"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        run = bulk.score_folder(fitted, line, out, progress=False)
+    rows = rows_of(out)
+    assert (run.scored, run.unreadable, run.before, len(rows)) == (11, 1, 0, 12)
+    names = [row["file name"] for row in rows]
+    assert names == sorted(names) and "NG/shift 1/부품 00.png" in names
+    (bad,) = [row for row in rows if row["error"]]
+    assert bad["file name"] == "OK/broken.png" and not bad["anomaly score"]
+    good = [row for row in rows if not row["error"]]
+    expected = fitted.score([line / row["file name"] for row in good])
+    np.testing.assert_allclose([float(row["anomaly score"]) for row in good], expected, rtol=1e-4)
+    verdicts = ["NG" if score >= fitted.threshold else "OK" for score in expected]
+    assert [row["prediction"] for row in good] == verdicts
+    assert [row["label"] for row in good] == [row["file name"][:2] for row in good]
+
+
+def test_a_stopped_run_goes_on_where_it_was(fitted, line, tmp_path, monkeypatch):
+    out = tmp_path / "scores.csv"
+    bulk.score_folder(fitted, line, out, progress=False)
+    whole = rows_of(out)
+    out.unlink()
+    write, count = bulk._write, []
+
+    def killed(file, *row):
+        if len(count) == 6:
+            file.write("OK/shift 1/cut sho")  # as a power cut leaves it
+            raise KeyboardInterrupt
+        count.append(1)
+        write(file, *row)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(bulk, "_write", killed)
+        bulk.score_folder(fitted, line, out, progress=False)
+    run = bulk.score_folder(fitted, line, out, progress=False)
+    assert run.before + run.scored == 11 and 0 < run.before <= 6
+    assert sorted(map(str, scored(rows_of(out)))) == sorted(map(str, scored(whole)))
+
+
+def scored(rows):
+    return [
+        (row["file name"], row["prediction"], f"{float(row['anomaly score']):.4f}")
+        for row in rows
+        if not row["error"]
+    ]
+
+
+def test_another_detectors_file_is_not_continued(fitted, line, tmp_path):
+    out = tmp_path / "scores.csv"
+    out.write_text("name,score\na,1\n")
+    with pytest.raises(DataError, match="must be empty or have the columns file name, label"):
+        bulk.score_folder(fitted, line, out, progress=False)
+    name = "NG/shift 1/부품 00.png"
+    out.write_text(f"{','.join(bulk.COLUMNS)}\n{name},NG,NG,123.0,\n", encoding="utf-8")
+    with pytest.raises(DataError, match="123 there and .* choose another file"):
+        bulk.score_folder(fitted, line, out, progress=False)
+
+
+def test_a_stream_reads_no_further_ahead_than_a_few_batches(fitted):
+    taken = []
+
+    def endless():
+        while True:
+            taken.append(1)
+            yield photo(len(taken) % 5)
+
+    stream = fitted.stream(endless())
+    first = next(stream)
+    assert np.isfinite(first.score)
+    assert len(taken) <= 4 * fitted.config.batch
+    stream.close()

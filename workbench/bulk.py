@@ -1,0 +1,137 @@
+"""A folder of any size, scored into a CSV file that grows while it runs.
+
+What is in the file is not scored again: stop it, start it anew, and it goes on where it was.
+Memory holds a few batches and the names that are done, however many images there are.
+"""
+
+import csv
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from workbench.data.decode import SUFFIXES
+from workbench.errors import DataError
+from workbench.progress import bar
+
+if TYPE_CHECKING:
+    from workbench.detectors import CSFlowDetector
+
+COLUMNS = ("file name", "label", "prediction", "anomaly score", "error")
+
+
+@dataclass(frozen=True)
+class Bulk:
+    """What a run did: images scored now, of them NG, unreadable ones, those done before."""
+
+    scored: int
+    ng: int
+    unreadable: int
+    before: int
+    seconds: float
+
+    def describe(self) -> str:
+        """One line with the figures."""
+        return (
+            f"{self.scored} scored ({self.scored / self.seconds:.1f} a second), {self.ng} NG, "
+            f"{self.unreadable} unreadable, {self.before} done before"
+        )
+
+
+def score_folder(
+    detector: "CSFlowDetector", folder: Path | str, out: Path | str, *, progress: bool = True
+) -> Bulk:
+    """Append one row an image to a CSV file, in the order of the names.
+
+    Columns are those of a result file: file name (relative to the folder), label (OK or NG
+    where the picture lies in a folder of that name), prediction, anomaly score; and error, for
+    a file that cannot be read: it has no score, and is tried again by the next run.
+
+    Args:
+        detector: Fitted or loaded.
+        folder: Looked through with all its sub-folders.
+        out: The file; made if it is not there, continued if it is.
+        progress: Show images a second and the time left.
+
+    Raises:
+        DataError: No such folder, or the file holds something else or another detector's scores.
+    """
+    folder, out = Path(folder), Path(out)
+    if not folder.is_dir():
+        raise DataError(f"{folder} must be a folder of pictures; there is no such folder")
+    done = _resumed(out, detector, folder)
+    start, counts = time.perf_counter(), {"scored": 0, "ng": 0, "unreadable": 0}
+    left = sum(name not in done for name in _names(folder))
+    with (
+        out.open("a", newline="", encoding="utf-8") as file,
+        bar(total=left, desc="score", unit="img", progress=progress) as shown,
+    ):
+        if not out.stat().st_size:
+            csv.writer(file).writerow(COLUMNS)
+        paths = (folder / name for name in _names(folder) if name not in done)
+        for scored in detector.stream(paths):
+            name = scored.source.relative_to(folder).as_posix()
+            ng = scored.score >= detector.threshold
+            counts["unreadable" if scored.error else "scored"] += 1
+            counts["ng"] += bool(ng)
+            _write(file, name, scored.score, "NG" if ng else "OK", scored.error)
+            shown.update()
+    return Bulk(**counts, before=len(done), seconds=time.perf_counter() - start)
+
+
+def _write(file: TextIO, name: str, score: float, prediction: str, error: str) -> None:
+    top = name.partition("/")[0].upper()
+    label = top if top in ("OK", "NG") else ""
+    row = [name, label, "", "", error] if error else [name, label, prediction, repr(score), ""]
+    csv.writer(file).writerow(row)
+    file.flush()  # what is scored stays, whatever happens next
+
+
+def _resumed(out: Path, detector: "CSFlowDetector", folder: Path) -> set[str]:
+    """Names that have a score; rows without one, and one cut short, are taken out."""
+    if not out.exists() or not out.stat().st_size:
+        return set()
+    with out.open(newline="", encoding="utf-8") as file:
+        rows = csv.reader(file)
+        if tuple(next(rows, ())) != COLUMNS:
+            raise DataError(f"{out} must be empty or have the columns {', '.join(COLUMNS)}")
+        good = (row for row in rows if len(row) == len(COLUMNS) and row[3])
+        first = next(good, None)
+        if first:
+            _same_detector(out, first, detector, folder)
+        part = out.with_name(f".{out.name}.{os.getpid()}.part")
+        done = set()
+        with part.open("w", newline="", encoding="utf-8") as kept:
+            writer = csv.writer(kept)
+            writer.writerow(COLUMNS)
+            for row in chain([first] if first else [], good):
+                writer.writerow(row)
+                done.add(row[0])
+    part.replace(out)
+    return done
+
+
+def _same_detector(out: Path, row: list[str], detector: "CSFlowDetector", folder: Path) -> None:
+    """Scores of two detectors in one file would be worthless."""
+    (again,) = detector.stream([folder / row[0]])
+    if not again.error and abs(again.score - float(row[3])) > 1e-3 * abs(again.score):
+        raise DataError(
+            f"{out} must hold scores of this detector to be continued, but {row[0]} has "
+            f"{float(row[3]):.6g} there and {again.score:.6g} here; choose another file"
+        )
+
+
+def _names(folder: Path, below: str = "") -> Iterator[str]:
+    """Pictures below a folder, by name, without listing more than one folder at a time."""
+    with os.scandir(folder / below) as found:
+        entries = sorted(found, key=lambda entry: entry.name)
+    for entry in entries:
+        if entry.name.startswith((".", "__MACOSX")):
+            continue
+        if entry.is_dir():
+            yield from _names(folder, f"{below}{entry.name}/")
+        elif Path(entry.name).suffix.lower() in SUFFIXES:
+            yield below + entry.name

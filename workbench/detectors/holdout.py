@@ -1,0 +1,59 @@
+"""Which good parts are learned from, which are held out, and where both came from."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench import workspace
+from workbench.data import ImageFolder
+
+from .batches import Images
+
+
+def hold_out(images: Images, calibration: Images | None, seed: int) -> tuple[Images, Images]:
+    """Images to learn from, and images to set the threshold by, which are not learned from.
+
+    Raises:
+        ValueError: An NG image among them, or fewer than 4 images.
+    """
+    if isinstance(images, ImageFolder) and images.labels is not None:
+        if calibration is None and len(images.calibration):
+            images, calibration = images.train, images.calibration
+        if images.labels.any():
+            raise ValueError(
+                f"training images must all be OK, got {images.labels.sum()} NG; pass parts.train"
+            )
+    if calibration is None:
+        held = np.zeros(len(images), bool)
+        count = max(1, round(0.15 * len(images)))
+        held[np.random.default_rng(seed).permutation(len(images))[:count]] = True
+        images, calibration = _pick(images, ~held), _pick(images, held)
+    if len(images) < 3 or len(calibration) < 1:
+        raise ValueError(
+            "training needs at least 3 images to learn from and 1 to hold out, got "
+            f"{len(images)} and {len(calibration)}"
+        )
+    return images, calibration
+
+
+def _pick(images: Images, chosen: NDArray[np.bool_]) -> Images:
+    if isinstance(images, ImageFolder):
+        return images[chosen]
+    return [image for image, take in zip(images, chosen, strict=True) if take]
+
+
+def provenance(images: Images, train: Images, held: Images) -> dict[str, Any]:
+    """What a detector remembers of its images; fit for JSON."""
+    counts = {"train": len(train), "calibration": len(held)}
+    if not isinstance(images, ImageFolder):
+        return {"counts": counts}
+    split = dict.fromkeys(train.names, "train") | dict.fromkeys(held.names, "calibration")
+    return {
+        "name": images.root.resolve().name,
+        "root": workspace.portable(images.root),
+        "fingerprint": train.fingerprint(),
+        "note": images.note,
+        "counts": counts,
+        "split": split,
+    }

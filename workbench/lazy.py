@@ -1,0 +1,29 @@
+"""Packages whose names are imported when they are asked for: torch alone takes seconds."""
+
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+
+def lazily(
+    package: str, homes: Mapping[str, Sequence[str]]
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """`__getattr__` and `__dir__` of a package.
+
+    Args:
+        package: Its `__name__`.
+        homes: The public names in each of its modules.
+
+    Example:
+        >>> get, names = lazily("json", {"decoder": ["JSONDecoder"]})
+        >>> get("JSONDecoder").__module__, names()
+        ('json.decoder', ['JSONDecoder'])
+    """
+    home = {name: module for module, names in homes.items() for name in names}
+
+    def get(name: str) -> Any:  # noqa: ANN401
+        if name not in home:
+            raise AttributeError(f"{package} has no {name!r}; it has {', '.join(sorted(home))}")
+        return getattr(import_module(f"{package}.{home[name]}"), name)
+
+    return get, lambda: sorted(home)
