@@ -17,7 +17,7 @@ from workbench import metrics, reports, workspace
 from workbench.data import load_images, load_rows
 from workbench.data.samples import NOTE, sample
 from workbench.errors import ArtifactError, DataError
-from workbench.reports import gallery, prose, publish, runner, runs, sensors
+from workbench.reports import gallery, prose, publish, runs
 
 from .browser import chromium
 
@@ -163,10 +163,10 @@ def test_the_report_is_made_again_from_the_scores_of_before(lens, detector, monk
     monkeypatch.setattr(type(detector), "score_and_cells", lambda *_: pytest.fail("again"))
     report = reports.ImageReport("lens", detector, detector.parts())
     assert {key: report.metrics[key] for key in lens.metrics} == lens.metrics
-    detector.engine.standardise.std *= 1.5
+    detector.network.standardise.std *= 1.5
     with pytest.raises(pytest.fail.Exception, match="again"):  # another model, other scores
         replace(report)
-    detector.engine.standardise.std /= 1.5
+    detector.network.standardise.std /= 1.5
 
 
 def test_every_picture_is_described(page):

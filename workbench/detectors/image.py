@@ -230,9 +230,9 @@ class CSFlowDetector:
         `heatmap.enlarge` makes a map as large as its image. NaN and warning as in `score`.
         """
         values = np.full(len(images), np.nan)
-        heat = np.full((len(images), *self.engine.pyramid.shapes[0][1:]), np.nan, np.float32)
+        heat = np.full((len(images), *self.network.pyramid.shapes[0][1:]), np.nan, np.float32)
         for rows, zs, _ in self._latents(images, progress):
-            values[rows] = self._score(zs).double().cpu().numpy()
+            values[rows] = self._score(zs)
             heat[rows] = self._heat(maps(zs))
         return values, heat
 
