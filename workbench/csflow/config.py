@@ -27,7 +27,8 @@ class CSFlowConfig:
     block: int = 14  # index of the MBConv block whose output is used, from 0
     image_size: int = 256  # pixels a side; images are stretched to a square as in the paper
     resize: str = "tensor"  # how they are stretched; the original does it in "pil"
-    scales: int = 3  # the image, half of it, a quarter of it
+    scales: int = 4  # finest first, each at half the resolution of the one before
+    finer: bool = True  # scale 0 from a shallower block; the others: the image, half of it, ...
     downscale: str = "area"  # how half and quarter are made; the original takes "nearest"
     standardise: bool = True  # per channel and scale, by the statistics of the training images
 
@@ -44,6 +45,7 @@ class CSFlowConfig:
     grad_norm: float = 1.0
     batch: int = 8  # small sets need many steps more than they need large ones
     epochs: int = 15
+    noise: float = 0.1  # on standardised features while training, against learning them by heart
     patience: int = 0  # epochs without a better held-out likelihood before it stops; 0: never
     precision: str = "auto"  # of training: "float32", "bfloat16", or whichever suits the device
     seed: int = 0
@@ -62,6 +64,8 @@ class CSFlowConfig:
         for name in ("image_size", "scales", "hidden", "batch", "epochs", "top_k"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.noise < 0:
+            raise ValueError(f"noise must be 0 or more standard deviations, got {self.noise}")
         if self.patience < 0:
             raise ValueError(f"patience must be 0 or more epochs, got {self.patience}")
         words = {
@@ -92,9 +96,14 @@ class CSFlowConfig:
             raise ValueError(f"preset must be one of {', '.join(PRESETS)}, got {name!r}")
         return replace(PRESETS[name], **changes)
 
+    @classmethod
+    def from_dict(cls, saved: dict[str, Any]) -> "CSFlowConfig":
+        """Undo `to_dict`, also of a version that did not have all of the fields yet."""
+        return cls(**(_BEFORE | saved))
+
     def features(self) -> dict[str, Any]:
         """Return the fields that features depend on, besides the image and the weights."""
-        names = ("backbone", "block", "image_size", "resize", "scales", "downscale")
+        names = ("backbone", "block", "image_size", "resize", "scales", "downscale", "finer")
         return {name: getattr(self, name) for name in names}
 
     def to_dict(self) -> dict[str, Any]:
@@ -102,11 +111,14 @@ class CSFlowConfig:
         return asdict(self) | {"kernels": list(self.kernels)}
 
 
+_BEFORE = {"finer": False, "noise": 0.0}  # what fields of later versions stood at, unnamed
 _PAPER = CSFlowConfig(
     backbone="efficientnet-b5",
     block=35,
     image_size=768,
     resize="pil",
+    scales=3,
+    finer=False,
     downscale="nearest",
     standardise=False,
     kernels=(3, 3, 3, 5),
@@ -115,6 +127,7 @@ _PAPER = CSFlowConfig(
     schedule="constant",
     batch=16,
     epochs=240,
+    noise=0.0,
     precision="float32",
     score="mean",
     heat="finest",

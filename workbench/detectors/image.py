@@ -241,9 +241,8 @@ class CSFlowDetector:
         """
         tensors = dict(tensors)
         saved = facts["backbone"]["sha256"]
-        detector = cls(
-            CSFlowConfig(**facts["config"]), weights="random" if saved == "random" else None
-        )
+        config = CSFlowConfig.from_dict(facts["config"])
+        detector = cls(config, weights="random" if saved == "random" else None)
         if (here := detector.engine.backbone.weights_hash) != saved:
             raise ArtifactError(
                 f"weights of {facts['backbone']['name']} must have sha256 {saved[:12]}... as in "

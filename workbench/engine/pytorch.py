@@ -25,12 +25,15 @@ class TorchEngine(nn.Module):
     def __init__(self, config: CSFlowConfig, weights: str | None = None) -> None:
         super().__init__()
         backbone = load_backbone(config.backbone, config.block, weights)
-        self.pyramid = FeaturePyramid(backbone, config.image_size, config.scales, config.downscale)
-        self.standardise = Standardise(backbone.channels, config.scales)
+        self.pyramid = FeaturePyramid(
+            backbone, config.image_size, config.scales, config.downscale, config.finer
+        )
+        channels = [shape[0] for shape in self.pyramid.shapes]
+        self.standardise = Standardise(channels)
         with torch.random.fork_rng(devices=[]):  # a start of its own, whatever ran before
             torch.manual_seed(config.seed)
             self.flow = CrossScaleFlow(
-                backbone.channels,
+                channels,
                 kernels=config.kernels,
                 hidden=config.hidden,
                 scales=config.scales,
