@@ -1,11 +1,15 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
-from workbench.errors import DataError
 from workbench.features import (
+    NAMES,
+    Backbone,
     FeaturePyramid,
     Standardise,
+    block_channels,
     cache,
     find_weights,
     load_backbone,
@@ -58,6 +62,28 @@ def test_scale_k_sees_the_image_at_half_size_k_times(lite0):
     assert [tuple(x.shape[1:]) for x in xs] == pyramid.shapes
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_every_block_of_every_backbone_gives_the_channels_and_cells_it_says(name):
+    channels = block_channels(name)
+    whole = load_backbone(name, len(channels) - 1, weights="random")
+    shapes = []
+    for block in whole.blocks:
+        block.register_forward_hook(lambda _m, _i, out: shapes.append(tuple(out.shape[1:])))
+    whole(torch.zeros(1, 3, 96, 96))
+    for index, shape in enumerate(shapes):
+        cut = Backbone(whole_net(whole), name, index, "random")
+        side = 96 // cut.stride
+        assert shape == (cut.channels, side, side) == (channels[index], side, side)
+
+
+def whole_net(backbone):
+    """A backbone in the form in which its package builds it."""
+    return SimpleNamespace(
+        _blocks=backbone.blocks,
+        **dict(zip(("_conv_stem", "_bn0", "_swish"), backbone.stem, strict=True)),
+    )
+
+
 def test_image_size_that_does_not_fit_names_the_next_that_do(lite0):
     with pytest.raises(ValueError, match="multiple of 128 .* got 300; take 256 or 384"):
         FeaturePyramid(lite0, 300)
@@ -70,34 +96,6 @@ def test_unknown_names_and_blocks_are_refused():
         load_backbone("resnet18", 3)
     with pytest.raises(ValueError, match=r"block of efficientnet-lite0 must be in 0..15, got 99"):
         load_backbone("efficientnet-lite0", 99)
-
-
-def test_weights_that_cannot_be_downloaded_say_what_to_do(tmp_path, monkeypatch):
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr(
-        torch.hub,
-        "download_url_to_file",
-        lambda *a, **k: (_ for _ in ()).throw(OSError("no route")),
-    )
-    with pytest.raises(DataError, match="WORKBENCH_WEIGHTS or pass weights=PATH"):
-        load_backbone("efficientnet-b5", 35)
-
-
-def test_weights_are_taken_from_the_folder_the_user_names(tmp_path, monkeypatch):
-    from efficientnet_pytorch import EfficientNet
-
-    path = tmp_path / "efficientnet-b0-mine.pth"
-    torch.save(EfficientNet.from_name("efficientnet-b0").state_dict(), path)
-    monkeypatch.setenv("WORKBENCH_WEIGHTS", str(tmp_path))
-    assert find_weights("efficientnet-b0") == path
-    assert load_backbone("efficientnet-b0", 10).channels == 112
-
-
-def test_a_foreign_weights_file_is_a_clear_error(tmp_path):
-    path = tmp_path / "weights.pth"
-    path.write_bytes(b"not a checkpoint")
-    with pytest.raises(DataError, match="must be a state dict of that network, got weights.pth"):
-        load_backbone("efficientnet-lite0", 14, weights=path)
 
 
 def test_standardise_gives_mean_zero_and_deviation_one():

@@ -57,12 +57,13 @@ def save(detector: Detector, folder: Path | str) -> Path:
         raise ArtifactError(f"{folder} exists and holds no detector; choose another folder")
     facts, tensors = detector.state()
     weights = dump_tensors(tensors)
-    quantiles = np.quantile(detector.held_out, _QUANTILES)
+    # an imported detector may have no held-out scores
+    quantiles = np.quantile(detector.held_out, _QUANTILES) if len(detector.held_out) else ()
     facts = {
         "format": FORMAT,
         "kind": detector.kind,
         **facts,
-        "held_out_quantiles": dict(zip(map(str, _QUANTILES), quantiles.tolist(), strict=True)),
+        "held_out_quantiles": dict(zip(map(str, _QUANTILES), map(float, quantiles), strict=False)),
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
         "saved": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "versions": versions(),

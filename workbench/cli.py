@@ -72,7 +72,7 @@ def train(
     preset: Annotated[str, typer.Option(help="lite, simulator or paper (photos).")] = "lite",
     epochs: Annotated[int, typer.Option(help="Passes over the data; 0: the preset's.")] = 0,
     backbone: Annotated[str, typer.Option(help="Another EfficientNet (photos).")] = "",
-    weights: Annotated[Path | None, typer.Option(help="A file with its weights.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="Its weights: a file or a folder.")] = None,
     seed: Annotated[int, typer.Option(help="Of the split and the training.")] = 0,
 ) -> None:
     """Train on the good parts of a dataset and save the detector under models/."""
@@ -92,6 +92,55 @@ def train(
     folder = artifacts.save(detector, workspace.model(name))
     typer.echo(f"threshold {detector.threshold.describe()}")
     typer.echo(f"saved {_shown(folder)}; next: workbench report {name}")
+
+
+@app.command("import")
+def import_(
+    source: Annotated[Path, typer.Argument(help="A checkpoint of the original or the simulator.")],
+    name: Name,
+    backbone: Annotated[str, typer.Option(help="What it was trained on.")] = "efficientnet-b5",
+    block: Annotated[int | None, typer.Option(help="Its block; by default the paper's.")] = None,
+    size: Annotated[int | None, typer.Option(help="Pixels a side; by default as trained.")] = None,
+    preset: Annotated[
+        str, typer.Option(help="simulator or paper: stretching, score.")
+    ] = "simulator",
+    score: Annotated[str | None, typer.Option(help="Another than the preset's.")] = None,
+    threshold: Annotated[
+        str | None, typer.Option(help="A number or the simulator's for lens, SMT, flex.")
+    ] = None,
+    heat: Annotated[
+        tuple[float, float] | None, typer.Option(help="Ends of the heat maps' colour scale.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="OK photos for threshold and colours, others to report on.")
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option(help="For a sensor model: the rows it was trained with.")
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="The backbone's file or its folder.")
+    ] = None,
+) -> None:
+    """Turn an old checkpoint into a saved detector, without running any code in it."""
+    from workbench import artifacts
+
+    _check_name(name)
+    if csv:
+        detector = _imported_rows(source, _open(csv, 0))
+    else:
+        from workbench.csflow import SIMULATOR_THRESHOLDS
+        from workbench.detectors import import_original
+
+        if threshold is None and data is None and name in SIMULATOR_THRESHOLDS:
+            threshold = name
+        detector = import_original(
+            source, threshold=threshold, held_out=data and _open(data, 0), heat_range=heat,
+            preset=preset, backbone=backbone, block=block, image_size=size, score=score,
+            weights=weights,
+        )  # fmt: skip
+    folder = artifacts.save(detector, workspace.model(name))
+    typer.echo(f"threshold {detector.threshold.describe()}")
+    typer.echo(f"saved {_shown(folder)}; next: workbench evaluate PHOTO --name {name}")
 
 
 @app.command()
@@ -212,6 +261,14 @@ def _row_detector(changes: dict, preset: str):  # noqa: ANN202
     if preset != "lite" or "backbone" in changes:
         raise ValueError("presets and backbones are for photos; a CSV trains an autoencoder")
     return AutoEncoderDetector(AutoEncoderConfig(**changes))
+
+
+def _imported_rows(source: Path, rows):  # noqa: ANN001, ANN202
+    from workbench.detectors import AutoEncoderDetector
+
+    if not hasattr(AutoEncoderDetector, "from_original"):
+        raise ValueError("this version reads no sensor checkpoints; update the workbench")
+    return AutoEncoderDetector.from_original(source, rows)
 
 
 def _evaluate_rows(detector, source: Path) -> None:  # noqa: ANN001

@@ -138,6 +138,7 @@ class CrossScaleFlow(nn.Module):
         if min(each) < 2:
             raise ValueError(f"channels must be at least 2 to be halved, got {channels}")
         self.channels, self.scales = channels, scales
+        self.kernels, self.hidden, self.clamp = tuple(kernels), hidden, clamp
         self.couplings = nn.ModuleList(
             Coupling(each, hidden, kernel, clamp, seed) for seed, kernel in enumerate(kernels)
         )

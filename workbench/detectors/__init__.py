@@ -6,6 +6,7 @@ worse, `evaluate_one(x)`, a `threshold`, and the verdict NG if and only if score
 
 from .evaluation import Evaluation, Region
 from .image import CSFlowDetector
+from .imported import import_original
 from .rows import AutoEncoderDetector
 
-__all__ = ["AutoEncoderDetector", "CSFlowDetector", "Evaluation", "Region"]
+__all__ = ["AutoEncoderDetector", "CSFlowDetector", "Evaluation", "Region", "import_original"]

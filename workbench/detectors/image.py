@@ -16,6 +16,7 @@ from workbench.data import ImageFolder, load_images, read_image
 from workbench.engine import TorchEngine
 from workbench.errors import ArtifactError, DataError, NotFittedError
 from workbench.features import to_square
+from workbench.features.weights import remembered
 from workbench.metrics import Threshold, threshold
 
 from .batches import Images, ImageSource, batches
@@ -32,7 +33,8 @@ class CSFlowDetector:
     Args:
         config: Every number behind it; the preset `lite` by default.
         device: "cpu", "cuda"; by default a GPU where there is one.
-        weights: A file with the backbone's weights, where they are not found by themselves.
+        weights: A file with the backbone's weights or a folder that holds it, where they are
+            not found by themselves; remembered by a saved detector.
 
     Attributes:
         history: One dict an epoch: epoch, train_nll, held_out_nll, seconds.
@@ -212,7 +214,10 @@ class CSFlowDetector:
             DataError: It was trained from a list, or the folder is no longer there.
         """
         if "root" not in self.data:
-            raise DataError("the detector was trained from a list of images, not a folder")
+            raise DataError(
+                "the detector knows no folder of images: it was trained from a list, or imported; "
+                "train from a folder, or import with --data FOLDER"
+            )
         return load_images(workspace.resolve(self.data["root"])).with_split(self.data["split"])
 
     def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -225,10 +230,7 @@ class CSFlowDetector:
             "history": self.history,
             "epoch": self.epoch,
             "data": self.data,
-            "backbone": {
-                "name": self.config.backbone,
-                "sha256": self.engine.backbone.weights_hash,
-            },
+            "backbone": self.engine.backbone.facts(),
         }
         return facts, self.engine.learned() | {"held_out": torch.from_numpy(self.held_out)}
 
@@ -240,13 +242,14 @@ class CSFlowDetector:
             ArtifactError: The backbone's weights here are not those it was trained with.
         """
         tensors = dict(tensors)
-        saved = facts["backbone"]["sha256"]
+        backbone = facts["backbone"]
         config = CSFlowConfig.from_dict(facts["config"])
-        detector = cls(config, weights="random" if saved == "random" else None)
-        if (here := detector.engine.backbone.weights_hash) != saved:
+        detector = cls(config, weights=remembered(backbone))
+        if (here := detector.engine.backbone.weights_hash) != (saved := backbone["sha256"]):
             raise ArtifactError(
-                f"weights of {facts['backbone']['name']} must have sha256 {saved[:12]}... as in "
-                f"training, got {here[:12]}...; scores would differ"
+                f"weights of {backbone['name']} must have sha256 {saved[:12]}... as in training, "
+                f"got {here[:12]}... from {detector.engine.backbone.weights_file}; scores would "
+                f"differ. In training they were read from {backbone.get('file')}"
             )
         detector.held_out = tensors.pop("held_out").numpy()
         detector.engine.load_learned(tensors)

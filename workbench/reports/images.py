@@ -201,6 +201,9 @@ class ImageReport:
 
     def training(self) -> None:
         """Show the training curve."""
+        if not self.detector.history:
+            publish.text("The detector was imported: how it was trained is not known here.")
+            return
         m, last = self.metrics, self.detector.history[-1]
         publish.figure(
             plots.history(self.detector.history),
