@@ -3,10 +3,12 @@
 import json
 import subprocess
 import sys
+import time
 import warnings
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -64,6 +66,7 @@ def test_evaluate_prints_the_verdict_and_writes_the_overlay(workbench, home):
         (["evaluate", "gone.png", "--name", "disc"], "gone.png"),
         (["train", "nowhere"], "nowhere must be a folder of photos or a CSV file"),
         (["train", ".", "--name", "../up"], "must be a plain folder name, got '../up'"),
+        (["train", ".", "--seeds", "2", "--resume"], "--resume goes on with one training"),
         (["report"], "report needs a model's name or --all, got neither"),
         (["report", "--all", "-p", "shwn=3"], "--all takes no template and no parameters"),
         (["report", "--all", "--template", "mine.ipynb"], "--all takes no template and no"),
@@ -129,3 +132,56 @@ def test_train_on_photos_says_what_is_next(workbench, home):
     assert "saved models/discs; next: workbench report discs" in done.stdout
     checked = workbench("data", "check", "discs")
     assert "images: 8" in checked.stdout and "broken.png" in checked.stdout
+
+
+@pytest.fixture(scope="module")
+def few(home):
+    """A folder of eight OK and two NG photos."""
+    for label, count in (("OK", 8), ("NG", 2)):
+        (home / "few" / label).mkdir(parents=True)
+        for i in range(count):
+            Image.fromarray(photo(i, defect=label == "NG")).save(home / "few" / label / f"{i}.png")
+    return home / "few"
+
+
+def weights(home, name):
+    return (home / "models" / name / "weights.safetensors").read_bytes()
+
+
+def test_a_training_that_is_killed_leaves_the_former_model_and_goes_on(workbench, home, few):
+    assert workbench("train", few, "--epochs", 6, "--name", "whole").returncode == 0
+    assert workbench("train", few, "--epochs", 1, "--name", "cut").returncode == 0
+    former, checkpoint = (
+        weights(home, "cut"),
+        home / "models" / ".cache" / "checkpoints" / "cut.pt",
+    )
+    assert not checkpoint.exists()
+    arguments = ["train", few, "--epochs", "6", "--name", "cut", "--checkpoint-every", "0"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "workbench.cli", *arguments], cwd=home, stderr=subprocess.DEVNULL
+    )
+    while not checkpoint.exists() and process.poll() is None:
+        time.sleep(0.002)
+    process.kill()
+    assert process.wait() == -9
+    assert weights(home, "cut") == former
+    done = workbench("train", few, "--epochs", 6, "--name", "cut", "--resume")
+    assert done.returncode == 0 and "nothing to resume" not in done.stdout
+    assert weights(home, "cut") == weights(home, "whole") != former
+    assert not checkpoint.exists()
+    done = workbench("train", few, "--epochs", 1, "--name", "cut", "--resume")
+    assert "nothing to resume: training from the start" in done.stdout
+
+
+def test_seeds_report_their_spread_and_save_the_first(workbench, home, few):
+    done = workbench("train", few, "--epochs", 2, "--name", "three", "--seeds", 3)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    values = {k: [float(x.split()[k].rstrip(",")) for x in lines[:3]] for k in (4, 8)}
+    assert [line.split(":")[0] for line in lines[:3]] == ["seed 0", "seed 1", "seed 2"]
+    nll, auroc = (f"{np.mean(v):.3f} +- {np.std(v, ddof=1):.3f}" for v in values.values())
+    assert lines[3] == (
+        f"seeds 0-2: held-out NLL {nll}, AUROC on test {auroc}; the detector of seed 0 is saved"
+    )
+    assert workbench("train", few, "--epochs", 2, "--name", "one").returncode == 0
+    assert weights(home, "one") == weights(home, "three")

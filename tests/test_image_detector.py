@@ -155,7 +155,8 @@ def test_a_folder_keeps_its_split_with_the_saved_model(ok_ng_folder, tiny_config
     assert again.split() == parts.split()
     assert detector.data["fingerprint"] == parts.train.fingerprint()
     held = detector.score(parts.calibration)
-    np.testing.assert_allclose(np.sort(held), np.sort(detector.held_out), rtol=1e-4)
+    # training's features are in half precision, scoring's are not
+    np.testing.assert_allclose(np.sort(held), np.sort(detector.held_out), rtol=1e-3)
 
 
 def test_fitting_train_images_alone_holds_some_of_them_out(ok_ng_folder, tiny_config):

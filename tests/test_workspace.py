@@ -1,3 +1,9 @@
+import os
+import random
+import subprocess
+import sys
+import time
+
 import pytest
 
 from workbench import workspace
@@ -49,7 +55,56 @@ def test_the_former_folder_comes_back_when_the_new_one_cannot_take_its_place(
             raise OSError("disk trouble")
         return rename(self, target)
 
+    monkeypatch.setattr(workspace, "_swapped", lambda *_: False)  # as on some file systems
     monkeypatch.setattr(type(folder), "rename", fail_for_new)
     with pytest.raises(OSError, match="disk trouble"), workspace.staged(folder):
         pass
     assert (folder / "page").read_text() == "first"
+
+
+def test_folders_are_replaced_where_names_cannot_be_swapped(tmp_path, monkeypatch):
+    monkeypatch.setattr(workspace, "_swapped", lambda *_: False)
+    for text in ("first", "second"):
+        with workspace.staged(tmp_path / "report") as part:
+            (part / "page").write_text(text)
+    assert (tmp_path / "report" / "page").read_text() == "second"
+    assert [path.name for path in tmp_path.iterdir()] == ["report"]
+
+
+WRITER = """
+import sys
+from itertools import count
+from pathlib import Path
+from workbench import workspace
+for i in count():
+    with workspace.staged(Path(sys.argv[1])) as part:
+        for name in ("facts", "weights"):
+            (part / name).write_text(str(i) * 10000)
+    print(i, flush=True)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith(("linux", "darwin")), reason="cannot swap names")
+def test_a_writer_that_is_killed_leaves_the_former_or_the_new_folder(tmp_path):
+    folder = tmp_path / "model"
+    rng = random.Random(0)
+    for _ in range(8):
+        writer = subprocess.Popen([sys.executable, "-c", WRITER, folder], stdout=subprocess.PIPE)
+        writer.stdout.readline()
+        end = time.monotonic() + rng.uniform(0, 0.1)
+        while time.monotonic() < end:
+            assert folder.is_dir()  # at no moment is the name free
+        writer.kill()
+        writer.communicate()
+        facts, weights = ((folder / name).read_text() for name in ("facts", "weights"))
+        assert facts and facts == weights
+
+
+def test_what_a_killed_writer_left_goes_after_a_day(tmp_path):
+    old, fresh = tmp_path / ".report.1.part", tmp_path / ".report.2.part"
+    for left in (old, fresh):
+        left.mkdir()
+    os.utime(old, (1000, 1000))
+    with workspace.staged(tmp_path / "report"):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".report.2.part", "report"]

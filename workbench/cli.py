@@ -74,6 +74,15 @@ def train(
     backbone: Annotated[str, typer.Option(help="Another EfficientNet (photos).")] = "",
     weights: Annotated[Path | None, typer.Option(help="Its weights: a file or a folder.")] = None,
     seed: Annotated[int, typer.Option(help="Of the split and the training.")] = 0,
+    seeds: Annotated[
+        int, typer.Option(help="Train so many; report their spread, save the first (photos).")
+    ] = 1,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where a training was cut off (photos).")
+    ] = False,
+    checkpoint_every: Annotated[
+        float, typer.Option(help="Seconds between checkpoints, at least (photos).")
+    ] = 60,
 ) -> None:
     """Train on the good parts of a dataset and save the detector under models/."""
     from workbench import artifacts
@@ -83,13 +92,19 @@ def train(
     table = _open(source, seed)
     given = {"epochs": epochs, "backbone": backbone}
     changes = {key: value for key, value in given.items() if value} | {"seed": seed}
-    detector = (
-        _row_detector(changes, preset)
-        if source.is_file()
-        else _image_detector(preset, changes, weights)
-    )
-    detector.fit(table)
+    if resume and (seeds > 1 or source.is_file()):
+        raise ValueError("--resume goes on with one training on photos; leave it out")
+    if source.is_file():
+        detector, checkpoint = _row_detector(changes, preset, seeds).fit(table), None
+    elif seeds != 1:
+        detector, checkpoint = _fit_seeds(_config(preset, changes), table, seeds, weights), None
+    else:
+        checkpoint = _checkpoint(name, checkpoint_every, resume)
+        detector = _image_detector(_config(preset, changes), weights)
+        detector.fit(table, checkpoint=checkpoint)
     folder = artifacts.save(detector, workspace.model(name))
+    if checkpoint and not detector.interrupted:
+        checkpoint.clear()
     typer.echo(f"threshold {detector.threshold.describe()}")
     typer.echo(f"saved {_shown(folder)}; next: workbench report {name}")
 
@@ -244,22 +259,50 @@ def _open(source: Path, seed: int):  # noqa: ANN202 - ImageFolder or SensorTable
     return load_images(source, seed=seed, progress=True)
 
 
-def _image_detector(preset: str, changes: dict, weights: Path | None):  # noqa: ANN202
+def _config(preset: str, changes: dict):  # noqa: ANN202
     from workbench.csflow import CSFlowConfig
-    from workbench.detectors import CSFlowDetector
     from workbench.features import default_block
 
     if "backbone" in changes:
         changes |= {"block": default_block(changes["backbone"])}
-    return CSFlowDetector(CSFlowConfig.preset(preset, **changes), weights=weights)
+    return CSFlowConfig.preset(preset, **changes)
 
 
-def _row_detector(changes: dict, preset: str):  # noqa: ANN202
+def _image_detector(config, weights: Path | None):  # noqa: ANN001, ANN202
+    from workbench.detectors import CSFlowDetector
+
+    return CSFlowDetector(config, weights=weights)
+
+
+def _checkpoint(name: str, every: float, resume: bool):  # noqa: ANN202
+    from workbench.detectors import Checkpoint
+
+    folder = workspace.model(".cache") / "checkpoints"
+    checkpoint = Checkpoint(folder / f"{name}.pt", every, resume)
+    if resume and not checkpoint.path.exists():
+        typer.echo("nothing to resume: training from the start")
+    return checkpoint
+
+
+def _fit_seeds(config, table, count: int, weights: Path | None):  # noqa: ANN001, ANN202
+    from workbench.detectors.seeds import describe, fit_seeds
+
+    first, results = fit_seeds(config, table, count, weights=weights)
+    for result in results:
+        typer.echo(
+            f"seed {result.seed}: held-out NLL {result.held_out_nll:.4f}"
+            f", AUROC on test {result.auroc:.4f}"
+        )
+    typer.echo(f"{describe(results)}; the detector of seed {config.seed} is saved")
+    return first
+
+
+def _row_detector(changes: dict, preset: str, seeds: int):  # noqa: ANN202
     from workbench.autoencoder import AutoEncoderConfig
     from workbench.detectors import AutoEncoderDetector
 
-    if preset != "lite" or "backbone" in changes:
-        raise ValueError("presets and backbones are for photos; a CSV trains an autoencoder")
+    if preset != "lite" or "backbone" in changes or seeds != 1:
+        raise ValueError("presets, backbones and seeds are for photos; a CSV trains one network")
     return AutoEncoderDetector(AutoEncoderConfig(**changes))
 
 

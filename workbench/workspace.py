@@ -5,11 +5,16 @@ all must mean the same folders. The workspace is, in this order: `$WORKBENCH_HOM
 nearest folder upwards that holds a `notebooks/` and a `models/` folder; where we are.
 """
 
+import ctypes
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+ABANDONED = 86400.0  # seconds after which nobody works on a staged folder any more
+_HERE, _EXCHANGE = -100, 2  # AT_FDCWD of Linux; RENAME_EXCHANGE of Linux, RENAME_SWAP of macOS
 
 
 def root() -> Path:
@@ -67,25 +72,46 @@ def resolve(path: Path | str) -> Path:
 def staged(folder: Path) -> Iterator[Path]:
     """A new folder beside `folder` that takes its place at the end, or vanishes on an error.
 
-    So what stands under a name is always whole: the former contents or the new ones.
+    So what stands under a name is always whole: the former contents or the new ones. Linux and
+    macOS swap two folders in one step, so this holds even for a process that is killed; on file
+    systems that cannot, the name is free for the moment between two renames.
     """
-    part, old = (
-        folder.with_name(f".{folder.name}.{os.getpid()}.{end}") for end in ("part", "old")
-    )
+    part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     shutil.rmtree(part, ignore_errors=True)
+    for left in folder.parent.glob(f".{folder.name}.*.part"):  # by a process that was killed
+        if left.stat().st_mtime < time.time() - ABANDONED:
+            shutil.rmtree(left, ignore_errors=True)
     part.mkdir(parents=True)
     try:
         yield part
-        if folder.exists():
-            folder.rename(old)
-        part.rename(folder)
-    except BaseException:
-        if old.exists() and not folder.exists():
-            old.rename(folder)
-        raise
+        _place(part, folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def _place(part: Path, folder: Path) -> None:
+    if not folder.exists():
+        part.rename(folder)
+    elif not _swapped(part, folder):
+        old = part.with_suffix(".old")
+        folder.rename(old)
+        try:
+            part.rename(folder)
+        except BaseException:
+            old.rename(folder)
+            raise
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _swapped(one: Path, other: Path) -> bool:
+    """Exchange the names of two folders in one step, where system and file system can."""
+    library = ctypes.CDLL(None) if os.name == "posix" else None
+    names = os.fsencode(one), os.fsencode(other)
+    if hasattr(library, "renameat2"):  # Linux
+        return library.renameat2(_HERE, names[0], _HERE, names[1], _EXCHANGE) == 0
+    if hasattr(library, "renamex_np"):  # macOS
+        return library.renamex_np(*names, _EXCHANGE) == 0
+    return False
 
 
 def _found() -> Path | None:

@@ -46,7 +46,7 @@ class CSFlowConfig:
     batch: int = 8  # small sets need many steps more than they need large ones
     epochs: int = 15
     noise: float = 0.1  # on standardised features while training, against learning them by heart
-    patience: int = 0  # epochs without a better held-out likelihood before it stops; 0: never
+    patience: int = 10  # epochs without a better held-out likelihood before it stops; 0: never
     precision: str = "auto"  # of training: "float32", "bfloat16", or whichever suits the device
     seed: int = 0
 
@@ -128,6 +128,7 @@ _PAPER = CSFlowConfig(
     batch=16,
     epochs=240,
     noise=0.0,
+    patience=0,
     precision="float32",
     score="mean",
     heat="finest",

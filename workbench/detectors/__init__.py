@@ -4,9 +4,17 @@ All have the same verbs and the same sign: `fit(x)`, `score(x)` of shape (N,) wh
 worse, `evaluate_one(x)`, a `threshold`, and the verdict NG if and only if score >= threshold.
 """
 
+from .checkpoint import Checkpoint
 from .evaluation import Evaluation, Region
 from .image import CSFlowDetector
 from .imported import import_original
 from .rows import AutoEncoderDetector
 
-__all__ = ["AutoEncoderDetector", "CSFlowDetector", "Evaluation", "Region", "import_original"]
+__all__ = [
+    "AutoEncoderDetector",
+    "CSFlowDetector",
+    "Checkpoint",
+    "Evaluation",
+    "Region",
+    "import_original",
+]

@@ -33,8 +33,12 @@ class Checkpoint:
     path: Path | str
     every: float = 60.0
     resume: bool = False
-    _last: float = field(default_factory=time.monotonic, init=False, repr=False)
+    _last: float = field(init=False, repr=False)
     _cost: float = field(default=0.0, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Start the clock."""
+        self._last = time.monotonic()
 
     def read(self, identity: dict[str, Any]) -> dict[str, Any] | None:
         """The state that was written last, or None if there is none or none is wanted.

@@ -113,7 +113,8 @@ def run_all(*, jobs: int = 1, progress: bool = True) -> list[ReportRun]:
         jobs: Reports made at a time.
         progress: Show a progress bar over the reports.
     """
-    names = sorted(path.parent.name for path in workspace.root().glob("models/*/detector.json"))
+    found = workspace.root().glob("models/[!.]*/detector.json")  # no dot: not yet in its place
+    names = sorted(path.parent.name for path in found)
     if not names:
         return []
     # processes: papermill changes the working folder of the whole process

@@ -1,0 +1,457 @@
+"""Training: what is kept when, going on after a kill, and the feature cache underneath."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from workbench import CSFlowConfig, CSFlowDetector, metrics, workspace
+from workbench.csflow import nll
+from workbench.detectors import Checkpoint, training
+from workbench.detectors.training import mean_nll
+from workbench.errors import ArtifactError
+from workbench.features.cache import FeatureCache, half, open_cache
+
+SHAPES = [(4, 2, 2), (4, 1, 1)]
+
+
+@pytest.fixture
+def cached(tmp_path, monkeypatch):
+    """A workspace with a feature cache; returns where the entries are."""
+    monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path))
+    monkeypatch.setenv("WORKBENCH_CACHE_GB", "1")
+    return tmp_path / "models" / ".cache" / "features"
+
+
+def entries(folder):
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def learned(detector):
+    return detector.engine.learned()
+
+
+def assert_same(one, other):
+    for name, tensor in learned(one).items():
+        assert torch.equal(tensor, learned(other)[name]), name
+    np.testing.assert_array_equal(one.held_out, other.held_out)
+    assert one.threshold == other.threshold
+
+
+# the cache
+
+
+def features(seed=0, scale=1.0):
+    rng = torch.Generator().manual_seed(seed)
+    return [scale * torch.randn(shape, generator=rng) for shape in SHAPES]
+
+
+def test_features_come_back_in_half_precision(tmp_path):
+    cache = FeatureCache(tmp_path, 1 << 20, {})
+    xs = features()
+    cache.write(cache.key(b"a"), xs)
+    for x, y in zip(xs, cache.read(cache.key(b"a"), SHAPES), strict=True):
+        assert torch.equal(x.half(), y)
+    assert cache.read(cache.key(b"b"), SHAPES) is None
+
+
+def test_features_too_large_for_half_precision_stay_finite():
+    assert half(torch.tensor([1e6, -1e6, 3.0])).tolist() == [65504, -65504, 3]
+
+
+def test_every_field_of_the_configuration_that_moves_features_moves_the_key():
+    """A new field must be put on one of the two sides."""
+    moving = {
+        "backbone": "efficientnet-lite1", "block": 10, "image_size": 384, "resize": "pil",
+        "scales": 2, "downscale": "nearest",
+    }  # fmt: skip
+    others = {
+        "standardise", "kernels", "hidden", "clamp", "lr", "schedule", "adam_eps",
+        "weight_decay", "grad_norm", "batch", "epochs", "patience", "precision", "seed", "score",
+        "top_k", "heat", "percentile",
+    }  # fmt: skip
+    assert moving.keys() | others == CSFlowConfig().to_dict().keys()
+    configs = [CSFlowConfig(), *(CSFlowConfig(**{k: v}) for k, v in moving.items())]
+    keys = {FeatureCache(Path(), 1, c.features()).key(b"photo") for c in configs}
+    assert len(keys) == len(moving) + 1
+
+
+def test_pixels_are_told_apart_by_shape_too():
+    cache = FeatureCache(Path(), 1, {})
+    image = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
+    assert cache.key(image) != cache.key(image.reshape(4, 2, 3))
+    assert cache.key(image) == cache.key(np.asfortranarray(image))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content[:-7],
+        lambda content: b"",
+        lambda content: content[:10] + bytes([content[10] ^ 1]) + content[11:],
+        lambda content: bytes(len(content)),
+    ],
+    ids=["cut", "empty", "one bit", "zeros"],
+)
+def test_a_damaged_entry_counts_as_missing(tmp_path, damage):
+    cache = FeatureCache(tmp_path, 1 << 20, {})
+    key = cache.key(b"a")
+    cache.write(key, features(1))
+    path = tmp_path / key
+    path.write_bytes(damage(path.read_bytes()))
+    assert cache.read(key, SHAPES) is None
+    cache.write(key, features(1))
+    assert torch.equal(cache.read(key, SHAPES)[0], features(1)[0].half())
+
+
+def test_what_was_used_longest_ago_goes_first(tmp_path):
+    size = 2 * (16 + 4) + 4
+    cache = FeatureCache(tmp_path, 3 * size, {})
+    keys = [cache.key(bytes([i])) for i in range(5)]
+    for i, key in enumerate(keys):
+        cache.write(key, features(i))
+        os.utime(tmp_path / key, (1000 + i, 1000 + i))
+    assert cache.read(keys[0], SHAPES)  # used again, so the youngest now
+    left = tmp_path / f".{keys[0]}.1"
+    left.touch()
+    os.utime(left, (1000, 1000))
+    (tmp_path / f".{keys[0]}.2").touch()  # another process is writing it
+    cache.trim()
+    assert {path.name for path in entries(tmp_path)} == {keys[0], keys[3], keys[4]}
+    assert not left.exists() and (tmp_path / f".{keys[0]}.2").exists()
+
+
+def test_a_set_larger_than_the_limit_is_not_kept(tmp_path):
+    with pytest.warns(UserWarning, match="3 images need .* allow for more than .*CACHE_GB"):
+        assert not FeatureCache(tmp_path, 100, {}).holds(3, SHAPES)
+    assert FeatureCache(tmp_path, 132, {}).holds(3, SHAPES)
+
+
+def test_a_disk_that_refuses_is_told_once(tmp_path):
+    (tmp_path / "file").touch()
+    cache = FeatureCache(tmp_path / "file" / "folder", 1 << 20, {})
+    with pytest.warns(UserWarning, match="features are not kept in"):
+        cache.write(cache.key(b"a"), features())
+    cache.write(cache.key(b"b"), features())  # warnings are errors here
+    assert cache.read(cache.key(b"a"), SHAPES) is None
+
+
+def test_nothing_is_cached_outside_a_workspace_or_when_switched_off(tmp_path, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_CACHE_GB", "1")
+    monkeypatch.delenv("WORKBENCH_HOME", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert workspace.cache() is None and open_cache({}) is None
+    monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path))
+    assert open_cache({}).limit == 10**9
+    monkeypatch.setenv("WORKBENCH_CACHE_GB", "0")
+    assert open_cache({}) is None
+    monkeypatch.setenv("WORKBENCH_CACHE_GB", "much")
+    with pytest.raises(ValueError, match="must be a number of gigabytes, got 'much'"):
+        open_cache({})
+
+
+CONTENTS = [torch.full((20, 20, 20), float(i)) for i in range(20)]
+
+
+def start_writer(cache):
+    """Another process that writes entry after entry until it is killed."""
+    if writer := os.fork():
+        return writer
+    while True:
+        for i, x in enumerate(CONTENTS):
+            cache.write(cache.key(bytes([i])), [x])
+
+
+def test_two_writers_that_are_killed_leave_only_whole_entries(tmp_path):
+    cache = FeatureCache(tmp_path, 1 << 30, {})
+    paths = [tmp_path / cache.key(bytes([i])) for i in range(20)]
+    for wait in (0.05, 0.3, 0.02, 0.1):
+        writers = [start_writer(cache) for _ in range(2)]
+        end = time.monotonic() + wait
+        while time.monotonic() < end or not all(path.exists() for path in paths):
+            for path, x in zip(paths, CONTENTS, strict=True):
+                existed = path.exists()
+                xs = cache.read(path.name, [x.shape])
+                assert xs or not existed
+                assert not xs or xs[0].equal(x.half())
+        for writer in writers:
+            os.kill(writer, signal.SIGKILL)
+            os.waitpid(writer, 0)
+        assert all(cache.read(path.name, [(20, 20, 20)]) for path in paths)
+
+
+# the cache under a training
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory, photos):
+    folder = tmp_path_factory.mktemp("photos")
+    for i, image in enumerate(photos[0]):
+        Image.fromarray(image).save(folder / f"{i:02}.png")
+    return sorted(folder.iterdir())
+
+
+def test_a_second_training_computes_no_features_and_is_the_same(
+    files, tiny_config, fitted, cached, monkeypatch
+):
+    first = CSFlowDetector(tiny_config).fit(files, progress=False)
+    assert_same(first, fitted)  # which had no cache, and arrays instead of files
+    assert len(entries(cached)) == len(files)
+    tested = first.score(files[:3], cache=True)
+    np.testing.assert_allclose(tested, first.score(files[:3]), rtol=1e-3)
+    again = CSFlowDetector(tiny_config)
+    monkeypatch.setattr(type(again.engine.pyramid), "forward", lambda *_: pytest.fail("computed"))
+    assert_same(again.fit(files, progress=False), fitted)
+    np.testing.assert_array_equal(again.score(files[:3], cache=True), tested)
+    for use in (
+        lambda: again.score(files[:3]),
+        lambda: CSFlowDetector(tiny_config).fit(files, progress=False, cache=False),
+    ):
+        with pytest.raises(pytest.fail.Exception, match="computed"):
+            use()
+
+
+def test_half_a_cache_gives_the_same_training(files, tiny_config, fitted, cached):
+    CSFlowDetector(tiny_config).fit(files, progress=False)
+    for path in entries(cached)[::2]:
+        path.unlink()
+    assert_same(CSFlowDetector(tiny_config).fit(files, progress=False), fitted)
+
+
+def test_unreadable_images_stay_left_out(files, tiny_config, cached, tmp_path):
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no picture")
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="1 images were left out: .*broken.png"):
+            detector = CSFlowDetector(tiny_config).fit(
+                [*files[:2], broken, *files[2:6]], files[6:8], progress=False
+            )
+    expected = CSFlowDetector(tiny_config).fit(files[:6], files[6:8], progress=False)
+    assert_same(detector, expected)
+
+
+# what is kept when
+
+
+def script_held_out(monkeypatch, values):
+    """Let the held-out likelihood be what a test wants it to be; training stays real."""
+    given = iter(values)
+
+    def scripted(*args):
+        mean_nll(*args)
+        return next(given)
+
+    monkeypatch.setattr(training, "mean_nll", scripted)
+
+
+def fit_for(photos, tiny_config, **changes):
+    config = CSFlowConfig(**tiny_config.to_dict() | changes)
+    return CSFlowDetector(config).fit(photos[0][:8], progress=False)
+
+
+def test_patience_stops_and_keeps_the_weights_of_the_best_epoch(photos, tiny_config, monkeypatch):
+    script_held_out(monkeypatch, [3.0, 1.0, 2.0, 1.5, 0.0, 0.0])
+    stopped = fit_for(photos, tiny_config, patience=2)
+    assert (len(stopped.history), stopped.epoch, stopped.interrupted) == (4, 2, False)
+    script_held_out(monkeypatch, [3.0, 1.0, KeyboardInterrupt])
+    kept = iter([0, 0])
+    real = training._Run.epoch
+
+    def two_epochs(self, *args):
+        if next(kept, None) is None:
+            raise KeyboardInterrupt
+        real(self, *args)
+
+    monkeypatch.setattr(training._Run, "epoch", two_epochs)
+    with pytest.warns(UserWarning, match="stopped after 2 of 6 epochs"):
+        cut = fit_for(photos, tiny_config, patience=2)
+    assert cut.interrupted
+    assert_same(stopped, cut)
+
+
+def test_without_patience_the_last_epoch_is_kept(photos, tiny_config, monkeypatch):
+    script_held_out(monkeypatch, [2.0, 1.0, 3.0])
+    last = fit_for(photos, tiny_config, epochs=3, patience=0)
+    assert (len(last.history), last.epoch) == (3, 3)
+    script_held_out(monkeypatch, [3.0, 2.0, 1.0])
+    assert_same(last, fit_for(photos, tiny_config, epochs=3))
+
+
+def test_ctrl_c_keeps_the_epoch_that_the_held_out_parts_like_best(
+    photos, tiny_config, monkeypatch
+):
+    script_held_out(monkeypatch, [2.0, 1.0, 3.0])
+    real, count = training._Run.epoch, []
+
+    def interrupt_fourth(self, *args):
+        count.append(1)
+        if len(count) == 4:
+            raise KeyboardInterrupt
+        real(self, *args)
+
+    monkeypatch.setattr(training._Run, "epoch", interrupt_fourth)
+    with pytest.warns(UserWarning, match="the best weights so far are kept"):
+        detector = fit_for(photos, tiny_config)
+    assert (len(detector.history), detector.epoch, detector.interrupted) == (3, 2, True)
+
+
+def test_the_history_is_that_of_the_kept_flow(photos, fitted):
+    """Held-out NLL of the last epoch, recomputed from the detector alone."""
+    held = np.zeros(24, bool)
+    held[np.random.default_rng(0).permutation(24)[:4]] = True
+    engine = fitted.engine
+    total = 0.0
+    for i in np.flatnonzero(held):
+        square = torch.from_numpy(photos[0][i]).permute(2, 0, 1)[None]
+        square = torch.nn.functional.interpolate(
+            square, (128, 128), mode="bilinear", antialias=True
+        )
+        with torch.inference_mode():
+            xs = [half(x).float() for x in engine.features(square)]
+            total += nll(*engine.flow(engine.standardise(xs))).item()
+    assert total / 4 == pytest.approx(fitted.history[-1]["held_out_nll"], rel=1e-4)
+
+
+def test_a_training_that_diverges_says_so(photos, tiny_config, monkeypatch):
+    monkeypatch.setattr(training, "nll", lambda zs, logdet: nll(zs, logdet) * float("nan"))
+    with pytest.raises(ValueError, match="training diverged with lr 0.002; choose a lower one"):
+        fit_for(photos, tiny_config)
+
+
+# going on
+
+
+class Killed(BaseException):
+    pass
+
+
+def fit_and_die(detector, files, checkpoint, epochs, monkeypatch):
+    real = training._Run.epoch
+
+    def dies(self, *args):
+        if len(self.history) == epochs:
+            raise Killed
+        real(self, *args)
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(training._Run, "epoch", dies)
+        detector.fit(files, progress=False, checkpoint=checkpoint)
+
+
+@pytest.mark.parametrize("changes", [{}, {"schedule": "constant", "patience": 3}])
+def test_resuming_continues_bit_for_bit(photos, tiny_config, tmp_path, monkeypatch, changes):
+    config, images = CSFlowConfig(**tiny_config.to_dict() | changes), photos[0][:8]
+    whole = CSFlowDetector(config).fit(images, progress=False)
+    path = tmp_path / "deep" / "disc.pt"
+    fit_and_die(CSFlowDetector(config), images, Checkpoint(path, every=0), 2, monkeypatch)
+    second = Checkpoint(path, every=0, resume=True)
+    fit_and_die(CSFlowDetector(config), images, second, 4, monkeypatch)
+    monkeypatch.setattr(training._Run, "load", watched := Spy(training._Run.load))
+    resumed = CSFlowDetector(config).fit(
+        images, progress=False, checkpoint=Checkpoint(path, resume=True)
+    )
+    assert watched.calls == 1
+    assert_same(resumed, whole)
+    assert resumed.epoch == whole.epoch
+    for one, other in zip(resumed.history, whole.history, strict=True):
+        assert one | {"seconds": 0} == other | {"seconds": 0}
+
+
+class Spy:
+    """A method that counts its calls."""
+
+    def __init__(self, method):
+        self.method, self.calls = method, 0
+
+    def __get__(self, instance, owner):
+        def call(*args):
+            self.calls += 1
+            return self.method(instance, *args)
+
+        return call
+
+
+def test_a_checkpoint_of_another_training_is_refused(photos, tiny_config, tmp_path, monkeypatch):
+    path = tmp_path / "disc.pt"
+    fit_and_die(CSFlowDetector(tiny_config), photos[0][:8], Checkpoint(path, 0), 2, monkeypatch)
+    other = CSFlowConfig(**tiny_config.to_dict() | {"epochs": 9})
+    resume = Checkpoint(path, resume=True)
+    with pytest.raises(ArtifactError, match=r"another training \(other config\)"):
+        CSFlowDetector(other).fit(photos[0][:8], progress=False, checkpoint=resume)
+    with pytest.raises(ArtifactError, match=r"another training \(other images\)"):
+        CSFlowDetector(tiny_config).fit(photos[0][1:9], progress=False, checkpoint=resume)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(ArtifactError, match="got a damaged file .*; delete it"):
+        CSFlowDetector(tiny_config).fit(photos[0][:8], progress=False, checkpoint=resume)
+
+
+class Bomb:
+    """Would write a file if it were unpickled."""
+
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return open, (self.path, "w")
+
+
+def test_a_checkpoint_runs_no_code(tmp_path):
+    torch.save({"identity": Bomb(tmp_path / "hacked"), "state": {}}, tmp_path / "disc.pt")
+    with pytest.raises(ArtifactError, match="must be a checkpoint, got a damaged file"):
+        Checkpoint(tmp_path / "disc.pt", resume=True).read({})
+    assert not (tmp_path / "hacked").exists()
+
+
+def test_checkpoints_are_written_now_and_then(tmp_path, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("workbench.detectors.checkpoint.time.monotonic", lambda: now[0])
+    checkpoint = Checkpoint(tmp_path / "c.pt", every=10)
+    assert not checkpoint.due()
+    now[0] = 10.0
+    assert checkpoint.due()
+    checkpoint.write({}, {})
+    assert not checkpoint.due()
+    real = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: (real(fd), now.__setitem__(0, now[0] + 3)))
+    checkpoint.write({}, {})  # took 3 seconds, which is 5 % of 60
+    now[0] += 59
+    assert not checkpoint.due()
+    now[0] += 1
+    assert checkpoint.due()
+    assert [path.name for path in tmp_path.iterdir()] == ["c.pt"]
+
+
+# other arithmetic
+
+
+def test_mixed_precision_learns_the_same(photos, tiny_config, fitted):
+    """On the CPU, which has the arithmetic too; weights and scores stay float32."""
+    detector = fit_for(photos, tiny_config, precision="bfloat16")
+    assert all(t.dtype != torch.bfloat16 for t in learned(detector).values())
+    nlls = [[row["train_nll"] for row in d.history] for d in (detector, fitted)]
+    assert nlls[0] != nlls[1]
+    np.testing.assert_allclose(*nlls, atol=0.02)
+    scores = [d.score([*photos[0], *photos[1]]) for d in (detector, fitted)]
+    assert np.corrcoef(*scores)[0, 1] > 0.98
+    labels = [0] * len(photos[0]) + [1] * len(photos[1])
+    assert metrics.auroc(scores[0], labels) > 0.9
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("precision, tolerance", [("float32", 1e-2), ("auto", 5e-2)])
+def test_a_gpu_agrees_with_the_cpu(photos, tiny_config, precision, tolerance):
+    config = CSFlowConfig(**tiny_config.to_dict() | {"precision": precision})
+    on = {
+        device: CSFlowDetector(config, device=device).fit(photos[0], progress=False)
+        for device in ("cpu", "cuda")
+    }
+    nlls = [[row["held_out_nll"] for row in d.history] for d in on.values()]
+    np.testing.assert_allclose(*nlls, atol=tolerance)
+    scores = [d.score([*photos[0], *photos[1]]) for d in on.values()]
+    np.testing.assert_allclose(*scores, rtol=10 * tolerance)
+    assert np.corrcoef(*scores)[0, 1] > 0.98
