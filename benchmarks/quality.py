@@ -28,7 +28,7 @@ from workbench.engine import TorchEngine
 
 HERE = Path(__file__).parent
 RESULTS, TABLE = HERE / "results" / "quality.json", HERE / "quality.md"
-BEFORE = {"scales": 3, "finer": False, "noise": 0.0}
+BEFORE = {"scales": 3, "finer": False, "noise": 0.0, "adam_eps": 1e-4, "patience": 0}
 SETTINGS = {
     "lite": {},
     "before": BEFORE,
@@ -40,7 +40,7 @@ SETTINGS = {
     "10 epochs": {"epochs": 10},
     "30 epochs": {"epochs": 30},
 }
-SHOWN = ("mean", "std", "max", "topk")
+SHOWN = ("mean", "std", "max", "topk", "norm")
 
 
 def main():

@@ -65,9 +65,9 @@ def test_an_evaluation_says_why(fitted):
 
 def test_all_scores_and_maps_come_from_one_pass(fitted, photos):
     table = fitted.scores(photos[1])
-    np.testing.assert_allclose(table["std"], fitted.score(photos[1]), rtol=1e-12)
+    np.testing.assert_allclose(table["norm"], fitted.score(photos[1]), rtol=1e-12)
     one = fitted.evaluate_one(photos[1][2])
-    assert set(one.scores) == set(table) and one.scores["std"] == one.score
+    assert set(one.scores) == set(table) and one.scores["norm"] == one.score
     for name, value in one.scores.items():
         np.testing.assert_allclose(value, table[name][2], rtol=1e-3)
     np.testing.assert_allclose(one.heat("mean"), one.heatmap, rtol=1e-5, atol=1e-6)

@@ -40,7 +40,7 @@ class CSFlowConfig:
     # training
     lr: float = 2e-3  # at its peak
     schedule: str = "one-cycle"  # of the learning rate; the original's is "constant"
-    adam_eps: float = 1e-4
+    adam_eps: float = 3e-5
     weight_decay: float = 1e-5
     grad_norm: float = 1.0
     batch: int = 8  # small sets need many steps more than they need large ones
@@ -51,7 +51,7 @@ class CSFlowConfig:
     seed: int = 0
 
     # verdict
-    score: str = "std"  # of z^2 / 2: "mean", "std", "max" or "topk"; see `csflow.score`
+    score: str = "norm"  # of z^2 / 2; "mean", "std", "max" or "topk": see `csflow.score`
     top_k: int = 10  # hottest cells that the score "topk" is the mean of
     heat: str = "mean"  # of the scales' maps; "finest" (the paper's), "sum" or "product"
     percentile: float = 99.0  # of the held-out OK scores, for the first threshold
@@ -124,6 +124,7 @@ _PAPER = CSFlowConfig(
     kernels=(3, 3, 3, 5),
     hidden=1024,
     lr=2e-4,
+    adam_eps=1e-4,
     schedule="constant",
     batch=16,
     epochs=240,

@@ -14,7 +14,7 @@ from torch import Tensor
 
 Pyramid = list[Tensor]
 
-SCORES = ("mean", "std", "max", "topk")
+SCORES = ("mean", "std", "max", "topk", "norm")
 HEATS = ("mean", "finest", "sum", "product")
 
 
@@ -24,13 +24,17 @@ def score(zs: Pyramid, kind: str = "mean", top_k: int = 10) -> Tensor:
     Args:
         zs: Latents, K tensors (B, C, H/2^k, W/2^k); a list of one is one scale's own score.
         kind: "mean" is the paper's, "std" (population) the simulator's; "max" is the hottest
-            cell of any scale, "topk" the mean of the `top_k` hottest cells of all scales.
+            cell of any scale, "topk" the mean of the `top_k` hottest cells of all scales. "norm"
+            lies between "mean" and "max": the root mean fourth power of all cells, in which a
+            small hot place counts, and a large warm one too.
         top_k: Cells; all of them where there are fewer.
     """
     if kind in ("mean", "std"):
         energy = torch.cat([z.flatten(1) for z in zs], 1).square() / 2
         return energy.mean(1) if kind == "mean" else energy.std(1, correction=0)
     cells = torch.cat([m.flatten(1) for m in maps(zs)], 1)
+    if kind == "norm":
+        return cells.pow(4).mean(1).pow(1 / 4)
     return cells.topk(1 if kind == "max" else min(top_k, cells.shape[1])).values.mean(1)
 
 
