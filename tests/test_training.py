@@ -3,6 +3,8 @@
 import os
 import signal
 import time
+from contextlib import contextmanager
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -158,30 +160,37 @@ def test_nothing_is_cached_outside_a_workspace_or_when_switched_off(tmp_path, mo
 CONTENTS = [torch.full((20, 20, 20), float(i)) for i in range(20)]
 
 
-def start_writer(cache):
+@contextmanager
+def writer(cache):
     """Another process that writes entry after entry until it is killed."""
-    if writer := os.fork():
-        return writer
-    while True:
-        for i, x in enumerate(CONTENTS):
-            cache.write(cache.key(bytes([i])), [x])
+    if not (process := os.fork()):
+        try:
+            end = time.monotonic() + 60  # should the test run itself be killed
+            for i, x in cycle(enumerate(CONTENTS)):
+                if time.monotonic() > end:
+                    break
+                cache.write(cache.key(bytes([i])), [x])
+        finally:
+            os._exit(1)  # never back into the test run
+    try:
+        yield
+    finally:
+        os.kill(process, signal.SIGKILL)
+        os.waitpid(process, 0)
 
 
 def test_two_writers_that_are_killed_leave_only_whole_entries(tmp_path):
     cache = FeatureCache(tmp_path, 1 << 30, {})
     paths = [tmp_path / cache.key(bytes([i])) for i in range(20)]
     for wait in (0.05, 0.3, 0.02, 0.1):
-        writers = [start_writer(cache) for _ in range(2)]
-        end = time.monotonic() + wait
-        while time.monotonic() < end or not all(path.exists() for path in paths):
-            for path, x in zip(paths, CONTENTS, strict=True):
-                existed = path.exists()
-                xs = cache.read(path.name, [x.shape])
-                assert xs or not existed
-                assert not xs or xs[0].equal(x.half())
-        for writer in writers:
-            os.kill(writer, signal.SIGKILL)
-            os.waitpid(writer, 0)
+        with writer(cache), writer(cache):
+            end = time.monotonic() + wait
+            while time.monotonic() < end or not all(path.exists() for path in paths):
+                for path, x in zip(paths, CONTENTS, strict=True):
+                    existed = path.exists()
+                    xs = cache.read(path.name, [x.shape])
+                    assert xs or not existed
+                    assert not xs or xs[0].equal(x.half())
         assert all(cache.read(path.name, [(20, 20, 20)]) for path in paths)
 
 
