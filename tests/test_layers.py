@@ -20,7 +20,7 @@ ONLY_IN = {
     "nbconvert": {"reports"},
     "typer": {"cli"},
 }
-FREE_OF = {"data": {"torch", "torchvision"}, "metrics": {"torch", "pandas", "scipy"}}
+FREE_OF = {"data": {"torch", "torchvision"}, "metrics": {"torch", "pandas"}}
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 
 

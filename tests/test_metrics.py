@@ -50,6 +50,63 @@ def test_roc_curve_is_that_of_scikit_learn(sample):
         np.testing.assert_allclose(ours, theirs)
 
 
+@given(samples(), st.sampled_from([1e-3, 0.1, 0.25, 1 / 3, 0.5, 1.0]))
+def test_partial_auroc_is_that_of_scikit_learn(sample, limit):
+    scores, labels = sample
+    of = {f: metrics.partial_auroc(scores, labels, limit, form=f) for f in metrics.ranking.FORMS}
+    expected = reference.roc_auc_score(labels, scores, max_fpr=limit)
+    if limit < 1:  # scikit-learn leaves the whole area as it is
+        assert of["mcclish"] == pytest.approx(expected, abs=1e-12)
+    else:
+        assert of["raw"] == pytest.approx(expected, abs=1e-12)
+    assert of["normalised"] == pytest.approx(of["raw"] / limit)
+    assert of["raw"] == pytest.approx(_area_by_rectangles(scores, labels, limit), abs=1e-9)
+
+
+def _area_by_rectangles(scores, labels, limit):
+    curve = metrics.roc_curve(scores, labels)
+    corners = np.unique(np.append(curve.fpr[curve.fpr < limit], limit))
+    # the curve is straight between corners, so the middle of each piece is its mean
+    middles = (corners[1:] + corners[:-1]) / 2
+    return float(np.diff(corners) @ np.interp(middles, curve.fpr, curve.tpr))
+
+
+@given(samples())
+def test_pr_curve_is_that_of_scikit_learn(sample):
+    scores, labels = sample
+    precision, recall, at = reference.precision_recall_curve(labels, scores)
+    curve = metrics.pr_curve(scores, labels)
+    np.testing.assert_allclose(curve.precision[::-1], precision[:-1], atol=1e-12)
+    np.testing.assert_allclose(curve.recall[::-1], recall[:-1], atol=1e-12)
+    np.testing.assert_array_equal(curve.thresholds[::-1], at)
+
+
+@pytest.mark.parametrize("score", [0.0, 1.0])
+def test_identical_scores_and_single_images_are_defined(score):
+    scores, labels = np.full(6, score), [0, 0, 1, 0, 1, 0]
+    assert metrics.auroc(scores, labels) == 0.5
+    assert metrics.average_precision(scores, labels) == pytest.approx(2 / 6)
+    assert metrics.partial_auroc(scores, labels, 0.1, form="mcclish") == pytest.approx(0.5)
+    assert metrics.threshold(scores, labels, policy="f1") == score
+    alone = metrics.evaluate([score], ["NG"], score)
+    assert (alone.miss_rate, alone.tp) == (0, 1) and math.isnan(alone.overkill_rate)
+    assert math.isnan(metrics.partial_auroc([], []))
+    assert metrics.pr_curve([], []).recall.size == 0
+
+
+def test_kinds_of_defect_are_rated_by_themselves():
+    scores, labels = [1, 2, 3, 4, 9, 9], [0, 0, 1, 1, 1, 1]
+    rows = metrics.by_kind(scores, labels, ["good", "", "b", "a", "a", "c"], 4)
+    assert [(r.kind, r.n, r.missed, r.miss_rate) for r in rows] == [
+        ("b", 1, 1, 1), ("a", 2, 0, 0), ("c", 1, 0, 0)
+    ]  # fmt: skip
+    assert rows[1][4:] == (metrics.clopper_pearson(0, 2), 4, 6.5, 1)
+    assert sum(r.missed for r in rows) == metrics.evaluate(scores, labels, 4).fn
+    assert metrics.by_kind([1], [0], ["good"], 1) == []
+    with pytest.raises(ValueError, match="one per score, got 1 for 2"):
+        metrics.by_kind([1, 2], [0, 0], ["good"], 1)
+
+
 @given(samples())
 def test_auroc_does_not_change_under_a_monotone_map_and_flips_with_the_sign(sample):
     scores, labels = sample
@@ -72,15 +129,6 @@ def test_rates_are_those_of_scikit_learn(sample, threshold):
     assert found.precision == pytest.approx(
         reference.precision_score(labels, called, zero_division=np.nan), nan_ok=True
     )
-
-
-@given(st.integers(1, 500), st.data(), st.sampled_from([0.8, 0.95, 0.999]))
-def test_wilson_is_that_of_scipy(n, data, confidence):
-    count = data.draw(st.integers(0, n))
-    expected = binomtest(count, n).proportion_ci(confidence, method="wilson")
-    low, high = metrics.wilson(count, n, confidence)
-    assert (low, high) == pytest.approx((expected.low, expected.high), abs=1e-12)
-    assert 0 <= low <= count / n <= high <= 1
 
 
 def test_by_hand():
@@ -106,6 +154,57 @@ def test_one_class_gives_nan_without_a_warning():
     assert math.isnan(metrics.average_precision([1.0], ["NG"]))
     assert np.isnan(metrics.roc_curve([1.0], ["NG"]).fpr).all()
     assert metrics.evaluate([], [], 1.0).n == 0
+
+
+def test_what_is_undefined_has_a_reason_and_nothing_else_has():
+    for scores, labels, threshold, prevalence in (
+        ([1.0], ["OK"], 2.0, None),
+        ([1.0], ["NG"], 2.0, 0.01),
+        ([1.0], ["NG"], 0.0, 0.01),
+        ([1.0, 1.0], ["NG", "OK"], 1.0, 0.01),
+        ([], [], 1.0, 0.5),
+        ([1.0, 2.0], ["OK", "NG"], 2.0, 0.01),
+        ([1.0, 2.0], ["OK", "NG"], 9.0, None),
+    ):
+        found = metrics.evaluate(scores, labels, threshold, prevalence=prevalence)
+        undefined = {key for key in found if key != "reasons" and _is_nan(found[key])}
+        assert undefined == set(found.reasons)
+    assert found.reasons["precision"] == "no part was called NG"
+
+
+def _is_nan(value):
+    return not isinstance(value, str) and bool(np.isnan(value).any())
+
+
+def test_escapes_per_million_of_parts_made_and_of_parts_shipped():
+    scores = [1, 1, 1, 9, 1, 9, 9, 9]
+    found = metrics.evaluate(scores, [0, 0, 0, 0, 1, 1, 1, 1], 5, prevalence=0.004)
+    # of a million parts 4000 are NG and 1000 of those pass; 747 000 OK parts pass with them
+    assert found.escape_per_million == pytest.approx(1000)
+    assert found.escape_per_million_shipped == pytest.approx(1e6 * 1000 / 748_000)
+    low, high = binomtest(1, 4).proportion_ci(method="exact")
+    assert found.escape_interval == pytest.approx((4000 * low, 4000 * high))
+    with pytest.raises(ValueError, match="prevalence is a share"):
+        metrics.evaluate(scores, [0, 0, 0, 0, 1, 1, 1, 1], 5, prevalence=4)
+
+
+@given(samples(), TIED)
+def test_intervals_belong_to_their_rates(sample, threshold):
+    found = metrics.evaluate(*sample, threshold)
+    of = {
+        "miss_interval": (found.fn, found.n_ng, "wilson"),
+        "miss_exact": (found.fn, found.n_ng, "exact"),
+        "overkill_interval": (found.fp, found.n_ok, "wilson"),
+        "overkill_exact": (found.fp, found.n_ok, "exact"),
+    }
+    for name, (count, n, method) in of.items():
+        expected = binomtest(count, n).proportion_ci(method=method)
+        assert found[name] == pytest.approx((expected.low, expected.high), abs=1e-12)
+    for rate, (low, high) in (
+        (found.precision, found.precision_interval),
+        (found.f1, found.f1_interval),
+    ):
+        assert low <= rate <= high or math.isnan(rate)
 
 
 def test_metrics_are_a_mapping_that_json_takes():
@@ -163,13 +262,22 @@ def test_threshold_survives_json_pickle_and_copy():
 
 def test_labels_in_every_form():
     expected = [False, True]
-    for labels in ([False, True], [0, 1], [0.0, 1.0], ["ok", "NG"], np.array(expected, object)):
+    for labels in (
+        [False, True],
+        [0, 1],
+        [0.0, 1.0],
+        ["ok", "NG"],
+        ["good", "Bent"],
+        np.array(expected, object),
+    ):
         found = metrics.as_labels(labels)
         assert found.dtype == bool
         assert found.tolist() == expected
 
 
-@pytest.mark.parametrize("labels", [[0, 2], [0, np.nan], ["OK", "good"], [None, 1], [[0, 1]]])
+@pytest.mark.parametrize(
+    "labels", [[0, 2], [0, np.nan], ["OK", "good"], ["pass", "fail"], [None, 1], [[0, 1]]]
+)
 def test_labels_refused(labels):
     with pytest.raises(ValueError, match="labels must"):
         metrics.as_labels(labels)
@@ -182,6 +290,11 @@ def test_scores_must_be_finite(function, bad):
         function([1.0, bad], [0, 1])
 
 
+def test_scores_that_are_not_finite_are_named():
+    with pytest.raises(ValueError, match=r"got nan for b\.png, c\.png \(2 of 3 are not\)"):
+        metrics.evaluate([1, np.nan, np.inf], [0, 0, 1], 1, names=["a.png", "b.png", "c.png"])
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -189,12 +302,17 @@ def test_scores_must_be_finite(function, bad):
         (lambda: metrics.auroc([[1, 2]], [0, 1]), r"shape \(N,\), got \(1, 2\)"),
         (lambda: metrics.evaluate([1], [0], math.nan), "threshold must be a number"),
         (lambda: metrics.Threshold(math.nan), "must be a number"),
-        (lambda: metrics.threshold([1], policy="luck"), "percentile, zero_miss, manual, got"),
+        (
+            lambda: metrics.threshold([1], policy="luck"),
+            "percentile, conformal, .*, got",
+        ),
         (lambda: metrics.threshold([1], q=101), r"q must be in \[0, 100\], got 101"),
         (lambda: metrics.threshold([]), "at least one OK score"),
         (lambda: metrics.threshold([1], [1]), "at least one OK score"),
         (lambda: metrics.threshold([1], policy="zero_miss"), "needs labels"),
         (lambda: metrics.threshold([1], [0], policy="zero_miss"), "at least one NG score"),
+        (lambda: metrics.partial_auroc([1], [0], 0), r"in \(0, 1\], got 0"),
+        (lambda: metrics.partial_auroc([1], [0], form="half"), "raw, normalised, mcclish, got"),
         (lambda: metrics.wilson(3, 2), "count must be in"),
     ],
 )

@@ -79,6 +79,69 @@ def test_rates_agree_with_evaluate(at):
     assert (miss, overkill) == pytest.approx((100 * result.miss_rate, 100 * result.overkill_rate))
 
 
+def band(ax, at):
+    """Lower and upper end of the first band at a horizontal position."""
+    ends = ax.collections[0].get_paths()[0].vertices
+    return tuple(sorted({y for x, y in ends if x == pytest.approx(at)}))
+
+
+def test_bands_are_the_intervals_of_the_metrics():
+    ax = plots.roc(SCORES, [0, 1, 0, 1, 1])
+    low, high = band(ax, 0.5)[0], band(ax, 0.5)[-1]  # overkill 1/2: 2 of 3, then 3 of 3 caught
+    assert (low, high) == pytest.approx((metrics.wilson(2, 3)[0], 1))
+    ax = plots.precision_recall(SCORES, [0, 1, 0, 1, 1])
+    curve, expected = line(ax, "average"), metrics.pr_curve(SCORES, [0, 1, 0, 1, 1])
+    np.testing.assert_allclose(curve.get_xydata(), np.c_[expected.recall, expected.precision])
+    assert line(ax, "chance").get_ydata() == pytest.approx([0.6, 0.6])
+    assert band(ax, 1 / 3) == pytest.approx(metrics.wilson(1, 1))
+
+
+def test_many_scores_are_drawn_as_few_points_with_both_ends():
+    rng = np.random.default_rng(0)
+    curve = line(plots.roc(rng.normal(size=9000), rng.random(9000) < 0.1), "AUROC")
+    assert len(curve.get_xdata()) == 1000
+    assert curve.get_xydata()[0].tolist() == [0, 0] and curve.get_xydata()[-1].tolist() == [1, 1]
+
+
+def test_rates_of_one_class_are_drawn_alone():
+    assert legend(plots.rates([1.0, 2.0], ["OK", "OK"])) == ["overkill rate"]
+
+
+def test_cost_is_that_of_the_policy():
+    params = {"prevalence": 0.1, "miss_cost": 20.0, "overkill_cost": 2.0}
+    ax = plots.cost([1, 2, 3, 4, np.nan], ["OK", "NG", "OK", "NG", "OK"], 3, **params)
+    best = metrics.threshold([1, 2, 3, 4], [0, 1, 0, 1], policy="cost", **params)
+    assert line(ax, "lowest").get_xydata()[0] == pytest.approx(
+        [best, 1000 * best.expected["cost"]]
+    )
+    total = line(ax, "both")
+    x, y = total.get_xydata()[300]
+    counts = metrics.confusion([1, 2, 3, 4], [0, 1, 0, 1], x)
+    assert y == pytest.approx(1000 * metrics.expected_cost(counts, **params))
+    parts = line(ax, "misses").get_ydata() + line(ax, "overkill").get_ydata()
+    np.testing.assert_allclose(parts, total.get_ydata())
+
+
+def test_calibration_is_promise_against_what_was_seen():
+    ax = plots.calibration([1, 2, 3], [2.5, 2.5, 0.5, 3.5])
+    points = line(ax, "4 new of 3").get_xydata()
+    np.testing.assert_allclose(points, [[2 / 4, 1 / 4], [3 / 4, 3 / 4], [1, 3 / 4]])
+    with pytest.raises(ValueError, match="must hold scores, got 0 and 1"):
+        plots.calibration([], [1])
+
+
+def test_kinds_show_counts_and_intervals():
+    rows = metrics.by_kind([1, 2, 3, 9], [0, 1, 1, 1], ["", "틈", "dent", "dent"], 3)
+    ax = plots.kinds(rows)
+    names = [text.get_text() for text in ax.get_yticklabels()]
+    assert names == ["틈  1 of 1", "dent  0 of 2"]
+    assert ax.lines[0].get_xdata().tolist() == [100, 0]
+    (low, _), (high, _) = ax.collections[0].get_segments()[1]
+    assert (low, high) == pytest.approx(tuple(100 * x for x in metrics.clopper_pearson(0, 2)))
+    with pytest.raises(ValueError, match="at least one kind"):
+        plots.kinds([])
+
+
 def test_confusion_names_the_two_errors():
     ax = plots.confusion(metrics.evaluate(SCORES, LABELS, 3.5))
     texts = [text.get_text() for text in ax.texts]

@@ -2,6 +2,7 @@
 
 from .decode import read_image
 from .images import BadFile, ImageFolder, load_images
+from .relabels import read_relabels, relabels_path, write_relabel
 from .rows import BadRow, SensorTable, load_rows
 from .samples import make_samples, sample
 
@@ -14,5 +15,8 @@ __all__ = [
     "load_rows",
     "make_samples",
     "read_image",
+    "read_relabels",
+    "relabels_path",
     "sample",
+    "write_relabel",
 ]

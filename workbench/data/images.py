@@ -122,6 +122,28 @@ class ImageFolder(Sequence[Path]):
             raise ValueError(f"a split must be one of {SPLITS}, got {sorted(unknown)}")
         return replace(self, splits=tuple(mapping.get(name, "test") for name in self.names))
 
+    def relabelled(self, mapping: Mapping[str, bool]) -> "ImageFolder":
+        """The same folder with other labels, True for NG; names that are not here are left aside.
+
+        Splits stay, so that a training picture found to be NG is neither learned from nor
+        tested on. Its kind is "relabelled"; an NG picture found to be OK loses its mask.
+
+        Raises:
+            DataError: The folder is unlabelled.
+        """
+        if self.labels is None:
+            raise DataError(f"{self.root} must be labelled to be relabelled; it is a flat folder")
+        was = self.labels.tolist()
+        now = [bool(mapping.get(name, ng)) for name, ng in zip(self.names, was, strict=True)]
+        words = {(False, True): "relabelled", (True, False): "good"}
+        changes = zip(was, now, strict=True)
+        return replace(
+            self,
+            labels=np.array(now, dtype=bool),
+            kinds=tuple(words.get(c, k) for c, k in zip(changes, self.kinds, strict=True)),
+            masks=tuple(m if ng else None for m, ng in zip(self.masks, now, strict=True)),
+        )
+
     def image(self, i: int) -> NDArray[np.uint8]:
         """Picture `i` as RGB, shape (H, W, 3)."""
         return read_image(self[i])

@@ -1,35 +1,81 @@
-"""Scores in, numbers out: NumPy only, higher scores are worse, labels are True for NG.
+"""Scores in, numbers out; higher scores are worse, labels are True for NG.
 
 A part is called NG if and only if its score is at least the threshold. A rate without a
-denominator is NaN, never 0.
+denominator is NaN, never 0. Counts and rates are computed in `counts.py` and nowhere else.
 """
 
+from workbench.metrics.audit import LabelAudit, Suspect, label_audit
+from workbench.metrics.aupimo import aupimo
+from workbench.metrics.auroc_intervals import auroc_interval
+from workbench.metrics.comparison import Change, Comparison, compare
+from workbench.metrics.counts import Confusion, SortedScores, confusion, rate
+from workbench.metrics.inputs import as_labels, as_scores
+from workbench.metrics.intervals import (
+    ZeroMiss,
+    clopper_pearson,
+    ng_needed,
+    wilson,
+    zero_miss_claim,
+)
+from workbench.metrics.kinds import KindRates, by_kind
+from workbench.metrics.maps import Area
+from workbench.metrics.pixels import aupro, pixel_auroc, pixel_average_precision
+from workbench.metrics.policies import POLICIES, threshold
 from workbench.metrics.ranking import (
+    PrCurve,
     RocCurve,
-    as_labels,
-    as_scores,
     auroc,
     average_precision,
-    pixel_auroc,
+    partial_auroc,
+    pr_curve,
     roc_curve,
 )
-from workbench.metrics.rates import Confusion, Metrics, confusion, evaluate, wilson
-from workbench.metrics.thresholds import POLICIES, Threshold, threshold
+from workbench.metrics.rates import Escape, Metrics, escape, evaluate, expected_cost
+from workbench.metrics.review import ReviewRates, TwoThresholds, two_thresholds
+from workbench.metrics.thresholds import Threshold
 
 __all__ = [
+    "Area",
     "POLICIES",
+    "Change",
+    "Comparison",
     "Confusion",
+    "Escape",
+    "LabelAudit",
     "Metrics",
+    "PrCurve",
+    "ReviewRates",
     "RocCurve",
+    "SortedScores",
+    "Suspect",
     "Threshold",
+    "TwoThresholds",
+    "ZeroMiss",
+    "KindRates",
     "as_labels",
     "as_scores",
+    "aupimo",
+    "aupro",
     "auroc",
+    "auroc_interval",
     "average_precision",
+    "by_kind",
+    "clopper_pearson",
+    "compare",
     "confusion",
+    "escape",
     "evaluate",
+    "expected_cost",
+    "label_audit",
+    "ng_needed",
+    "partial_auroc",
     "pixel_auroc",
+    "pixel_average_precision",
+    "pr_curve",
+    "rate",
     "roc_curve",
     "threshold",
+    "two_thresholds",
     "wilson",
+    "zero_miss_claim",
 ]

@@ -1,12 +1,14 @@
 """How well scores order NG above OK, over all thresholds at once; ties count as ties."""
 
-from collections.abc import Sequence
+from math import isnan
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-_WORDS = {"OK": False, "NG": True, "FALSE": False, "TRUE": True, "0": False, "1": True}
+from workbench.metrics.counts import Confusion, SortedScores
+
+FORMS = ("raw", "normalised", "mcclish")
 
 
 class RocCurve(NamedTuple):
@@ -17,51 +19,12 @@ class RocCurve(NamedTuple):
     thresholds: NDArray[np.float64]  # descending from inf; NG is score >= threshold
 
 
-def as_labels(labels: ArrayLike) -> NDArray[np.bool_]:
-    """Labels as bool, True for NG.
+class PrCurve(NamedTuple):
+    """One point per distinct score, from the highest; arrays of shape (M,)."""
 
-    Args:
-        labels: Booleans, 0 / 1 or the words "OK" / "NG" in any case, shape (N,).
-
-    Raises:
-        ValueError: Any other value, or not one axis.
-
-    Example:
-        >>> as_labels(["OK", "ng"])
-        array([False,  True])
-    """
-    values = _one_axis(np.asarray(labels), "labels")
-    if values.dtype == bool:
-        return values
-    if values.dtype.kind in "iuf":
-        bad, found = values[(values != 0) & (values != 1)], values == 1
-    else:
-        words = [str(value).upper() for value in values]
-        bad = values[[word not in _WORDS for word in words]]
-        found = np.array([_WORDS.get(word, False) for word in words], dtype=bool)
-    if bad.size:
-        raise ValueError(f"labels must be bool, 0 / 1 or 'OK' / 'NG', got {bad.tolist()[0]!r}")
-    return found
-
-
-def as_scores(scores: ArrayLike) -> NDArray[np.float64]:
-    """Scores as float64 of shape (N,), all finite.
-
-    Raises:
-        ValueError: A NaN or an infinity, or not one axis.
-
-    Example:
-        >>> as_scores([1, 2])
-        array([1., 2.])
-    """
-    values = _one_axis(np.asarray(scores, dtype=np.float64), "scores")
-    bad = np.flatnonzero(~np.isfinite(values))
-    if bad.size:
-        raise ValueError(
-            f"scores must be finite, got {values[bad[0]]} at position {bad[0]} "
-            f"({bad.size} of {values.size} are not); leave the unscored parts out"
-        )
-    return values
+    precision: NDArray[np.float64]
+    recall: NDArray[np.float64]
+    thresholds: NDArray[np.float64]  # descending; NG is score >= threshold
 
 
 def auroc(scores: ArrayLike, labels: ArrayLike) -> float:
@@ -84,8 +47,7 @@ def auroc(scores: ArrayLike, labels: ArrayLike) -> float:
         >>> auroc([1, 2, 2, 3], [0, 0, 1, 1])  # (1 + 1/2 + 1 + 1) / 4
         0.875
     """
-    scores, labels = pair(scores, labels)
-    return _share_won(scores[labels], scores[~labels])
+    return area(SortedScores.of(scores, labels))
 
 
 def average_precision(scores: ArrayLike, labels: ArrayLike) -> float:
@@ -105,11 +67,51 @@ def average_precision(scores: ArrayLike, labels: ArrayLike) -> float:
         >>> average_precision([1, 2, 3, 4], [0, 1, 0, 1])  # 1/2 * 1/1 + 1/2 * 2/3
         0.8333333333333333
     """
-    scores, labels = pair(scores, labels)
-    if labels.all() or not labels.any():
+    return mean_precision(SortedScores.of(scores, labels))
+
+
+def partial_auroc(
+    scores: ArrayLike, labels: ArrayLike, max_overkill: float = 0.1, *, form: str = "normalised"
+) -> float:
+    """Area under the ROC curve up to an overkill rate that a line can bear.
+
+    Args:
+        scores: Anomaly scores, shape (N,).
+        labels: True for NG, shape (N,).
+        max_overkill: Where the area ends, in (0, 1]; the curve is interpolated there.
+        form: "raw" is the area itself, at most `max_overkill`; "normalised" divides it by
+            `max_overkill`, so that it is the mean share of NG caught; "mcclish" scales it so
+            that chance is 0.5 and a perfect ranking 1, as scikit-learn's `max_fpr` does.
+
+    Returns:
+        NaN where one class is missing.
+
+    Raises:
+        ValueError: Another form or limit, lengths differ, a score is not finite.
+
+    References:
+        McClish 1989, Analyzing a portion of the ROC curve.
+
+    Example:
+        >>> partial_auroc([1, 2, 3, 4], [0, 1, 0, 1], 0.5)
+        0.5
+    """
+    if form not in FORMS:
+        raise ValueError(f"form must be one of {', '.join(FORMS)}, got {form!r}")
+    if not 0 < max_overkill <= 1:
+        raise ValueError(f"max_overkill must be in (0, 1], got {max_overkill}")
+    fpr, tpr, _ = roc_curve(scores, labels)
+    if isnan(fpr[-1]) or isnan(tpr[-1]):
         return np.nan
-    _, tp, fp = _cumulative(scores, labels)
-    return float((np.diff(tp, prepend=0) / tp[-1]) @ (tp / (tp + fp)))
+    inside = fpr < max_overkill
+    end = np.interp(max_overkill, fpr, tpr)
+    if (fpr == max_overkill).any():  # the lower end of what may be a vertical step
+        end = tpr[fpr == max_overkill][0]
+    raw = float(np.trapezoid(np.append(tpr[inside], end), np.append(fpr[inside], max_overkill)))
+    if form == "mcclish":
+        chance = max_overkill**2 / 2
+        return 0.5 * (1 + (raw - chance) / (max_overkill - chance))
+    return raw / max_overkill if form == "normalised" else raw
 
 
 def roc_curve(scores: ArrayLike, labels: ArrayLike) -> RocCurve:
@@ -129,86 +131,65 @@ def roc_curve(scores: ArrayLike, labels: ArrayLike) -> RocCurve:
         >>> roc_curve([1, 2, 3], [0, 1, 1]).tpr
         array([0. , 0.5, 1. , 1. ])
     """
-    scores, labels = pair(scores, labels)
-    thresholds, tp, fp = _cumulative(scores, labels)
-    return RocCurve(
-        _shares(fp, np.sum(~labels)), _shares(tp, labels.sum()), np.append(np.inf, thresholds)
-    )
+    thresholds, counts = _at_every_score(SortedScores.of(scores, labels), first=[np.inf])
+    return RocCurve(counts.overkill_rate, counts.recall, thresholds)
 
 
-def pixel_auroc(maps: Sequence[ArrayLike], masks: Sequence[ArrayLike | None]) -> float:
-    """AUROC over the pixels of all images together, exact.
+def pr_curve(scores: ArrayLike, labels: ArrayLike) -> PrCurve:
+    """Precision and recall at every distinct score.
 
     Args:
-        maps: One heat map per image, each (H, W).
-        masks: The defects, each (H, W) bool as its map; an image whose mask is None, so
-            that its defects are unknown, is left out.
+        scores: Anomaly scores, shape (N,).
+        labels: True for NG, shape (N,).
 
     Returns:
-        A number in [0, 1]; NaN without a pixel of each class.
+        The curve, without an invented point at recall 0; recall is NaN without NG.
 
     Raises:
-        ValueError: Not as many masks as maps, unequal sizes or a heat map that is not finite.
+        ValueError: Lengths differ, a score is not finite, a label is unknown.
 
     Example:
-        >>> pixel_auroc([[[0.1, 0.9]]], [[[False, True]]])
+        >>> pr_curve([1, 2, 3], [0, 1, 0]).precision
+        array([0.        , 0.5       , 0.33333333])
+    """
+    thresholds, counts = _at_every_score(SortedScores.of(scores, labels))
+    return PrCurve(counts.precision, counts.recall, thresholds)
+
+
+def area(sample: SortedScores) -> float:
+    """AUROC of sorted scores; NaN where one class is missing.
+
+    Example:
+        >>> area(SortedScores.of([1, 2], [0, 1]))
         1.0
     """
-    if len(maps) != len(masks):
-        raise ValueError(f"masks must be one per map, got {len(masks)} for {len(maps)} maps")
-    ng, ok = [], []
-    for i, (heat, mask) in enumerate(zip(maps, masks, strict=True)):
-        if mask is not None:
-            heat, mask = _pixels(i, np.asarray(heat), np.asarray(mask, dtype=bool))
-            ng.append(heat[mask])
-            ok.append(heat[~mask])
-    return _share_won(np.concatenate(ng), np.concatenate(ok)) if ng else np.nan
-
-
-def pair(scores: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Checked scores and labels of one length.
-
-    Example:
-        >>> pair([1], ["NG"])
-        (array([1.]), array([ True]))
-    """
-    scores, labels = as_scores(scores), as_labels(labels)
-    if len(scores) != len(labels):
-        raise ValueError(f"labels must be one per score, got {len(labels)} for {len(scores)}")
-    return scores, labels
-
-
-def _share_won(ng: NDArray, ok: NDArray) -> float:
+    ok, ng = sample
     if not ng.size or not ok.size:
         return np.nan
-    # both sorted: the search then walks through memory in order, which matters for pixels
-    ng, ok = np.sort(ng), np.sort(ok)
-    wins_twice = np.searchsorted(ok, ng, "left").sum() + np.searchsorted(ok, ng, "right").sum()
-    return float(wins_twice / (2 * ng.size * ok.size))
+    # the fewer are looked up among the more; both are sorted, so memory is read in order
+    few, many = (ng, ok) if ng.size <= ok.size else (ok, ng)
+    below_twice = sum(int(np.searchsorted(many, few, side).sum()) for side in ("left", "right"))
+    share = below_twice / (2 * few.size * many.size)
+    return share if few is ng else 1 - share
 
 
-def _cumulative(scores: NDArray, labels: NDArray) -> tuple[NDArray, NDArray, NDArray]:
-    order = np.argsort(-scores, kind="stable")
-    scores, found = scores[order], np.cumsum(labels[order])
-    # only the last of equal scores is a threshold that can be set
-    last = np.flatnonzero(np.append(scores[1:] != scores[:-1], True)[: scores.size])
-    return scores[last], found[last], 1 + last - found[last]
+def mean_precision(sample: SortedScores) -> float:
+    """Average precision of sorted scores; NaN where one class is missing.
+
+    Example:
+        >>> mean_precision(SortedScores.of([1, 2], [0, 1]))
+        1.0
+    """
+    if not sample.ng.size or not sample.ok.size:
+        return np.nan
+    # recall steps up at the scores of NG parts only
+    at, steps = np.unique(sample.ng, return_counts=True)
+    return float(sample.confusion(at).precision @ (steps / sample.ng.size))
 
 
-def _shares(counts: NDArray, total: int) -> NDArray[np.float64]:
-    counts = np.append(0, counts)
-    return counts / total if total else np.full(counts.shape, np.nan)
-
-
-def _pixels(i: int, heat: NDArray, mask: NDArray) -> tuple[NDArray, NDArray]:
-    if heat.shape != mask.shape:
-        raise ValueError(f"mask {i} must have its map's size {heat.shape}, got {mask.shape}")
-    if not np.isfinite(heat).all():
-        raise ValueError(f"heat maps must be finite, got NaN or inf in map {i}")
-    return heat, mask
-
-
-def _one_axis(values: NDArray, name: str) -> NDArray:
-    if values.ndim != 1:
-        raise ValueError(f"{name} must have shape (N,), got {values.shape}")
-    return values
+def _at_every_score(
+    sample: SortedScores, first: list[float] | None = None
+) -> tuple[NDArray[np.float64], Confusion]:
+    thresholds = np.append(first or [], sample.thresholds())
+    counts = sample.confusion(thresholds[::-1])  # ascending: the search reads memory in order
+    return thresholds, Confusion(*(cell[::-1] for cell in counts))

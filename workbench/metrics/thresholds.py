@@ -1,23 +1,18 @@
-"""Where to cut: a threshold is a number that remembers how and from what it was chosen.
+"""A threshold is a number that remembers how and from what it was chosen.
 
 A part is NG if its score is at least the threshold.
 """
 
-from collections.abc import Callable
-from fractions import Fraction
 from math import isnan
 from typing import Any, Self
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-
-from workbench.metrics.ranking import as_scores, pair
-
-_BY_HAND = "set by hand"
+BY_HAND = "set by hand"
 
 
 class Threshold(float):
     """A float with its policy, the policy's parameters, the data and the number of scores.
+
+    `expected` holds the rates expected at it, as far as those data tell; see `threshold`.
 
     Example:
         >>> limit = Threshold(2.5)
@@ -29,20 +24,23 @@ class Threshold(float):
     params: dict[str, Any]
     source: str
     n: int
+    expected: dict[str, Any]
 
     def __new__(
         cls,
         value: float,
         policy: str = "manual",
         params: dict[str, Any] | None = None,
-        source: str = _BY_HAND,
+        source: str = BY_HAND,
         n: int = 0,
+        expected: dict[str, Any] | None = None,
     ) -> Self:
         """Refuse NaN, which would call every part OK."""
         self = super().__new__(cls, value)
         if isnan(self):
             raise ValueError("a threshold must be a number, got NaN")
         self.policy, self.params, self.source, self.n = policy, dict(params or {}), source, n
+        self.expected = dict(expected or {})
         return self
 
     @classmethod
@@ -59,7 +57,7 @@ class Threshold(float):
         """How and from what it was chosen.
 
         Example:
-            >>> threshold([1, 2, 3], q=90).origin()
+            >>> Threshold(2.5, "percentile", {"q": 90}, "held-out OK", 3).origin()
             'percentile (q=90) of 3 scores, held-out OK'
         """
         if self.policy == "manual":
@@ -94,82 +92,3 @@ class Threshold(float):
             'manual'
         """
         return cls(**data)
-
-
-def threshold(
-    scores: ArrayLike = (),
-    labels: ArrayLike | None = None,
-    *,
-    policy: str = "percentile",
-    **params: Any,  # noqa: ANN401
-) -> Threshold:
-    """Choose a threshold by a policy.
-
-    `percentile` takes `q`: the lowest threshold that calls at most (100 - q) % of the OK
-    scores NG. `zero_miss` needs labels: the highest that misses none of the NG parts.
-    `manual` takes `value`. All take `source`, the words for the data the scores come from.
-
-    Args:
-        scores: Anomaly scores, shape (N,); for `percentile` of held-out OK parts, never of
-            those trained on.
-        labels: True for NG, shape (N,); with labels, `percentile` uses the OK scores only.
-        policy: One of `POLICIES`.
-        **params: Those of the policy.
-
-    Raises:
-        ValueError: Unknown policy, no scores to choose from, a score that is not finite.
-        TypeError: A parameter that the policy does not have.
-
-    Example:
-        >>> limit = threshold([0.1, 0.2, 0.3, 0.4], q=75)
-        >>> [score >= limit for score in (0.1, 0.2, 0.3, 0.4)]
-        [False, False, False, True]
-    """
-    if policy not in POLICIES:
-        raise ValueError(f"policy must be one of {', '.join(POLICIES)}, got {policy!r}")
-    return POLICIES[policy](scores, labels, **params)
-
-
-def _percentile(
-    scores: ArrayLike, labels: ArrayLike | None, *, q: float = 99, source: str = "held-out OK"
-) -> Threshold:
-    if not 0 <= q <= 100:
-        raise ValueError(f"q must be in [0, 100], got {q}")
-    ok = np.sort(_of_class(scores, labels, ng=False))
-    # a fraction of the decimal digits: in floats 0.1 % of 1000 would round down to 0
-    allowed = int(len(ok) * (100 - Fraction(str(q))) / 100)
-    value = ok[0] if allowed == len(ok) else np.nextafter(ok[-1 - allowed], np.inf)
-    return Threshold(value, "percentile", {"q": q}, source, len(ok))
-
-
-def _zero_miss(
-    scores: ArrayLike, labels: ArrayLike | None, *, source: str = "labelled NG"
-) -> Threshold:
-    if labels is None:
-        raise ValueError("zero_miss needs labels with at least one NG part, got none")
-    ng = _of_class(scores, labels, ng=True)
-    return Threshold(ng.min(), "zero_miss", {}, source, len(ng))
-
-
-def _manual(
-    scores: ArrayLike, labels: ArrayLike | None, *, value: float, source: str = _BY_HAND
-) -> Threshold:
-    return Threshold(value, "manual", {}, source, np.size(scores))
-
-
-POLICIES: dict[str, Callable[..., Threshold]] = {
-    "percentile": _percentile,
-    "zero_miss": _zero_miss,
-    "manual": _manual,
-}
-
-
-def _of_class(scores: ArrayLike, labels: ArrayLike | None, *, ng: bool) -> NDArray[np.float64]:
-    if labels is None:
-        chosen = as_scores(scores)
-    else:
-        scores, labels = pair(scores, labels)
-        chosen = scores[labels == ng]
-    if not chosen.size:
-        raise ValueError(f"a threshold needs at least one {'NG' if ng else 'OK'} score, got none")
-    return chosen

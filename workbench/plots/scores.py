@@ -1,4 +1,4 @@
-"""Scores, rates and training curves: axes in, axes out."""
+"""Scores, verdicts and training: axes in, axes out."""
 
 from collections.abc import Mapping, Sequence
 
@@ -41,14 +41,14 @@ def histogram(
     import seaborn as sns  # takes seconds, which figures of photos can do without
 
     ax = ax or new_axes(7, 3.6, "Histogram of the anomaly scores of OK and NG parts")
-    scores, groups = _groups(scores, labels)
-    edges = _edges(scores, bins)
-    ax.set_xscale("log" if _long_tailed(scores) else "linear")
-    for name, values in groups.items():
+    scores, by_class = groups(scores, labels)
+    bins_at = edges(scores, bins)
+    ax.set_xscale("log" if long_tailed(scores) else "linear")
+    for name, values in by_class.items():
         color = COLORS.get(name.lower(), COLORS["line"])
         sns.histplot(
             x=values,
-            bins=edges,
+            bins=bins_at,
             ax=ax,
             color=color,
             alpha=0.45,
@@ -56,68 +56,13 @@ def histogram(
             hatch="///" if name == "NG" else None,
             label=f"{name} ({len(values)})",
         )
-    if len(groups.get("NG", ())):
-        sns.rugplot(x=groups["NG"], ax=ax, color=COLORS["ng"], height=-0.03, lw=1, clip_on=False)
-    _mark_threshold(ax, threshold)
-    tallest = max(np.histogram(values, edges)[0].max() for values in groups.values())
+    if len(by_class.get("NG", ())):
+        sns.rugplot(x=by_class["NG"], ax=ax, color=COLORS["ng"], height=-0.03, lw=1, clip_on=False)
+    mark_threshold(ax, threshold)
+    tallest = max(np.histogram(values, bins_at)[0].max() for values in by_class.values())
     bottom, top = (0.7, 2 * tallest) if log else (0, 1.08 * tallest)
     ax.set(xlabel="anomaly score", ylabel="parts", yscale="log" if log else "linear")
     ax.set_ylim(bottom, top)  # the rug below would leave no room above
-    return finish(ax, legend=True)
-
-
-def roc(scores: ArrayLike, labels: ArrayLike, *, ax: Axes | None = None) -> Axes:
-    """Caught NG against overkill over all thresholds.
-
-    Args:
-        scores: Shape (N,).
-        labels: True or "NG" for NG, shape (N,).
-        ax: Axes to draw on; a new figure if None.
-    """
-    ax = ax or new_axes(4.2, 4, "Receiver operating characteristic")
-    curve = metrics.roc_curve(scores, labels)
-    area = metrics.auroc(scores, labels)
-    ax.plot([0, 1], [0, 1], color=COLORS["quiet"], lw=1, ls=":", label="chance")
-    ax.plot(curve[0], curve[1], color=COLORS["ok"], lw=2, label=f"AUROC {area:.3f}")
-    ax.set(xlabel="overkill rate", ylabel="share of NG caught", aspect="equal")
-    return finish(ax, legend=True)
-
-
-def rates(
-    scores: ArrayLike,
-    labels: ArrayLike,
-    threshold: float | None = None,
-    *,
-    ax: Axes | None = None,
-) -> Axes:
-    """Miss rate and overkill rate against the threshold: what moving it would cost.
-
-    Args:
-        scores: Shape (N,).
-        labels: True or "NG" for NG, shape (N,).
-        threshold: Drawn as a line where given.
-        ax: Axes to draw on; a new figure if None.
-    """
-    ax = ax or new_axes(7, 3.2, "Miss rate and overkill rate against the threshold")
-    scores, groups = _groups(scores, labels)
-    at = _edges(scores, 512)
-    ax.set_xscale("log" if _long_tailed(scores) else "linear")
-    below = {
-        name: np.searchsorted(np.sort(v), at) / len(v) for name, v in groups.items() if len(v)
-    }
-    if "NG" in below:
-        ax.plot(at, 100 * below["NG"], color=COLORS["miss"], lw=2, label="miss rate")
-    if "OK" in below:
-        ax.plot(
-            at,
-            100 * (1 - below["OK"]),
-            color=COLORS["overkill"],
-            lw=2,
-            ls="--",
-            label="overkill rate",
-        )
-    _mark_threshold(ax, threshold)
-    ax.set(xlabel="threshold", ylabel="%", ylim=(-2, 102))
     return finish(ax, legend=True)
 
 
@@ -191,26 +136,33 @@ def history(
     return finish(ax, legend=True)
 
 
-def _mark_threshold(ax: Axes, threshold: float | None) -> None:
+def mark_threshold(ax: Axes, threshold: float | None) -> None:
+    """A line at the threshold, if there is one."""
     if threshold is not None:
         label = f"threshold {float(threshold):.4g}"
         ax.axvline(float(threshold), color=COLORS["threshold"], lw=1.5, ls="--", label=label)
 
 
-def _long_tailed(scores: NDArray[np.float64]) -> bool:
+def long_tailed(scores: NDArray[np.float64]) -> bool:
     """Whether a linear axis would press most parts into a few bins."""
     return bool(scores.min() > 0 and scores.max() > TAIL * np.median(scores))
 
 
-def _edges(scores: NDArray[np.float64], bins: int) -> NDArray[np.float64]:
-    if _long_tailed(scores):
+def edges(scores: NDArray[np.float64], bins: int) -> NDArray[np.float64]:
+    """Bin edges over all scores, shape (bins + 1,), logarithmic for a long tail."""
+    if long_tailed(scores):
         return np.geomspace(scores.min(), scores.max(), bins + 1)
     return np.histogram_bin_edges(scores, bins=bins)
 
 
-def _groups(
+def groups(
     scores: ArrayLike, labels: ArrayLike | None
 ) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
+    """The finite scores, all and by class.
+
+    Raises:
+        ValueError: Lengths differ, or no score is finite.
+    """
     scores = np.asarray(scores, np.float64)
     ng = None if labels is None else metrics.as_labels(labels)
     if ng is not None and len(ng) != len(scores):

@@ -1,0 +1,99 @@
+"""What every metric takes: finite scores and labels that are True for NG, checked once."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+_OK, _NG = {"OK", "FALSE", "0"}, {"NG", "TRUE", "1"}
+_NAMED = 10  # in an error message
+
+
+def as_labels(labels: ArrayLike) -> NDArray[np.bool_]:
+    """Labels as bool, True for NG.
+
+    Args:
+        labels: Booleans, 0 / 1, the words "OK" / "NG" in any case, or the folder names of
+            MVTec AD, shape (N,). Folder names are recognised by a "good" among them, and
+            then everything else is a defect.
+
+    Raises:
+        ValueError: Any other value, or not one axis.
+
+    Example:
+        >>> as_labels(["OK", "ng"])
+        array([False,  True])
+        >>> as_labels(["good", "scratch"])
+        array([False,  True])
+    """
+    values = _one_axis(np.asarray(labels), "labels")
+    if values.dtype == bool:
+        return values
+    if values.dtype.kind in "iuf":
+        bad, found = values[(values != 0) & (values != 1)], values == 1
+    else:
+        bad, found = _from_words(values)
+    if bad.size:
+        raise ValueError(
+            f"labels must be bool, 0 / 1, 'OK' / 'NG' or MVTec folder names with 'good' among "
+            f"them, got {bad.tolist()[0]!r}"
+        )
+    return found
+
+
+def as_scores(scores: ArrayLike, names: Sequence[str] | None = None) -> NDArray[np.float64]:
+    """Scores as float64 of shape (N,), all finite.
+
+    Args:
+        scores: Anomaly scores, shape (N,).
+        names: The N images, to be named in the error.
+
+    Raises:
+        ValueError: A NaN or an infinity, or not one axis.
+
+    Example:
+        >>> as_scores([1, 2])
+        array([1., 2.])
+    """
+    values = _one_axis(np.asarray(scores, dtype=np.float64), "scores")
+    bad = np.flatnonzero(~np.isfinite(values))
+    if bad.size:
+        where = f"at position {bad[0]}"
+        if names is not None:
+            more = ", ..." if bad.size > _NAMED else ""
+            where = f"for {', '.join(str(names[i]) for i in bad[:_NAMED])}{more}"
+        raise ValueError(
+            f"scores must be finite, got {values[bad[0]]} {where} "
+            f"({bad.size} of {values.size} are not); leave the unscored parts out"
+        )
+    return values
+
+
+def pair(
+    scores: ArrayLike, labels: ArrayLike, names: Sequence[str] | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Checked scores and labels of one length.
+
+    Example:
+        >>> pair([1], ["NG"])
+        (array([1.]), array([ True]))
+    """
+    scores, labels = as_scores(scores, names), as_labels(labels)
+    if len(scores) != len(labels):
+        raise ValueError(f"labels must be one per score, got {len(labels)} for {len(scores)}")
+    return scores, labels
+
+
+def _from_words(values: NDArray) -> tuple[NDArray, NDArray[np.bool_]]:
+    words = [str(value).upper() for value in values]
+    if "GOOD" in words:  # "OK" beside it would have to be a defect's name, so it is refused
+        bad = [word in _OK for word in words]
+        return values[bad], np.array([word != "GOOD" for word in words], dtype=bool)
+    bad = np.array([word not in _OK | _NG for word in words], dtype=bool)
+    return values[bad], np.array([word in _NG for word in words], dtype=bool)
+
+
+def _one_axis(values: NDArray, name: str) -> NDArray:
+    if values.ndim != 1:
+        raise ValueError(f"{name} must have shape (N,), got {values.shape}")
+    return values

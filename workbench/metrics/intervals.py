@@ -1,0 +1,145 @@
+"""How sure we are of a rate: binomial intervals, and what a claim of zero misses rests on."""
+
+from math import ceil, log
+from statistics import NormalDist
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+Ends = tuple[float, float]
+
+
+def wilson(count: ArrayLike, n: ArrayLike, confidence: float = 0.95) -> Ends:
+    """Wilson score interval of a rate, without continuity correction.
+
+    Args:
+        count: How often it happened; a number or an array.
+        n: How often it could have happened.
+        confidence: The share of such intervals that hold the true rate, about.
+
+    Returns:
+        Lower and upper end within [0, 1]; NaN twice for n = 0.
+
+    Raises:
+        ValueError: Count outside [0, n] or confidence outside (0, 1).
+
+    References:
+        Wilson 1927, Probable inference, the law of succession, and statistical inference.
+
+    Example:
+        >>> low, high = wilson(0, 50)
+        >>> round(low, 3), round(high, 3)
+        (0.0, 0.071)
+    """
+    count, n = _counts(count, n, confidence)
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share, shrink = count / n, 1 + z**2 / n
+        centre = (share + z**2 / (2 * n)) / shrink
+        half = z * np.sqrt(share * (1 - share) / n + (z / (2 * n)) ** 2) / shrink
+    # at the ends the formula is exactly 0 and 1; rounding must not make it 1e-17
+    low = np.where((count == 0) & (n > 0), 0.0, centre - half)
+    return _ends(low, np.where((count == n) & (n > 0), 1.0, centre + half))
+
+
+def clopper_pearson(count: ArrayLike, n: ArrayLike, confidence: float = 0.95) -> Ends:
+    """Exact (Clopper-Pearson) interval of a rate: never holds the true one less often than said.
+
+    Args:
+        count: How often it happened; a number or an array.
+        n: How often it could have happened.
+        confidence: The share of such intervals that hold the true rate, at least.
+
+    Returns:
+        Lower and upper end within [0, 1]; NaN twice for n = 0.
+
+    Raises:
+        ValueError: Count outside [0, n] or confidence outside (0, 1).
+
+    References:
+        Clopper and Pearson 1934, The use of confidence or fiducial limits.
+
+    Example:
+        >>> low, high = clopper_pearson(0, 50)
+        >>> round(low, 3), round(high, 3)
+        (0.0, 0.071)
+    """
+    from scipy.special import betaincinv
+
+    count, n = _counts(count, n, confidence)
+    tail = (1 - confidence) / 2
+    # a beta distribution needs positive parameters; those that have none are the plain ends
+    low = betaincinv(np.maximum(count, 1), n - count + 1, tail)
+    high = betaincinv(count + 1, np.maximum(n - count, 1), 1 - tail)
+    low, high = np.where(count == 0, 0.0, low), np.where(count == n, 1.0, high)
+    return _ends(np.where(n > 0, low, np.nan), np.where(n > 0, high, np.nan))
+
+
+class ZeroMiss(NamedTuple):
+    """What a claim of zero misses rests on: how many NG parts, and the rate they still allow.
+
+    `upper` is the upper end of the exact interval for 0 of `n_ng`; `expected` bounds the
+    chance that the next NG part is missed when the threshold is the lowest score of these.
+    """
+
+    n_ng: int
+    upper: float
+    expected: float
+    confidence: float
+
+
+def zero_miss_claim(n_ng: int, confidence: float = 0.95) -> ZeroMiss:
+    """What "no NG part was missed" proves when there were `n_ng` of them.
+
+    Args:
+        n_ng: NG parts tested, none of them missed.
+        confidence: Of the exact two-sided interval.
+
+    Raises:
+        ValueError: A negative number, or confidence outside (0, 1).
+
+    Example:
+        >>> claim = zero_miss_claim(50)
+        >>> round(claim.upper, 3), round(claim.expected, 3)
+        (0.071, 0.02)
+    """
+    return ZeroMiss(n_ng, clopper_pearson(0, n_ng, confidence)[1], 1 / (n_ng + 1), confidence)
+
+
+def ng_needed(miss_rate: float, confidence: float = 0.95, *, sided: int = 2) -> int:
+    """How many NG parts must be tested, none missed, to claim at most this miss rate.
+
+    Args:
+        miss_rate: The claim, in (0, 1).
+        confidence: Of the claim.
+        sided: 2 agrees with the intervals shown everywhere; 1 is the one-sided claim behind
+            the "rule of three", which needs fewer.
+
+    Raises:
+        ValueError: The claim or the confidence is outside (0, 1), or another side.
+
+    Example:
+        >>> ng_needed(0.01), ng_needed(0.01, sided=1)
+        (368, 299)
+    """
+    if not 0 < miss_rate < 1 or not 0 < confidence < 1 or sided not in (1, 2):
+        raise ValueError(
+            "miss_rate and confidence must be in (0, 1) and sided 1 or 2, "
+            f"got {miss_rate}, {confidence} and {sided}"
+        )
+    # of n parts none is missed with probability (1 - rate) ** n
+    return ceil(log((1 - confidence) / sided) / log(1 - miss_rate))
+
+
+def _counts(count: ArrayLike, n: ArrayLike, confidence: float) -> tuple[np.ndarray, np.ndarray]:
+    counts, of = np.broadcast_arrays(np.asarray(count, np.float64), np.asarray(n, np.float64))
+    if not ((counts >= 0) & (counts <= of)).all() or not 0 < confidence < 1:
+        raise ValueError(
+            f"count must be in [0, n] and confidence in (0, 1), got {count} of {n}, {confidence}"
+        )
+    return counts, of
+
+
+def _ends(low: np.ndarray, high: np.ndarray) -> Ends:
+    return (low, high) if low.ndim else (float(low), float(high))

@@ -1,0 +1,229 @@
+"""Where to cut: each policy turns scores into a threshold and the rates expected there.
+
+A part is NG if its score is at least the threshold. Between two neighbouring scores every
+threshold gives the same verdicts on these data; a policy says which one it takes.
+"""
+
+from collections.abc import Callable
+from fractions import Fraction
+from math import ceil
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from workbench.metrics.counts import SortedScores
+from workbench.metrics.inputs import as_scores
+from workbench.metrics.intervals import wilson
+from workbench.metrics.rates import expected_cost
+from workbench.metrics.thresholds import BY_HAND, Threshold
+
+Parameters = dict[str, Any]
+
+
+def threshold(
+    scores: ArrayLike = (),
+    labels: ArrayLike | None = None,
+    *,
+    policy: str = "percentile",
+    source: str | None = None,
+    **params: Any,  # noqa: ANN401
+) -> Threshold:
+    """Choose a threshold by a policy.
+
+    ============  ==============================  ================================================
+    policy        parameters                      the threshold
+    ============  ==============================  ================================================
+    percentile    q=99                            lowest that calls at most (100 - q) % of OK NG
+    conformal     alpha=0.01                      lowest that promises at most alpha overkill
+    zero_miss                                     highest that misses no NG
+    max_miss      miss                            highest that misses at most this share of NG
+    max_overkill  overkill                        lowest with at most this share of OK called NG
+    cost          prevalence, miss_cost=1,        cheapest per part made
+                  overkill_cost=1
+    f1                                            highest F1
+    manual        value                           that value
+    ============  ==============================  ================================================
+
+    percentile, conformal and max_overkill need OK scores only, best held-out ones, never those
+    trained on. The others but manual need labels. Ties in cost or F1 go to the fewest misses.
+
+    `Threshold.expected` holds `miss_rate`, `overkill_rate` and `miss_interval`,
+    `overkill_interval` (95 %, Wilson) as seen on these data; what they cannot tell is absent.
+    Where the policy promises something of the next part drawn alike, whatever the
+    distribution, `overkill_bound` or `miss_bound` says what: its expected rate is at most that.
+    `cost` adds `cost` per part, `f1` adds `f1`.
+
+    Args:
+        scores: Anomaly scores, shape (N,).
+        labels: True for NG, shape (N,); None means that all are OK.
+        policy: One of `POLICIES`.
+        source: Words for the data that the scores come from.
+        **params: Those of the policy.
+
+    Raises:
+        ValueError: Unknown policy, no scores to choose from, too few for what is asked, a
+            score that is not finite, a parameter out of range.
+        TypeError: A parameter that the policy does not have, or one that it lacks.
+
+    References:
+        conformal: Vovk, Gammerman and Shafer 2005, Algorithmic learning in a random world;
+        Bates et al. 2023, Testing for outliers with conformal p-values. cost: Provost and
+        Fawcett 2001, Robust classification for imprecise environments. f1: van Rijsbergen
+        1979, Information retrieval.
+
+    Example:
+        >>> limit = threshold([0.1, 0.2, 0.3, 0.4], q=75)
+        >>> [score >= limit for score in (0.1, 0.2, 0.3, 0.4)]
+        [False, False, False, True]
+        >>> limit.expected["overkill_rate"]
+        0.25
+    """
+    if policy not in POLICIES:
+        raise ValueError(f"policy must be one of {', '.join(POLICIES)}, got {policy!r}")
+    choose, needs, default = POLICIES[policy]
+    sample = _sample(scores, labels)
+    for name, found in (("OK", sample.ok), ("NG", sample.ng)):
+        if name in needs and not found.size:
+            lacking = "labels with " * (name == "NG" and labels is None)
+            raise ValueError(f"{policy} needs {lacking}at least one {name} score, got none")
+    value, params, promised = choose(sample, **params)
+    n = sample.ok.size * ("OK" in needs) + sample.ng.size * ("NG" in needs)
+    n = n or sample.ok.size + sample.ng.size
+    expected = expected_rates(sample, value) | promised
+    return Threshold(value, policy, params, source or default, n, expected)
+
+
+def expected_rates(sample: SortedScores, value: float) -> dict[str, Any]:
+    """Rates with intervals seen on these data at a threshold; without those of a missing class.
+
+    Example:
+        >>> expected_rates(SortedScores.of([1, 2], ["OK", "OK"]), 2)["overkill_rate"]
+        0.5
+    """
+    counts, found = sample.confusion(value), {}
+    if sample.ng.size:
+        found["miss_rate"] = counts.miss_rate
+        found["miss_interval"] = list(wilson(counts.fn, counts.n_ng))  # as JSON gives it back
+    if sample.ok.size:
+        found["overkill_rate"] = counts.overkill_rate
+        found["overkill_interval"] = list(wilson(counts.fp, counts.n_ok))
+    return found
+
+
+def lowest_with_overkill(ok: NDArray[np.float64], allowed: int) -> float:
+    """The lowest threshold that at most `allowed` of the ascending OK scores reach."""
+    return float(ok[0] if allowed >= ok.size else np.nextafter(ok[-1 - allowed], np.inf))
+
+
+def highest_with_misses(ng: NDArray[np.float64], allowed: int) -> float:
+    """The highest threshold that at most `allowed` of the ascending NG scores fall short of."""
+    return float(np.nextafter(ng[-1], np.inf) if allowed >= ng.size else ng[allowed])
+
+
+def share_of(n: int, share: float, name: str) -> int:
+    """How many of n a share allows.
+
+    Raises:
+        ValueError: The share is outside [0, 1].
+    """
+    if not 0 <= share <= 1:
+        raise ValueError(f"{name} must be in [0, 1], got {share}")
+    # the fraction that was meant: in floats 0.1 % of 1000, or a third of 3, can fall short of 1
+    return int(n * Fraction(float(share)).limit_denominator(10**9))
+
+
+def _percentile(sample: SortedScores, *, q: float = 99) -> tuple[float, Parameters, Parameters]:
+    if not 0 <= q <= 100:
+        raise ValueError(f"q must be in [0, 100], got {q}")
+    allowed = share_of(sample.ok.size, (100 - q) / 100, "q / 100")
+    value = lowest_with_overkill(sample.ok, allowed)
+    return value, {"q": q}, _overkill_bound(sample, allowed)
+
+
+def _conformal(
+    sample: SortedScores, *, alpha: float = 0.01
+) -> tuple[float, Parameters, Parameters]:
+    n = sample.ok.size
+    # the next OK part is as likely to rank anywhere among n + 1, so n + 1 shares are dealt out
+    allowed = share_of(n + 1, alpha, "alpha") - 1
+    if allowed < 0:
+        needed = f"{ceil(1 / alpha - 1e-9) - 1}" if alpha else "infinitely many"
+        raise ValueError(
+            f"alpha={alpha} needs {needed} OK scores, got {n}; hold out more or raise it"
+        )
+    value = lowest_with_overkill(sample.ok, allowed)
+    return value, {"alpha": alpha}, _overkill_bound(sample, allowed)
+
+
+def _zero_miss(sample: SortedScores) -> tuple[float, Parameters, Parameters]:
+    return float(sample.ng[0]), {}, {"miss_bound": 1 / (sample.ng.size + 1)}
+
+
+def _max_miss(sample: SortedScores, *, miss: float) -> tuple[float, Parameters, Parameters]:
+    allowed = share_of(sample.ng.size, miss, "miss")
+    bound = {"miss_bound": min(1.0, (allowed + 1) / (sample.ng.size + 1))}
+    return highest_with_misses(sample.ng, allowed), {"miss": miss}, bound
+
+
+def _max_overkill(
+    sample: SortedScores, *, overkill: float
+) -> tuple[float, Parameters, Parameters]:
+    allowed = share_of(sample.ok.size, overkill, "overkill")
+    value = lowest_with_overkill(sample.ok, allowed)
+    return value, {"overkill": overkill}, _overkill_bound(sample, allowed)
+
+
+def _cost(
+    sample: SortedScores,
+    *,
+    prevalence: float,
+    miss_cost: float = 1.0,
+    overkill_cost: float = 1.0,
+) -> tuple[float, Parameters, Parameters]:
+    params = {"prevalence": prevalence, "miss_cost": miss_cost, "overkill_cost": overkill_cost}
+    highest = max(sample.ok[-1], sample.ng[-1])
+    tried = np.append(np.nextafter(highest, np.inf), sample.thresholds())
+    costs = expected_cost(sample.confusion(tried), **params)
+    best = _last(costs == costs.min())
+    return float(tried[best]), params, {"cost": float(costs[best])}
+
+
+def _f1(sample: SortedScores) -> tuple[float, Parameters, Parameters]:
+    tried = sample.thresholds()
+    f1 = sample.confusion(tried).f1
+    best = _last(f1 == f1.max())
+    return float(tried[best]), {}, {"f1": float(f1[best])}
+
+
+def _manual(sample: SortedScores, *, value: float) -> tuple[float, Parameters, Parameters]:
+    return value, {}, {}
+
+
+_HELD_OUT, _LABELLED = "held-out OK", "labelled parts"
+POLICIES: dict[str, tuple[Callable[..., tuple[float, Parameters, Parameters]], str, str]] = {
+    "percentile": (_percentile, "OK", _HELD_OUT),
+    "conformal": (_conformal, "OK", _HELD_OUT),
+    "zero_miss": (_zero_miss, "NG", "labelled NG"),
+    "max_miss": (_max_miss, "NG", "labelled NG"),
+    "max_overkill": (_max_overkill, "OK", _HELD_OUT),
+    "cost": (_cost, "OK and NG", _LABELLED),
+    "f1": (_f1, "OK and NG", _LABELLED),
+    "manual": (_manual, "", BY_HAND),
+}
+"""What chooses, the classes it needs, and the words for its data where none are given."""
+
+
+def _sample(scores: ArrayLike, labels: ArrayLike | None) -> SortedScores:
+    if labels is None:
+        return SortedScores(np.sort(as_scores(scores)), np.empty(0))
+    return SortedScores.of(scores, labels)
+
+
+def _overkill_bound(sample: SortedScores, allowed: int) -> dict[str, float]:
+    return {"overkill_bound": min(1.0, (allowed + 1) / (sample.ok.size + 1))}
+
+
+def _last(found: NDArray[np.bool_]) -> int:
+    """The last of those found: thresholds descend, so it is the one with the fewest misses."""
+    return int(np.flatnonzero(found)[-1])
