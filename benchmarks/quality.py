@@ -82,7 +82,7 @@ def measure(folder, name, config, cache):
     result = {
         "dataset": folder.name, "setting": name, "split": config.seed,
         "auroc": {k: auroc(v, labels) for k, v in values.items()},
-        "pixel_auroc": pixel_auroc(parts[np.isin(np.arange(len(parts)), test)], heats),
+        **pixels(parts[np.isin(np.arange(len(parts)), test)], heats),
         "train_nll": trained.history[-1]["train_nll"],
         "held_out_nll": trained.history[-1]["held_out_nll"],
         "seconds": seconds, "counts": [len(train), len(held), *np.bincount(labels).tolist()],
@@ -117,11 +117,16 @@ def auroc(chunks, labels):
     return float(wb.metrics.auroc(np.concatenate(chunks), labels))
 
 
-def pixel_auroc(parts, heats):
-    """Of all pixels of the test photos together, each photo at 128 pixels a side."""
+def pixels(parts, heats):
+    """Pixel AUROC and AUPRO of the test photos, each at 128 pixels a side."""
     masks = [parts.mask(i) for i in range(len(parts))]
-    small = [m if m is None else enlarge(m.astype(np.float32), 128, 128) > 0.5 for m in masks]
-    return wb.metrics.pixel_auroc([enlarge(h, 128, 128) for h in heats], small)
+    known = [i for i, mask in enumerate(masks) if mask is not None]
+    small = [enlarge(masks[i].astype(np.float32), 128, 128) > 0.5 for i in known]
+    large = [enlarge(heats[i], 128, 128) for i in known]
+    return {
+        "pixel_auroc": float(wb.metrics.pixel_auroc(large, small)),
+        "aupro": float(wb.metrics.aupro(large, small)),
+    }
 
 
 def keep(result):
@@ -137,15 +142,15 @@ def write_table():
     """Mean and standard deviation over splits of everything measured so far."""
     kept = json.loads(RESULTS.read_text())
     lines = [
-        "| dataset | setting | splits | " + " | ".join(SHOWN) + " | pixels | seconds |",
-        "|---|---|" + "---|" * (len(SHOWN) + 3),
+        "| dataset | setting | splits | " + " | ".join(SHOWN) + " | pixels | AUPRO | seconds |",
+        "|---|---|" + "---|" * (len(SHOWN) + 4),
     ]
     for key in dict.fromkeys((r["dataset"], r["setting"]) for r in kept):
         runs = [r for r in kept if (r["dataset"], r["setting"]) == key]
         cells = [spread([r["auroc"][kind] for r in runs]) for kind in SHOWN]
-        pixels = spread([r["pixel_auroc"] for r in runs])
+        cells += [spread([r[kind] for r in runs]) for kind in ("pixel_auroc", "aupro")]
         seconds = f"{np.mean([r['seconds'] for r in runs]):.0f}"
-        lines.append(f"| {' | '.join([*key, str(len(runs)), *cells, pixels, seconds])} |")
+        lines.append(f"| {' | '.join([*key, str(len(runs)), *cells, seconds])} |")
     text = TABLE.read_text().split("<!-- table -->")
     text[1] = "\n".join(["\n", *lines, "\n"])
     TABLE.write_text("<!-- table -->".join(text))
