@@ -72,16 +72,15 @@ def measure(folder, name, config, cache):
         engine.flow, engine.standardise, features, watched, config, progress=False
     )
     seconds = time.process_time() - start
-    values, heats = {}, []
-    for rows in torch.from_numpy(test).split(config.batch):
-        zs = engine.latents([x[rows].float() for x in table])
-        for kind, value in scores(zs, config.top_k).items():
-            values.setdefault(kind, []).append(value.double().numpy())
-        heats += list(heat(maps(zs), config.heat).numpy())
+    calm = scored(engine, table, held, config)[0][config.score]
+    values, heats = scored(engine, table, test, config)
     labels = parts.labels[test]
+    limit = wb.metrics.threshold(calm, q=config.percentile)
+    rates = wb.metrics.evaluate(values[config.score], labels, limit)
     result = {
         "dataset": folder.name, "setting": name, "split": config.seed,
-        "auroc": {k: auroc(v, labels) for k, v in values.items()},
+        "auroc": {k: float(wb.metrics.auroc(v, labels)) for k, v in values.items()},
+        "miss_rate": rates.miss_rate, "overkill_rate": rates.overkill_rate,
         **pixels(parts[np.isin(np.arange(len(parts)), test)], heats),
         "train_nll": trained.history[-1]["train_nll"],
         "held_out_nll": trained.history[-1]["held_out_nll"],
@@ -113,8 +112,15 @@ def extracted(parts, config, cache):
     return torch.load(path)
 
 
-def auroc(chunks, labels):
-    return float(wb.metrics.auroc(np.concatenate(chunks), labels))
+def scored(engine, table, rows, config):
+    """Scores of every kind, and heat maps by cells."""
+    values, heats = {}, []
+    for chunk in torch.from_numpy(rows).split(config.batch):
+        zs = engine.latents([x[chunk].float() for x in table])
+        for kind, value in scores(zs, config.top_k).items():
+            values.setdefault(kind, []).append(np.asarray(value, np.float64))
+        heats += list(np.asarray(heat(maps(zs), config.heat)))
+    return {kind: np.concatenate(chunks) for kind, chunks in values.items()}, heats
 
 
 def pixels(parts, heats):
@@ -142,14 +148,17 @@ def write_table():
     """Mean and standard deviation over splits of everything measured so far."""
     kept = json.loads(RESULTS.read_text())
     lines = [
-        "| dataset | setting | splits | " + " | ".join(SHOWN) + " | pixels | AUPRO | seconds |",
-        "|---|---|" + "---|" * (len(SHOWN) + 4),
+        "| dataset | setting | splits | "
+        + " | ".join(SHOWN)
+        + " | pixels | AUPRO | missed | overkill | seconds |",
+        "|---|---|" + "---|" * (len(SHOWN) + 6),
     ]
     for key in dict.fromkeys((r["dataset"], r["setting"]) for r in kept):
         runs = [r for r in kept if (r["dataset"], r["setting"]) == key]
         cells = [spread([r["auroc"][kind] for r in runs]) for kind in SHOWN]
-        cells += [spread([r[kind] for r in runs]) for kind in ("pixel_auroc", "aupro")]
-        seconds = f"{np.mean([r['seconds'] for r in runs]):.0f}"
+        others = ("pixel_auroc", "aupro", "miss_rate", "overkill_rate")
+        cells += [spread([r.get(kind, np.nan) for r in runs]) for kind in others]
+        seconds = f"{np.nanmean([r['seconds'] for r in runs]):.0f}"
         lines.append(f"| {' | '.join([*key, str(len(runs)), *cells, seconds])} |")
     text = TABLE.read_text().split("<!-- table -->")
     text[1] = "\n".join(["\n", *lines, "\n"])
@@ -159,7 +168,7 @@ def write_table():
 def spread(values):
     if np.isnan(values).all():
         return "-"
-    return f"{np.mean(values):.3f} ± {np.std(values):.3f}"
+    return f"{np.nanmean(values):.3f} ± {np.nanstd(values):.3f}"
 
 
 if __name__ == "__main__":
