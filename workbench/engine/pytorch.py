@@ -18,8 +18,8 @@ class TorchEngine(nn.Module):
     Example:
         >>> engine = TorchEngine(CSFlowConfig(image_size=128, hidden=8), weights="random")
         >>> zs = engine(torch.zeros(2, 3, 128, 128, dtype=torch.uint8))
-        >>> [tuple(z.shape) for z in zs]
-        [(2, 192, 4, 4), (2, 192, 2, 2), (2, 192, 1, 1)]
+        >>> [tuple(z.shape) for z in zs][:2]
+        [(2, 112, 8, 8), (2, 192, 4, 4)]
     """
 
     def __init__(self, config: CSFlowConfig, weights: str | None = None) -> None:
