@@ -24,6 +24,7 @@ def test_scores_are_those_of_numpy(zs):
         "std": energy.std(1),
         "max": hottest[:, 0],
         "topk": hottest[:, :7].mean(1),
+        "norm": (hottest**4).mean(1) ** 0.25,
     }
     assert set(expected) == set(SCORES)
     found = scores(zs, top_k=7)

@@ -102,11 +102,27 @@ def test_standardise_gives_mean_zero_and_deviation_one():
     rng = torch.Generator().manual_seed(0)
     xs = [3 + 5 * torch.randn(300, 4, s, s, generator=rng) for s in (4, 2)]
     xs[0][:, 1] = 7.0  # a channel that never moves
-    for k, x in enumerate(Standardise(4, 2).fit(xs)(xs)):
-        alive = [0, 2, 3] if k == 0 else [0, 1, 2, 3]
-        torch.testing.assert_close(x.mean((0, 2, 3)), torch.zeros(4), atol=1e-3, rtol=0)
+    xs[1] = xs[1][:, :3]
+    for k, x in enumerate(Standardise([4, 3]).fit(xs)(xs)):
+        alive = [0, 2, 3] if k == 0 else [0, 1, 2]
+        torch.testing.assert_close(x.mean((0, 2, 3)), torch.zeros(4 - k), atol=1e-3, rtol=0)
         std = x.std((0, 2, 3), correction=0)[alive]
         torch.testing.assert_close(std, torch.ones(len(alive)), atol=1e-3, rtol=0)
+
+
+def test_a_finer_scale_is_the_last_block_of_half_the_stride(lite0):
+    pyramid = FeaturePyramid(lite0, 128, scales=3, finer=True)
+    images = torch.randint(0, 256, (1, 3, 128, 128), dtype=torch.uint8)
+    with torch.no_grad():
+        finer, *others = pyramid(images)
+        torch.testing.assert_close(finer, load_backbone("efficientnet-lite0", 10)(images / 255))
+        for x, plain in zip(others, FeaturePyramid(lite0, 128, scales=2)(images), strict=True):
+            torch.testing.assert_close(x, plain)
+    assert pyramid.shapes == [(112, 8, 8), (192, 4, 4), (192, 2, 2)]
+    with pytest.raises(ValueError, match="block 0 of efficientnet-lite0 has none"):
+        FeaturePyramid(load_backbone("efficientnet-lite0", 0), 128, finer=True)
+    with pytest.raises(ValueError, match="finer=True needs at least 2 scales, got 1"):
+        FeaturePyramid(lite0, 128, scales=1, finer=True)
 
 
 @pytest.mark.parametrize("resize", ["tensor", "pil"])

@@ -10,7 +10,8 @@ from workbench.csflow import CrossScaleFlow, CSFlowConfig, maps, nll, score
 
 def pyramid(batch, channels, side, scales, seed=0):
     rng = torch.Generator().manual_seed(seed)
-    shapes = [(batch, channels, side >> k, side >> k) for k in range(scales)]
+    each = (channels,) * scales if isinstance(channels, int) else channels
+    shapes = [(batch, c, side >> k, side >> k) for k, c in enumerate(each)]
     return [torch.randn(shape, generator=rng, dtype=torch.float64) for shape in shapes]
 
 
@@ -23,7 +24,9 @@ def perturbed_flow(channels=5, kernels=(3, 5), hidden=4, scales=3):
     return flow
 
 
-@pytest.fixture(params=[(5, 3), (4, 2), (3, 1)], ids=["C5-K3", "C4-K2", "C3-K1"])
+@pytest.fixture(
+    params=[(5, 3), (4, 2), (3, 1), ((3, 6, 5), 3)], ids=["C5-K3", "C4-K2", "C3-K1", "C365-K3"]
+)
 def case(request):
     channels, scales = request.param
     return perturbed_flow(channels, scales=scales), pyramid(3, channels, 4, scales)
@@ -109,6 +112,18 @@ def test_another_pyramid_is_refused(side, channels, scales):
         perturbed_flow()(pyramid(1, channels, side, scales))
 
 
+def test_one_number_of_channels_a_scale_is_needed():
+    with pytest.raises(ValueError, match=r"one number or 3, one a scale, got \(5, 4\)"):
+        perturbed_flow((5, 4), scales=3)
+
+
+def test_fields_that_an_older_config_lacks_stand_at_what_it_did():
+    new = CSFlowConfig(scales=3)
+    old = {name: value for name, value in new.to_dict().items() if name not in ("finer", "noise")}
+    assert CSFlowConfig.from_dict(old) == CSFlowConfig(scales=3, finer=False, noise=0)
+    assert CSFlowConfig.from_dict(new.to_dict()) == new
+
+
 def test_config_survives_json_and_refuses_nonsense():
     import json
 
@@ -121,6 +136,7 @@ def test_config_survives_json_and_refuses_nonsense():
         {"score": "median"},
         {"heat": "max"},
         {"top_k": 0},
+        {"noise": -1},
         {"epochs": 0},
         {"percentile": 100},
     ):
@@ -138,3 +154,5 @@ def test_paper_and_simulator_presets_are_those_of_the_paper_and_the_simulator():
     assert (paper.epochs, paper.batch, paper.grad_norm, paper.clamp) == (240, 16, 1, 3)
     assert (simulator.image_size, simulator.kernels, simulator.hidden) == (512, (5,), 512)
     assert simulator.score == "std"
+    for original in (paper, simulator):
+        assert (original.scales, original.finer, original.noise) == (3, False, 0)

@@ -56,8 +56,8 @@ def test_an_evaluation_says_why(fitted):
     assert [r.peak for r in others] == sorted((r.peak for r in others), reverse=True)
     inside = result.heatmap[box[1] : box[3], box[0] : box[2]] > result.heat_range[0]
     assert 0 < first.area <= inside.sum()
-    assert len(result.shares) == 3 and sum(result.shares) == pytest.approx(1)
-    assert [m.shape for m in result.maps] == [(4, 4), (2, 2), (1, 1)]
+    assert len(result.shares) == 4 and sum(result.shares) == pytest.approx(1)
+    assert [m.shape for m in result.maps] == [(8, 8), (4, 4), (2, 2), (1, 1)]
     means = [m.mean() for m in result.maps]
     excess = np.maximum(np.subtract(means, fitted.calm), 0)
     np.testing.assert_allclose(result.shares, excess / excess.sum(), rtol=1e-3)
@@ -65,13 +65,13 @@ def test_an_evaluation_says_why(fitted):
 
 def test_all_scores_and_maps_come_from_one_pass(fitted, photos):
     table = fitted.scores(photos[1])
-    np.testing.assert_allclose(table["std"], fitted.score(photos[1]), rtol=1e-12)
+    np.testing.assert_allclose(table["norm"], fitted.score(photos[1]), rtol=1e-12)
     one = fitted.evaluate_one(photos[1][2])
-    assert set(one.scores) == set(table) and one.scores["std"] == one.score
+    assert set(one.scores) == set(table) and one.scores["norm"] == one.score
     for name, value in one.scores.items():
         np.testing.assert_allclose(value, table[name][2], rtol=1e-3)
     np.testing.assert_allclose(one.heat("mean"), one.heatmap, rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(one.heat("sum"), 3 * one.heatmap, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(one.heat("sum"), 4 * one.heatmap, rtol=1e-4, atol=1e-5)
     assert one.heat("finest").shape == one.heat("product").shape == one.heatmap.shape
 
 

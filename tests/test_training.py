@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from workbench import CSFlowConfig, CSFlowDetector, metrics, workspace
-from workbench.csflow import nll
+from workbench.csflow import CrossScaleFlow, nll
 from workbench.detectors import Checkpoint, training
 from workbench.detectors.training import mean_nll
 from workbench.errors import ArtifactError
@@ -70,12 +70,12 @@ def test_every_field_of_the_configuration_that_moves_features_moves_the_key():
     """A new field must be put on one of the two sides."""
     moving = {
         "backbone": "efficientnet-lite1", "block": 10, "image_size": 384, "resize": "tensor",
-        "scales": 2, "downscale": "nearest",
+        "scales": 2, "downscale": "nearest", "finer": False,
     }  # fmt: skip
     others = {
         "standardise", "kernels", "hidden", "clamp", "lr", "schedule", "adam_eps",
-        "weight_decay", "grad_norm", "batch", "epochs", "patience", "precision", "seed", "score",
-        "top_k", "heat", "percentile",
+        "weight_decay", "grad_norm", "batch", "epochs", "noise", "patience", "precision", "seed",
+        "score", "top_k", "heat", "percentile",
     }  # fmt: skip
     assert moving.keys() | others == CSFlowConfig().to_dict().keys()
     configs = [CSFlowConfig(), *(CSFlowConfig(**{k: v}) for k, v in moving.items())]
@@ -242,6 +242,26 @@ def test_unreadable_images_stay_left_out(files, tiny_config, cached, tmp_path):
             )
     expected = CSFlowDetector(tiny_config).fit(files[:6], files[6:8], progress=False)
     assert_same(detector, expected)
+
+
+# what the flow sees
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.5])
+def test_noise_is_fresh_in_every_step_and_spares_the_held_out(noise):
+    seen = {True: [], False: []}  # by whether the flow is training
+    flow = CrossScaleFlow(4, kernels=(3,), hidden=2, scales=2)
+    flow.register_forward_pre_hook(lambda net, xs: seen[net.training].append(xs[0]))
+    ones = [torch.ones(4, 4, 8, 8), torch.ones(4, 4, 4, 4)]
+    config = CSFlowConfig(scales=2, epochs=2, batch=2, noise=noise)
+    training.train_flow(flow, torch.nn.Identity(), ones, ones, config, progress=False)
+    assert len(seen[True]) == 4
+    for finest, coarsest in seen[True]:
+        for x in (finest, coarsest):
+            assert (x - 1).std().item() == pytest.approx(noise, rel=0.2)
+    firsts = [xs[0][0, 0, 0, 0].item() for xs in seen[True]]
+    assert len(set(firsts)) == (4 if noise else 1)
+    assert all(torch.equal(x, torch.ones_like(x)) for xs in seen[False] for x in xs)
 
 
 # what is kept when

@@ -27,7 +27,8 @@ class CSFlowConfig:
     block: int = 14  # index of the MBConv block whose output is used, from 0
     image_size: int = 256  # pixels a side; images are stretched to a square as in the paper
     resize: str = "pil"  # how they are stretched: as the original does it, or "tensor"
-    scales: int = 3  # the image, half of it, a quarter of it
+    scales: int = 4  # finest first, each at half the resolution of the one before
+    finer: bool = True  # scale 0 from a shallower block; the others: the image, half of it, ...
     downscale: str = "area"  # how half and quarter are made; the original takes "nearest"
     standardise: bool = True  # per channel and scale, by the statistics of the training images
 
@@ -39,17 +40,18 @@ class CSFlowConfig:
     # training
     lr: float = 2e-3  # at its peak
     schedule: str = "one-cycle"  # of the learning rate; the original's is "constant"
-    adam_eps: float = 1e-4
+    adam_eps: float = 3e-5
     weight_decay: float = 1e-5
     grad_norm: float = 1.0
     batch: int = 8  # small sets need many steps more than they need large ones
     epochs: int = 15
+    noise: float = 0.1  # on standardised features while training, against learning them by heart
     patience: int = 10  # epochs without a better held-out likelihood before it stops; 0: never
     precision: str = "auto"  # of training: "float32", "bfloat16", or whichever suits the device
     seed: int = 0
 
     # verdict
-    score: str = "std"  # of z^2 / 2: "mean", "std", "max" or "topk"; see `csflow.score`
+    score: str = "norm"  # of z^2 / 2; "mean", "std", "max" or "topk": see `csflow.score`
     top_k: int = 10  # hottest cells that the score "topk" is the mean of
     heat: str = "mean"  # of the scales' maps; "finest" (the paper's), "sum" or "product"
     percentile: float = 99.0  # of the held-out OK scores, for the first threshold
@@ -62,6 +64,8 @@ class CSFlowConfig:
         for name in ("image_size", "scales", "hidden", "batch", "epochs", "top_k"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.noise < 0:
+            raise ValueError(f"noise must be 0 or more standard deviations, got {self.noise}")
         if self.patience < 0:
             raise ValueError(f"patience must be 0 or more epochs, got {self.patience}")
         words = {
@@ -92,9 +96,14 @@ class CSFlowConfig:
             raise ValueError(f"preset must be one of {', '.join(PRESETS)}, got {name!r}")
         return replace(PRESETS[name], **changes)
 
+    @classmethod
+    def from_dict(cls, saved: dict[str, Any]) -> "CSFlowConfig":
+        """Undo `to_dict`, also of a version that did not have all of the fields yet."""
+        return cls(**(_BEFORE | saved))
+
     def features(self) -> dict[str, Any]:
         """Return the fields that features depend on, besides the image and the weights."""
-        names = ("backbone", "block", "image_size", "resize", "scales", "downscale")
+        names = ("backbone", "block", "image_size", "resize", "scales", "downscale", "finer")
         return {name: getattr(self, name) for name in names}
 
     def to_dict(self) -> dict[str, Any]:
@@ -102,18 +111,23 @@ class CSFlowConfig:
         return asdict(self) | {"kernels": list(self.kernels)}
 
 
+_BEFORE = {"finer": False, "noise": 0.0}  # what fields of later versions stood at, unnamed
 _PAPER = CSFlowConfig(
     backbone="efficientnet-b5",
     block=35,
     image_size=768,
+    scales=3,
+    finer=False,
     downscale="nearest",
     standardise=False,
     kernels=(3, 3, 3, 5),
     hidden=1024,
     lr=2e-4,
+    adam_eps=1e-4,
     schedule="constant",
     batch=16,
     epochs=240,
+    noise=0.0,
     patience=0,
     precision="float32",
     score="mean",

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 Pyramid = Sequence[NDArray[np.floating]]
 
-SCORES = ("mean", "std", "max", "topk")
+SCORES = ("mean", "std", "max", "topk", "norm")
 HEATS = ("mean", "finest", "sum", "product")
 
 
@@ -28,13 +28,17 @@ def score(zs: Pyramid, kind: str = "mean", top_k: int = 10) -> NDArray[np.floati
     Args:
         zs: Latents, K arrays (B, C, H/2^k, W/2^k); a list of one is one scale's own score.
         kind: "mean" is the paper's, "std" (population) the simulator's; "max" is the hottest
-            cell of any scale, "topk" the mean of the `top_k` hottest cells of all scales.
+            cell of any scale, "topk" the mean of the `top_k` hottest cells of all scales. "norm"
+            lies between "mean" and "max": the root mean fourth power of all cells, in which a
+            small hot place counts, and a large warm one too.
         top_k: Cells; all of them where there are fewer.
     """
     if kind in ("mean", "std"):
         energy = np.square(_flat(zs)) / 2
         return energy.mean(1) if kind == "mean" else energy.std(1)
     cells = _flat(maps(zs))
+    if kind == "norm":
+        return (cells**4).mean(1) ** 0.25
     count = 1 if kind == "max" else min(top_k, cells.shape[1])
     return np.partition(cells, -count)[:, -count:].mean(1)
 

@@ -34,17 +34,19 @@ class CrossConvolutions(nn.Module):
     The gain of each scale starts at zero, so that a fresh flow is a mere shuffle.
     """
 
-    def __init__(self, c_in: int, c_out: int, hidden: int, scales: int, kernel: int) -> None:
+    def __init__(
+        self, c_in: Sequence[int], c_out: Sequence[int], hidden: int, kernel: int
+    ) -> None:
         super().__init__()
         conv = partial(nn.Conv2d, kernel_size=kernel, padding=kernel // 2)
-        self.enter = nn.ModuleList(conv(c_in, hidden) for _ in range(scales))
-        self.stay = nn.ModuleList(conv(hidden, c_out) for _ in range(scales))
-        self.up = nn.ModuleList(conv(hidden, c_out) for _ in range(scales - 1))
-        self.down = nn.ModuleList(conv(hidden, c_out, stride=2) for _ in range(scales - 1))
-        self.gain = nn.Parameter(torch.zeros(scales))
+        self.enter = nn.ModuleList(conv(c, hidden) for c in c_in)
+        self.stay = nn.ModuleList(conv(hidden, c) for c in c_out)
+        self.up = nn.ModuleList(conv(hidden, c) for c in c_out[:-1])
+        self.down = nn.ModuleList(conv(hidden, c, stride=2) for c in c_out[1:])
+        self.gain = nn.Parameter(torch.zeros(len(c_in)))
 
     def forward(self, xs: Pyramid) -> Pyramid:
-        """Map (B, c_in, H/2^k, W/2^k) to (B, c_out, H/2^k, W/2^k)."""
+        """Map (B, c_in[k], H/2^k, W/2^k) to (B, c_out[k], H/2^k, W/2^k)."""
         hs = [F.leaky_relu(enter(x), 0.1) for enter, x in zip(self.enter, xs, strict=True)]
         ys = [stay(h) for stay, h in zip(self.stay, hs, strict=True)]
         for k, (up, down) in enumerate(zip(self.up, self.down, strict=True)):
@@ -58,20 +60,21 @@ class Coupling(nn.Module):
     """Shuffle the channels, then transform each half given the other."""
 
     def __init__(
-        self, channels: int, hidden: int, scales: int, kernel: int, clamp: float, seed: int
+        self, channels: Sequence[int], hidden: int, kernel: int, clamp: float, seed: int
     ) -> None:
         super().__init__()
         self.clamp = clamp
-        self.split = (channels // 2, channels - channels // 2)
-        a, b = self.split
-        self.given_b = CrossConvolutions(b, 2 * a, hidden, scales, kernel)
-        self.given_a = CrossConvolutions(a, 2 * b, hidden, scales, kernel)
+        self.splits = [(c // 2, c - c // 2) for c in channels]
+        a, b = zip(*self.splits, strict=True)
+        self.given_b = CrossConvolutions(b, [2 * c for c in a], hidden, kernel)
+        self.given_a = CrossConvolutions(a, [2 * c for c in b], hidden, kernel)
         # a buffer, so that the order is saved with the weights
-        self.register_buffer("order", permutations(channels, scales, seed))
+        self.register_buffer("order", permutations(channels, len(channels), seed))
 
     def forward(self, xs: Pyramid) -> tuple[Pyramid, Tensor]:
         """Return the transformed pyramid and its log-determinant, shape (B,)."""
-        a, b = self._halves([x[:, p] for x, p in zip(xs, self.order, strict=True)])
+        orders = zip(xs, self.order, strict=True)
+        a, b = self._halves([x[:, p[: x.shape[1]]] for x, p in orders])
         a, logdet_a = self._affine(a, self.given_b(b))
         b, logdet_b = self._affine(b, self.given_a(a))
         ys = [torch.cat(ab, 1).clamp(-LATENT_BOUND, LATENT_BOUND) for ab in zip(a, b, strict=True)]
@@ -82,11 +85,12 @@ class Coupling(nn.Module):
         a, b = self._halves(zs)
         b = self._affine_inverse(b, self.given_a(a))
         a = self._affine_inverse(a, self.given_b(b))
-        halves = zip(a, b, self.order.argsort(1), strict=True)
-        return [torch.cat((x, y), 1)[:, p] for x, y, p in halves]
+        ys = [torch.cat(ab, 1) for ab in zip(a, b, strict=True)]
+        return [y[:, p[: y.shape[1]].argsort()] for y, p in zip(ys, self.order, strict=True)]
 
     def _halves(self, xs: Pyramid) -> tuple[Pyramid, Pyramid]:
-        a, b = zip(*(x.split(self.split, 1) for x in xs), strict=True)
+        halves = (x.split(split, 1) for x, split in zip(xs, self.splits, strict=True))
+        a, b = zip(*halves, strict=True)
         return list(a), list(b)
 
     def _scale_and_shift(self, r: Tensor) -> tuple[Tensor, Tensor]:
@@ -107,7 +111,7 @@ class CrossScaleFlow(nn.Module):
     """A chain of couplings across scales.
 
     Args:
-        channels: C, the same at every scale; odd numbers are fine.
+        channels: C at every scale, or one number a scale, finest first; odd numbers are fine.
         kernels: Kernel size of each coupling block; their number is that of the blocks.
         hidden: Channels between the two convolutions of a coupling.
         scales: K.
@@ -122,7 +126,7 @@ class CrossScaleFlow(nn.Module):
 
     def __init__(
         self,
-        channels: int,
+        channels: int | Sequence[int],
         *,
         kernels: Sequence[int] = (3, 3, 3, 5),
         hidden: int = 1024,
@@ -130,13 +134,13 @@ class CrossScaleFlow(nn.Module):
         clamp: float = 3.0,
     ) -> None:
         super().__init__()
-        if channels < 2:
+        each = _each_scale(channels, scales)
+        if min(each) < 2:
             raise ValueError(f"channels must be at least 2 to be halved, got {channels}")
         self.channels, self.scales = channels, scales
         self.kernels, self.hidden, self.clamp = tuple(kernels), hidden, clamp
         self.couplings = nn.ModuleList(
-            Coupling(channels, hidden, scales, kernel, clamp, seed)
-            for seed, kernel in enumerate(kernels)
+            Coupling(each, hidden, kernel, clamp, seed) for seed, kernel in enumerate(kernels)
         )
 
     def forward(self, xs: Pyramid) -> tuple[Pyramid, Tensor]:
@@ -168,7 +172,8 @@ class CrossScaleFlow(nn.Module):
     def _check(self, xs: Pyramid) -> None:
         shapes = [tuple(x.shape) for x in xs]
         height, width = shapes[0][-2:] if shapes else (0, 0)
-        expected = [(self.channels, height >> k, width >> k) for k in range(self.scales)]
+        each = _each_scale(self.channels, self.scales)
+        expected = [(c, height >> k, width >> k) for k, c in enumerate(each)]
         step = 1 << (self.scales - 1)
         if [shape[1:] for shape in shapes] != expected or height % step or width % step:
             raise ValueError(
@@ -178,10 +183,22 @@ class CrossScaleFlow(nn.Module):
             )
 
 
-def permutations(channels: int, scales: int, seed: int) -> Tensor:
-    """Return one channel order per scale, shape (K, C), as the original draws it for a block."""
+def permutations(channels: int | Sequence[int], scales: int, seed: int) -> Tensor:
+    """Return one channel order per scale, shape (K, max C), as the original draws it for a block.
+
+    The row of a scale with fewer channels than another goes on with its unused positions.
+    """
     rng = np.random.RandomState(seed)  # noqa: NPY002 - the original's generator, for its numbers
-    return torch.from_numpy(np.stack([rng.permutation(channels) for _ in range(scales)]))
+    each = _each_scale(channels, scales)
+    orders, most = [rng.permutation(c) for c in each], max(each)
+    return torch.from_numpy(np.stack([np.r_[order, len(order) : most] for order in orders]))
+
+
+def _each_scale(channels: int | Sequence[int], scales: int) -> tuple[int, ...]:
+    each = (channels,) * scales if isinstance(channels, int) else tuple(channels)
+    if len(each) != scales:
+        raise ValueError(f"channels must be one number or {scales}, one a scale, got {each}")
+    return each
 
 
 def nll(zs: Pyramid, logdet: Tensor) -> Tensor:

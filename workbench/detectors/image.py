@@ -329,7 +329,7 @@ class CSFlowDetector:
         """
         learned = dict(arrays)
         detector = cls.__new__(cls)
-        config = CSFlowConfig(**facts["config"])
+        config = CSFlowConfig.from_dict(facts["config"])
         detector._start(config, Engines(config, engine))
         detector.held_out = learned.pop("held_out")
         detector.engines.restore(facts, learned, folder)

@@ -69,6 +69,7 @@ def import_original(
         kernels=flow.kernels,
         hidden=flow.hidden,
         scales=flow.scales,
+        finer=False,
         clamp=flow.clamp,
         **{key: value for key, value in given.items() if value},
     )

@@ -197,7 +197,7 @@ class _Run:
         self.flow.train()
         total = 0.0
         for rows in self._order():
-            xs = self.standardise(_take(self.features, rows, self.flow))
+            xs = self._blurred(self.standardise(_take(self.features, rows, self.flow)))
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed):
                 loss = nll(*self.flow(xs)).mean()
             self.optimiser.zero_grad()
@@ -210,6 +210,13 @@ class _Run:
             bar.update()
         self.flow.eval()
         return total / len(self.features[0])
+
+    def _blurred(self, xs: Pyramid) -> Pyramid:
+        """Add fresh noise, so that no image is seen twice as it was."""
+        if not self.config.noise:
+            return xs
+        draws = (torch.randn(x.shape, generator=self.rng).to(x) for x in xs)
+        return [x + self.config.noise * draw for x, draw in zip(xs, draws, strict=True)]
 
     def _order(self) -> Iterator[Tensor]:
         return iter(

@@ -6,6 +6,7 @@ References:
 """
 
 import importlib
+from math import prod
 from pathlib import Path
 
 import torch
@@ -51,11 +52,8 @@ class Backbone(nn.Module):
         self.weights_hash, self.weights_file = weights_hash, weights_file
         self.stem = nn.Sequential(net._conv_stem, net._bn0, net._swish)
         self.blocks = nn.Sequential(*list(net._blocks)[: block + 1])
-        args = [b._block_args for b in self.blocks]
-        self.channels = args[-1].output_filters
-        self.stride = 2
-        for b in self.blocks:
-            self.stride *= max(b._depthwise_conv.stride)
+        self.channels = self.blocks[-1]._block_args.output_filters
+        self.stride = 2 * prod(self._strides)
         mean, std = _LITE if "lite" in name else _IMAGENET
         self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1))
         self.register_buffer("std", torch.tensor(std).view(3, 1, 1))
@@ -72,7 +70,32 @@ class Backbone(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Map RGB in [0, 1], (B, 3, H, W), to features (B, C, H/stride, W/stride)."""
-        return self.blocks(self.stem((images - self.mean) / self.std))
+        return self.blocks(self.stem(self._normalised(images)))
+
+    def with_finer(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Also return what the last block of half the stride gives, (B, C', 2 H', 2 W'), first."""
+        last = self.finer[0] + 1
+        finer = self.blocks[:last](self.stem(self._normalised(images)))
+        return finer, self.blocks[last:](finer)
+
+    @property
+    def finer(self) -> tuple[int, int]:
+        """Index and channels of the last block whose cells are half as wide as the output's."""
+        strides = [2 * prod(self._strides[: i + 1]) for i in range(len(self.blocks))]
+        if (half := self.stride // 2) not in strides:
+            raise ValueError(
+                f"a finer scale needs a block of half the stride, and block {self.block} of "
+                f"{self.name} has none before it; take a deeper block or finer=False"
+            )
+        index = len(strides) - strides[::-1].index(half) - 1
+        return index, self.blocks[index]._block_args.output_filters
+
+    @property
+    def _strides(self) -> list[int]:
+        return [max(block._depthwise_conv.stride) for block in self.blocks]
+
+    def _normalised(self, images: Tensor) -> Tensor:
+        return (images - self.mean) / self.std
 
 
 def load_backbone(name: str, block: int, weights: Path | str | None = None) -> Backbone:

@@ -17,12 +17,15 @@ class FeaturePyramid(nn.Module):
     Args:
         backbone: Frozen network with `.channels` and `.stride`.
         image_size: Pixels a side of the finest image.
-        scales: K; scale k sees the image at image_size / 2^k.
+        scales: K, each at half the resolution of the one before. Without `finer`, scale k sees
+            the image at image_size / 2^k.
         downscale: "area" (antialiased) or "nearest", as the original does.
+        finer: Scale 0 is what a shallower block of half the stride gives on the way through
+            the full image, and scale k > 0 sees the image at image_size / 2^(k - 1).
 
     Raises:
         ValueError: The image size does not give whole cells at every scale; the message names
-            the next sizes that do.
+            the next sizes that do. Or the backbone has no shallower block for `finer`.
 
     Example:
         >>> from workbench.features import load_backbone
@@ -32,46 +35,59 @@ class FeaturePyramid(nn.Module):
     """
 
     def __init__(
-        self, backbone: Backbone, image_size: int, scales: int = 3, downscale: str = "area"
+        self,
+        backbone: Backbone,
+        image_size: int,
+        scales: int = 3,
+        downscale: str = "area",
+        finer: bool = False,
     ) -> None:
         super().__init__()
-        step = backbone.stride << (scales - 1)
+        self.sizes = scales - finer  # of the image
+        if self.sizes < 1:
+            raise ValueError(f"finer=True needs at least 2 scales, got {scales}")
+        step = backbone.stride << (self.sizes - 1)
         if image_size % step or image_size < step:
             below, above = image_size // step * step, (image_size // step + 1) * step
             sizes = " or ".join(str(size) for size in (below, above) if size)
             raise ValueError(
-                f"image_size must be a multiple of {step} for {scales} scales of "
+                f"image_size must be a multiple of {step} for {self.sizes} scales of "
                 f"{backbone.name} block {backbone.block}, got {image_size}; take {sizes}"
             )
         self.backbone, self.image_size, self.scales = backbone, image_size, scales
         self.downscale = downscale
+        self.finer = backbone.finer if finer else None
 
     @property
     def shapes(self) -> list[tuple[int, int, int]]:
-        """(C, H/2^k, W/2^k) of every scale."""
+        """(C, H/2^k, W/2^k) of every scale, finest first."""
         side = self.image_size // self.backbone.stride
-        return [(self.backbone.channels, side >> k, side >> k) for k in range(self.scales)]
+        finer = [(self.finer[1], 2 * side, 2 * side)] if self.finer else []
+        return finer + [(self.backbone.channels, side >> k, side >> k) for k in range(self.sizes)]
 
     def forward(self, images: Tensor) -> Pyramid:
-        """Map uint8 RGB (B, 3, S, S) to K feature tensors (B, C, S/stride/2^k, ...)."""
+        """Map uint8 RGB (B, 3, S, S) to K feature tensors of `shapes`."""
         x = images.to(self.backbone.mean.dtype) / 255
-        return [self.backbone(self._smaller(x, k)) for k in range(self.scales)]
+        first = self.backbone.with_finer(x) if self.finer else (self.backbone(x),)
+        return [*first, *(self.backbone(self._smaller(x, k)) for k in range(1, self.sizes))]
 
     def _smaller(self, x: Tensor, k: int) -> Tensor:
-        if k == 0:
-            return x
         if self.downscale == "nearest":
             return F.interpolate(x, scale_factor=0.5**k, mode="nearest")
         return F.avg_pool2d(x, 1 << k)
 
 
 class Standardise(nn.Module):
-    """Per channel and scale: subtract the mean, divide by the standard deviation."""
+    """Per channel and scale: subtract the mean, divide by the standard deviation.
 
-    def __init__(self, channels: int, scales: int) -> None:
+    Args:
+        channels: C of every scale; the statistics of one with fewer than another are padded.
+    """
+
+    def __init__(self, channels: Sequence[int]) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.zeros(scales, channels))
-        self.register_buffer("std", torch.ones(scales, channels))
+        self.register_buffer("mean", torch.zeros(len(channels), max(channels)))
+        self.register_buffer("std", torch.ones(len(channels), max(channels)))
 
     def fit(self, xs: Sequence[Tensor]) -> "Standardise":
         """Take the statistics of K tensors (N, C, H, W), summed in float64."""
@@ -80,11 +96,13 @@ class Standardise(nn.Module):
             count = x.numel() / x.shape[1]
             mean = sum(c.sum((0, 2, 3)) for c in chunks) / count
             square = sum((c - mean.view(-1, 1, 1)).square().sum((0, 2, 3)) for c in chunks)
-            self.mean[k] = mean
-            self.std[k] = (square / count).sqrt().clamp(min=1e-4)  # a dead channel stays near 0
+            std = (square / count).sqrt().clamp(min=1e-4)  # a dead channel stays near 0
+            self.mean[k, : x.shape[1]], self.std[k, : x.shape[1]] = mean, std
         return self
 
     def forward(self, xs: Pyramid) -> Pyramid:
         """Return the standardised pyramid."""
-        cells = (slice(None), None, None)
-        return [(x - m[cells]) / s[cells] for x, m, s in zip(xs, self.mean, self.std, strict=True)]
+        return [
+            (x - m[: x.shape[1], None, None]) / s[: x.shape[1], None, None]
+            for x, m, s in zip(xs, self.mean, self.std, strict=True)
+        ]
