@@ -33,7 +33,7 @@ print(json.dumps([first, later, memory, "torch" in sys.modules]))
 
 def main():
     where = measure.machine()
-    parts = models.photos(16, size=512)
+    parts = models.photos(8, size=512)
     with tempfile.TemporaryDirectory() as folder:
         model = save(models.detector(CSFlowConfig.preset("lite"), parts.paths), Path(folder, "m"))
         load(model).evaluate_one(parts[0])  # builds the graph once
