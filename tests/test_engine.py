@@ -73,7 +73,7 @@ def test_the_graph_is_folded():
     onnx.checker.check_model(model, full_check=True)
     kinds = [node.op_type for node in model.graph.node]
     assert not {"BatchNormalization", "Pad", "ReduceSum"} & set(kinds)
-    scales, halves = 3, 4
+    scales, halves = 4, 4
     # per half and scale one product exp(s) * a and one 1.908 * atan(s); gains are in the weights
     assert kinds.count("Mul") == 2 * scales * halves
     sizes = [np.prod(tensor.dims) for tensor in model.graph.initializer]
