@@ -433,6 +433,18 @@ def test_what_is_wanted_is_computed_ahead_in_order_and_once():
     assert computed == [3, 1, 2] and ahead.get(1) == 1 and computed == [3, 1, 2]
 
 
+@pytest.mark.parametrize("size", [1, 3])
+def test_stepping_through_computes_each_once_and_always_ahead(size):
+    computed = []
+    ahead = Ahead(lambda key: computed.append(key) or key, lambda value: size, RLock(), budget=15)
+    for key in range(100):
+        assert key in ahead or key == 0
+        ahead.get(key)
+        ahead.want([key + 1, key + 2, key - 1, *range(key + 3, key + 16)] if key else range(1, 16))
+        ahead.wait()
+    assert computed[:100] == list(range(100))
+
+
 def test_memory_ahead_is_bounded_by_number_and_by_bytes():
     many = Ahead(lambda key: key, lambda value: 1, RLock())
     large = Ahead(lambda key: key, lambda value: 10, RLock(), budget=45)
@@ -461,21 +473,20 @@ def test_one_error_ahead_does_not_stop_the_rest_and_is_raised_when_asked():
 
 
 def test_who_waits_is_served_before_what_is_wanted():
-    computed, asked = [], Event()
+    computed, began = [], Event()
 
     def compute(key):
         computed.append(key)
-        if key == 0:
-            asked.wait(10)
-            while not ahead._asking:  # until the other thread stands in line
-                time.sleep(0.001)
+        began.set()
+        deadline = time.monotonic() + 10
+        while key == 0 and not ahead._asking and time.monotonic() < deadline:
+            time.sleep(0.001)  # until the other stands in line
         return key
 
     ahead = Ahead(compute, lambda value: 1, RLock())
     ahead.want(range(10))
-    asker = Thread(target=lambda: [asked.set(), ahead.get(99)])
-    asker.start()
-    asker.join()
+    began.wait(10)
+    ahead.get(99)
     ahead.wait()
     assert computed[:2] == [0, 99]
 

@@ -81,6 +81,9 @@ class Ahead(Generic[Value]):
         with self._state:
             wanted = list(keys)[: self._capacity - 2]  # beside them the present one is kept
             self._wanted = deque(key for key in wanted if key not in self._values)
+            for key in reversed(wanted):  # what is wanted outlives what was seen
+                if key in self._values:
+                    self._values.move_to_end(key)
             if self._wanted and self._thread is None:
                 self._thread = Thread(target=self._work, daemon=True)
                 self._thread.start()
