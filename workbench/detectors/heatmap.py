@@ -57,6 +57,16 @@ def enlarge(heatmap: NDArray[np.float32], height: int, width: int) -> NDArray[np
     return np.maximum(np.asarray(picture.resize((width, height), Image.Resampling.BICUBIC)), 0)
 
 
+def colour_scale(heat: NDArray[np.float32]) -> tuple[float, float]:
+    """Ends of the fixed colour scale, from the maps of held-out OK images, any shape.
+
+    From what nine in ten cells stay below, to far past their hottest: so a good part looks
+    calm, and a defect has room to differ from another.
+    """
+    calm, hot = np.quantile(heat, [0.9, 0.999])
+    return float(calm), float(max(calm + 4 * (hot - calm), calm + 1e-6))
+
+
 def _level(heatmap: NDArray[np.floating], heat_range: tuple[float, float]) -> NDArray[np.float64]:
     low, high = heat_range
     return np.clip((heatmap - low) / max(high - low, 1e-12), 0, 1)

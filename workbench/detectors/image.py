@@ -19,7 +19,7 @@ from workbench.metrics import Threshold, threshold
 
 from .batches import Images, ImageSource, Scored, batches, decoded, stacked
 from .evaluation import Evaluation
-from .heatmap import enlarge
+from .heatmap import colour_scale, enlarge
 from .holdout import hold_out, provenance
 
 if TYPE_CHECKING:
@@ -349,7 +349,7 @@ class CSFlowDetector:
         self.held_out = np.concatenate([self._score(zs) for zs in latents])
         self.threshold = threshold(self.held_out, q=self.config.percentile)
         cells = [np.concatenate(scale) for scale in zip(*map(maps, latents), strict=True)]
-        self.heat_range = _heat_range(self._heat(cells))
+        self.heat_range = colour_scale(self._heat(cells))
         self.calm = tuple(float(np.median(m.mean((1, 2)))) for m in cells)
 
     def _good_squares(self) -> NDArray[np.uint8]:
@@ -378,15 +378,6 @@ class CSFlowDetector:
     def _heat(self, cells: Latents) -> NDArray[np.float32]:
         """One map an image at the finest cell size, shape (B, H, W)."""
         return heat(cells, self.config.heat)
-
-
-def _heat_range(heat: NDArray[np.float32]) -> tuple[float, float]:
-    """From what nine in ten cells of held-out OK images stay below, to far past their hottest.
-
-    So a good part looks calm, and a defect has room to differ from another.
-    """
-    calm, hot = np.quantile(heat, [0.9, 0.999])
-    return float(calm), float(max(calm + 4 * (hot - calm), calm + 1e-6))
 
 
 class _Clock:

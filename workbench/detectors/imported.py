@@ -13,8 +13,9 @@ from workbench.features import Backbone, block_channels, default_block, load_bac
 from workbench.metrics import Threshold
 from workbench.metrics import threshold as choose
 
+from .heatmap import colour_scale
 from .holdout import provenance
-from .image import CSFlowDetector, _heat_range
+from .image import CSFlowDetector
 
 _MAPS = 64  # held-out images that the colour scale is taken from
 
@@ -147,6 +148,6 @@ def _calibrate(detector: CSFlowDetector, parts: ImageFolder, progress: bool) -> 
     detector.threshold = choose(detector.held_out, q=detector.config.percentile)
     few = photos[readable[:: -(-len(readable) // _MAPS)]]
     heat = [cells[::8, ::8].ravel() for cells in detector.localize(few, progress=progress)]
-    detector.heat_range = _heat_range(np.concatenate(heat))
+    detector.heat_range = colour_scale(np.concatenate(heat))
     detector.data = provenance(parts, photos[:0], photos)
     detector.data["fingerprint"] = photos.fingerprint()

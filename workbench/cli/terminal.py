@@ -1,0 +1,27 @@
+"""What commands share: paths as they are typed and shown."""
+
+from pathlib import Path
+
+from workbench.errors import DataError
+
+
+def opened(source: Path, seed: int):  # noqa: ANN201 - ImageFolder or SensorTable
+    """The photos or rows at a path that was typed."""
+    from workbench.data import load_images, load_rows
+
+    if not source.exists():
+        raise DataError(f"{source} must be a folder of photos or a CSV file; nothing is there")
+    if source.is_file():
+        return load_rows(source, seed=seed)
+    return load_images(source, seed=seed, progress=True)
+
+
+def check_name(name: str) -> None:
+    """Refuse what is no plain folder name."""
+    if not name or name != Path(name).name or name.startswith("."):
+        raise ValueError(f"a model's name must be a plain folder name, got {name!r}")
+
+
+def shown(path: Path) -> Path:
+    """Relative to where we are if that is shorter to read."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
