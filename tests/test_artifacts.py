@@ -3,8 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from workbench import artifacts, load, save
+from workbench import CSFlowConfig, CSFlowDetector, artifacts, load, save
 from workbench.errors import ArtifactError
+from workbench.features.weights import digest_of, find_weights
 
 from .conftest import photo
 
@@ -99,6 +100,22 @@ def test_damaged_folders_are_clear_errors(folder, damage, message):
     damage(folder)
     with pytest.raises(ArtifactError, match=message):
         load(folder)
+
+
+def test_a_detector_that_names_the_hash_of_the_weights_file_still_loads(folder, tmp_path):
+    """As the first release wrote it."""
+    file = find_weights("efficientnet-lite0")
+    image = np.zeros((64, 64, 3), np.uint8)
+    config = CSFlowConfig(image_size=128, hidden=8, kernels=(3,), epochs=1)
+    photos = [image + step for step in range(4)]
+    fitted = CSFlowDetector(config, engine="torch").fit(photos, progress=False)
+    saved = save(fitted, tmp_path / "old")
+    named = {"name": "efficientnet-lite0", "sha256": digest_of(file)}
+    edit(saved, backbone=named)
+    assert load(saved, engine="torch").score([image]) == fitted.score([image])
+    edit(saved, backbone=named | {"sha256": "0" * 64})
+    with pytest.raises(ArtifactError, match="scores would differ"):
+        load(saved, engine="torch")
 
 
 def edit(folder, **changes):

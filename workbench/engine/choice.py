@@ -168,9 +168,10 @@ class Engines:
         facts, learned = self._saved
         network = TorchEngine(self.config, remembered(facts["backbone"]))
         backbone, here = facts["backbone"], network.backbone
-        if here.weights_hash != (saved := backbone["sha256"]):
+        if not here.has_weights(backbone):
             raise ArtifactError(
-                f"weights of {backbone['name']} must have sha256 {saved[:12]}... as in training, "
+                f"weights of {backbone['name']} must have sha256 {backbone['sha256'][:12]}... as "
+                "in training, "
                 f"got {here.weights_hash[:12]}... from {here.weights_file}; scores would differ. "
                 f"In training they were read from {backbone.get('file')}"
             )

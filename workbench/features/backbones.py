@@ -6,6 +6,7 @@ References:
 """
 
 import importlib
+from collections.abc import Mapping
 from math import prod
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 from workbench import workspace
 from workbench.errors import DataError
 
-from .weights import fingerprint, obtain_weights, read_weights
+from .weights import digest_of, fingerprint, obtain_weights, read_weights
 
 NAMES = tuple(f"efficientnet-b{i}" for i in range(8)) + tuple(
     f"efficientnet-lite{i}" for i in range(3)
@@ -63,6 +64,15 @@ class Backbone(nn.Module):
         """Name, hash and file of the weights, by which a saved detector finds them again."""
         file = self.weights_file and workspace.portable(self.weights_file)
         return {"name": self.name, "sha256": self.weights_hash, "file": file}
+
+    def has_weights(self, facts: Mapping[str, str | None]) -> bool:
+        """Whether these are the weights that `facts` of a saved detector name.
+
+        Detectors of the first release hold the hash of the weights' file instead.
+        """
+        if "file" in facts or self.weights_file is None:
+            return facts["sha256"] == self.weights_hash
+        return facts["sha256"] == digest_of(self.weights_file)
 
     def train(self, mode: bool = True) -> "Backbone":  # noqa: ARG002
         """Stay in evaluation mode: a frozen backbone keeps its batch-norm statistics."""

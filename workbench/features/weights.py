@@ -71,7 +71,7 @@ def read_weights(name: str, path: Path) -> State:
     Raises:
         DataError: Damaged, something else, or other weights than efficientnet-pytorch's.
     """
-    _check_digest(path, _digest(path) if _promised(path) else "")
+    _check_digest(path, digest_of(path) if _promised(path) else "")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
@@ -242,7 +242,8 @@ def _check_digest(path: Path, digest: str, source: str = "") -> None:
         )
 
 
-def _digest(path: Path) -> str:
+def digest_of(path: Path) -> str:
+    """sha256 of a file, hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
