@@ -1,13 +1,25 @@
+from dataclasses import dataclass
+
 import pytest
 
-from workbench import demo, workspace
+from workbench import CSFlowConfig, demo, workspace
 from workbench.data import make_samples
 from workbench.errors import ArtifactError
+
+
+@dataclass(frozen=True)
+class TinyConfig(CSFlowConfig):
+    image_size: int = 128
+    hidden: int = 8
+    kernels: tuple[int, ...] = (3,)
+    epochs: int = 1
 
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path))
+    for name in ("OMP_NUM_THREADS", "TQDM_DISABLE"):  # the demo sets them for its processes
+        monkeypatch.setenv(name, "1")
     return tmp_path
 
 
@@ -23,12 +35,8 @@ def test_only_samples_are_trained_on_demand(home):
 
 
 def test_a_sample_model_is_trained_once_and_says_what_it_is(home, monkeypatch):
-    import workbench
-
     make_samples("lens", home / "data" / "lens", ok=8, ng=2, size=64)
-    tiny = workbench.CSFlowConfig(image_size=128, hidden=8, kernels=(3,), epochs=1)
-    monkeypatch.setattr(workbench.csflow.CSFlowConfig, "preset", lambda *a, **k: tiny)
-    monkeypatch.setattr("workbench.detectors.image.CSFlowConfig", lambda **k: tiny)
+    monkeypatch.setattr("workbench.detectors.image.CSFlowConfig", TinyConfig)
     first = demo.ensure_model("lens")
     assert first.data["note"] == "generated sample data, for demo and tests only"
     monkeypatch.setattr(demo, "_train", lambda name: pytest.fail("trained again"))

@@ -14,7 +14,7 @@ import nbformat
 from workbench import artifacts, workspace
 from workbench.language import LANGUAGES
 
-NOTEBOOK = "42_app"
+NOTEBOOK = "45_app"
 IDLE_SECONDS = 900  # after which the kernel of a page that was left is ended
 
 
