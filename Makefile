@@ -19,7 +19,8 @@ test: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m tests.browser.chromium
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not browser" --numprocesses auto --dist loadfile
+	$(BIN)/pytest -m browser
 	home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && $(NBVAL)
 
 lab: $(VENV)/.user

@@ -125,6 +125,7 @@ class ImageReport:
             "bad": [{"name": name, "reason": reason} for name, reason in self.bad],
             "split": self.detector.data.get("counts", {}) | {"test": len(self.test)},
             "fingerprint": self.detector.data.get("fingerprint", ""),
+            "imported": self.detector.data.get("imported", {}).get("file", ""),
             "note": self.parts.note,
             "epochs": len(self.detector.history),
             "training_seconds": sum(row["seconds"] for row in self.detector.history),
@@ -146,10 +147,20 @@ class ImageReport:
         twice = m["duplicates"]["test_images"]
         seen = f", though {twice:,} look like a part that it was trained on" if twice else ""
         publish.text(
-            f"Tested: {prose.plural(m['n'], 'image')}{labels} of `{self.parts.root.name}`, none "
-            f"of which the model has seen{seen}. Trained on {counts.get('train', 0):,} good "
-            f"images; the threshold was set with {counts.get('calibration', 0):,} other good ones."
-            f"{note}\n\n{self._method()}"
+            f"Tested: {prose.plural(m['n'], 'image')}{labels} of `{self.parts.root.name}`, "
+            f"{self._training_set(seen, counts)}{note}\n\n{self._method()}"
+        )
+
+    def _training_set(self, seen: str, counts: dict[str, int]) -> str:
+        held = f"threshold was set with {prose.plural(counts.get('calibration', 0), 'good image')}"
+        if self.metrics["imported"]:
+            return (
+                f"with a model imported from `{self.metrics['imported']}`: whether it was trained "
+                f"on any of them is not known. The {held} kept out of the test."
+            )
+        return (
+            f"none of which the model has seen{seen}. Trained on {counts.get('train', 0):,} good "
+            f"images; the {held} more."
         )
 
     def alternatives(self) -> None:
