@@ -3,7 +3,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
+# the same examples everywhere, and no deadlines on a busy machine
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.load_profile("steady")
 os.environ.setdefault("MPLBACKEND", "agg")
 os.environ.setdefault("WORKBENCH_CACHE_GB", "0")  # tests of the cache turn it on
 
