@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+from .browser import chromium
+
 # the same examples everywhere, and no deadlines on a busy machine
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.load_profile("steady")
@@ -63,3 +65,17 @@ def fitted(photos, tiny_config):
     from workbench import CSFlowDetector
 
     return CSFlowDetector(tiny_config).fit(photos[0], progress=False)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    path = chromium.find()
+    if path is None:
+        reason = "no Chromium found: python -m tests.browser.chromium, or name it in WB_CHROMIUM"
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(chromium.FLAGS))
+        yield browser
+        browser.close()

@@ -467,19 +467,6 @@ def test_templates_are_ordinary_thin_notebooks(name, declared):
     assert list(papermill.inspect_notebook(str(path))) == assigned == declared
 
 
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    path = chromium.find()
-    if path is None:
-        pytest.skip("a Chromium is needed; run: python -m tests.browser.chromium")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield launched
-        launched.close()
-
-
 A4 = 794, 1123  # CSS pixels
 
 

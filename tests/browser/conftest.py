@@ -20,8 +20,6 @@ from PIL import Image
 
 import workbench as wb
 
-from . import chromium
-
 CELLS = {
     "simulator": """
 import workbench as wb
@@ -51,10 +49,6 @@ display(ui.HistogramExplorer(session, model="models/lens"))
 }
 REPOSITORY = Path(__file__).parents[2]
 SHIPPED = REPOSITORY / "notebooks" / "40_simulator.ipynb"
-FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
 HARMLESS = ("favicon", "ERR_INTERNET_DISCONNECTED", "Failed to load resource")
 
 
@@ -69,20 +63,6 @@ class Lab:
     @property
     def results(self):
         return self.workspace / "reports" / "lens" / "lens_result.csv"
-
-
-@pytest.fixture(scope="session")
-def browser():
-    path = chromium.find()
-    if path is None:
-        reason = "no Chromium found: python -m tests.browser.chromium, or name it in WB_CHROMIUM"
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")
