@@ -11,6 +11,7 @@ from PIL import Image
 from workbench.csflow import heat
 
 from .heatmap import blend, enlarge
+from .judgement import Judgement
 
 SHOWN = 10  # regions; beyond the strongest few they are noise
 
@@ -30,7 +31,7 @@ class Region(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluation(Judgement):
     """What a detector says of one image.
 
     Attributes:
@@ -55,16 +56,6 @@ class Evaluation:
     scores: dict[str, float] = field(default_factory=dict)
     shares: tuple[float, ...] = ()
     maps: tuple[NDArray[np.float32], ...] = ()
-
-    @property
-    def is_anomaly(self) -> bool:
-        """Whether the score reaches the threshold."""
-        return self.score >= self.threshold
-
-    @property
-    def verdict(self) -> str:
-        """Either "OK" or "NG"."""
-        return "NG" if self.is_anomaly else "OK"
 
     @cached_property
     def regions(self) -> tuple[Region, ...]:

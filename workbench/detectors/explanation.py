@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from .judgement import Judgement
+
 STEPS = 64  # values tried at once between the reading and either end of the search
 ROUNDS = 4  # each looks closer, between the last value too far and the first near enough
 REACH = 20  # scales beyond what is expected
 
 
 @dataclass(frozen=True, kw_only=True)
-class RowEvaluation:
+class RowEvaluation(Judgement):
     """The verdict on one row, or on the last row of a window."""
 
     score: float
@@ -20,16 +22,6 @@ class RowEvaluation:
     blame: dict[str, float]  # share of the squared error by column; they sum to 1
     reconstruction: dict[str, float]  # what the network expected, in raw units
     seen: dict[str, float] = field(default_factory=dict)  # the row itself, in raw units
-
-    @property
-    def is_anomaly(self) -> bool:
-        """Whether the score reaches the threshold."""
-        return self.score >= self.threshold
-
-    @property
-    def verdict(self) -> str:
-        """`OK` or `NG`."""
-        return "NG" if self.is_anomaly else "OK"
 
     @property
     def status(self) -> str:

@@ -267,14 +267,13 @@ class CSFlowDetector:
         clock.lap("resize")
         zs = self.engine(square)
         clock.lap("network")
-        value = float(self._score(zs)[0])
         cells = maps(zs)
         heatmap = enlarge(self._heat(cells)[0], *image.shape[:2])
         others = {name: float(x[0]) for name, x in scores(zs, self.config.top_k).items()}
         parts = shares(cells, self.calm)[0].tolist()
         clock.lap("map")
         return Evaluation(
-            score=value,
+            score=others[self.config.score],
             threshold=float(limit),
             image=image,
             heatmap=heatmap,
