@@ -1,4 +1,6 @@
-"""Run all benchmarks, or those named: `python -m benchmarks [single_image bulk ...]`.
+"""Run all benchmarks that need no data of yours, or those named.
+
+    python -m benchmarks [single_image bulk ...]
 
 Each runs in a process of its own, so that none inherits another's threads and memory.
 """
@@ -6,7 +8,10 @@ Each runs in a process of its own, so that none inherits another's threads and m
 import subprocess
 import sys
 
-SCRIPTS = ("single_image", "bulk", "startup", "training", "scaling")
+SCRIPTS = (
+    "single_image", "bulk", "startup", "training", "scaling", "localisation", "row_sets", "rows",
+    "simulator_step", "reports",
+)  # fmt: skip
 
 
 def main(names):

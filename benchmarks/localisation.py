@@ -1,11 +1,10 @@
 """AUPRO against anomalib and ADEval: time, memory and answer on the same maps, in one run.
 
-    python benchmarks/localisation.py [--images 40] [--size 1024] [--many 2000]
+    python -m benchmarks.localisation [--images 40] [--size 1024] [--many 2000]
 
-The peers are installed into an environment of their own below the user's cache, on top of
-the packages that this interpreter has. Each implementation runs alone in a fresh process on the
-same generated maps; rounds alternate, and medians are shown. `--many` maps are then streamed, made
-anew in each pass, to see the memory that thousands of maps take.
+The peers are installed into an environment of their own, see `environments`. Each implementation
+runs alone in a fresh process on the same generated maps; rounds alternate, and medians are shown.
+`--many` maps are then streamed, made anew in each pass, to see the memory that thousands take.
 """
 
 import argparse
@@ -16,16 +15,15 @@ import resource
 import statistics
 import subprocess
 import sys
-import sysconfig
 import time
-import venv
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
-CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "workbench-benchmarks"
+from benchmarks.environments import python_with
+
 RESULTS = Path(__file__).parent / "results"
 LIMIT = 0.3
 MB = 1024  # ru_maxrss is in kB
@@ -126,20 +124,9 @@ def measure(name, images, size):
     return found | {"extra_mb": (peak - before) / MB, "peak_mb": peak / MB}
 
 
-def environment():
-    """An interpreter with the peers; those packages never come near our own."""
-    folder = Path(os.environ.get("WORKBENCH_PEERS", CACHE / "localisation"))
-    python = folder / "bin" / "python"
-    if not python.exists():
-        venv.create(folder, with_pip=True)
-        site = next((folder / "lib").glob("python*/site-packages"))
-        (site / "own.pth").write_text(sysconfig.get_paths()["purelib"])
-        subprocess.run([python, "-m", "pip", "install", "-q", "anomalib", "adeval"], check=True)
-    return python
-
-
 def alone(python, name, images, size):
-    command = [python, __file__, "--only", name, "--images", str(images), "--size", str(size)]
+    sizes = ["--images", str(images), "--size", str(size)]
+    command = [python, "-m", "benchmarks.localisation", "--only", name, *sizes]
     root = Path(__file__).parents[1]
     env = os.environ | {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
     done = subprocess.run(command, env=env, capture_output=True, text=True)
@@ -149,7 +136,7 @@ def alone(python, name, images, size):
 
 
 def main(images, size, many, rounds):
-    python, runs = environment(), {name: [] for name in WORK}
+    python, runs = python_with("localisation", "anomalib", "adeval"), {name: [] for name in WORK}
     for _ in range(rounds):
         for name in WORK:
             runs[name].append(alone(python, name, images, size))

@@ -1,19 +1,14 @@
 """anomalib's CS-Flow in an environment and a process of its own; optional.
 
-    python -m benchmarks.peer        # install it, from the package index
-
-It borrows torch from this environment, so that both compute with the same. Without it, or with
-WORKBENCH_PEERS=0, benchmarks leave the peer out.
+Without it, or with WORKBENCH_PEERS=0, benchmarks leave the peer out.
 """
 
 import os
 import subprocess
 import sys
-import sysconfig
-from pathlib import Path
 
-HOME = Path(os.environ.get("WORKBENCH_PEER_HOME", "~/.cache/workbench-benchmarks/anomalib"))
-PYTHON = HOME.expanduser() / "venv" / "bin" / "python"
+from benchmarks.environments import python_with
+
 REQUIREMENT = "anomalib>=2.2"
 
 WORKER = """
@@ -49,28 +44,15 @@ for line in sys.stdin:  # one path a line; as its TorchInferencer, without no_gr
 """
 
 
-def install():
-    """Make the environment: a venv that sees this one's packages, and anomalib in it."""
-    folder = PYTHON.parents[1]
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    own = subprocess.run(
-        [PYTHON, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
-        check=True, capture_output=True, text=True,
-    ).stdout.strip()  # fmt: skip
-    Path(own, "outer.pth").write_text(sysconfig.get_path("purelib") + "\n", "utf-8")
-    subprocess.run([PYTHON, "-m", "pip", "install", "--quiet", REQUIREMENT], check=True)
-
-
 def csflow(config, photo):
     """A function from a path to anomalib's answer, or None where it cannot be had."""
     if os.environ.get("WORKBENCH_PEERS") == "0":
         return None
     try:
-        if not PYTHON.exists():
-            install()
+        python = python_with("anomalib", REQUIREMENT)
         size, hidden, blocks = config.image_size, config.hidden, len(config.kernels)
         worker = subprocess.Popen(
-            [PYTHON, "-W", "ignore", "-c", WORKER, *map(str, (size, hidden, blocks, photo))],
+            [python, "-W", "ignore", "-c", WORKER, *map(str, (size, hidden, blocks, photo))],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         ready = worker.stdout.readline().strip() == "ready"
@@ -90,7 +72,3 @@ def csflow(config, photo):
         return answer
 
     return ask
-
-
-if __name__ == "__main__":
-    install()

@@ -1,20 +1,16 @@
 """Other detectors of unusual rows, all as one call: scores of test rows after normal ones.
 
-PyOD lives in an environment of its own, built on first use beside the benchmark's cache: it is a
+PyOD lives in an environment of its own, see `environments`: it is a
 peer to compare with, not a dependency.
 """
 
-import json
-import os
 import subprocess
 import sys
 import tempfile
-import venv
 from pathlib import Path
 
 import numpy as np
 
-CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "workbench-benchmarks"
 PACKAGES = ("pyod==3.6.7", "numba", "llvmlite")
 
 
@@ -43,6 +39,8 @@ def pyod(jobs):
     Returns:
         Scores of the test rows of each job, and PyOD's version.
     """
+    from benchmarks.environments import python_with  # not there in PyOD's own environment
+
     with tempfile.TemporaryDirectory() as folder:
         file, out = Path(folder) / "jobs.npz", Path(folder) / "scores.npz"
         arrays = {
@@ -51,24 +49,10 @@ def pyod(jobs):
             for kind, x in zip("ab", job[:2], strict=True)
         }
         np.savez(file, seeds=[seed for *_, seed in jobs], **arrays)
-        command = [_environment(), __file__, str(file), str(out)]
+        command = [python_with("pyod", *PACKAGES, alone=True), __file__, str(file), str(out)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         scores = np.load(out)
         return [scores[f"s{i}"] for i in range(len(jobs))], str(scores["version"])
-
-
-def _environment():
-    folder = CACHE / "pyod"
-    python = folder / "bin" / "python"
-    if not (folder / "ready").exists():
-        venv.create(folder, with_pip=True, clear=True)
-        here = [path for path in sys.path if path.endswith("site-packages")]
-        site = next(folder.glob("lib/python*/site-packages"))
-        (site / "workbench-benchmarks.pth").write_text("\n".join(here))  # torch is there already
-        pip = [python, "-m", "pip", "install", "-q", "--no-deps", *PACKAGES]
-        subprocess.run(pip, check=True)
-        (folder / "ready").write_text(json.dumps(PACKAGES))
-    return str(python)
 
 
 def _inside(file, out):

@@ -32,24 +32,31 @@ def problem(name, seed):
     return values[train], values[test], kinds[test] != normal
 
 
+def ours(train, test, **changes):
+    """Scores of our row model with its defaults but for `changes`; shape (N,)."""
+    detector = wb.AutoEncoderDetector(wb.AutoEncoderConfig(**changes))
+    return detector.fit(train, progress=False).score(test)
+
+
 def main():
     """Run everything and leave the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--no-pyod", action="store_true")
     options = parser.parse_args()
     seeds = range(options.seeds)
     jobs = {(name, seed): problem(name, seed) for name in SETS for seed in seeds}
     found = {
         "row model (the default)": {},
+        "row model, shrinkage=0": {},
         "isolation forest": {},
         "PCA reconstruction": {},
         "distance from the mean": {},
     }
     for key, (train, test, labels) in jobs.items():
-        detector = wb.AutoEncoderDetector(wb.AutoEncoderConfig(seed=key[1]))
         scores = (
-            detector.fit(train, progress=False).score(test),
+            ours(train, test, seed=key[1]),
+            ours(train, test, seed=key[1], shrinkage=0),
             peers.isolation_forest(train, test, key[1]),
             peers.pca(train, test, max(1, train.shape[1] // 4)),
             peers.pca(train, test, 0),
@@ -70,8 +77,10 @@ def main():
     notes = [
         f"AUROC, seeds 0 to {options.seeds - 1}, mean ± standard deviation over seeds.",
         "On these sets the distance from the mean, without any network, is as good as the best: "
-        "what is unusual lies along the very directions that a bottleneck learns to copy. PyOD's "
-        "network is wide and trained briefly, and so stays close to that distance.",
+        "what is unusual lies along the very directions that a bottleneck learns to copy. Hence "
+        "the shrinkage of the default; without it a row shows what copying alone costs. PyOD's "
+        "network is wide and trained briefly, and so stays close to that distance. Our model "
+        "holds 15 % of the rows out for its threshold, the others learn from all.",
     ]
     leave("row_sets", "Row problems of scikit-learn, one class normal", rows, notes)
 

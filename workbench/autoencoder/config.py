@@ -10,6 +10,11 @@ WINDOW_MARGIN = 4 / 3  # as in the published benchmark of pump faults, for windo
 class AutoEncoderConfig:
     """Architecture, training and threshold of an `AutoEncoderDetector`.
 
+    A bottleneck learns to copy along the directions in which normal rows differ most, however far
+    a row lies out on them. `shrinkage` draws every copy back to the mean, so that part of that
+    distance counts as an error too: in normal rows about a third at most of what the network
+    cannot copy. Sensors that follow each other closely are copied closely, and hardly drawn.
+
     With `window=1` it is the plain row model. With more, the same network goes over a sliding
     window, and a row is judged together with those before it: small lasting errors are found
     among the noise, some rows later.
@@ -24,9 +29,10 @@ class AutoEncoderConfig:
 
     layers: tuple[int, ...] = (16, 8)  # widths between the columns and the bottleneck
     bottleneck: int | None = None  # None: a quarter of the columns that vary, at least 1
-    activation: str = "relu"  # or leaky_relu, elu, tanh
+    activation: str = "tanh"  # or relu, leaky_relu, elu
     dropout: float = 0.0  # share of the hidden units that is silent in a training step
     denoising: float = 0.0  # noise added to what the network sees in training, in its units
+    shrinkage: float = 0.5  # share at most by which copies are drawn to the mean; 0: not at all
     epochs: int = 300  # at most; training stops when `patience` epochs brought nothing
     batch: int = 32  # rows
     lr: float = 3e-3
@@ -58,6 +64,8 @@ class AutoEncoderConfig:
             raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
         if not self.denoising >= 0:
             raise ValueError(f"denoising must be at least 0, got {self.denoising}")
+        if not 0 <= self.shrinkage < 1:
+            raise ValueError(f"shrinkage must be in [0, 1), got {self.shrinkage}")
         if not 0 <= self.q <= 100:
             raise ValueError(f"q must be in [0, 100], got {self.q}")
         if self.margin is not None and not self.margin > 0:

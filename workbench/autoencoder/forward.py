@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from workbench.autoencoder.network import AutoEncoder
 
+STILL_LIMIT = 10  # standard deviations that a column counts at most if it stood still in training
 CHUNK = 1 << 15  # cells at once: what the layers hold then fits into the processor's cache
 
 _ACTIVATE = {
@@ -32,17 +33,23 @@ class Forward:
 
     def __init__(self, network: AutoEncoder) -> None:
         self.mean, self.scale = network.mean.numpy().copy(), network.scale.numpy().copy()
+        modelled = network.modelled.numpy()
+        still = ~modelled if modelled.any() else np.zeros_like(modelled)
+        self._limit = np.where(still, STILL_LIMIT, np.inf) if still.any() else None
         self._activate = _ACTIVATE[network.activation]
         weights = [layer.weight.detach().numpy().T.copy() for layer in network.linear()]
         biases = [layer.bias.detach().numpy().copy() for layer in network.linear()]
-        hidden = ~network.modelled.numpy()
-        weights[0][hidden], weights[-1][:, hidden], biases[-1][hidden] = 0.0, 0.0, 0.0
+        weights[0][~modelled], weights[-1][:, ~modelled], biases[-1][~modelled] = 0.0, 0.0, 0.0
         self._layers = list(zip(weights, biases, strict=True))
         self._linear = {len(network.encoder) // 2, len(weights) - 1}  # the code and the output
         self._step = max(1, CHUNK // len(self.mean))
 
     def errors(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Standardised rows less what the network makes of them; raw rows (N, D), same shape."""
+        """Standardised rows less what the network makes of them; raw rows (N, D), same shape.
+
+        A column that stood still in training has no unit of its own, so any move of it is far;
+        its error ends at `STILL_LIMIT`, lest it drown what the other columns have to say.
+        """
         parts = [self._errors(rows[i : i + self._step]) for i in range(0, len(rows), self._step)]
         return (
             parts[0]
@@ -58,14 +65,22 @@ class Forward:
         parts = [self.squares(rows[i : i + self._step]) for i in range(0, len(rows), self._step)]
         return np.concatenate(parts)
 
+    def expected(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What the network makes of raw rows (N, D), in raw units."""
+        return self._answer((rows - self.mean) / self.scale) * self.scale + self.mean
+
     def _errors(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        x = z = (rows - self.mean) / self.scale
+        z = (rows - self.mean) / self.scale
+        np.subtract(z, self._answer(z), out=z)
+        return z if self._limit is None else np.clip(z, -self._limit, self._limit, out=z)
+
+    def _answer(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         for i, (weight, bias) in enumerate(self._layers):
             x = x @ weight
             x += bias
             if i not in self._linear:
                 x = self._activate(x)
-        return np.subtract(z, x, out=z)
+        return x
 
 
 def pooled(

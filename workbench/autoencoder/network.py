@@ -68,6 +68,21 @@ class AutoEncoder(nn.Module):
         """The layers from first to last, encoder and decoder."""
         return [m for stack in (self.encoder, self.decoder) for m in stack if hasattr(m, "weight")]
 
+    def shrink(self, share: float) -> None:
+        """Draw every answer to the mean of the training rows by this share of its way from it.
+
+        Example:
+            >>> network, z = AutoEncoder(3, (4,), 1), torch.ones(1, 3, dtype=torch.float64)
+            >>> before = network(z)
+            >>> network.shrink(0.5)
+            >>> torch.allclose(network(z), before / 2)
+            True
+        """
+        last = self.linear()[-1]
+        with torch.no_grad():
+            for values in (last.weight, last.bias):
+                values.mul_(1 - share)
+
     def measure(self, rows: Tensor, *, robust: bool = False, drift: bool = False) -> None:
         """Take mean and scale from training rows of shape (N, D), oldest first.
 

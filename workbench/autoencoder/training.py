@@ -13,8 +13,9 @@ from workbench.autoencoder.config import AutoEncoderConfig
 from workbench.autoencoder.network import AutoEncoder
 from workbench.progress import bar as progress_bar
 
-STOPPING = 0.2  # share of the rows that decides when to stop
+STOPPING = 0.1  # share of the rows that decides when to stop
 ATTEMPTS = 3  # seeds to try when the network ignores its input
+ADDED = 1 / 3  # shrinking adds about this share at most to the squared error of the training rows
 DEAD = 1e-6  # standard deviations: an output that varies less does not follow its input
 
 History = list[dict[str, Any]]
@@ -27,9 +28,9 @@ def learn(rows: Tensor, config: AutoEncoderConfig, progress: bool) -> tuple[Auto
     A network that answers all rows alike is trained anew from another seed.
 
     Returns:
-        The network with its best weights, and a dict per epoch: the mean squared errors, in
-        squared standard deviations, of the rows trained on and of those that decide when to
-        stop.
+        The network with its best weights, shrunk, and a dict per epoch: the mean squared errors
+        before that, in squared standard deviations, of the rows trained on and of those that
+        decide when to stop.
 
     Raises:
         ValueError: The bottleneck is not narrower than the rows, or the training diverged.
@@ -46,6 +47,7 @@ def learn(rows: Tensor, config: AutoEncoderConfig, progress: bool) -> tuple[Auto
             network = _untrained(rows, config)
             history = _train(network, network.standardise(rows), config, progress)
         network.eval()
+        _shrink(network, rows, config.shrinkage)
         if not dead(network, rows):
             return network, history
     warnings.warn(
@@ -100,6 +102,15 @@ def _train(network: AutoEncoder, z: Tensor, config: AutoEncoderConfig, progress:
         )
     network.load_state_dict(weights)
     return history
+
+
+def _shrink(network: AutoEncoder, rows: Tensor, most: float) -> None:
+    """Shrink by `most`, or by less where that would drown what the network cannot copy."""
+    with torch.no_grad():
+        z = network.standardise(rows)
+        copy = network(z)
+        left, copied = (z - copy).square().sum(), copy.square().sum()
+    network.shrink(min(most, float((ADDED * left / copied).sqrt())) if copied > 0 else 0.0)
 
 
 def _shared_out(z: Tensor) -> tuple[Tensor, Tensor]:

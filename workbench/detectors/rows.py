@@ -380,7 +380,7 @@ class AutoEncoderDetector:
         return np.divide(squares, total, out=even, where=total > 0)
 
     def _expected(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return values - self._forward.errors(values) * self._forward.scale
+        return self._forward.expected(values)
 
     def _warn_of_moves(self, held_out: NDArray[np.float64]) -> None:
         moves = (held_out != self._forward.mean).any(axis=0)
