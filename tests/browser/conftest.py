@@ -46,6 +46,18 @@ detector = wb.load("models/lens")
 session = wb.InspectionSession(detector, parts, "name")
 display(ui.HistogramExplorer(session, model="models/lens"))
 """,
+    "sensors": """
+import numpy as np
+import workbench as wb
+from workbench import ui
+random = np.random.default_rng(0)
+load = random.normal(size=(300, 1))
+normal = load @ [[1.0, -2.0, 0.5]] + 0.1 * random.normal(size=(300, 3))
+rows = normal.copy()
+rows[200:220, 1] += 8
+detector = wb.AutoEncoderDetector(wb.AutoEncoderConfig(epochs=20)).fit(normal, progress=False)
+display(ui.SensorExplorer(detector, rows, wb.detectors.AlarmRule(hold_off=30)))
+""",
 }
 REPOSITORY = Path(__file__).parents[2]
 SHIPPED = REPOSITORY / "notebooks" / "40_simulator.ipynb"

@@ -231,6 +231,34 @@ def test_histogram_follows_the_threshold(page, lab):
     assert unnamed(panel) == []
 
 
+@in_thread
+def test_sensors_show_a_moment_and_follow_the_threshold(page, lab):
+    panel = open_notebook(page, lab, "sensors")
+    place, blame = panel.locator(".wb-position"), panel.locator(".wb-blame")
+    alarms = panel.locator(".wb-counts")
+    expect(alarms).to_contain_text(re.compile(r"Alarms raised\s*[1-9]"))
+    before = alarms.inner_text()
+    panel.locator(".wb-moment .noUi-handle").press("Home")
+    expect(place).to_have_text("row 0")
+    for _ in range(12):  # chance may reach the threshold before the fault begins
+        panel.get_by_role("button", name="Next alarm").click()
+        expect(place).not_to_have_text("row 0")
+        if 200 <= int(place.inner_text().removeprefix("row ")) < 220:
+            break
+        page.wait_for_timeout(200)
+    expect(blame.locator("th[scope=row]").first).to_have_text("sensor_2")
+    expect(panel.locator(".wb-head b")).to_have_text("NG")
+    shot(panel, "sensors")
+
+    for _ in range(8):
+        panel.locator(".wb-threshold .noUi-handle").press("PageUp")
+    expect(panel.get_by_role("status")).to_contain_text("set by hand among the sensors")
+    expect(alarms).not_to_have_text(before)
+    panel.get_by_role("button", name="Save to detector").click()
+    expect(panel.get_by_role("status")).to_contain_text("the detector now cuts at")
+    assert unnamed(panel) == []
+
+
 def line(panel):
     return float(panel.locator(".wb-histogram svg").get_attribute("data-line"))
 

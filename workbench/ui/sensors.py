@@ -8,6 +8,7 @@ import ipywidgets as widgets
 import numpy as np
 
 from workbench.metrics import Threshold
+from workbench.ui.hands import hands
 from workbench.ui.strips import Strips
 from workbench.ui.style import NG
 from workbench.ui.view import View, html, rate_cell, styled, table
@@ -96,7 +97,8 @@ class SensorExplorer(View):
         self.save.on_click(self.guard(self._save))
         facts = styled(widgets.Box([self._blame, self._alarms]), "wb-facts", "wb-two")
         controls = styled(widgets.HBox([self.next, self.save]), "wb-controls")
-        self.fill(self._head, self._chart, self.moment, self.slider, facts, controls)
+        named = hands(lambda _: None, "Sensors", keys=False)
+        self.fill(self._head, self._chart, self.moment, self.slider, facts, controls, hands=named)
 
     @property
     def raised(self) -> list[int]:
