@@ -96,7 +96,7 @@ class AutoEncoderDetector:
         Args:
             path: A plain state dict.
             rows: Normal rows, as for `fit`, with as many columns as the network has inputs.
-            config: For `activation`, `q` and `margin`; sizes come from the file.
+            config: For `activation` (ReLU without one), `q`, `margin`; the file has the sizes.
             standardise: Whether the original was given rows standardised by their own mean and
                 spread; else it was given them as they are, and errors are in raw units.
 
@@ -104,7 +104,7 @@ class AutoEncoderDetector:
             ArtifactError: A file that is no plain state dict.
             ValueError: Rows of another number of columns, or too few of them.
         """
-        self = cls(config)
+        self = cls(config or AutoEncoderConfig(activation="relu"))
         network = read_original(path, activation=self.config.activation)
         train, held_out, columns = self._shares(rows, None)
         if len(columns) != len(network.mean):
@@ -282,8 +282,8 @@ class AutoEncoderDetector:
     @classmethod
     def from_state(cls, meta: dict[str, Any], tensors: dict[str, Tensor]) -> Self:
         """Undo `state`; the scores are equal bit for bit."""
-        # a detector saved before there was a choice allowed for no drift
-        self = cls(AutoEncoderConfig(**{"drift": False} | meta["config"]))
+        # what detectors had that were saved before there was a choice
+        self = cls(AutoEncoderConfig(**{"drift": False, "activation": "relu"} | meta["config"]))
         weights = dict(tensors)
         self.held_out = weights.pop("held_out").numpy()
         if "before" in meta:
