@@ -16,6 +16,7 @@ from scipy.signal import correlate2d
 
 from tests import originals
 from workbench.csflow import maps, nll, read_original, score
+from workbench.csflow.checkpoint import Checkpoint
 from workbench.csflow.original import read_checkpoint
 from workbench.errors import ArtifactError
 
@@ -355,6 +356,15 @@ def test_a_truncated_file_is_refused_wherever_it_ends(tmp_path, small, form):
         path.write_bytes(whole[:end])
         with pytest.raises(ArtifactError, match=r"cut\.pt"):
             read_original(path)
+
+
+def test_a_stream_cut_within_numbers_that_nobody_needs_is_refused(tmp_path):
+    # storages are in the order of their addresses in memory, so any of them may come last
+    tree = {"weight": torch.ones(3), "unused": torch.ones(4)}
+    path = saved(tmp_path / "two.pt", tree, _use_new_zipfile_serialization=False)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(ArtifactError, match=r"two\.pt"):
+        Checkpoint(path)
 
 
 @pytest.mark.parametrize("form", ["zip", "stream"])

@@ -146,8 +146,10 @@ class Checkpoint:
         self._parser.parse(file)  # facts about the machine that wrote it
         tree = self._parser.parse(file)
         for key in self._parser.parse(file):
-            count = int.from_bytes(file.read(8), "little")
-            self._bytes[key] = file.read(min(count * self._storages[key].dtype.itemsize, size))
+            wanted = int.from_bytes(file.read(8), "little") * self._storages[key].dtype.itemsize
+            self._bytes[key] = file.read(min(wanted, size))
+            if len(self._bytes[key]) != wanted:  # also where nobody asks for these numbers
+                raise EOFError(f"it ends within storage {key}; is the file whole?")
         return tree
 
 
