@@ -14,13 +14,13 @@ HOME = Path(os.environ.get("WORKBENCH_PEER_HOME", "~/.cache/workbench-benchmarks
 
 
 def python_with(name, *packages, alone=False):
-    """The interpreter of the environment `name` with these packages, made where it is not whole.
+    """The interpreter of the environment `name` with these packages, made where it is not so.
 
     `alone` installs no dependencies of theirs.
     """
     folder = HOME / name
     python, ready = folder / "bin" / "python", folder / "ready"
-    if not ready.exists():
+    if not ready.exists() or ready.read_text("utf-8") != "\n".join(packages):
         venv.create(folder, with_pip=True, clear=True)
         site = next(folder.glob("lib/python*/site-packages"))
         (site / "outer.pth").write_text(sysconfig.get_path("purelib") + "\n", "utf-8")

@@ -1,7 +1,7 @@
 """Other detectors of unusual rows, all as one call: scores of test rows after normal ones.
 
-PyOD lives in an environment of its own, see `environments`: it is a
-peer to compare with, not a dependency.
+PyOD lives in an environment of its own, see `environments`: it is a peer to compare with, not a
+dependency.
 """
 
 import subprocess

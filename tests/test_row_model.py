@@ -15,7 +15,9 @@ from workbench.data import load_rows
 from workbench.detectors import AutoEncoderDetector
 
 QUICK = AutoEncoderConfig(layers=(8,), epochs=40)
-COPIER = replace(QUICK, shrinkage=0)  # for faults within the noise of what is copied
+COPIER = replace(
+    QUICK, activation="relu", shrinkage=0
+)  # for faults within the noise of what is copied
 SCALE, LEVEL = np.array([10, 0.01, 1e5, 3.0]), np.array([25, 0.1, 1e6, 7.0])
 
 
@@ -35,8 +37,17 @@ def detector():
 @pytest.fixture
 def own(detector):
     """A copy that a test may change."""
+    return twin_of(detector)
+
+
+def twin_of(detector):
     meta, tensors = detector.state()
     return AutoEncoderDetector.from_state(meta, {k: v.clone() for k, v in tensors.items()})
+
+
+@pytest.fixture(scope="module")
+def copier():
+    return AutoEncoderDetector(COPIER).fit(normal_rows(), progress=False)
 
 
 def with_window(detector, window, stride=1):
@@ -105,14 +116,14 @@ def test_a_window_model_judges_the_last_of_the_rows_given(detector):
     np.testing.assert_allclose(model.blame(rows).sum(1), 1)
 
 
-def test_a_window_finds_a_small_lasting_fault_that_rows_do_not(detector):
+def test_a_window_finds_a_small_lasting_fault_that_rows_do_not(copier):
     rows = normal_rows(400, seed=5)
     rows[200:] += 0.2 * SCALE * [0, 1, 0, 0]  # two standard deviations of the noise
-    labels, windowed = np.arange(400) >= 220, with_window(detector, 20)
+    labels, windowed = np.arange(400) >= 220, with_window(copier, 20)
     keep = (np.arange(400) < 200) | labels
-    by_row = metrics.auroc(detector.score(rows)[keep], labels[keep])
+    by_row = metrics.auroc(copier.score(rows)[keep], labels[keep])
     by_window = metrics.auroc(windowed.score(rows)[keep], labels[keep])
-    assert by_row < 0.8 and by_window > by_row + 0.1
+    assert by_row < 0.8 and by_window > by_row + 0.15
 
 
 def test_the_threshold_of_a_window_model_has_its_margin():
@@ -157,9 +168,9 @@ def test_robust_units_do_not_see_outliers():
 
 
 @pytest.mark.parametrize(
-    "change", [{"dropout": 0.2}, {"denoising": 0.3}, {"activation": "relu"}, {"robust": True}]
+    "change", [{"dropout": 0.2}, {"denoising": 0.3}, {"activation": "tanh"}, {"robust": True}]
 )
-def test_every_choice_trains_finds_faults_and_survives_saving(change):
+def test_every_choice_trains_finds_faults_and_survives_saving(change, copier):
     config = replace(COPIER, **change)
     found = AutoEncoderDetector(config).fit(normal_rows(), progress=False)
     broken = normal_rows(200, seed=8)
@@ -168,19 +179,17 @@ def test_every_choice_trains_finds_faults_and_survives_saving(change):
     assert metrics.auroc(scores, np.arange(400) >= 200) > 0.85
     twin = AutoEncoderDetector.from_state(*found.state())
     np.testing.assert_array_equal(twin.score(broken), found.score(broken))
-    plain = AutoEncoderDetector(COPIER).fit(normal_rows(), progress=False)
-    assert not np.allclose(plain.score(broken), found.score(broken), rtol=1e-3)
+    assert not np.allclose(copier.score(broken), found.score(broken), rtol=1e-3)
 
 
-def test_shrinkage_counts_the_way_out_along_the_copied_direction():
-    copier = AutoEncoderDetector(COPIER).fit(normal_rows(), progress=False)
-    drawn = AutoEncoderDetector(QUICK).fit(normal_rows(), progress=False)
+def test_sensors_that_follow_each_other_are_hardly_drawn(detector):
+    copier = AutoEncoderDetector(replace(QUICK, shrinkage=0)).fit(normal_rows(), progress=False)
     rows = normal_rows()[:340]
-    shares = 1 - drawn._forward._layers[-1][0] / copier._forward._layers[-1][0]
+    shares = 1 - detector._forward._layers[-1][0] / copier._forward._layers[-1][0]
     np.testing.assert_allclose(shares, shares[0, 0])  # one share for all
-    plain, more = (np.square(d._forward.errors(rows)).sum() for d in (copier, drawn))
+    plain, more = (np.square(d._forward.errors(rows)).sum() for d in (copier, detector))
     assert 1 < more / plain < 1.6  # a third, and a little as errors and copies are not independent
-    assert 0 < shares[0, 0] < 0.25  # sensors that follow each other are hardly drawn
+    assert 0 < shares[0, 0] < 0.25
 
 
 def test_a_load_that_no_normal_row_had_is_found_though_all_sensors_agree():
@@ -195,7 +204,7 @@ def test_a_load_that_no_normal_row_had_is_found_though_all_sensors_agree():
 def test_loose_sensors_are_drawn_by_the_whole_share():
     loose = np.random.default_rng(0).normal(size=(400, 4))
     drawn = AutoEncoderDetector(replace(QUICK, shrinkage=0.3)).fit(loose, progress=False)
-    copier = AutoEncoderDetector(COPIER).fit(loose, progress=False)
+    copier = AutoEncoderDetector(replace(QUICK, shrinkage=0)).fit(loose, progress=False)
     last = (d._forward._layers[-1][0] for d in (drawn, copier))
     np.testing.assert_allclose(np.divide(*last), 0.7)
 
@@ -262,14 +271,15 @@ def moved(n=300, seed=12):
     return normal_rows(n, seed) + 0.15 * SCALE * [1, 0, 0, 0]
 
 
-def test_an_update_follows_a_slow_change_and_can_be_undone(own, detector):
+def test_an_update_follows_a_slow_change_and_can_be_undone(copier):
+    detector, own = copier, twin_of(copier)
     fresh, mean = moved(seed=13), detector._network.mean.numpy()
     offset = np.abs(fresh.mean(0) - mean)[0]
     own.update(moved(), weight=1.0)
     assert np.abs(fresh.mean(0) - own._network.mean.numpy())[0] < 0.7 * offset
     usual = np.median(detector.score(normal_rows(400, 15)))
     far, near = np.median(detector.score(fresh)), np.median(own.score(fresh))
-    assert abs(near - usual) < 0.6 * abs(far - usual)
+    assert abs(near - usual) < 0.5 * abs(far - usual)
     assert own.threshold.source == "rows judged normal"
     assert own.data["updates"][0]["rows"] == 300
     own.rollback()
@@ -282,8 +292,7 @@ def test_an_update_follows_a_slow_change_and_can_be_undone(own, detector):
 
 def test_a_rollback_survives_saving(own, detector):
     own.update(moved())
-    meta, tensors = own.state()
-    twin = AutoEncoderDetector.from_state(meta, {k: v.clone() for k, v in tensors.items()})
+    twin = twin_of(own)
     np.testing.assert_array_equal(twin.score(moved()), own.score(moved()))
     np.testing.assert_array_equal(twin.rollback().score(moved()), detector.score(moved()))
 
@@ -339,9 +348,8 @@ def test_the_drift_card_compares_with_the_held_out_rows(detector):
 # detectors saved before
 
 
-def test_a_detector_of_the_first_version_scores_as_it_did():
-    first = replace(COPIER, activation="relu")
-    detector = AutoEncoderDetector(first).fit(normal_rows(), progress=False)
+def test_a_detector_of_the_first_version_scores_as_it_did(copier):
+    detector = copier
     meta, tensors = detector.state()
     known = ("layers", "bottleneck", "epochs", "batch", "lr", "patience", "q", "seed")
     meta["config"] = {name: meta["config"][name] for name in known}

@@ -34,8 +34,8 @@ class Forward:
     def __init__(self, network: AutoEncoder) -> None:
         self.mean, self.scale = network.mean.numpy().copy(), network.scale.numpy().copy()
         modelled = network.modelled.numpy()
-        still = ~modelled if modelled.any() else np.zeros_like(modelled)
-        self._limit = np.where(still, STILL_LIMIT, np.inf) if still.any() else None
+        some = modelled.any() and not modelled.all()  # else none stood still beside others
+        self._limit = np.where(modelled, np.inf, STILL_LIMIT) if some else None
         self._activate = _ACTIVATE[network.activation]
         weights = [layer.weight.detach().numpy().T.copy() for layer in network.linear()]
         biases = [layer.bias.detach().numpy().copy() for layer in network.linear()]

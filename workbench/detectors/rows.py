@@ -161,7 +161,7 @@ class AutoEncoderDetector:
 
     def expected(self, rows: "Rows") -> NDArray[np.float64]:
         """What the network expected in place of each row, in raw units, shape (N, D)."""
-        return self._expected(self._values(rows))
+        return self._forward.expected(self._values(rows))
 
     def evaluate_one(self, row: "Mapping[str, float] | Sequence[float] | Rows") -> RowEvaluation:
         """Score and explain one row, given by column name or in the order of `columns`.
@@ -176,7 +176,7 @@ class AutoEncoderDetector:
             score=float(self._scores(values)[-1]),
             threshold=float(self.threshold),
             blame=self._by_name(self._blame(values)[-1]),
-            reconstruction=self._by_name(self._expected(values)[-1]),
+            reconstruction=self._by_name(self._forward.expected(values)[-1]),
             seen=self._by_name(values[-1]),
         )
 
@@ -199,7 +199,7 @@ class AutoEncoderDetector:
         def scores(candidates: NDArray[np.float64]) -> NDArray[np.float64]:
             return np.sqrt((past + self._forward.squares(candidates)) / len(values))
 
-        expected = self._expected(values)[-1]
+        expected = self._forward.expected(values)[-1]
         scale = self._forward.scale
         found = smallest_change(scores, values[-1], expected, scale, float(self.threshold))
         if found is None:
@@ -378,9 +378,6 @@ class AutoEncoderDetector:
         total = squares.sum(axis=1, keepdims=True)
         even = np.full_like(squares, 1 / squares.shape[1])  # a perfect copy blames nobody
         return np.divide(squares, total, out=even, where=total > 0)
-
-    def _expected(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return self._forward.expected(values)
 
     def _warn_of_moves(self, held_out: NDArray[np.float64]) -> None:
         moves = (held_out != self._forward.mean).any(axis=0)

@@ -97,6 +97,7 @@ class SensorExplorer(View):
         self.save.on_click(self.guard(self._save))
         facts = styled(widgets.Box([self._blame, self._alarms]), "wb-facts", "wb-two")
         controls = styled(widgets.HBox([self.next, self.save]), "wb-controls")
+        # there are no keys of its own; this names the view and its sliders for screen readers
         named = hands(lambda _: None, "Sensors", keys=False)
         self.fill(self._head, self._chart, self.moment, self.slider, facts, controls, hands=named)
 
