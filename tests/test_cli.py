@@ -66,6 +66,8 @@ def test_evaluate_prints_the_verdict_and_writes_the_overlay(workbench, home):
         (["evaluate", "gone.png", "--name", "disc"], "gone.png"),
         (["train", "nowhere"], "nowhere must be a folder of photos or a CSV file"),
         (["train", ".", "--name", "../up"], "must be a plain folder name, got '../up'"),
+        (["report", "data/pump.csv"], "got 'data/pump.csv'; did you mean pump?"),
+        (["report", "absent"], "models/absent holds no detector"),
         (["train", ".", "--seeds", "2", "--resume"], "--resume goes on with one training"),
         (["report"], "report needs a model's name or --all, got neither"),
         (["report", "disc", "--all"], "report needs a model's name or --all, got both"),
@@ -75,8 +77,9 @@ def test_evaluate_prints_the_verdict_and_writes_the_overlay(workbench, home):
         (["data", "make", "car"], "a sample must be one of lens, flex, SMT, pump or all"),
     ],
 )
-def test_mistakes_are_one_line_and_exit_code_2(workbench, arguments, message):
+def test_mistakes_are_one_line_and_exit_code_2(workbench, home, arguments, message):
     done = workbench(*arguments)
+    assert not any((home / "reports" / name).exists() for name in ("absent", "data"))
     assert done.returncode == 2
     assert message in done.stderr
     assert done.stderr.startswith("workbench: ") and done.stderr.count("\n") == 1

@@ -149,7 +149,7 @@ def test_the_catalogue_says_what_all_means(home):
         ("a: 3", "a must hold any of parameters, template, timeout, got 3"),
         ("a: {shown: 3}", "a must hold any of parameters, template, timeout, got shown"),
         ("a: {parameters: 3}", "parameters of a must be a mapping"),
-        ("../a:", "names must be plain folder names, got '../a'"),
+        ("../a:", "name must be a plain folder name, got '../a'"),
     ],
 )
 def test_a_wrong_catalogue_says_what_it_must_be(home, text, words):

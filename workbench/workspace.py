@@ -47,6 +47,23 @@ def report(name: str) -> Path:
     return root() / "reports" / name
 
 
+def plain(name: str) -> str:
+    """The name, if it can be that of a folder under `models/` and `reports/`.
+
+    Raises:
+        ValueError: It is empty, hidden or a path.
+
+    Example:
+        >>> plain("lens")
+        'lens'
+    """
+    if not name or name != name.strip("./\\") or "/" in name or "\\" in name:
+        stem = Path(name).stem
+        hint = f"; did you mean {stem}?" if stem and stem != name else ""
+        raise ValueError(f"a model's name must be a plain folder name, got {name!r}{hint}")
+    return name
+
+
 def notebook(name: str) -> Path:
     """`notebooks/NAME.ipynb`, of the workspace or else of the repository we are installed from."""
     here = Path(__file__).parents[1]

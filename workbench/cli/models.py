@@ -8,7 +8,7 @@ import typer
 from workbench import workspace
 
 from .program import app
-from .terminal import check_name, opened, shown
+from .terminal import opened, shown
 
 Name = Annotated[str, typer.Option("--name", "-n", help="The model, a folder under models/.")]
 
@@ -35,8 +35,7 @@ def train(
     """Train on the good parts of a dataset and save the detector under models/."""
     from workbench import artifacts
 
-    name = name or source.resolve().stem
-    check_name(name)
+    name = workspace.plain(name or source.resolve().stem)
     table = opened(source, seed)
     given = {"epochs": epochs, "backbone": backbone}
     changes = {key: value for key, value in given.items() if value} | {"seed": seed}
@@ -87,7 +86,7 @@ def import_(
     """Turn an old checkpoint into a saved detector, without running any code in it."""
     from workbench import artifacts
 
-    check_name(name)
+    workspace.plain(name)
     if csv:
         detector = _imported_rows(source, opened(csv, 0))
     else:

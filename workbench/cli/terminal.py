@@ -16,12 +16,6 @@ def opened(source: Path, seed: int):  # noqa: ANN201 - ImageFolder or SensorTabl
     return load_images(source, seed=seed, progress=True)
 
 
-def check_name(name: str) -> None:
-    """Refuse what is no plain folder name."""
-    if not name or name != Path(name).name or name.startswith("."):
-        raise ValueError(f"a model's name must be a plain folder name, got {name!r}")
-
-
 def shown(path: Path) -> Path:
     """Relative to where we are if that is shorter to read."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

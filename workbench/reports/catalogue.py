@@ -69,6 +69,7 @@ def _entry(name: str, settings: dict[str, Any]) -> Entry:
         )
     if not isinstance(settings.get("parameters", {}), dict):
         raise DataError(f"reports/{FILE}: parameters of {name} must be a mapping")
-    if name != name.strip("./\\") or "/" in name or "\\" in name:
-        raise DataError(f"reports/{FILE}: names must be plain folder names, got {name!r}")
-    return Entry(name, **settings)
+    try:
+        return Entry(workspace.plain(name), **settings)
+    except ValueError as error:
+        raise DataError(f"reports/{FILE}: {error}") from None

@@ -99,7 +99,7 @@ def run(
     Raises:
         ArtifactError: There is no such model.
         DataError: There is no such template.
-        ValueError: A parameter that the template does not declare.
+        ValueError: A name that is a path, or a parameter that the template does not declare.
         TypeError: A value that JSON does not know.
     """
     job = _prepared(Entry(name, template and str(template), parameters))
@@ -119,7 +119,7 @@ def run_all(
     """Make many reports, each in a kernel of its own.
 
     What cannot even start for want of a whole model or data comes back as "failed" like any
-    other. Parameters are checked for all before anything runs.
+    other. Names and parameters are checked for all before anything runs.
 
     Args:
         names: Which; by default those of `reports/datasets.yml`, else of all models.
@@ -132,8 +132,10 @@ def run_all(
         progress: Show a progress bar over the reports.
 
     Raises:
-        DataError: `reports/datasets.yml` is not as it must be, or a name is not known.
-        ValueError: A parameter that a template does not declare, or no job at a time.
+        ArtifactError: A name that is neither listed nor a model's.
+        DataError: `reports/datasets.yml` is not as it must be, or there is no such template.
+        ValueError: A name that is a path, a parameter that a template does not declare, or no
+            job at a time.
     """
     if jobs < 1:
         raise ValueError(f"jobs must be at least 1, got {jobs}")
@@ -180,19 +182,22 @@ def _chosen(names: Iterable[str] | None, given: Entry) -> list[Job]:
     """The jobs of these names, set up by the catalogue and, over that, by what was given."""
     listed = {entry.name: entry for entry in entries()}
     wanted = listed.values() if names is None else [listed.get(n, Entry(n)) for n in names]
-    return [_job(entry.changed(given)) for entry in wanted]
+    return [_job(entry.changed(given), entry.name in listed) for entry in wanted]
 
 
-def _job(entry: Entry) -> Job:
+def _job(entry: Entry, listed: bool) -> Job:
     try:
         return _prepared(entry)
     except ArtifactError as error:
+        if not listed and not workspace.model(entry.name).exists():
+            raise  # mistyped: nothing to keep a report of
         # the list of reports travels: no path of this machine
         return Job(entry.name, error=str(error).replace(f"{workspace.root()}/", ""))
 
 
 def _prepared(entry: Entry) -> Job:
-    """The job, once its parts were found and its parameters checked."""
+    """The job, once its parts were found and its name and parameters checked."""
+    workspace.plain(entry.name)
     source = execution.find(entry.template) if entry.template else None
     facts = {} if source and "name" not in execution.declared(source) else _facts(entry.name)
     source = source or execution.find(TEMPLATES[facts["kind"]])
