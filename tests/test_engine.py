@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import warnings
+from collections import Counter
 
 import numpy as np
 import onnx
@@ -16,8 +17,9 @@ from PIL import Image
 from workbench import CSFlowConfig, CSFlowDetector, bulk, load, load_images, save
 from workbench.detectors.quantise import quantise
 from workbench.engine import Engines, OnnxEngine, TorchEngine, store
-from workbench.engine.choice import differences, probes
+from workbench.engine.choice import differences, flips, probes
 from workbench.engine.graph import build
+from workbench.engine.integer import BETWEEN, quantised
 from workbench.errors import DataError
 
 from .conftest import photo
@@ -208,6 +210,8 @@ def test_differences_are_scores_or_verdicts():
     near = 2.0 * (1 + 0.99e-4)
     assert differences(scores, scores, 2.0) == ""
     assert differences(np.array([near]), np.array([2.0]), near) == ""  # a tie within rounding
+    assert flips(scores * 1.01, scores, 2.99) == 0 and flips(scores * 1.01, scores, 3.01) == 1
+    assert flips(scores * 0.9, scores, 2.0) == 0  # the threshold itself
 
 
 def test_engines_are_named(monkeypatch):
@@ -240,9 +244,10 @@ def test_integers_are_refused_with_figures_where_a_verdict_changes(disc):
     parts, folder = disc
     detector = load(folder)
     before = detector.score(parts)
-    # a threshold that is a held-out score: any error of the right sign changes its verdict
-    detector.threshold = float(np.median(detector.score(parts.calibration)))
+    # just above a held-out score: a small error changes its verdict
+    detector.threshold = float(1.0002 * np.median(detector.score(parts.calibration)))
     tried = quantise(detector, parts.test)
+    assert not tried[0].accepted and tried[0].flips
     for attempt in tried:
         after = attempt.auroc_before - attempt.auroc_after
         assert attempt.accepted == (not attempt.flips and after <= 0.002 and attempt.gain > 1)
@@ -260,7 +265,7 @@ def test_integers_are_kept_where_no_verdict_changes(disc, monkeypatch):
     monkeypatch.setattr("workbench.detectors.quantise._gain", lambda *_: 1.5)
     monkeypatch.setattr("workbench.detectors.quantise.AUROC_LOSS", 1.0)
     (accepted,) = quantise(detector, parts.test)
-    assert accepted.accepted and accepted.part == "all" and accepted.flips == 0
+    assert accepted.accepted and accepted.floats == 0 and accepted.flips == 0
     integers = detector.score(parts.test)
     assert np.max(np.abs(integers - floats) / floats) > 1e-4  # not the float graph again
     again = load(folder)
@@ -268,6 +273,33 @@ def test_integers_are_kept_where_no_verdict_changes(disc, monkeypatch):
     assert "int8" in again.engine.describe()
     with pytest.raises(ValueError, match="only a float graph can be quantised, got .*int8"):
         quantise(again)
+
+
+@pytest.mark.parametrize(
+    "name, between",
+    [("lite", {"Add"}), ("original", {"Sigmoid", "Mul", "Add", "GlobalAveragePool"})],
+)
+def test_integers_round_what_is_behind_the_share_of_floats(name, between):
+    """The flow's convolutions always; the backbone from its end, with what is between them."""
+    config, weights = CONFIGS[name]
+    model, squares = alive(config, weights).to_onnx(), probes(config.image_size)
+    expected = OnnxEngine(model)(squares)
+    kinds, errors = [], []
+    for share in (0.0, 0.5, 1.0):
+        rounded = quantised(model, squares, share)
+        graph = onnx.load_from_string(rounded).graph
+        inner = [n for n in graph.node if "Linear" not in n.op_type]
+        results = {n.input[0] for n in graph.node if n.op_type == "QuantizeLinear"}
+        plain = {name for node in inner for name in node.output}
+        found = [n for n in inner if n.output[0] in results and not set(n.input) & plain]
+        kinds.append(Counter(node.op_type for node in found))
+        pairs = zip(OnnxEngine(rounded, "int8")(squares), expected, strict=True)
+        errors.append(np.mean([np.square(a - b).mean() for a, b in pairs]))
+    convolutions = [kind["Conv"] for kind in kinds]
+    total = sum(node.op_type == "Conv" for node in onnx.load_from_string(model).graph.node)
+    assert convolutions[0] == total > convolutions[1] > convolutions[2] > 0
+    assert errors[0] > errors[1] > errors[2] > 0
+    assert set(kinds[0]) >= between and not set(kinds[2]) & set(BETWEEN)
 
 
 @pytest.fixture(scope="module")

@@ -3,11 +3,15 @@
 Weights are rounded per output channel, activations over the range seen on the given images;
 the processor then multiplies bytes, four times as many at once. Scores change by more than
 rounding, so whoever uses this compares verdicts first; see `detectors.quantise`.
+
+Most of the harm is done in the first convolutions of the backbone, where few channels hold all
+of the photo, and whatever is lost there is lost for good; so they can be left in floats.
 """
 
 import logging
 import tempfile
 from collections.abc import Sequence
+from math import inf
 from pathlib import Path
 
 import numpy as np
@@ -20,18 +24,21 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
-PARTS = ("all", "flow")  # what is rounded, most to gain first
+# what stands between convolutions; in the flow only these themselves are rounded, for its latents
+# are what is squared and summed
+BETWEEN = ("Add", "Clip", "GlobalAveragePool", "Mul", "Sigmoid")
 
 
-def quantised(model: bytes, squares: NDArray[np.uint8], part: str = "all") -> bytes:
-    """The graph with its convolutions in 8-bit integers.
+def quantised(model: bytes, squares: NDArray[np.uint8], floats: float = 0.0) -> bytes:
+    """The graph in 8-bit integers.
 
     Args:
         model: A float graph, as `workbench.engine.graph.build` writes it.
         squares: Good parts to take the ranges from, uint8 (N, 3, S, S).
-        part: "all", or "flow" to leave the backbone in floats.
+        floats: Share of the backbone's depth, from its start, that is left as it is; 1 for all
+            of it.
     """
-    floats = [] if part == "all" else _backbone(onnx.load_from_string(model).graph.node)
+    left = _left(onnx.load_from_string(model).graph.node, floats)
     logging.getLogger().addFilter(_no_advice)
     try:
         with tempfile.TemporaryDirectory(prefix="workbench-") as folder:
@@ -40,7 +47,7 @@ def quantised(model: bytes, squares: NDArray[np.uint8], part: str = "all") -> by
             quantize_static(
                 source, target, _Reader(squares), quant_format=QuantFormat.QDQ, per_channel=True,
                 activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
-                op_types_to_quantize=["Conv", "Add", "Clip"], nodes_to_exclude=floats,
+                op_types_to_quantize=["Conv", *BETWEEN], nodes_to_exclude=left,
             )  # fmt: skip
             return target.read_bytes()
     finally:
@@ -58,13 +65,19 @@ class _Reader(CalibrationDataReader):
         return None if square is None else {"images": square}
 
 
-def _backbone(nodes: Sequence[onnx.NodeProto]) -> list[str]:
-    """Names of the nodes before the flow, which begins with a shuffle of the channels."""
-    inside: set[str] = set()
+def _left(nodes: Sequence[onnx.NodeProto], floats: float) -> list[str]:
+    """Names of the nodes that stay in floats."""
+    depth: dict[str, float] = {}  # of tensors, in convolutions; without end inside the flow
     for node in nodes:
-        if node.op_type == "Gather" or inside & set(node.input):
-            inside |= set(node.output)
-    return [node.name for node in nodes if not inside & set(node.output)]
+        step = {"Conv": 1, "Gather": inf}.get(node.op_type, 0)  # a flow first shuffles channels
+        found = max((depth.get(name, 0) for name in node.input), default=0) + step
+        depth |= dict.fromkeys(node.output, found)
+    last = max(d for d in depth.values() if d < inf)
+    return [
+        node.name
+        for node in nodes
+        if (d := depth[node.output[0]]) <= floats * last or (d == inf and node.op_type != "Conv")
+    ]
 
 
 def _no_advice(record: logging.LogRecord) -> bool:
