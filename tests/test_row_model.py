@@ -15,9 +15,8 @@ from workbench.data import load_rows
 from workbench.detectors import AutoEncoderDetector
 
 QUICK = AutoEncoderConfig(layers=(8,), epochs=40)
-COPIER = replace(
-    QUICK, activation="relu", shrinkage=0
-)  # for faults within the noise of what is copied
+# for faults within the noise of what is copied
+COPIER = replace(QUICK, activation="relu", shrinkage=0)
 SCALE, LEVEL = np.array([10, 0.01, 1e5, 3.0]), np.array([25, 0.1, 1e6, 7.0])
 
 

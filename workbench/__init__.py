@@ -4,8 +4,9 @@ Everything public is reached from here; what is heavy (torch, widgets, papermill
 imported when it is asked for.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from .lazy import lazily
 
 if TYPE_CHECKING:
     from . import autoencoder, csflow, data, demo, metrics, plots, reports, ui, workspace
@@ -16,25 +17,6 @@ if TYPE_CHECKING:
     from .detectors import AutoEncoderDetector, CSFlowDetector, Evaluation
     from .errors import ArtifactError, DataError, NotFittedError
     from .session import InspectionSession
-
-_HOME = {
-    "load_images": "data",
-    "load_rows": "data",
-    "CSFlowConfig": "csflow",
-    "CSFlowDetector": "detectors",
-    "Evaluation": "detectors",
-    "AutoEncoderConfig": "autoencoder",
-    "AutoEncoderDetector": "detectors",
-    "InspectionSession": "session",
-    "load": "artifacts",
-    "save": "artifacts",
-    "ArtifactError": "errors",
-    "DataError": "errors",
-    "NotFittedError": "errors",
-}
-_MODULES = (
-    "autoencoder", "csflow", "data", "demo", "metrics", "plots", "reports", "ui", "workspace",
-)  # fmt: skip
 
 __all__ = [
     "AutoEncoderConfig",
@@ -61,14 +43,18 @@ __all__ = [
     "workspace",
 ]
 
-
-def __getattr__(name: str) -> Any:  # noqa: ANN401
-    if name in _MODULES:
-        return import_module(f".{name}", __name__)
-    if name in _HOME:
-        return getattr(import_module(f".{_HOME[name]}", __name__), name)
-    raise AttributeError(f"workbench has no {name!r}; it has {', '.join(__all__)}")
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = lazily(
+    __name__,
+    {
+        "artifacts": ["load", "save"],
+        "autoencoder": ["AutoEncoderConfig"],
+        "csflow": ["CSFlowConfig"],
+        "data": ["load_images", "load_rows"],
+        "detectors": ["AutoEncoderDetector", "CSFlowDetector", "Evaluation"],
+        "errors": ["ArtifactError", "DataError", "NotFittedError"],
+        "session": ["InspectionSession"],
+    },
+    modules=[
+        "autoencoder", "csflow", "data", "demo", "metrics", "plots", "reports", "ui", "workspace",
+    ],
+)  # fmt: skip

@@ -6,13 +6,14 @@ from typing import Any
 
 
 def lazily(
-    package: str, homes: Mapping[str, Sequence[str]]
+    package: str, homes: Mapping[str, Sequence[str]], modules: Sequence[str] = ()
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """`__getattr__` and `__dir__` of a package.
 
     Args:
         package: Its `__name__`.
         homes: The public names in each of its modules.
+        modules: Those that are public themselves.
 
     Example:
         >>> get, names = lazily("json", {"decoder": ["JSONDecoder"]})
@@ -20,10 +21,12 @@ def lazily(
         ('json.decoder', ['JSONDecoder'])
     """
     home = {name: module for module, names in homes.items() for name in names}
+    public = sorted([*home, *modules])
 
     def get(name: str) -> Any:  # noqa: ANN401
-        if name not in home:
-            raise AttributeError(f"{package} has no {name!r}; it has {', '.join(sorted(home))}")
-        return getattr(import_module(f"{package}.{home[name]}"), name)
+        if name not in public:
+            raise AttributeError(f"{package} has no {name!r}; it has {', '.join(public)}")
+        module = import_module(f"{package}.{home.get(name, name)}")
+        return getattr(module, name) if name in home else module
 
-    return get, lambda: sorted(home)
+    return get, lambda: public
