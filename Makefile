@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt \
 	$(if $(TORCH),--torch-backend $(TORCH))
 # nbval executes the notebooks in a workspace of its own, never on the user's data and models
-NBVAL = TQDM_DISABLE=1 WORKBENCH_HOME="$$home" $(BIN)/pytest notebooks -c tests/nbval.ini \
+NBVAL = TQDM_DISABLE=1 WORKBENCH_PRECISION=float32 WORKBENCH_HOME="$$home" $(BIN)/pytest notebooks -c tests/nbval.ini \
 	--nbval-lax --nbval-current-env --nbval-cell-timeout 900 --nbval-kernel-startup-timeout 120
 
 .PHONY: demo test lab format notebooks constraints clean

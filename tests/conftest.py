@@ -12,6 +12,7 @@ settings.register_profile("steady", derandomize=True, deadline=None)
 settings.load_profile("steady")
 os.environ.setdefault("MPLBACKEND", "agg")
 os.environ.setdefault("WORKBENCH_CACHE_GB", "0")  # tests of the cache turn it on
+os.environ.setdefault("WORKBENCH_PRECISION", "float32")  # the same numbers on every processor
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,12 @@ import nbformat
 from nbclient import NotebookClient
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
-ENVIRONMENT = {"TQDM_DISABLE": "1", "OMP_NUM_THREADS": "2", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+ENVIRONMENT = {
+    "TQDM_DISABLE": "1",
+    "OMP_NUM_THREADS": "2",
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    "WORKBENCH_PRECISION": "float32",  # the same numbers on every processor
+}
 
 
 def checked():

@@ -78,6 +78,16 @@ def test_latents_do_not_depend_on_the_rest_of_the_batch(case):
             torch.testing.assert_close(x[rows], few)
 
 
+def test_scales_and_shifts_are_float32_where_convolutions_are_not(case):
+    """A log-determinant is a sum of thousands of log scales, which bfloat16 cannot hold."""
+    flow, xs = case
+    coupling = flow.float().couplings[0]
+    _, b = coupling._halves([x.float() for x in xs])
+    with torch.autocast("cpu", torch.bfloat16):
+        assert coupling.given_b.enter[0](b[0]).dtype == torch.bfloat16
+        assert {r.dtype for r in coupling.given_b(b)} == {torch.float32}
+
+
 def test_permutations_are_saved_with_the_weights():
     flow, xs = perturbed_flow(), pyramid(2, 5, 4, 3)
     fresh = perturbed_flow()

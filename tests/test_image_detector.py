@@ -176,7 +176,7 @@ def test_ctrl_c_keeps_the_best_weights_so_far(photos, tiny_config, monkeypatch):
             raise KeyboardInterrupt
         return 0.0
 
-    monkeypatch.setattr(training, "mean_nll", interrupt_third)
+    monkeypatch.setattr(training._Run, "watch", interrupt_third)
     with pytest.warns(UserWarning, match="stopped after 2 of 6 epochs"):
         detector = CSFlowDetector(tiny_config).fit(photos[0], progress=False)
     assert len(detector.history) == 2
@@ -187,7 +187,7 @@ def test_ctrl_c_before_the_first_epoch_leaves_it_unfitted(photos, tiny_config, m
     def interrupt(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "mean_nll", interrupt)
+    monkeypatch.setattr(training._Run, "watch", interrupt)
     detector = CSFlowDetector(tiny_config)
     with pytest.raises(KeyboardInterrupt):
         detector.fit(photos[0], progress=False)

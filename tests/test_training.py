@@ -12,14 +12,14 @@ import pytest
 import torch
 from PIL import Image
 
-from workbench import CSFlowConfig, CSFlowDetector, metrics, workspace
+from workbench import CSFlowConfig, CSFlowDetector, artifacts, metrics, workspace
 from workbench.csflow import CrossScaleFlow, nll
 from workbench.detectors import Checkpoint, training
-from workbench.detectors.training import mean_nll
 from workbench.errors import ArtifactError
 from workbench.features.cache import FeatureCache, half, open_cache
 
 SHAPES = [(4, 2, 2), (4, 1, 1)]
+WATCH = training._Run.watch
 
 
 @pytest.fixture
@@ -272,10 +272,10 @@ def script_held_out(monkeypatch, values):
     given = iter(values)
 
     def scripted(*args):
-        mean_nll(*args)
+        WATCH(*args)
         return next(given)
 
-    monkeypatch.setattr(training, "mean_nll", scripted)
+    monkeypatch.setattr(training._Run, "watch", scripted)
 
 
 def fit_for(photos, tiny_config, **changes):
@@ -467,6 +467,26 @@ def test_mixed_precision_learns_the_same(photos, tiny_config, fitted):
     assert np.corrcoef(*scores)[0, 1] > 0.98
     labels = [0] * len(photos[0]) + [1] * len(photos[1])
     assert metrics.auroc(scores[0], labels) > 0.9
+
+
+def test_precision_is_what_the_processor_is_fastest_in(photos, tiny_config, monkeypatch, tmp_path):
+    """Unless the configuration says more, or the environment, which goes before what is here."""
+    units = {"amx_bf16": True}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: units, raising=False)
+    monkeypatch.delenv("WORKBENCH_PRECISION")
+    quick = {"epochs": 1}
+    found = fit_for(photos, tiny_config, **quick)
+    assert found.arithmetic == "cpu, bfloat16"
+    assert artifacts.load(artifacts.save(found, tmp_path / "m")).arithmetic == "cpu, bfloat16"
+    assert fit_for(photos, tiny_config, precision="float32", **quick).arithmetic == "cpu, float32"
+    monkeypatch.setenv("WORKBENCH_PRECISION", "float32")
+    assert fit_for(photos, tiny_config, **quick).arithmetic == "cpu, float32"
+    monkeypatch.setenv("WORKBENCH_PRECISION", "half")
+    with pytest.raises(ValueError, match="WORKBENCH_PRECISION must be one of auto, float32, bf"):
+        fit_for(photos, tiny_config, **quick)
+    monkeypatch.delenv("WORKBENCH_PRECISION")
+    units.clear()
+    assert fit_for(photos, tiny_config, **quick).arithmetic == "cpu, float32"
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

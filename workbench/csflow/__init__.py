@@ -3,6 +3,7 @@
 from workbench.lazy import lazily
 
 __all__ = [  # noqa: F822 - imported on demand
+    "PRECISIONS",
     "SIMULATOR_THRESHOLDS",
     "CSFlowConfig",
     "CrossScaleFlow",
@@ -18,7 +19,7 @@ __all__ = [  # noqa: F822 - imported on demand
 __getattr__, __dir__ = lazily(
     __name__,
     {
-        "config": ["SIMULATOR_THRESHOLDS", "CSFlowConfig"],
+        "config": ["PRECISIONS", "SIMULATOR_THRESHOLDS", "CSFlowConfig"],
         "energy": ["heat", "maps", "score", "scores", "shares"],
         "flow": ["CrossScaleFlow", "nll"],
         "original": ["read_original"],

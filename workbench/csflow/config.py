@@ -47,7 +47,7 @@ class CSFlowConfig:
     epochs: int = 15
     noise: float = 0.1  # on standardised features while training, against learning them by heart
     patience: int = 10  # epochs without a better held-out likelihood before it stops; 0: never
-    precision: str = "auto"  # of training: "float32", "bfloat16", or whichever suits the device
+    precision: str = "auto"  # of training: "float32", "bfloat16", or what the device is fastest in
     seed: int = 0
 
     # verdict

@@ -53,7 +53,8 @@ class CrossConvolutions(nn.Module):
             finer = F.interpolate(hs[k + 1], scale_factor=2, mode="bilinear", align_corners=False)
             ys[k] = ys[k] + up(finer)
             ys[k + 1] = ys[k + 1] + down(hs[k])
-        return [gain * y for gain, y in zip(self.gain, ys, strict=True)]
+        gains = self.gain.split(1)  # of shape (1,): the products are float32 under autocast too
+        return [gain * y for gain, y in zip(gains, ys, strict=True)]
 
 
 class Coupling(nn.Module):
@@ -203,5 +204,5 @@ def _each_scale(channels: int | Sequence[int], scales: int) -> tuple[int, ...]:
 
 def nll(zs: Pyramid, logdet: Tensor) -> Tensor:
     """Negative log-likelihood per sample and dimension, constant dropped; shape (B,)."""
-    squares = torch.cat([z.flatten(1) for z in zs], 1).square()
-    return (squares.sum(1) / 2 - logdet) / squares.shape[1]
+    squares = sum(z.square().sum((1, 2, 3)) for z in zs)
+    return (squares / 2 - logdet) / sum(z[0].numel() for z in zs)

@@ -51,6 +51,7 @@ class CSFlowDetector:
         history: One dict an epoch: epoch, train_nll, held_out_nll, seconds.
         epoch: The epoch whose weights it has, from 1.
         interrupted: Whether Ctrl-C ended the last `fit`.
+        arithmetic: Device and precision of training, as "cpu, bfloat16"; "" where not known.
         held_out: Scores of the held-out OK images, which the threshold comes from.
         heat_range: Ends of the fixed colour scale of heat maps.
         calm: Mean energy of each scale, finest first, on the median held-out OK image.
@@ -85,6 +86,7 @@ class CSFlowDetector:
         self.history: list[dict[str, float]] = []
         self.epoch = 0
         self.interrupted = False
+        self.arithmetic = ""
         self.held_out: NDArray[np.float64] = np.empty(0)
         self.heat_range = (0.0, 1.0)
         self.calm = (0.0,) * self.config.scales
@@ -160,7 +162,7 @@ class CSFlowDetector:
             progress=progress, checkpoint=checkpoint,
         )  # fmt: skip
         self.history, self.epoch = trained.history, trained.epoch
-        self.interrupted = trained.interrupted
+        self.interrupted, self.arithmetic = trained.interrupted, trained.arithmetic
         self._calibrate(held_features)
         self.data, self._some_held = provenance(images, train, held), held[:CHECKS]
         return self
@@ -308,6 +310,7 @@ class CSFlowDetector:
             "calm": list(self.calm),
             "history": self.history,
             "epoch": self.epoch,
+            "arithmetic": self.arithmetic,
             "data": self.data,
             "backbone": self.engines.backbone,
         }
@@ -337,6 +340,7 @@ class CSFlowDetector:
         detector.calm = tuple(facts.get("calm", detector.calm))  # older models have none
         detector.history, detector.data = facts["history"], facts["data"]
         detector.epoch = facts.get("epoch", len(detector.history))
+        detector.arithmetic = facts.get("arithmetic", "")
         return detector
 
     def companions(self, facts: dict[str, Any]) -> dict[str, bytes]:

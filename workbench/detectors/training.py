@@ -1,6 +1,7 @@
 """Fit a flow to features of good parts."""
 
 import hashlib
+import os
 import time
 import warnings
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from workbench.csflow import CrossScaleFlow, CSFlowConfig, nll
+from workbench.csflow import PRECISIONS, CrossScaleFlow, CSFlowConfig, nll
 from workbench.progress import bar as progress_bar
 
 from .checkpoint import Checkpoint
@@ -31,11 +32,13 @@ class Trained:
         history: One dict an epoch: epoch, train_nll, held_out_nll (nats per dimension), seconds.
         epoch: The epoch whose weights were kept, from 1.
         interrupted: Whether Ctrl-C ended it.
+        arithmetic: Device and precision of its convolutions, as "cpu, bfloat16".
     """
 
     history: list[dict[str, float]]
     epoch: int
     interrupted: bool
+    arithmetic: str
 
 
 def train_flow(
@@ -73,11 +76,11 @@ def train_flow(
 
     Raises:
         KeyboardInterrupt: Stopped before the first epoch was over: nothing is usable yet.
-        ValueError: The likelihood is no longer a number.
+        ValueError: The likelihood is no longer a number, or `$WORKBENCH_PRECISION` is none.
         ArtifactError: The checkpoint is damaged, or is of another training.
     """
     run = _Run(flow, standardise, features, config)
-    identity = {"config": config.to_dict(), "images": _digest([*features, *held_out])}
+    identity = _identity(config, [*features, *held_out]) if checkpoint else {}
     if checkpoint and (state := checkpoint.read(identity)):
         run.load(state)
     interrupted = False
@@ -105,17 +108,8 @@ def train_flow(
         bar.close()
         flow.eval()
     epoch = run.keep_best() if interrupted or config.patience else len(run.history)
-    return Trained(run.history, epoch, interrupted)
-
-
-@torch.inference_mode()
-def mean_nll(flow: CrossScaleFlow, standardise: nn.Module, features: Pyramid, batch: int) -> float:
-    """Mean negative log-likelihood per dimension, in nats; NaN for no images."""
-    count = len(features[0])
-    total = 0.0
-    for rows in torch.arange(count).split(batch):
-        total += nll(*flow(standardise(_take(features, rows, flow)))).sum().item()
-    return total / count if count else float("nan")
+    arithmetic = f"{run.device.type}, {run.precision}"
+    return Trained(run.history, epoch, interrupted, arithmetic)
 
 
 class _Run:
@@ -126,7 +120,7 @@ class _Run:
     ) -> None:
         self.flow, self.standardise, self.features, self.config = flow, standardise, features, c
         self.device = next(flow.parameters()).device
-        self.mixed = _mixed(c.precision, self.device)
+        self.precision = _precision(c.precision, self.device)
         self.batches = -(-len(features[0]) // c.batch)
         self.rng = torch.Generator().manual_seed(c.seed)
         self.optimiser = torch.optim.Adam(
@@ -152,7 +146,7 @@ class _Run:
         """Go once through all images, look at the held-out ones, remember the best weights."""
         start = time.perf_counter()
         train = self._pass(bar)
-        watched = mean_nll(self.flow, self.standardise, held_out, self.config.batch)
+        watched = self.watch(held_out)
         if not isfinite(train):
             raise ValueError(f"training diverged with lr {self.config.lr}; choose a lower one")
         number = len(self.history) + 1
@@ -164,6 +158,15 @@ class _Run:
             {"epoch": number, "train_nll": train, "held_out_nll": watched, "seconds": seconds}
         )
         bar.set_postfix(epoch=number, nll=f"{train:.3f}", held_out=f"{watched:.3f}")
+
+    @torch.inference_mode()
+    def watch(self, held_out: Pyramid) -> float:
+        """Mean negative log-likelihood per dimension, in nats; NaN for no images."""
+        count, total = len(held_out[0]), 0.0
+        # nothing is kept for a backward pass, so there is room for more at once
+        for rows in torch.arange(count).split(4 * self.config.batch):
+            total += self._nll(self._inputs(held_out, rows)).sum().item()
+        return total / count if count else float("nan")
 
     def keep_best(self) -> int:
         """Take back the weights under which the held-out images were most likely."""
@@ -197,9 +200,7 @@ class _Run:
         self.flow.train()
         total = 0.0
         for rows in self._order():
-            xs = self._blurred(self.standardise(_take(self.features, rows, self.flow)))
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed):
-                loss = nll(*self.flow(xs)).mean()
+            loss = self._nll(self._blurred(self._inputs(self.features, rows))).mean()
             self.optimiser.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(self.flow.parameters(), self.config.grad_norm)
@@ -210,6 +211,17 @@ class _Run:
             bar.update()
         self.flow.eval()
         return total / len(self.features[0])
+
+    def _inputs(self, features: Pyramid, rows: Tensor) -> Pyramid:
+        where = {"device": self.device, "dtype": torch.float32}
+        layout = torch.channels_last  # of the flow's weights
+        return self.standardise([x[rows].to(**where, memory_format=layout) for x in features])
+
+    def _nll(self, xs: Pyramid) -> Tensor:
+        # bfloat16 has the range of float32: no scaling of the loss
+        mixed = self.precision == "bfloat16"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=mixed):
+            return nll(*self.flow(xs))
 
     def _blurred(self, xs: Pyramid) -> Pyramid:
         """Add fresh noise, so that no image is seen twice as it was."""
@@ -224,21 +236,31 @@ class _Run:
         )
 
 
-def _mixed(precision: str, device: torch.device) -> bool:
-    """Whether convolutions run in bfloat16, whose range needs no scaling of the loss."""
-    if precision == "auto":
-        return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-    return precision == "bfloat16"
+def _precision(wanted: str, device: torch.device) -> str:
+    """What convolutions are computed in."""
+    if wanted == "auto":
+        wanted = os.environ.get("WORKBENCH_PRECISION", "auto")
+    if wanted not in PRECISIONS:
+        raise ValueError(
+            f"$WORKBENCH_PRECISION must be one of {', '.join(PRECISIONS)}, got {wanted!r}"
+        )
+    if wanted == "auto":
+        return "bfloat16" if _multiplies_bfloat16(device) else "float32"
+    return wanted
 
 
-def _take(features: Pyramid, rows: Tensor, flow: CrossScaleFlow) -> Pyramid:
-    device = next(flow.parameters()).device
-    return [x[rows].to(device).float() for x in features]
+def _multiplies_bfloat16(device: torch.device) -> bool:
+    """Whether it has units for such matrices; elsewhere they are slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    known = getattr(torch.cpu, "get_capabilities", dict)()  # not in every torch that will do
+    return device.type == "cpu" and bool(known.get("amx_bf16"))
 
 
-def _digest(tables: Pyramid) -> str:
+def _identity(config: CSFlowConfig, tables: Pyramid) -> dict[str, Any]:
+    """What a checkpoint must be of to go on with."""
     digest = hashlib.sha256()
     for table in tables:
         for rows in table.split(256):
             digest.update(rows.numpy())
-    return digest.hexdigest()
+    return {"config": config.to_dict(), "images": digest.hexdigest()}

@@ -131,6 +131,7 @@ class ImageReport:
             "training_seconds": sum(row["seconds"] for row in self.detector.history),
             "versions": prose.versions(),
             "trained_with": facts["versions"],
+            "trained_on": self.detector.arithmetic,
         }
 
     def answer(self) -> None:
