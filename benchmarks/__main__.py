@@ -9,8 +9,8 @@ import subprocess
 import sys
 
 SCRIPTS = (
-    "single_image", "bulk", "startup", "training", "scaling", "localisation", "row_sets", "rows",
-    "simulator_step", "reports",
+    "single_image", "bulk", "startup", "training", "presets", "scaling", "localisation",
+    "row_sets", "rows", "simulator_step", "reports",
 )  # fmt: skip
 
 

@@ -26,6 +26,9 @@ class OnnxEngine:
         options.intra_op_num_threads = threads()
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        # its threads wait for the next image in a loop, and whatever else computes meanwhile, a
+        # second detector, torch, decoders, takes half as long again
+        options.add_session_config_entry("session.force_spinning_stop", "1")
         self.model, self.precision = model, precision
         self._session = onnxruntime.InferenceSession(
             model, options, providers=["CPUExecutionProvider"]

@@ -1,0 +1,81 @@
+"""What does an image cost with each preset, arithmetic and batch, and which batch is best?
+
+The batch is doubled until that gains less than a twentieth, or memory is out. "mixed" multiplies
+in bfloat16 (torch.autocast) and is measured for its cost alone: detectors score in float32. On a
+CPU the graph of ONNX Runtime is there too, which is what scores there.
+"""
+
+import statistics
+from contextlib import nullcontext
+from functools import partial
+
+import numpy as np
+import torch
+
+from benchmarks import measure, models
+from workbench import CSFlowConfig
+from workbench.engine.choice import probes
+
+RUNS = 10
+GAIN = 1.05  # of a doubled batch that is worth trying the next
+
+
+def main():
+    where = measure.machine()
+    parts = models.photos(4, size=768)
+    tables = {}
+    for preset in ("lite", "paper"):
+        config = CSFlowConfig.preset(preset)
+        tables[f"{preset}, {config.backbone} at {config.image_size} px"] = rows(config, parts)
+    measure.report("presets", __doc__.partition("\n")[0], tables, where)
+
+
+def rows(config, parts):
+    detector = models.detector(config, parts.paths)
+    graph = models.as_engine(detector, "auto").engine
+    mixed = partial(torch.autocast, detector.network.device.type, torch.bfloat16)
+    kinds = {
+        "torch, float32": (detector.network, nullcontext),
+        "torch, mixed": (detector.network, mixed),
+    }
+    if graph.kind != "torch":
+        kinds[f"{graph.kind}, float32"] = (graph, nullcontext)
+    found = []
+    for name, (engine, arithmetic) in kinds.items():
+        found += [{"what": name, **row} for row in ladder(engine, arithmetic, config.image_size)]
+    base = found[0]["ms an image"]
+    return [
+        row | {"x torch, float32, batch 1": round(base / row["ms an image"], 2)} for row in found
+    ]
+
+
+def ladder(engine, arithmetic, size):
+    """The first batch and the best one."""
+    tried, batch = [], 1
+    while len(tried) < 2 or GAIN * tried[-1]["ms an image"] < tried[-2]["ms an image"]:
+        try:
+            tried.append(cost(engine, arithmetic, size, batch))
+        except torch.OutOfMemoryError:
+            break
+        batch *= 2
+    best = min(tried, key=lambda row: row["ms an image"])
+    return [tried[0]] + [best] * (best is not tried[0])
+
+
+def cost(engine, arithmetic, size, batch):
+    squares = np.resize(probes(size), (batch, 3, size, size))
+
+    def work():
+        with arithmetic():
+            engine(squares)
+
+    seconds = statistics.median(measure.in_turn({"": work}, RUNS)[""]) / batch
+    return {
+        "batch": batch,
+        "ms an image": round(1e3 * seconds, 2),
+        "images a second": round(1 / seconds, 1),
+    }
+
+
+if __name__ == "__main__":
+    main()
