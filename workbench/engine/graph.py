@@ -50,7 +50,11 @@ class Op:
 
 
 class Tape(TorchDispatchMode):
-    """Records what is done with a tensor, and with all that comes from it."""
+    """Records what is done with a tensor, and with all that comes from it.
+
+    All these are on torch's device "meta", which knows shapes and computes nothing: the features
+    of a large image, all kept, would fill the memory. What is constant is computed as ever.
+    """
 
     def __init__(self, source: Tensor) -> None:
         super().__init__()
@@ -64,16 +68,18 @@ class Tape(TorchDispatchMode):
         return False  # else torch imports its compiler to be told so, which takes seconds
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # noqa: ANN001, ANN204
-        inputs = tree_map(self.ref, (args, kwargs or {}))
-        result = func(*args, **(kwargs or {}))
-        op = Op(func.overloadpacket.__name__, *inputs)
-        if op.inputs:
-            self.ops.append(op)
-            for tensor in [x for x in tree_leaves(result) if isinstance(x, Tensor)]:
-                ref = Ref(tuple(tensor.shape), tensor.dtype, op)
-                op.results.append(ref)
-                self._refs[id(tensor)] = ref
-                self._alive.append(tensor)
+        given = args, kwargs or {}
+        op = Op(func.overloadpacket.__name__, *tree_map(self.ref, given))
+        if not op.inputs:
+            return func(*args, **(kwargs or {}))
+        args, kwargs = tree_map(_shape, given)
+        result = func(*args, **kwargs)
+        self.ops.append(op)
+        for tensor in [x for x in tree_leaves(result) if isinstance(x, Tensor)]:
+            ref = Ref(tuple(tensor.shape), tensor.dtype, op)
+            op.results.append(ref)
+            self._refs[id(tensor)] = ref
+            self._alive.append(tensor)
         return result
 
     def ref(self, x: Any) -> Any:  # noqa: ANN401
@@ -105,6 +111,7 @@ def build(module: nn.Module, example: Tensor, outputs: Sequence[str]) -> bytes:
     """
     from .rules import RULES
 
+    example = example.to("meta")
     tape = Tape(example)
     with torch.no_grad(), tape:
         returned = module(example)
@@ -120,6 +127,11 @@ def build(module: nn.Module, example: Tensor, outputs: Sequence[str]) -> bytes:
         ):  # batch norms also give statistics
             ref.name, ref.node = value.name, value.node
     return writer.model(tape.source, refs, outputs).SerializeToString()
+
+
+def _shape(x: Any) -> Any:  # noqa: ANN401
+    """A tensor without its numbers, or the thing itself."""
+    return x.to("meta") if isinstance(x, Tensor) else x
 
 
 def _needed(ops: Sequence[Op], refs: Sequence[Ref]) -> list[Op]:
