@@ -69,6 +69,20 @@ def test_the_graph_gives_the_latents_of_torch_for_any_batch(name):
             np.testing.assert_allclose(got, expected, rtol=1e-3, atol=1e-4 * expected.std())
 
 
+def test_a_graph_is_built_without_computing_it():
+    """Features of this module would take 300 GB."""
+
+    class Wide(torch.nn.Sequential):
+        def forward(self, images):
+            return [super().forward(images.float())]
+
+    huge = torch.empty(2, 3, 8192, 8192, dtype=torch.uint8, device="meta")
+    module, squares = Wide(torch.nn.Conv2d(3, 512, 1), torch.nn.Sigmoid()), probes(64)
+    (got,) = OnnxEngine(build(module, huge, ["y"]))(squares)
+    with torch.no_grad():
+        np.testing.assert_allclose(got, module(torch.from_numpy(squares))[0], atol=1e-5)
+
+
 def test_the_graph_is_folded():
     engine = alive(CSFlowConfig(image_size=128, hidden=8))
     model = onnx.load_from_string(engine.to_onnx())
