@@ -82,7 +82,8 @@ def images(config, parts, counts):
     """Seconds to score so many photos from their files, and to train one epoch on so many."""
     detector = models.as_engine(models.detector(config, parts.paths), "auto")
     network = detector.network
-    few = [torch.cat(scale) for scale in zip(*map(network.features, squares(4)), strict=True)]
+    size = config.image_size
+    few = [x.clone() for x in network.features(np.resize(probes(size), (4, 3, size, size)))]
     rows = []
     for count in counts:
         features = [x.repeat(count // len(x), 1, 1, 1) for x in few]
@@ -105,23 +106,6 @@ def images(config, parts, counts):
     return rows
 
 
-def squares(count):
-    """So many squares of `lite`, each a batch of one."""
-    both = probes(CSFlowConfig.preset("lite").image_size)
-    return [both[i % 2 : i % 2 + 1] for i in range(count)]
-
-
-class Features(torch.nn.Module):
-    """The backbone of an engine, for the exporter."""
-
-    def __init__(self, engine):
-        super().__init__()
-        self.pyramid = engine.pyramid
-
-    def forward(self, images):
-        return self.pyramid(images)
-
-
 def stages(config, parts, limit):
     """Where one image spends its time in the network, and how near to the limit."""
     network = models.detector(config, parts.paths).network
@@ -133,7 +117,7 @@ def stages(config, parts, limit):
     }
     names = [f"x{k}" for k in range(config.scales)]
     both = torch.from_numpy(probes(config.image_size))
-    front = OnnxEngine(build(Features(network), both, names))
+    front = OnnxEngine(build(network.pyramid, both, names))
     whole = OnnxEngine(network.to_onnx())
     works = by_torch | {"front": lambda: front(image), "whole": lambda: whole(image)}
     times = {k: statistics.median(v) for k, v in measure.in_turn(works, RUNS).items()}

@@ -17,7 +17,7 @@ from PIL import Image
 from workbench import CSFlowConfig, CSFlowDetector, bulk, load, load_images, save
 from workbench.detectors.quantise import quantise
 from workbench.engine import Engines, OnnxEngine, TorchEngine, store
-from workbench.engine.choice import differences, flips, probes
+from workbench.engine.choice import differences, probes
 from workbench.engine.graph import build
 from workbench.engine.integer import BETWEEN, quantised
 from workbench.errors import DataError
@@ -223,8 +223,6 @@ def test_differences_are_scores_or_verdicts():
     near = 2.0 * (1 + 0.99e-4)
     assert differences(scores, scores, 2.0) == ""
     assert differences(np.array([near]), np.array([2.0]), near) == ""  # a tie within rounding
-    assert flips(scores * 1.01, scores, 2.99) == 0 and flips(scores * 1.01, scores, 3.01) == 1
-    assert flips(scores * 0.9, scores, 2.0) == 0  # the threshold itself
 
 
 def test_engines_are_named(monkeypatch):
@@ -268,6 +266,21 @@ def test_integers_are_refused_with_figures_where_a_verdict_changes(disc):
         assert f"{attempt.flips} of {attempt.n} held-out verdicts change" in attempt.describe()
     if not tried[-1].accepted:
         np.testing.assert_array_equal(detector.score(parts), before)
+
+
+def test_the_held_out_part_that_set_the_threshold_counts_too(disc, monkeypatch):
+    _, folder = disc
+    detector = load(folder)
+    detector.threshold, floats = 2.0, detector.engine
+    scores = {floats: np.array([1.0, 2.0])}
+    monkeypatch.setattr(
+        "workbench.detectors.quantise._found",
+        lambda _, engine, *__: (scores.get(engine, np.array([1.0, 1.99])), 0.9),
+    )
+    monkeypatch.setattr("workbench.detectors.quantise._made", lambda *_: (object(), 1.5))
+    tried = quantise(detector)
+    assert [(attempt.flips, attempt.accepted) for attempt in tried] == [(1, False)] * len(tried)
+    assert detector.engine is floats
 
 
 def test_integers_are_kept_where_no_verdict_changes(disc, monkeypatch):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.data import ImageFolder
-from workbench.engine import OnnxEngine, flips
+from workbench.engine import OnnxEngine
 from workbench.metrics import auroc
 from workbench.progress import bar
 
@@ -31,7 +31,7 @@ class Quantisation:
     Attributes:
         floats: Share of the backbone's depth, from its start, that stays in floats.
         accepted: Whether the detector scores so from now on.
-        flips: Verdicts on held-out good parts that change, but for one that is the threshold.
+        flips: Verdicts on held-out good parts that change.
         n: Held-out good parts.
         auroc_before: On the labelled images; NaN without.
         auroc_after: The same in integers.
@@ -88,13 +88,13 @@ def quantise(
         raise ValueError(f"only a float graph can be quantised, got {whole.describe()}")
     held = _squares(detector, detector.parts().calibration)
     before, auroc_before = _found(detector, whole, held, images)
-    tried = []
+    limit, tried = float(detector.threshold), []
     for share in bar(FLOATS, desc="integers", progress=progress):
         engine, gain = _made(whole, held, share)
         after, auroc_after = _found(detector, engine, held, images)
-        changed = flips(after, before, float(detector.threshold))
-        harmless = not changed and not auroc_before - auroc_after > AUROC_LOSS
-        figures = (changed, len(held), auroc_before, auroc_after, gain)
+        flips = int(((after >= limit) != (before >= limit)).sum())
+        harmless = not flips and not auroc_before - auroc_after > AUROC_LOSS
+        figures = (flips, len(held), auroc_before, auroc_after, gain)
         tried.append(Quantisation(share, harmless and gain > 1, *figures))
         if tried[-1].accepted:
             detector.engines.use(engine)

@@ -6,12 +6,12 @@ One face, two implementations: `TorchEngine`, which is trained and runs on any d
 
 from workbench.lazy import lazily
 
-__all__ = ["ENGINES", "Engines", "OnnxEngine", "TorchEngine", "flips"]  # noqa: F822 - imported on demand
+__all__ = ["ENGINES", "Engines", "OnnxEngine", "TorchEngine"]  # noqa: F822 - imported on demand
 
 __getattr__, __dir__ = lazily(
     __name__,
     {
-        "choice": ["ENGINES", "Engines", "flips"],
+        "choice": ["ENGINES", "Engines"],
         "runtime": ["OnnxEngine"],
         "pytorch": ["TorchEngine"],
     },

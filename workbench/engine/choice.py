@@ -196,25 +196,13 @@ def differences(got: NDArray[np.float64], expected: NDArray[np.float64], thresho
         'scores differ by 4.8e-02, more than 1e-04'
     """
     worst = float(np.max(np.abs(got - expected) / np.abs(expected)))
+    # a threshold often is the score of a held-out part; on which side of itself that part comes
+    # to lie is rounding, with torch alone too, where it changes with the batch
+    clear = np.abs(expected - threshold) > TOLERANCE * abs(threshold)
+    flips = int(((got >= threshold) != (expected >= threshold))[clear].sum())
     if not worst <= TOLERANCE:  # NaN too
         return f"scores differ by {worst:.1e}, more than {TOLERANCE:.0e}"
-    changed = flips(got, expected, threshold)
-    return f"{changed} of {len(got)} verdicts differ" if changed else ""
-
-
-def flips(got: NDArray[np.float64], expected: NDArray[np.float64], threshold: float) -> int:
-    """How many verdicts differ.
-
-    A threshold often is the score of a held-out part. On which side of itself that part comes to
-    lie is rounding, with torch alone too, where it changes with the batch: it is not counted.
-
-    Example:
-        >>> flips(np.array([1.1, 2.9]), np.array([0.9, 3.0]), 1.0), flips([0.9], [1.0], 1.0)
-        (1, 0)
-    """
-    got, expected = np.asarray(got), np.asarray(expected)
-    clear = np.abs(expected - threshold) > TOLERANCE * abs(threshold)
-    return int(((got >= threshold) != (expected >= threshold))[clear].sum())
+    return f"{flips} of {len(got)} verdicts differ" if flips else ""
 
 
 def probes(size: int) -> NDArray[np.uint8]:

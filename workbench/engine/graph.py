@@ -68,11 +68,11 @@ class Tape(TorchDispatchMode):
         return False  # else torch imports its compiler to be told so, which takes seconds
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # noqa: ANN001, ANN204
-        given = args, kwargs or {}
-        op = Op(func.overloadpacket.__name__, *tree_map(self.ref, given))
+        kwargs = kwargs or {}
+        op = Op(func.overloadpacket.__name__, *tree_map(self.ref, (args, kwargs)))
         if not op.inputs:
-            return func(*args, **(kwargs or {}))
-        args, kwargs = tree_map(_shape, given)
+            return func(*args, **kwargs)
+        args, kwargs = tree_map(_shape, (args, kwargs))
         result = func(*args, **kwargs)
         self.ops.append(op)
         for tensor in [x for x in tree_leaves(result) if isinstance(x, Tensor)]:

@@ -24,8 +24,7 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
-# what stands between convolutions; in the flow only these themselves are rounded, for its latents
-# are what is squared and summed
+# what is rounded beside convolutions, but not in the flow, whose latents are squared and summed
 BETWEEN = ("Add", "Clip", "GlobalAveragePool", "Mul", "Sigmoid")
 
 
