@@ -11,8 +11,8 @@ import time
 
 from benchmarks import measure, models
 from workbench import CSFlowConfig
+from workbench.csflow.square import to_square
 from workbench.data import read_image
-from workbench.features import to_square
 
 COUNT = 64
 

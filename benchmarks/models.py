@@ -11,8 +11,9 @@ import numpy as np
 import torch
 
 from workbench import CSFlowConfig, CSFlowDetector
+from workbench.csflow.square import to_square
+from workbench.csflow.weights import find_weights
 from workbench.data import load_images, make_samples, read_image
-from workbench.features import find_weights, to_square
 
 
 def photos(count=16, size=512):

@@ -15,7 +15,7 @@ import torch
 
 from benchmarks import measure, models
 from workbench import CSFlowConfig
-from workbench.engine.choice import probes
+from workbench.csflow.onnx.engines import probes
 
 RUNS = 10
 GAIN = 1.05  # of a doubled batch that is worth trying the next

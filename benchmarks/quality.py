@@ -20,11 +20,11 @@ import numpy as np
 import torch
 
 import workbench as wb
-from workbench.csflow import heat, maps, scores
-from workbench.detectors.batches import batches
-from workbench.detectors.heatmap import enlarge
-from workbench.detectors.training import train_flow
-from workbench.engine import TorchEngine
+from workbench.csflow import all_scores, cell_energy, heat
+from workbench.csflow.batches import batches
+from workbench.csflow.heatmap import enlarge
+from workbench.csflow.network import TorchEngine
+from workbench.csflow.training import train_flow
 
 HERE = Path(__file__).parent
 RESULTS, TABLE = HERE / "results" / "quality.json", HERE / "quality.md"
@@ -117,9 +117,9 @@ def scored(engine, table, rows, config):
     values, heats = {}, []
     for chunk in torch.from_numpy(rows).split(config.batch):
         zs = engine.latents([x[chunk].float() for x in table])
-        for kind, value in scores(zs, config.top_k).items():
+        for kind, value in all_scores(zs, config.top_k).items():
             values.setdefault(kind, []).append(np.asarray(value, np.float64))
-        heats += list(np.asarray(heat(maps(zs), config.heat)))
+        heats += list(np.asarray(heat(cell_energy(zs), config.heat)))
     return {kind: np.concatenate(chunks) for kind, chunks in values.items()}, heats
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import workbench as wb
 from workbench.artifacts import versions
-from workbench.data import make_samples
+from workbench.samples import make_samples
 
 RESULTS = Path(__file__).parent / "results"
 CLI = [sys.executable, "-m", "workbench.cli", "report"]

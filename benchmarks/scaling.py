@@ -17,10 +17,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import measure, models
 from workbench import CSFlowConfig
-from workbench.detectors.training import train_flow
-from workbench.engine import OnnxEngine
-from workbench.engine.choice import probes
-from workbench.engine.graph import build
+from workbench.csflow.onnx.engines import probes
+from workbench.csflow.onnx.graph import build
+from workbench.csflow.onnx.runtime import OnnxEngine
+from workbench.csflow.training import train_flow
 
 RUNS = 10
 

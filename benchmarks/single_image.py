@@ -18,10 +18,10 @@ from PIL import Image
 from benchmarks import measure, models, peer
 from workbench import CSFlowConfig
 from workbench.csflow import CrossScaleFlow, score
+from workbench.csflow.backbone import load_backbone
+from workbench.csflow.onnx.int8 import quantised
+from workbench.csflow.onnx.runtime import OnnxEngine
 from workbench.data import read_image
-from workbench.engine import OnnxEngine
-from workbench.engine.integer import quantised
-from workbench.features import load_backbone
 
 
 def main():

@@ -81,7 +81,7 @@ def pooled(flags, tables):
 
 def wandering(tables):
     """In how many runs each sensor drifts by more than a standard deviation in training."""
-    from workbench.detectors.readings import peculiar
+    from workbench.autoencoder.rows import peculiar
 
     found = [peculiar(t.values[: TRAIN - HELD_OUT], t.columns)["drifting"] for t in tables]
     return {name: sum(name in run for run in found) for name in tables[0].columns}

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workbench.detectors import AlarmRule, detections, stretches
+from workbench.autoencoder.alarms import AlarmRule, detections, stretches
 
 RULES = [
     AlarmRule(),

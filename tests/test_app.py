@@ -77,7 +77,7 @@ def test_the_desk_stands_at_once_and_makes_its_tabs_when_they_are_looked_at(home
     gate = []
     load = app.artifacts.load
     monkeypatch.setattr(
-        "workbench.ui.desk.artifacts.load",
+        "workbench.ui.app_page.artifacts.load",
         lambda folder: [wait(lambda: gate), load(folder)][1],
     )
     desk = Desk("disc", order="name")

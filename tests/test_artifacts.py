@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from workbench import CSFlowConfig, CSFlowDetector, artifacts, load, save
+from workbench.csflow.weights import digest_of, find_weights
 from workbench.errors import ArtifactError
-from workbench.features.weights import digest_of, find_weights
 
 from .conftest import photo
 

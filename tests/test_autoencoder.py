@@ -12,8 +12,8 @@ import torch
 
 from workbench import metrics
 from workbench.autoencoder import AutoEncoder, AutoEncoderConfig, training
+from workbench.autoencoder.detector import AutoEncoderDetector
 from workbench.data import load_rows
-from workbench.detectors.rows import AutoEncoderDetector
 from workbench.errors import NotFittedError
 
 NAMES = ("temp", "vibration", "pressure")

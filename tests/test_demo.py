@@ -3,8 +3,8 @@ from dataclasses import dataclass
 import pytest
 
 from workbench import CSFlowConfig, demo, workspace
-from workbench.data import make_samples
 from workbench.errors import ArtifactError
+from workbench.samples import make_samples
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def test_only_samples_are_trained_on_demand(home):
 
 def test_a_sample_model_is_trained_once_and_says_what_it_is(home, monkeypatch):
     make_samples("lens", home / "data" / "lens", ok=8, ng=2, size=64)
-    monkeypatch.setattr("workbench.detectors.image.CSFlowConfig", TinyConfig)
+    monkeypatch.setattr("workbench.csflow.detector.CSFlowConfig", TinyConfig)
     first = demo.ensure_model("lens")
     assert first.data["note"] == "generated sample data, for demo and tests only"
     monkeypatch.setattr(demo, "_train", lambda name: pytest.fail("trained again"))

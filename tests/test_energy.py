@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from workbench.csflow import heat, score, scores, shares
-from workbench.csflow.energy import HEATS, SCORES
-from workbench.detectors.evaluation import regions
+from workbench.csflow import all_scores, heat, scale_shares, score
+from workbench.csflow.evaluation import regions
+from workbench.csflow.scores import HEATS, SCORES
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def test_scores_are_those_of_numpy(zs):
         "norm": (hottest**4).mean(1) ** 0.25,
     }
     assert set(expected) == set(SCORES)
-    found = scores(zs, top_k=7)
+    found = all_scores(zs, top_k=7)
     for kind, values in expected.items():
         np.testing.assert_allclose(score(zs, kind, 7), values, rtol=1e-12)
         np.testing.assert_allclose(found[kind], values, rtol=1e-12)
@@ -63,14 +63,16 @@ def test_coarse_maps_are_enlarged_bilinearly_about_cell_centres():
 def test_shares_are_the_excess_over_good_parts():
     levels = torch.tensor([[0.5, 0.5, 2.0], [0.9, 0.7, 0.4], [0.1, 0.1, 0.2]])
     cells = [levels[:, k, None, None].expand(3, 8 >> k, 8 >> k) for k in range(3)]
-    found = shares(cells, torch.tensor([0.5, 0.5, 0.5]))
+    found = scale_shares(cells, torch.tensor([0.5, 0.5, 0.5]))
     expected = [[0, 0, 1], [2 / 3, 1 / 3, 0], [0.25, 0.25, 0.5]]
     np.testing.assert_allclose(found, expected, atol=1e-6)
     # the last image exceeds nowhere and is shared by plain energy
     zero = [torch.zeros(1, 8 >> k, 8 >> k) for k in range(3)]
-    np.testing.assert_allclose(shares(zero, torch.zeros(3)), np.full((1, 3), 1 / 3), rtol=1e-6)
     np.testing.assert_allclose(
-        shares(cells, torch.zeros(3)), levels / levels.sum(1, keepdim=True), rtol=1e-6
+        scale_shares(zero, torch.zeros(3)), np.full((1, 3), 1 / 3), rtol=1e-6
+    )
+    np.testing.assert_allclose(
+        scale_shares(cells, torch.zeros(3)), levels / levels.sum(1, keepdim=True), rtol=1e-6
     )
 
 

@@ -15,11 +15,13 @@ import torch
 from PIL import Image
 
 from workbench import CSFlowConfig, CSFlowDetector, bulk, load, load_images, save
-from workbench.detectors.quantise import quantise
-from workbench.engine import Engines, OnnxEngine, TorchEngine, store
-from workbench.engine.choice import differences, probes
-from workbench.engine.graph import build
-from workbench.engine.integer import BETWEEN, quantised
+from workbench.csflow.network import TorchEngine
+from workbench.csflow.onnx import store
+from workbench.csflow.onnx.engines import Engines, differences, probes
+from workbench.csflow.onnx.graph import build
+from workbench.csflow.onnx.int8 import BETWEEN, quantised
+from workbench.csflow.onnx.quantise import quantise
+from workbench.csflow.onnx.runtime import OnnxEngine
 from workbench.errors import DataError
 
 from .conftest import photo
@@ -274,10 +276,10 @@ def test_the_held_out_part_that_set_the_threshold_counts_too(disc, monkeypatch):
     detector.threshold, floats = 2.0, detector.engine
     scores = {floats: np.array([1.0, 2.0])}
     monkeypatch.setattr(
-        "workbench.detectors.quantise._found",
+        "workbench.csflow.onnx.quantise._found",
         lambda _, engine, *__: (scores.get(engine, np.array([1.0, 1.99])), 0.9),
     )
-    monkeypatch.setattr("workbench.detectors.quantise._made", lambda *_: (object(), 1.5))
+    monkeypatch.setattr("workbench.csflow.onnx.quantise._made", lambda *_: (object(), 1.5))
     tried = quantise(detector)
     assert [(attempt.flips, attempt.accepted) for attempt in tried] == [(1, False)] * len(tried)
     assert detector.engine is floats
@@ -288,8 +290,8 @@ def test_integers_are_kept_where_no_verdict_changes(disc, monkeypatch):
     detector = load(folder)
     floats = detector.score(parts.test)
     detector.threshold = 50 * float(np.median(floats))  # far from every held-out score
-    monkeypatch.setattr("workbench.detectors.quantise._gain", lambda *_: 1.5)
-    monkeypatch.setattr("workbench.detectors.quantise.AUROC_LOSS", 1.0)
+    monkeypatch.setattr("workbench.csflow.onnx.quantise._gain", lambda *_: 1.5)
+    monkeypatch.setattr("workbench.csflow.onnx.quantise.AUROC_LOSS", 1.0)
     (accepted,) = quantise(detector, parts.test)
     assert accepted.accepted and accepted.floats == 0 and accepted.flips == 0
     integers = detector.score(parts.test)

@@ -4,17 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from workbench.features import (
-    NAMES,
-    Backbone,
-    FeaturePyramid,
-    Standardise,
-    block_channels,
-    cache,
-    find_weights,
-    load_backbone,
-    to_square,
-)
+from workbench.csflow import feature_cache
+from workbench.csflow.backbone import NAMES, Backbone, block_channels, load_backbone
+from workbench.csflow.pyramid import FeaturePyramid, Standardise
+from workbench.csflow.square import to_square
+from workbench.csflow.weights import find_weights
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +142,7 @@ def test_pil_squares_are_those_of_the_original_pipeline():
 
 
 def test_large_feature_tables_live_in_a_mapped_file(monkeypatch):
-    monkeypatch.setattr(cache, "IN_MEMORY", 100)
-    tables = cache.allocate(10, [(3, 2, 2), (3, 1, 1)])
+    monkeypatch.setattr(feature_cache, "IN_MEMORY", 100)
+    tables = feature_cache.allocate(10, [(3, 2, 2), (3, 1, 1)])
     tables[0][7] = 5.0
     assert tables[0][7].eq(5).all() and tables[1].shape == (10, 3, 1, 1)

@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from workbench.csflow import CrossScaleFlow, CSFlowConfig, maps, nll, score
+from workbench.csflow import CrossScaleFlow, CSFlowConfig, cell_energy, nll, score
 
 
 def pyramid(batch, channels, side, scales, seed=0):
@@ -112,7 +112,7 @@ def test_scores_by_hand():
     assert score(zs, "mean").item() == pytest.approx(8 / 6)
     assert score(zs, "std").item() == pytest.approx((25 / 6 - (8 / 6) ** 2) ** 0.5)
     assert score(zs, "max").item() == pytest.approx(2.5)  # (4.5 + 0.5) / 2
-    assert maps(zs)[0].tolist() == [[[0.5, 2.5]]]
+    assert cell_energy(zs)[0].tolist() == [[[0.5, 2.5]]]
     assert nll(zs, torch.tensor([2.0])).item() == pytest.approx((8 - 2) / 6)
 
 

@@ -4,8 +4,8 @@ import torch
 from PIL import Image
 
 from workbench import CSFlowConfig, CSFlowDetector, load, load_images, metrics, save
-from workbench.detectors import training
-from workbench.detectors.heatmap import blend, colourise, enlarge
+from workbench.csflow import training
+from workbench.csflow.heatmap import blend, colourise, enlarge
 from workbench.errors import DataError, NotFittedError
 
 from .conftest import photo

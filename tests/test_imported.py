@@ -10,7 +10,7 @@ from tests import originals
 from tests.conftest import photo
 from workbench import ArtifactError, CSFlowConfig, artifacts, cli, load_images, metrics
 from workbench.csflow import SIMULATOR_THRESHOLDS, read_original
-from workbench.detectors import import_original
+from workbench.csflow.original.importer import import_original
 
 LITE = {"backbone": "efficientnet-lite0", "block": 14, "progress": False}  # 192 channels
 RANDOM = {"backbone": "efficientnet-b0", "block": 3, "weights": "random", "progress": False}

@@ -15,9 +15,9 @@ import torch
 from scipy.signal import correlate2d
 
 from tests import originals
-from workbench.csflow import maps, nll, read_original, score
-from workbench.csflow.checkpoint import Checkpoint
-from workbench.csflow.original import read_checkpoint
+from workbench.csflow import cell_energy, nll, read_original, score
+from workbench.csflow.original.checkpoint import Checkpoint
+from workbench.csflow.original.reader import read_checkpoint
 from workbench.errors import ArtifactError
 
 
@@ -110,7 +110,7 @@ def test_the_sample_gives_the_numbers_that_the_original_gave(samples):
         "loss": nll(zs, logdet).mean(),
         "score_mean": score(zs, "mean"),
         "score_std": score(zs, "std"),
-        "map0": 2 * maps(zs)[0],  # ours halves z^2, as the scores do
+        "map0": 2 * cell_energy(zs)[0],  # ours halves z^2, as the scores do
     }
     for name, value in found.items():
         np.testing.assert_allclose(value, expected[name], rtol=1e-5, atol=1e-6, err_msg=name)
@@ -169,7 +169,9 @@ def check_against_reference(net, flow, xs):
         np.testing.assert_allclose(nll(zs, logdet)[b], loss, rtol=1e-9)
         np.testing.assert_allclose(logdet[b], expected_logdet, rtol=1e-9)
         np.testing.assert_allclose(their_logdet[b], expected_logdet, rtol=1e-9)
-        np.testing.assert_allclose(2 * maps(zs)[0][b], (expected[0] ** 2).mean(0), rtol=1e-9)
+        np.testing.assert_allclose(
+            2 * cell_energy(zs)[0][b], (expected[0] ** 2).mean(0), rtol=1e-9
+        )
         for z, their, value in zip(zs, theirs, expected, strict=True):
             np.testing.assert_allclose(z[b], value, rtol=1e-9, atol=1e-12)
             np.testing.assert_allclose(their[b], value, rtol=1e-9, atol=1e-12)

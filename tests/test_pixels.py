@@ -10,8 +10,8 @@ from scipy.ndimage import label
 from sklearn import metrics as reference
 
 from workbench import metrics
-from workbench.metrics import levels as levels_module
-from workbench.metrics import maps as maps_module
+from workbench.metrics.pixel import levels as levels_module
+from workbench.metrics.pixel import maps as maps_module
 
 GRID = st.sampled_from([-2.0, -0.0, 0.0, 0.25, 0.5, 0.5000001, 3.0, 1e30])
 

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from workbench import metrics, plots
+from workbench.csflow.heatmap import colourise
 from workbench.data import load_images
-from workbench.detectors.heatmap import colourise
 
 from .doubles import DarkSpotDetector, write_parts
 

@@ -11,11 +11,11 @@ from scipy.stats import ks_2samp
 
 from workbench import metrics, reports, workspace
 from workbench.data import load_images
-from workbench.data.looks import alike, look
+from workbench.data.photo_stats import alike, look
 from workbench.errors import DataError
-from workbench.reports import cache, claims, photos, publish, runs, stress
+from workbench.reports import cache, display, guarantees, photo_checks, runs, stress
 from workbench.reports.comparison import ComparisonReport
-from workbench.reports.heat import HeatCheck
+from workbench.reports.heat_checks import HeatCheck
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def home(tmp_path, monkeypatch):
 def shows(section):
     shown = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(publish, "display", lambda data, **options: shown.append(str(data)))
+        patch.setattr(display, "display", lambda data, **options: shown.append(str(data)))
         section()
     return "\n".join(shown)
 
@@ -137,7 +137,7 @@ def dataset(home):
 
 def test_duplicates_and_drift_of_a_folder(dataset):
     folder, trained, tested = dataset
-    check = photos.PhotoCheck(folder, cache.digests(folder.paths))
+    check = photo_checks.PhotoCheck(folder, cache.digests(folder.paths))
     found = check.metrics["duplicates"]
     assert (found["pairs"], found["identical"], found["test_images"]) == (1, 1, 1)
     assert found["closest"][0]["train"] == trained and found["closest"][0]["test"] == tested
@@ -215,8 +215,8 @@ def test_other_thresholds_and_what_a_claim_takes():
     labels = np.arange(250) >= 200
     held_out = rng.normal(0, 1, 300)
     limit = metrics.threshold(held_out)
-    found = claims.numbers(scores, labels, limit, held_out)
-    assert len(found["alternatives"]) == 1 + len(claims.POLICIES)
+    found = guarantees.numbers(scores, labels, limit, held_out)
+    assert len(found["alternatives"]) == 1 + len(guarantees.POLICIES)
     in_use, zero = found["alternatives"][0], found["alternatives"][4]
     assert in_use["fn"] == (scores[labels] < limit).sum() > 0 == zero["fn"]
     assert zero["threshold"] == scores[labels].min()
@@ -232,8 +232,10 @@ def test_other_thresholds_and_what_a_claim_takes():
                 fewer = int(0.9 * target["n"])
                 ends = metrics.clopper_pearson(int(np.ceil(share * fewer)), fewer)
                 assert ends[1] > target["rate"] or fewer <= claim["n"]
-    assert claims.numbers(scores, None, limit, held_out) == {"alternatives": [], "claims": []}
-    none = claims.numbers(np.r_[0.0, 9], np.array([False, True]), metrics.Threshold(5.0), held_out)
+    assert guarantees.numbers(scores, None, limit, held_out) == {"alternatives": [], "claims": []}
+    none = guarantees.numbers(
+        np.r_[0.0, 9], np.array([False, True]), metrics.Threshold(5.0), held_out
+    )
     assert none["claims"][0]["targets"][1]["n"] == metrics.ng_needed(0.01) == 368
 
 

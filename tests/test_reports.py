@@ -15,9 +15,9 @@ from PIL import Image
 import workbench as wb
 from workbench import metrics, reports, workspace
 from workbench.data import load_images, load_rows
-from workbench.data.samples import NOTE, sample
 from workbench.errors import ArtifactError, DataError
-from workbench.reports import gallery, prose, publish, runs
+from workbench.reports import display, gallery, runs, wording
+from workbench.samples import NOTE, sample
 
 from .browser import chromium
 
@@ -70,7 +70,7 @@ def shows(section):
     """What a section of a report displays, as one text."""
     shown = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(publish, "display", lambda data, **options: shown.append(str(data)))
+        patch.setattr(display, "display", lambda data, **options: shown.append(str(data)))
         section()
     return "\n".join(shown)
 
@@ -193,7 +193,7 @@ def test_numbers_in_the_prose_come_from_the_metrics(page, lens):
     assert f"AUROC {m['auroc']:.3f}" in page
     assert f"Pixel AUROC {m['pixel_auroc']:.3f}" in page
     assert f"{m['threshold']:.4g}" in page
-    assert f"{m['fp']} of {m['n_ok']} ({prose.percent(m['overkill_rate'])})" in page
+    assert f"{m['fp']} of {m['n_ok']} ({wording.percent(m['overkill_rate'])})" in page
 
 
 def test_the_executed_notebook_is_clean(lens, home):
@@ -202,7 +202,7 @@ def test_the_executed_notebook_is_clean(lens, home):
     assert "widgets" not in notebook.metadata
     assert str(home) not in (lens.folder / "report.ipynb").read_text("utf-8")
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    recorded = [o.data[publish.RECORD] for o in outputs if publish.RECORD in o.get("data", {})]
+    recorded = [o.data[display.RECORD] for o in outputs if display.RECORD in o.get("data", {})]
     assert recorded == [lens.metrics]
 
 
@@ -337,7 +337,7 @@ SECTIONS = (
 
 
 def test_unlabelled_images_get_scores_and_no_rates(detector, tmp_path, monkeypatch):
-    monkeypatch.setenv(publish.FOLDER, str(tmp_path))
+    monkeypatch.setenv(display.FOLDER, str(tmp_path))
     parts = detector.parts().test[:4]
     report = wb.reports.ImageReport("lens", detector, replace(parts, labels=None), shown=2)
     page = "\n".join(shows(attrgetter(section)(report)) for section in SECTIONS)
@@ -350,7 +350,7 @@ def test_unlabelled_images_get_scores_and_no_rates(detector, tmp_path, monkeypat
 
 @pytest.mark.parametrize(("side", "lacking"), [("ok", "no NG part"), ("ng", "no good part")])
 def test_one_class_alone_has_no_auroc(detector, tmp_path, monkeypatch, side, lacking):
-    monkeypatch.setenv(publish.FOLDER, str(tmp_path))
+    monkeypatch.setenv(display.FOLDER, str(tmp_path))
     parts = getattr(detector.parts().test, side)[:3]
     report = reports.ImageReport("lens", detector, replace(parts, has_masks=False), shown=2)
     page = "\n".join(shows(attrgetter(section)(report)) for section in SECTIONS)
@@ -380,7 +380,7 @@ def test_no_test_images_is_an_error(detector):
 
 
 def test_sensors_without_labels_and_without_alarms(home, tmp_path, monkeypatch):
-    monkeypatch.setenv(publish.FOLDER, str(tmp_path))
+    monkeypatch.setenv(display.FOLDER, str(tmp_path))
     model = wb.load(workspace.model("pump"))
     model.threshold = 1e6
     rows = replace(load_rows(workspace.data("pump.csv")), labels=None)
@@ -402,29 +402,29 @@ def test_a_missing_sensor_file_says_so(home):
 
 def test_the_answer_in_words():
     scores, labels = np.array([1.0, 2, 3, 4]), np.array([False, True, False, True])
-    m = {"kind": "csflow"} | prose.rated(scores, labels, metrics.Threshold(3.0))
-    words = prose.answer(m)
+    m = {"kind": "csflow"} | wording.rated(scores, labels, metrics.Threshold(3.0))
+    words = wording.answer(m)
     assert "**1 of 2 NG parts missed (50.0 %)**" in words
     assert "**1 of 2 good parts thrown away (50.0 %)**" in words
     assert "would have to be 2, with 1 of 2 good parts (50.0 %) thrown away" in words
-    m = {"kind": "csflow"} | prose.rated(scores, labels, metrics.Threshold(0.5))
+    m = {"kind": "csflow"} | wording.rated(scores, labels, metrics.Threshold(0.5))
     # Wilson for 0 of 2 at 95 %: z^2 / (n + z^2) = 3.8415 / 5.8415
     assert (
         "None of the 2 NG parts was missed**; with so many tested, the true rate is below 65.8 %"
-        in (prose.answer(m))
+        in (wording.answer(m))
     )
-    assert "would have to be" not in prose.answer(m)
+    assert "would have to be" not in wording.answer(m)
 
 
 def test_tables_escape_and_align():
     frame = pd.DataFrame({"<name>": ["<i>", "-3 V", "-", "-x"]})
-    html = publish.table_html(frame, caption="a & b", folded="<more>")
+    html = display.table_html(frame, caption="a & b", folded="<more>")
     assert "<th>&lt;name&gt;</th>" in html and "a &amp; b" in html and "&lt;more&gt;" in html
     assert html.count("class='num'") == 2 and "<td>&lt;i&gt;</td>" in html
 
 
 def test_nan_is_no_metric(tmp_path, monkeypatch):
-    monkeypatch.setenv(publish.FOLDER, str(tmp_path))
+    monkeypatch.setenv(display.FOLDER, str(tmp_path))
     with pytest.raises(ValueError, match="JSON"):
         reports.record({"name": "x", "n": 1, "auroc": float("nan")})
     assert not (tmp_path / "metrics.json").exists()

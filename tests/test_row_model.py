@@ -10,9 +10,9 @@ import torch
 from workbench import metrics
 from workbench.autoencoder import AutoEncoder, AutoEncoderConfig
 from workbench.autoencoder.config import ACTIVATIONS
-from workbench.autoencoder.forward import CHUNK, STILL_LIMIT, Forward, pooled
+from workbench.autoencoder.detector import AutoEncoderDetector
+from workbench.autoencoder.scoring import CHUNK, STILL_LIMIT, Forward, pooled
 from workbench.data import load_rows
-from workbench.detectors import AutoEncoderDetector
 
 QUICK = AutoEncoderConfig(layers=(8,), epochs=40)
 # for faults within the noise of what is copied

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from workbench.data import load_images, load_rows, make_samples, sample
-from workbench.data.samples import NOTE, PRODUCTS, kind_of, photograph
+from workbench.data import load_images, load_rows
 from workbench.errors import DataError
+from workbench.samples import NOTE, PRODUCTS, kind_of, make_samples, photograph, sample
 
 SIZE = 96
 
@@ -108,7 +108,7 @@ def test_an_interrupted_run_leaves_nothing(tmp_path, monkeypatch):
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("workbench.data.samples._readme", stop)
+    monkeypatch.setattr("workbench.samples._readme", stop)
     with pytest.raises(KeyboardInterrupt):
         make_samples("flex", tmp_path / "flex", ok=1, ng=1, size=64)
     assert list(tmp_path.iterdir()) == []

@@ -8,8 +8,9 @@ import pytest
 
 from workbench import plots
 from workbench.autoencoder import AutoEncoderConfig
+from workbench.autoencoder.alarms import AlarmRule
+from workbench.autoencoder.detector import AutoEncoderDetector
 from workbench.data import SensorTable
-from workbench.detectors import AlarmRule, AutoEncoderDetector
 from workbench.ui import SensorExplorer
 
 

@@ -17,7 +17,7 @@ from workbench.data import load_images
 from workbench.data.relabels import read_relabels, relabels_path
 from workbench.errors import DataError
 from workbench.session import COLUMNS, OWN_COLUMNS, Choice, InspectionSession, Verdict
-from workbench.session.ahead import MOST, Ahead
+from workbench.session.prefetch import MOST, Ahead
 
 from .doubles import DarkSpotDetector, write_parts
 

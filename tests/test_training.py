@@ -13,10 +13,10 @@ import torch
 from PIL import Image
 
 from workbench import CSFlowConfig, CSFlowDetector, artifacts, metrics, workspace
-from workbench.csflow import CrossScaleFlow, nll
-from workbench.detectors import Checkpoint, training
+from workbench.csflow import CrossScaleFlow, nll, training
+from workbench.csflow.feature_cache import FeatureCache, half, open_cache
+from workbench.csflow.resume import Checkpoint
 from workbench.errors import ArtifactError
-from workbench.features.cache import FeatureCache, half, open_cache
 
 SHAPES = [(4, 2, 2), (4, 1, 1)]
 WATCH = training._Run.watch
@@ -436,7 +436,7 @@ def test_a_checkpoint_runs_no_code(tmp_path):
 
 def test_checkpoints_are_written_now_and_then(tmp_path, monkeypatch):
     now = [0.0]
-    monkeypatch.setattr("workbench.detectors.checkpoint.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("workbench.csflow.resume.time.monotonic", lambda: now[0])
     checkpoint = Checkpoint(tmp_path / "c.pt", every=10)
     assert not checkpoint.due()
     now[0] = 10.0

@@ -14,7 +14,7 @@ from PIL import Image
 from workbench import load, metrics, save
 from workbench.data import load_images
 from workbench.session import InspectionSession
-from workbench.session.ahead import MOST, Ahead
+from workbench.session.prefetch import MOST, Ahead
 from workbench.ui import Compare, HistogramExplorer, LabelAudit, Simulator
 from workbench.ui.chart import Chart
 from workbench.ui.style import NG, OK
@@ -235,7 +235,7 @@ def test_keys_step_play_and_relabel(simulator, session):
 
 
 def test_without_anywidget_everything_else_is_there(session, monkeypatch):
-    monkeypatch.setattr("workbench.ui.hands.anywidget", None)
+    monkeypatch.setattr("workbench.ui.gestures.anywidget", None)
     view = Simulator(session)
     view.ng.click()
     view.next.click()
@@ -318,7 +318,7 @@ def test_the_next_parts_are_scored_and_drawn_while_one_is_looked_at(simulator, s
 
 def test_two_thousand_parts_leave_no_more_behind_than_twenty(tmp_path, monkeypatch):
     """Kept are the rows of the verdicts, a few evaluations and frames, and no widgets."""
-    monkeypatch.setattr("workbench.ui.frame.SIDE", 32)  # to draw them quickly
+    monkeypatch.setattr("workbench.ui.pictures.SIDE", 32)  # to draw them quickly
     root = write_parts(tmp_path / "many", ok=range(1, 40), ng=())
     parts = load_images(root)
     parts = parts[np.arange(2000) % len(parts)]  # 2000 positions, names differ below

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from workbench.detectors.evaluation import Region
-from workbench.detectors.heatmap import blend
-from workbench.ui.frame import SIDE, Frames, Look, cut, draw, sheet
+from workbench.csflow.evaluation import Region
+from workbench.csflow.heatmap import blend
+from workbench.ui.pictures import SIDE, Frames, Look, cut, draw, sheet
 
 
 def part(height, width):

@@ -9,9 +9,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import torch
 
+from workbench.csflow import weights
+from workbench.csflow.backbone import load_backbone
+from workbench.csflow.weights import (
+    find_weights,
+    fingerprint,
+    from_torchvision,
+    obtain_weights,
+    read_weights,
+)
 from workbench.errors import DataError
-from workbench.features import find_weights, load_backbone, weights
-from workbench.features.weights import fingerprint, from_torchvision, obtain_weights, read_weights
 
 B0 = "efficientnet-b0"
 

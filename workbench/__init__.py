@@ -6,55 +6,30 @@ imported when it is asked for.
 
 from typing import TYPE_CHECKING
 
-from .lazy import lazily
+from workbench.lazy import lazily
 
 if TYPE_CHECKING:
-    from . import autoencoder, csflow, data, demo, metrics, plots, reports, ui, workspace
-    from .artifacts import load, save
-    from .autoencoder import AutoEncoderConfig
-    from .csflow import CSFlowConfig
-    from .data import load_images, load_rows
-    from .detectors import AutoEncoderDetector, CSFlowDetector, Evaluation
-    from .errors import ArtifactError, DataError, NotFittedError
-    from .session import InspectionSession
+    from workbench import autoencoder, csflow, data, demo, metrics, plots, reports, ui, workspace
+    from workbench.artifacts import load, save
+    from workbench.autoencoder import AutoEncoderConfig
+    from workbench.csflow import CSFlowConfig
+    from workbench.csflow.evaluation import Evaluation
+    from workbench.data import load_images, load_rows
+    from workbench.errors import ArtifactError, DataError, NotFittedError
+    from workbench.session import InspectionSession
 
-__all__ = [
-    "AutoEncoderConfig",
-    "AutoEncoderDetector",
-    "ArtifactError",
-    "CSFlowConfig",
-    "CSFlowDetector",
-    "DataError",
-    "Evaluation",
-    "InspectionSession",
-    "NotFittedError",
-    "autoencoder",
-    "csflow",
-    "data",
-    "demo",
-    "load",
-    "load_images",
-    "load_rows",
-    "metrics",
-    "plots",
-    "reports",
-    "save",
-    "ui",
-    "workspace",
-]
-
-__getattr__, __dir__ = lazily(
+__all__, __getattr__, __dir__ = lazily(
     __name__,
     {
         "artifacts": ["load", "save"],
-        "autoencoder": ["AutoEncoderConfig"],
-        "csflow": ["CSFlowConfig"],
+        "autoencoder": ["AutoEncoderConfig", "AutoEncoderDetector"],
+        "csflow": ["CSFlowConfig", "CSFlowDetector", "Evaluation"],
         "data": ["load_images", "load_rows"],
-        "detectors": ["AutoEncoderDetector", "CSFlowDetector", "Evaluation"],
         "errors": ["ArtifactError", "DataError", "NotFittedError"],
         "session": ["InspectionSession"],
     },
     modules=[
-        "autoencoder", "csflow", "data", "demo", "metrics", "plots", "reports", "ui", "workspace",
+        "autoencoder", "csflow", "data", "demo", "metrics", "plots", "reports", "samples", "ui",
+        "workspace",
     ],
 )  # fmt: skip

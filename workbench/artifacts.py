@@ -18,12 +18,13 @@ import numpy as np
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as dump_tensors
 
-from . import detectors, workspace
-from .errors import ArtifactError
-from .metrics import Threshold
+from workbench import autoencoder, csflow, workspace
+from workbench.errors import ArtifactError
+from workbench.metrics import Threshold
 
 if TYPE_CHECKING:
-    from .detectors import AutoEncoderDetector, CSFlowDetector
+    from workbench.autoencoder.detector import AutoEncoderDetector
+    from workbench.csflow.detector import CSFlowDetector
 
 FORMAT = 1
 FACTS, WEIGHTS = "detector.json", "weights.safetensors"
@@ -99,11 +100,11 @@ def load(folder: Path | str, *, engine: str = "auto") -> "CSFlowDetector | AutoE
     try:
         tensors = load_tensors(weights)
         if facts["kind"] == "csflow":
-            return detectors.CSFlowDetector.from_state(facts, tensors, folder, engine)
+            return csflow.CSFlowDetector.from_state(facts, tensors, folder, engine)
         import torch  # which scoring photos may do without
 
         tensors = {name: torch.from_numpy(array) for name, array in tensors.items()}
-        return detectors.AutoEncoderDetector.from_state(facts, tensors)
+        return autoencoder.AutoEncoderDetector.from_state(facts, tensors)
     except (KeyError, TypeError, RuntimeError) as error:
         raise ArtifactError(f"{folder / FACTS} does not fit its weights: {error}") from error
 

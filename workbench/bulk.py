@@ -18,7 +18,7 @@ from workbench.errors import DataError
 from workbench.progress import bar
 
 if TYPE_CHECKING:
-    from workbench.detectors import CSFlowDetector
+    from workbench.csflow.detector import CSFlowDetector
 
 COLUMNS = ("file name", "label", "prediction", "anomaly score", "error")
 

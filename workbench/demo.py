@@ -16,7 +16,8 @@ from workbench import reports, workspace
 from workbench.errors import ArtifactError
 
 if TYPE_CHECKING:
-    from workbench.detectors import AutoEncoderDetector, CSFlowDetector
+    from workbench.autoencoder.detector import AutoEncoderDetector
+    from workbench.csflow.detector import CSFlowDetector
 
 SAMPLES = ("lens", "flex", "SMT", "pump")
 SENSORS = ("pump",)
@@ -30,11 +31,11 @@ def ensure_data(name: str) -> Path:
     Returns:
         The folder of images, or the CSV file of sensor rows.
     """
-    from workbench import data
+    from workbench import samples
 
     path = workspace.data(f"{name}.csv" if name in SENSORS else name)
     if not path.exists() and name in SAMPLES:
-        data.sample(name, path)
+        samples.sample(name, path)
     return path
 
 
@@ -123,13 +124,13 @@ def _all(jobs: int | None, first: list[Task], then: dict[str, list[Task]]) -> li
 
 
 def _train(name: str) -> None:
-    from workbench import artifacts, data, detectors
+    from workbench import artifacts, autoencoder, csflow, data
 
     path = ensure_data(name)
     if name in SENSORS:
-        detector = detectors.AutoEncoderDetector().fit(data.load_rows(path))
+        detector = autoencoder.AutoEncoderDetector().fit(data.load_rows(path))
     else:
-        detector = detectors.CSFlowDetector().fit(data.load_images(path))
+        detector = csflow.CSFlowDetector().fit(data.load_images(path))
     artifacts.save(detector, workspace.model(name))
 
 

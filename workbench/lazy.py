@@ -7,8 +7,8 @@ from typing import Any
 
 def lazily(
     package: str, homes: Mapping[str, Sequence[str]], modules: Sequence[str] = ()
-) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """`__getattr__` and `__dir__` of a package.
+) -> tuple[list[str], Callable[[str], Any], Callable[[], list[str]]]:
+    """`__all__`, `__getattr__` and `__dir__` of a package.
 
     Args:
         package: Its `__name__`.
@@ -16,9 +16,9 @@ def lazily(
         modules: Those that are public themselves.
 
     Example:
-        >>> get, names = lazily("json", {"decoder": ["JSONDecoder"]})
-        >>> get("JSONDecoder").__module__, names()
-        ('json.decoder', ['JSONDecoder'])
+        >>> names, get, _ = lazily("json", {"decoder": ["JSONDecoder"]})
+        >>> names, get("JSONDecoder").__module__
+        (['JSONDecoder'], 'json.decoder')
     """
     home = {name: module for module, names in homes.items() for name in names}
     public = sorted([*home, *modules])
@@ -29,4 +29,4 @@ def lazily(
         module = import_module(f"{package}.{home.get(name, name)}")
         return getattr(module, name) if name in home else module
 
-    return get, lambda: public
+    return public, get, lambda: public

@@ -7,11 +7,13 @@ nearest folder upwards that holds a `notebooks/` and a `models/` folder; where w
 
 import ctypes
 import os
+import secrets
 import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 ABANDONED = 86400.0  # seconds after which nobody works on a staged folder any more
 _HERE, _EXCHANGE = -100, 2  # AT_FDCWD of Linux; RENAME_EXCHANGE of Linux, RENAME_SWAP of macOS
@@ -83,6 +85,37 @@ def portable(path: Path | str) -> str:
 def resolve(path: Path | str) -> Path:
     """Undo `portable`: a relative path is meant from the workspace."""
     return Path(os.path.normpath(root() / path))
+
+
+@contextmanager
+def written(path: Path) -> Iterator[IO[bytes]]:
+    """A new file beside `path` that takes its place at the end, or vanishes on an error.
+
+    What stands under the name is always whole: the former file or the new one, on disk before
+    it gets the name.
+
+    Raises:
+        OSError: The folder cannot be written, or the disk is full.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "note.txt"
+        ...     with written(path) as file:
+        ...         _ = file.write(b"whole")
+        ...     path.read_bytes(), len(list(path.parent.iterdir()))
+        (b'whole', 1)
+    """
+    path = Path(path).resolve()
+    part = path.with_name(f".{path.name[:200]}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    try:
+        with part.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -56,7 +56,7 @@ normal = load @ [[1.0, -2.0, 0.5]] + 0.1 * random.normal(size=(300, 3))
 rows = normal.copy()
 rows[200:220, 1] += 8
 detector = wb.AutoEncoderDetector(wb.AutoEncoderConfig(epochs=20)).fit(normal, progress=False)
-display(ui.SensorExplorer(detector, rows, wb.detectors.AlarmRule(hold_off=30)))
+display(ui.SensorExplorer(detector, rows, wb.autoencoder.AlarmRule(hold_off=30)))
 """,
 }
 REPOSITORY = Path(__file__).parents[2]

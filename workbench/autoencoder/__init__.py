@@ -1,7 +1,18 @@
-"""The row model: a small network that learns to copy normal rows through a narrow middle."""
+"""The row model: a small network that learns to copy normal rows through a narrow middle.
 
-from workbench.autoencoder.config import AutoEncoderConfig
-from workbench.autoencoder.network import AutoEncoder
-from workbench.autoencoder.original import from_weights, read_original
+Read in this order: `config`, `network`, `scoring`, `detector`.
+"""
 
-__all__ = ["AutoEncoder", "AutoEncoderConfig", "from_weights", "read_original"]
+from workbench.lazy import lazily
+
+__all__, __getattr__, __dir__ = lazily(
+    __name__,
+    {
+        "alarms": ["AlarmRule", "AlarmStream", "Detection", "detections", "stretches"],
+        "config": ["AutoEncoderConfig"],
+        "detector": ["AutoEncoderDetector"],
+        "explanation": ["Change", "RowEvaluation"],
+        "network": ["AutoEncoder"],
+        "original": ["from_weights", "read_original"],
+    },
+)

@@ -22,7 +22,7 @@ def data_make(
     seed: Annotated[int, typer.Option(help="Another seed, other pictures.")] = 0,
 ) -> None:
     """Generate sample data, for demo and tests only."""
-    from workbench.data import sample
+    from workbench.samples import sample
 
     typer.echo(f"made {shown(sample(name, folder, seed=seed))}: {_sample_note()}")
 
@@ -42,7 +42,8 @@ def doctor() -> None:
     import torch
 
     from workbench import artifacts
-    from workbench.features import NAMES, find_weights
+    from workbench.csflow.backbone import NAMES
+    from workbench.csflow.weights import find_weights
 
     for package, number in artifacts.versions().items():
         typer.echo(f"{package:12} {number}")
@@ -55,7 +56,7 @@ def doctor() -> None:
 
 
 def _sample_note() -> str:
-    from workbench.data.samples import NOTE
+    from workbench.samples import NOTE
 
     return NOTE
 

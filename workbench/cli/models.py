@@ -91,7 +91,7 @@ def import_(
         detector = _imported_rows(source, opened(csv, 0))
     else:
         from workbench.csflow import SIMULATOR_THRESHOLDS
-        from workbench.detectors import import_original
+        from workbench.csflow.original.importer import import_original
 
         if threshold is None and data is None and name in SIMULATOR_THRESHOLDS:
             threshold = name
@@ -150,7 +150,7 @@ def quantise(
 ) -> None:
     """Score in 8-bit integers from now on, if that changes no verdict on held-out parts."""
     from workbench import artifacts
-    from workbench.detectors.quantise import quantise as attempt
+    from workbench.csflow.onnx.quantise import quantise as attempt
 
     detector = artifacts.load(workspace.model(name))
     for tried in attempt(detector, opened(labelled, 0) if labelled else detector.parts().test):
@@ -159,7 +159,7 @@ def quantise(
 
 def _config(preset: str, changes: dict):  # noqa: ANN202
     from workbench.csflow import CSFlowConfig
-    from workbench.features import default_block
+    from workbench.csflow.backbone import default_block
 
     if "backbone" in changes:
         changes |= {"block": default_block(changes["backbone"])}
@@ -167,13 +167,13 @@ def _config(preset: str, changes: dict):  # noqa: ANN202
 
 
 def _image_detector(config, weights: Path | None):  # noqa: ANN001, ANN202
-    from workbench.detectors import CSFlowDetector
+    from workbench.csflow.detector import CSFlowDetector
 
     return CSFlowDetector(config, weights=weights)
 
 
 def _checkpoint(name: str, every: float, resume: bool):  # noqa: ANN202
-    from workbench.detectors import Checkpoint
+    from workbench.csflow.resume import Checkpoint
 
     folder = workspace.model(".cache") / "checkpoints"
     checkpoint = Checkpoint(folder / f"{name}.pt", every, resume)
@@ -183,7 +183,7 @@ def _checkpoint(name: str, every: float, resume: bool):  # noqa: ANN202
 
 
 def _fit_seeds(config, table, count: int, weights: Path | None):  # noqa: ANN001, ANN202
-    from workbench.detectors.seeds import describe, fit_seeds
+    from workbench.csflow.seeds import describe, fit_seeds
 
     first, results = fit_seeds(config, table, count, weights=weights)
     for result in results:
@@ -197,7 +197,7 @@ def _fit_seeds(config, table, count: int, weights: Path | None):  # noqa: ANN001
 
 def _row_detector(changes: dict, preset: str, seeds: int):  # noqa: ANN202
     from workbench.autoencoder import AutoEncoderConfig
-    from workbench.detectors import AutoEncoderDetector
+    from workbench.autoencoder.detector import AutoEncoderDetector
 
     if preset != "lite" or "backbone" in changes or seeds != 1:
         raise ValueError("presets, backbones and seeds are for photos; a CSV trains one network")
@@ -205,7 +205,7 @@ def _row_detector(changes: dict, preset: str, seeds: int):  # noqa: ANN202
 
 
 def _imported_rows(source: Path, rows):  # noqa: ANN001, ANN202
-    from workbench.detectors import AutoEncoderDetector
+    from workbench.autoencoder.detector import AutoEncoderDetector
 
     return AutoEncoderDetector.from_original(source, rows)
 

@@ -1,27 +1,26 @@
-"""The mathematics of CS-Flow: couplings, log-determinants, scores; and its old checkpoints."""
+"""CS-Flow: a normalizing flow over image features, and the detector made of it.
+
+Read in this order: `config`, `features`, `flow`, `scores`, `network`, `evaluation`, `detector`.
+`onnx/` and `original/` may be left out: no score depends on them.
+"""
 
 from workbench.lazy import lazily
 
-__all__ = [  # noqa: F822 - imported on demand
-    "PRECISIONS",
-    "SIMULATOR_THRESHOLDS",
-    "CSFlowConfig",
-    "CrossScaleFlow",
-    "heat",
-    "maps",
-    "nll",
-    "read_original",
-    "score",
-    "scores",
-    "shares",
-]
-
-__getattr__, __dir__ = lazily(
+__all__, __getattr__, __dir__ = lazily(
     __name__,
     {
+        "backbone": ["NAMES", "Backbone", "block_channels", "default_block", "load_backbone"],
         "config": ["PRECISIONS", "SIMULATOR_THRESHOLDS", "CSFlowConfig"],
-        "energy": ["heat", "maps", "score", "scores", "shares"],
+        "detector": ["CSFlowDetector"],
+        "evaluation": ["Evaluation", "Region"],
         "flow": ["CrossScaleFlow", "nll"],
-        "original": ["read_original"],
+        "original.importer": ["import_original"],
+        "original.reader": ["read_original"],
+        "network": ["TorchEngine"],
+        "pyramid": ["FeaturePyramid", "Standardise"],
+        "resume": ["Checkpoint"],
+        "scores": ["all_scores", "cell_energy", "heat", "scale_shares", "score"],
+        "square": ["to_square"],
+        "weights": ["find_weights"],
     },
 )

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from .energy import HEATS, SCORES
+from .scores import HEATS, SCORES
 
 RESIZES = ("tensor", "pil")
 DOWNSCALES = ("nearest", "area")

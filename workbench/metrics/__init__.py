@@ -5,7 +5,6 @@ denominator is NaN, never 0. Counts and rates are computed in `counts.py` and no
 """
 
 from workbench.metrics.audit import LabelAudit, Suspect, label_audit
-from workbench.metrics.aupimo import aupimo
 from workbench.metrics.auroc_intervals import auroc_interval
 from workbench.metrics.comparison import Change, Comparison, compare
 from workbench.metrics.counts import Confusion, SortedScores, confusion, rate
@@ -19,8 +18,9 @@ from workbench.metrics.intervals import (
     zero_miss_claim,
 )
 from workbench.metrics.kinds import KindRates, by_kind
-from workbench.metrics.maps import Area
-from workbench.metrics.pixels import aupro, pixel_auroc, pixel_average_precision
+from workbench.metrics.pixel.aupimo import aupimo
+from workbench.metrics.pixel.curves import aupro, pixel_auroc, pixel_average_precision
+from workbench.metrics.pixel.maps import Area
 from workbench.metrics.policies import POLICIES, threshold
 from workbench.metrics.ranking import (
     PrCurve,

@@ -10,12 +10,12 @@ from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from workbench.detectors.heatmap import colourise
+from workbench.csflow.heatmap import colourise
 from workbench.plots.figure import COLORS, Picture, fonts
 
 if TYPE_CHECKING:
+    from workbench.csflow.evaluation import Evaluation
     from workbench.data import ImageFolder
-    from workbench.detectors.evaluation import Evaluation
 
 WIDEST = 14  # inches; what a report page shows without scrolling
 

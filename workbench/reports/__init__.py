@@ -8,17 +8,17 @@ JupyterLab, gathers its numbers in an `ImageReport` or a `SensorReport`, shows t
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from workbench.reports.execution import execute, parsed
-from workbench.reports.index import build_index
-from workbench.reports.pdf import print_pdf
-from workbench.reports.publish import figure, record, table, text
-from workbench.reports.runner import run, run_all, watch
-from workbench.reports.runs import ReportRun
+from .display import figure, record, table, text
+from .execution import execute, parsed
+from .index import build_index
+from .pdf import print_pdf
+from .runner import run, run_all, watch
+from .runs import ReportRun
 
 if TYPE_CHECKING:
-    from workbench.reports.comparison import ComparisonReport
-    from workbench.reports.images import ImageReport
-    from workbench.reports.sensors import SensorReport
+    from .comparison import ComparisonReport
+    from .images import ImageReport
+    from .sensors import SensorReport
 
 _LATE = {
     "ComparisonReport": "comparison",

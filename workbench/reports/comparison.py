@@ -14,7 +14,7 @@ from workbench.errors import DataError
 from workbench.metrics import Comparison, compare
 from workbench.session import COLUMNS
 
-from . import prose, publish, runs
+from . import display, runs, wording
 from .runs import ReportRun
 
 CHANGES = 12  # parts in the table of changed verdicts
@@ -62,13 +62,13 @@ class ComparisonReport:
         pairs = [self._pair_numbers(a, b, found) for a, b, found in self._pairs]
         return {
             "name": self.name, "kind": "comparison", "n": len(rows), "reports": rows,
-            "pairs": pairs, "versions": prose.versions(),
+            "pairs": pairs, "versions": wording.versions(),
         }  # fmt: skip
 
     def answer(self) -> None:
         """Say which dataset is worst off, and which of two models is better."""
         rated = [row for row in self.metrics["reports"] if row["auroc"] is not None]
-        words = [f"{prose.plural(len(self.compared), 'report')} compared."]
+        words = [f"{wording.plural(len(self.compared), 'report')} compared."]
         if rated:
             best, worst = (pick(rated, key=lambda row: row["auroc"]) for pick in (max, min))
             words.append(
@@ -81,12 +81,12 @@ class ComparisonReport:
                 + (f": {', '.join(row['name'] for row in missing)}." if missing else ".")
             )
         words += [_pair_words(pair) for pair in self.metrics["pairs"]]
-        publish.text(" ".join(words))
+        display.text(" ".join(words))
 
     def table(self) -> None:
         """Show all reports by metric."""
         frame = pd.DataFrame([_row_words(row) for row in self.metrics["reports"]])
-        publish.table(frame, "Each at its own threshold; Wilson intervals of 95 %.")
+        display.table(frame, "Each at its own threshold; Wilson intervals of 95 %.")
 
     def rates(self) -> None:
         """Show miss and overkill of all reports with their intervals."""
@@ -98,11 +98,11 @@ class ComparisonReport:
             for word, key in (("missed", "miss"), ("overkill", "overkill"))
         }
         said = "; ".join(
-            f"{row['name']}: {prose.percent(row['miss_rate'])} missed, "
-            f"{prose.percent(row['overkill_rate'])} overkill"
+            f"{row['name']}: {wording.percent(row['miss_rate'])} missed, "
+            f"{wording.percent(row['overkill_rate'])} overkill"
             for row in rows
         )
-        publish.figure(
+        display.figure(
             plots.rate_intervals([row["name"] for row in rows], panels),
             f"Rates with the interval that holds the true one in 95 of 100 such tests. {said}.",
         )
@@ -110,13 +110,13 @@ class ComparisonReport:
     def pairs(self) -> None:
         """Show every two models that were tested on the same parts."""
         if not self._pairs:
-            publish.text("No two of these models were tested on the same parts.")
+            display.text("No two of these models were tested on the same parts.")
             return
         for (a, b, found), numbers in zip(self._pairs, self.metrics["pairs"], strict=True):
-            publish.text(f"### {a.name} and {b.name}\n\n{_pair_words(numbers)}")
+            display.text(f"### {a.name} and {b.name}\n\n{_pair_words(numbers)}")
             first, second, labels = self._scores(a, b)
             limits = a.metrics["threshold"], b.metrics["threshold"]
-            publish.figure(
+            display.figure(
                 plots.agreement(first / limits[0], second / limits[1], labels, (a.name, b.name)),
                 f"Scores of {len(labels):,} parts in thresholds: {found.fixed + found.broken} "
                 f"get another verdict from {b.name} than from {a.name}.",
@@ -132,11 +132,11 @@ class ComparisonReport:
                 for row in self.metrics["reports"]
             ]
         )
-        publish.table(frame, folded="How this was made")
+        display.table(frame, folded="How this was made")
 
     def record(self) -> None:
         """Leave `metrics.json`."""
-        publish.record(self.metrics)
+        display.record(self.metrics)
 
     @cached_property
     def _pairs(self) -> list[tuple[ReportRun, ReportRun, Comparison]]:
@@ -186,12 +186,12 @@ class ComparisonReport:
             ]
         )
         shown = f"{min(CHANGES, len(found.changes))} of {len(found.changes)}"
-        publish.table(frame, f"Parts with another verdict, {shown}.")
+        display.table(frame, f"Parts with another verdict, {shown}.")
 
 
 def _data(run: ReportRun) -> str:
     """Where the model's data lies: the same names in two folders are not the same parts."""
-    data = prose.model_facts(run.name)["data"]
+    data = wording.model_facts(run.name)["data"]
     return str(workspace.resolve(data.get("root", run.name)))
 
 
@@ -214,7 +214,7 @@ def _row_words(row: dict[str, Any]) -> dict[str, str]:
     return {
         "report": row["name"],
         "tested": f"{row['n']:,}",
-        "AUROC": prose.number(row["auroc"]),
+        "AUROC": wording.number(row["auroc"]),
         "missed": _rate(row, "fn", "n_ng", "miss"),
         "overkill": _rate(row, "fp", "n_ok", "overkill"),
         "threshold": f"{row['threshold']:.4g}",
@@ -225,5 +225,5 @@ def _rate(row: dict[str, Any], count: str, of: str, rate: str) -> str:
     if not row[of]:
         return "-"
     low, high = row[f"{rate}_interval"]
-    share = prose.percent(row[f"{rate}_rate"])
-    return f"{share} ({row[count]:,} of {row[of]:,}; {100 * low:.1f} to {prose.percent(high)})"
+    share = wording.percent(row[f"{rate}_rate"])
+    return f"{share} ({row[count]:,} of {row[of]:,}; {100 * low:.1f} to {wording.percent(high)})"

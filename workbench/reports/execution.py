@@ -13,7 +13,7 @@ import nbformat
 from workbench import workspace
 from workbench.errors import DataError
 
-from .publish import FOLDER
+from .display import FOLDER
 
 START = 300  # seconds for a kernel to come up on a machine that has much else to do
 STOPPED = '<span id="papermill-error-cell">The notebook stopped here:</span>'

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from workbench.detectors.heatmap import colourise
+from workbench.csflow.heatmap import colourise
 
 if TYPE_CHECKING:
-    from workbench.detectors import Evaluation
+    from workbench.csflow.evaluation import Evaluation
 
 SIDE = 320  # pixels of the longer side of a photo on a card
 OUTCOMES = {"NGOK": "missed", "OKNG": "overkill", "NGNG": "caught", "OKOK": "good"}

@@ -5,7 +5,7 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from . import prose, publish
+from . import display, wording
 
 TEMPLATES = Path(__file__).parent / "templates"
 HIDDEN = ("parameters", "injected-parameters", "notebook-only")
@@ -32,8 +32,8 @@ def to_html(notebook: NotebookNode, status: dict[str, Any], metrics: dict[str, A
     exporter.register_preprocessor(TagRemovePreprocessor(remove_cell_tags=HIDDEN), enabled=True)
     report = {
         **status,
-        "tiles": prose.tiles(metrics) if "labelled" in metrics else [],
-        "record": publish.RECORD,
+        "tiles": wording.tiles(metrics) if "labelled" in metrics else [],
+        "record": display.RECORD,
     }
     page, _ = exporter.from_notebook_node(notebook, resources={"report": report})
     return page

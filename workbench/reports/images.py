@@ -20,17 +20,17 @@ from workbench import metrics, plots
 from workbench.errors import DataError
 from workbench.session import COLUMNS
 
-from . import cache, claims, prose, publish
+from . import cache, display, guarantees, wording
 from .gallery import OUTCOMES, Card, cards_html, sheet_html
-from .heat import HeatCheck
-from .photos import PhotoCheck
+from .heat_checks import HeatCheck
+from .photo_checks import PhotoCheck
 from .stress import StressTest
 
 if TYPE_CHECKING:
     from PIL import Image
 
+    from workbench.csflow.detector import CSFlowDetector
     from workbench.data import ImageFolder
-    from workbench.detectors import CSFlowDetector
 
 SHEET = 200  # photos on the sheet of all parts
 
@@ -110,12 +110,12 @@ class ImageReport:
     @cached_property
     def metrics(self) -> dict[str, Any]:
         """Every number of the report, fit for JSON."""
-        facts = prose.model_facts(self.name)
+        facts = wording.model_facts(self.name)
         return {
             "name": self.name,
             "kind": self.detector.kind,
-            **prose.rated(self.scores, self.test.labels, self.detector.threshold),
-            **claims.numbers(
+            **wording.rated(self.scores, self.test.labels, self.detector.threshold),
+            **guarantees.numbers(
                 self.scores, self.test.labels, self.detector.threshold, self.detector.held_out
             ),
             **self.heat.metrics,
@@ -129,16 +129,16 @@ class ImageReport:
             "note": self.parts.note,
             "epochs": len(self.detector.history),
             "training_seconds": sum(row["seconds"] for row in self.detector.history),
-            "versions": prose.versions(),
+            "versions": wording.versions(),
             "trained_with": facts["versions"],
             "trained_on": self.detector.arithmetic,
         }
 
     def answer(self) -> None:
         """Say what was missed and what was thrown away, and show the rates."""
-        publish.text(prose.answer(self.metrics))
-        if len(frame := prose.rates(self.metrics)):
-            publish.table(frame, "Intervals (Wilson) hold the true rate in 95 of 100 such tests.")
+        display.text(wording.answer(self.metrics))
+        if len(frame := wording.rates(self.metrics)):
+            display.table(frame, "Intervals (Wilson) hold the true rate in 95 of 100 such tests.")
 
     def setting(self) -> None:
         """Say what was tested and with what."""
@@ -147,13 +147,14 @@ class ImageReport:
         note = f" The data is **{m['note']}**." if m["note"] else ""
         twice = m["duplicates"]["test_images"]
         seen = f", though {twice:,} look like a part that it was trained on" if twice else ""
-        publish.text(
-            f"Tested: {prose.plural(m['n'], 'image')}{labels} of `{self.parts.root.name}`, "
+        display.text(
+            f"Tested: {wording.plural(m['n'], 'image')}{labels} of `{self.parts.root.name}`, "
             f"{self._training_set(seen, counts)}{note}\n\n{self._method()}"
         )
 
     def _training_set(self, seen: str, counts: dict[str, int]) -> str:
-        held = f"threshold was set with {prose.plural(counts.get('calibration', 0), 'good image')}"
+        good = wording.plural(counts.get("calibration", 0), "good image")
+        held = f"threshold was set with {good}"
         if self.metrics["imported"]:
             return (
                 f"with a model imported from `{self.metrics['imported']}`: whether it was trained "
@@ -166,19 +167,19 @@ class ImageReport:
 
     def alternatives(self) -> None:
         """Show what other thresholds would have done."""
-        claims.show_alternatives(self.metrics)
+        guarantees.show_alternatives(self.metrics)
 
     def claims(self) -> None:
         """Say what the test proves, and what a stronger claim would take."""
-        claims.show_claims(self.metrics)
+        guarantees.show_claims(self.metrics)
 
     def histogram(self) -> None:
         """Show the scores of OK and NG with the threshold."""
         ax = plots.histogram(self.scores, self.test.labels, self.detector.threshold)
         q = self.metrics["score_quantiles"]
-        publish.figure(
+        display.figure(
             ax,
-            f"Anomaly scores of {prose.plural(len(self.scores), 'test image')}, from "
+            f"Anomaly scores of {wording.plural(len(self.scores), 'test image')}, from "
             f"{q['0']:.3g} to {q['1']:.3g}, half of them below {q['0.5']:.3g}; "
             f"{self.metrics['flagged']:,} reach the threshold {self.metrics['threshold']:.4g}.",
         )
@@ -187,27 +188,27 @@ class ImageReport:
         """Show the ROC curve and both rates over the threshold, where there are two classes."""
         m = self.metrics
         if m.get("auroc") is None:
-            publish.text("A ROC curve needs good and NG parts with labels; here are not both.")
+            display.text("A ROC curve needs good and NG parts with labels; here are not both.")
             return
-        publish.figure(
+        display.figure(
             plots.roc(self.scores, self.test.labels),
             f"ROC curve: AUROC {m['auroc']:.3f}, average precision "
             f"{m['average_precision']:.3f}, over all thresholds.",
         )
-        publish.figure(
+        display.figure(
             plots.rates(self.scores, self.test.labels, self.detector.threshold),
             f"Both rates if the threshold moved; at {m['threshold']:.4g} they are "
-            f"{prose.percent(m['miss_rate'])} missed and {prose.percent(m['overkill_rate'])} "
+            f"{wording.percent(m['miss_rate'])} missed and {wording.percent(m['overkill_rate'])} "
             "thrown away.",
         )
 
     def defects(self) -> None:
         """Show the table of defect kinds."""
         if not self.metrics["defects"]:
-            publish.text("No NG part with a label, so no kinds of defect.")
+            display.text("No NG part with a label, so no kinds of defect.")
             return
         frame = pd.DataFrame([_kind_words(row) for row in self.metrics["defects"]])
-        publish.table(
+        display.table(
             frame,
             "Misses by kind of defect, at the threshold in use; intervals are exact, AUROC is "
             "against all good parts.",
@@ -242,52 +243,52 @@ class ImageReport:
             outcome = OUTCOMES.get(words[i] + verdict, verdict)
             rows.append((photo, self.test.names[i], outcome, f"{self.scores[i]:.3g}"))
         which = "All" if len(rows) == len(self.scores) else f"The {len(rows)} hottest of"
-        title = f"{which} {prose.plural(len(self.scores), 'tested part')}"
+        title = f"{which} {wording.plural(len(self.scores), 'tested part')}"
         flagged = f"{self.metrics['flagged']:,} reach the threshold {limit:.4g}"
         frames = "framed orange if caught, dashed if the verdict is wrong"
         caption = f"{title}, by falling score; {flagged}. Parts are {frames}."
-        publish.html(sheet_html(rows, caption, title), caption)
+        display.html(sheet_html(rows, caption, title), caption)
 
     def left_out(self) -> None:
         """List the files that could not be read."""
         if not self.bad:
-            publish.text("Every file could be read; none was left out.")
+            display.text("Every file could be read; none was left out.")
             return
-        publish.table(
+        display.table(
             pd.DataFrame(self.bad, columns=["file", "reason"]),
-            f"{prose.plural(len(self.bad), 'file')} left out: counted here, never scored.",
+            f"{wording.plural(len(self.bad), 'file')} left out: counted here, never scored.",
         )
 
     def training(self) -> None:
         """Show the training curve."""
         if not self.detector.history:
-            publish.text("The detector was imported: how it was trained is not known here.")
+            display.text("The detector was imported: how it was trained is not known here.")
             return
         m, last = self.metrics, self.detector.history[-1]
-        publish.figure(
+        display.figure(
             plots.history(self.detector.history),
-            f"Training: {prose.plural(m['epochs'], 'epoch')} in {m['training_seconds']:.0f} s; "
+            f"Training: {wording.plural(m['epochs'], 'epoch')} in {m['training_seconds']:.0f} s; "
             f"at the end {last['train_nll']:.3f} on the training images and "
             f"{last['held_out_nll']:.3f} on held-out ones, in nats a dimension.",
         )
 
     def origins(self) -> None:
         """Show, folded, how the report was made."""
-        frame = prose.origins(prose.model_facts(self.name), self.metrics)
-        publish.table(frame, folded="How this was made")
+        frame = wording.origins(wording.model_facts(self.name), self.metrics)
+        display.table(frame, folded="How this was made")
 
     def save_scores(self) -> Path:
         """Write all test images to `NAME_scores.csv`, in the columns of a result file."""
-        path = publish.folder(self.name) / f"{self.name}_scores.csv"
+        path = display.folder(self.name) / f"{self.name}_scores.csv"
         verdicts = np.where(self.scores >= self.detector.threshold, "NG", "OK")
         rows = zip(self.test.names, self._words(), verdicts, self.scores, strict=True)
         pd.DataFrame(rows, columns=COLUMNS).to_csv(path, index=False, lineterminator="\n")
-        publish.text(f"All scores: [{path.name}]({path.name})")
+        display.text(f"All scores: [{path.name}]({path.name})")
         return path
 
     def record(self) -> None:
         """Leave `metrics.json` and the thumbnail: the part with the highest score."""
-        publish.record(self.metrics, self._thumbnail())
+        display.record(self.metrics, self._thumbnail())
 
     def _computed(self, test: "ImageFolder") -> Callable[[list[int]], cache.Table]:
         def compute(rows: list[int]) -> cache.Table:
@@ -317,11 +318,11 @@ class ImageReport:
 
     def _gallery(self, chosen: list[int], caption: str, otherwise: str) -> None:
         if not chosen:
-            publish.text(otherwise)
+            display.text(otherwise)
             return
         cards = list(self._cards(chosen))
         names = ", ".join(card.name for card in cards)
-        publish.html(cards_html(cards, caption), f"{caption} {names}")
+        display.html(cards_html(cards, caption), f"{caption} {names}")
 
     def _cards(self, chosen: list[int]) -> Iterator[Card]:
         words = self._words()
@@ -348,9 +349,9 @@ def _kind_words(row: dict[str, Any]) -> dict[str, str]:
     return {
         "defect": row["kind"],
         "NG parts": f"{row['n']:,}",
-        "missed": f"{row['missed']:,} ({prose.percent(row['miss_rate'])})",
-        "95 % interval": f"{100 * low:.1f} to {prose.percent(high)}",
+        "missed": f"{row['missed']:,} ({wording.percent(row['miss_rate'])})",
+        "95 % interval": f"{100 * low:.1f} to {wording.percent(high)}",
         "lowest score": f"{row['lowest']:.4g}",
         "mean score": f"{row['mean_score']:.4g}",
-        "AUROC": prose.number(row["auroc"]),
+        "AUROC": wording.number(row["auroc"]),
     }

@@ -9,9 +9,9 @@ from jinja2 import Environment, FileSystemLoader
 
 from workbench import workspace
 
-from . import prose, runs
+from . import runs, wording
+from .display import THUMBNAIL
 from .html import TEMPLATES
-from .publish import THUMBNAIL
 from .runs import ReportRun
 
 KINDS = {"csflow": "images", "autoencoder": "sensors"}
@@ -51,9 +51,9 @@ def _entry(history: list[ReportRun]) -> dict[str, Any]:
         "thumbnail": _thumbnail((good or history)[-1].folder / THUMBNAIL),
         "counts": _counts(m),
         "cells": [
-            (prose.number(m.get("auroc")), m.get("auroc")),
-            (prose.percent(m.get("miss_rate")), m.get("miss_rate")),
-            (prose.percent(m.get("overkill_rate")), m.get("overkill_rate")),
+            (wording.number(m.get("auroc")), m.get("auroc")),
+            (wording.percent(m.get("miss_rate")), m.get("miss_rate")),
+            (wording.percent(m.get("overkill_rate")), m.get("overkill_rate")),
         ],
         "sparkline": _sparkline([run.metrics.get("auroc") for run in good]),
     }
@@ -69,7 +69,7 @@ def _counts(m: dict[str, Any]) -> str:
     if m.get("labelled"):
         return f"{m['n_ok']:,} OK, {m['n_ng']:,} NG"
     if m.get("kind") == "comparison":
-        return prose.plural(m["n"], "report")
+        return wording.plural(m["n"], "report")
     return f"{m['n']:,} unlabelled" if m.get("n") else "-"
 
 

@@ -23,9 +23,9 @@ from workbench.progress import bar
 
 from . import execution, runs
 from .catalogue import Entry, entries
+from .display import METRICS
+from .fingerprint import fingerprint
 from .html import to_html
-from .inputs import fingerprint
-from .publish import METRICS
 from .runs import ReportRun
 from .shortcomings import shortcoming
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from workbench import workspace
 
-from .publish import METRICS, THUMBNAIL
+from .display import METRICS, THUMBNAIL
 
 NOTEBOOK, PAGE, PDF = "report.ipynb", "report.html", "report.pdf"
 PARAMETERS, STATUS, LOG = "params.json", "status.json", "run.log"

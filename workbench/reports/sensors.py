@@ -14,10 +14,10 @@ from workbench import plots, workspace
 from workbench.data import SensorTable, load_rows
 from workbench.errors import DataError
 
-from . import claims, prose, publish
+from . import display, guarantees, wording
 
 if TYPE_CHECKING:
-    from workbench.detectors import AutoEncoderDetector
+    from workbench.autoencoder.detector import AutoEncoderDetector
 
 _NEAR = 5  # rows; alarms that close belong to one event
 _SENSORS = 8  # plotted, the most blamed ones
@@ -60,8 +60,8 @@ class SensorReport:
         return {
             "name": self.name,
             "kind": self.detector.kind,
-            **prose.rated(self.scores[test], labels, self.detector.threshold),
-            **claims.numbers(
+            **wording.rated(self.scores[test], labels, self.detector.threshold),
+            **guarantees.numbers(
                 self.scores[test], labels, self.detector.threshold, self.detector.held_out
             ),
             "faults": len(self._faults),
@@ -78,7 +78,7 @@ class SensorReport:
             "changed": self._changed(),
             "note": rows.note,
             "epochs": len(self.detector.history),
-            "versions": prose.versions(),
+            "versions": wording.versions(),
         }
 
     @property
@@ -89,22 +89,22 @@ class SensorReport:
     def answer(self) -> None:
         """Say what was missed and what was a false alarm, row by row and fault by fault."""
         m = self.metrics
-        publish.text(prose.answer(m))
+        display.text(wording.answer(m))
         if not m["labelled"]:
             return
         if m["faults"]:
-            publish.text(
-                f"{prose.plural(m['faults'], 'labelled fault')} (stretches of NG rows), of which "
-                f"{m['faults_found']} raised at least one alarm{_delay(m['delays'])}."
+            display.text(
+                f"{wording.plural(m['faults'], 'labelled fault')} (stretches of NG rows), of "
+                f"which {m['faults_found']} raised at least one alarm{_delay(m['delays'])}."
             )
-        publish.table(
-            prose.rates(m),
+        display.table(
+            wording.rates(m),
             "Neighbouring rows are alike: the true intervals are wider than these (Wilson).",
         )
 
     def alternatives(self) -> None:
         """Show what other thresholds would have done."""
-        claims.show_alternatives(self.metrics)
+        guarantees.show_alternatives(self.metrics)
 
     def setting(self) -> None:
         """Say what was tested and with what."""
@@ -113,8 +113,8 @@ class SensorReport:
         note = f" The data is **{m['note']}**." if m["note"] else ""
         changed = f" **{_CHANGED}**" if m["changed"] else ""
         columns = ", ".join(self.detector.columns)
-        publish.text(
-            f"Tested: {prose.plural(m['n'], 'row')}{labels} of "
+        display.text(
+            f"Tested: {wording.plural(m['n'], 'row')}{labels} of "
             f"`{self.rows.source.rpartition('/')[2]}`, {len(self.detector.columns)} sensors "
             f"({columns}). Trained on {counts.get('train', 0):,} normal rows; the threshold was "
             f"set with {counts.get('calibration', 0):,} other normal ones.{note}{changed}\n\n"
@@ -126,11 +126,11 @@ class SensorReport:
     def over_time(self) -> None:
         """Show the score over time with the threshold, alarms and labelled faults."""
         threshold = self.detector.threshold
-        publish.figure(
+        display.figure(
             self._timeline(),
-            f"Score of all {prose.plural(len(self.scores), 'row')}: {int(self.flags.sum()):,} "
+            f"Score of all {wording.plural(len(self.scores), 'row')}: {int(self.flags.sum()):,} "
             f"reach the threshold {threshold:.4g} (dashed), in "
-            f"{prose.plural(self.metrics['events'], 'event')}.",
+            f"{wording.plural(self.metrics['events'], 'event')}.",
             f"Score of {len(self.scores)} rows over time with the threshold {threshold:.4g}",
         )
 
@@ -140,25 +140,25 @@ class SensorReport:
         labels = None if rows.labels is None else rows.labels[test]
         ax = plots.histogram(self.scores[test], labels, self.detector.threshold, log=True)
         ax.set_ylabel("rows (logarithmic)")
-        publish.figure(
+        display.figure(
             ax,
-            f"Errors of {prose.plural(int(test.sum()), 'test row')}: half below {q['0.5']:.3g}, "
+            f"Errors of {wording.plural(int(test.sum()), 'test row')}: half below {q['0.5']:.3g}, "
             f"99 % below {q['0.99']:.3g}, the largest {q['1']:.3g}.",
         )
 
     def blamed(self) -> None:
         """Show which sensors the alarms are due to, on the whole and event by event."""
         if not self._events:
-            publish.text("No row reached the threshold, so there is nothing to blame.")
+            display.text("No row reached the threshold, so there is nothing to blame.")
             return
         blame = self.metrics["blame"]
         top = max(blame, key=blame.get)
-        publish.figure(
+        display.figure(
             plots.blame(list(blame.values()), list(blame)),
             f"Mean share of the error over all {int(self.flags.sum()):,} flagged rows; "
-            f"{top} has the most, {prose.percent(blame[top])}.",
+            f"{top} has the most, {wording.percent(blame[top])}.",
         )
-        publish.table(self._event_table(), f"The worst of {len(self._events)} events, by score.")
+        display.table(self._event_table(), f"The worst of {len(self._events)} events, by score.")
         self._worst()
 
     def sensors(self) -> None:
@@ -166,47 +166,47 @@ class SensorReport:
         order = sorted(self.metrics["blame"], key=self.metrics["blame"].get, reverse=True)
         columns = order[:_SENSORS] or list(self.detector.columns[:_SENSORS])
         faults = "" if self.rows.labels is None else "; labelled faults are shaded"
-        publish.figure(
+        display.figure(
             plots.sensors(self.rows, self.flags, columns=columns),
-            f"Readings of {prose.plural(len(columns), 'sensor')}, the most blamed first, with "
+            f"Readings of {wording.plural(len(columns), 'sensor')}, the most blamed first, with "
             f"{int(self.flags.sum()):,} alarms as dots{faults}.",
         )
 
     def training(self) -> None:
         """Show the training curve, and errors on training and other rows side by side."""
         frame = pd.DataFrame(self.metrics["errors"])
-        frame["flagged"] = frame["flagged"].map(prose.percent)
+        frame["flagged"] = frame["flagged"].map(wording.percent)
         for column in ("median", "99 %", "largest"):
             frame[column] = frame[column].map("{:.3f}".format)
-        publish.table(frame, "Error by group of rows; training and held-out should be alike.")
+        display.table(frame, "Error by group of rows; training and held-out should be alike.")
         if not self.detector.history:
-            publish.text("The network was imported: how it was trained is not known.")
+            display.text("The network was imported: how it was trained is not known.")
             return
-        publish.figure(
+        display.figure(
             plots.history(self.detector.history, logy=True),
-            f"Training: {prose.plural(self.metrics['epochs'], 'epoch')}.",
+            f"Training: {wording.plural(self.metrics['epochs'], 'epoch')}.",
         )
 
     def left_out(self) -> None:
         """List the rows that could not be used."""
         if not self.rows.bad:
-            publish.text("Every row could be read; none was left out.")
+            display.text("Every row could be read; none was left out.")
             return
         listed, more = self.rows.bad[:20], len(self.rows.bad) - 20
-        publish.table(
+        display.table(
             pd.DataFrame(listed, columns=["line", "reason"]),
-            f"{prose.plural(len(self.rows.bad), 'row')} left out, never scored"
+            f"{wording.plural(len(self.rows.bad), 'row')} left out, never scored"
             f"{f'; {more} more in metrics.json' if more > 0 else ''}.",
         )
 
     def origins(self) -> None:
         """Show, folded, how the report was made."""
-        frame = prose.origins(prose.model_facts(self.name), self.metrics)
-        publish.table(frame, folded="How this was made")
+        frame = wording.origins(wording.model_facts(self.name), self.metrics)
+        display.table(frame, folded="How this was made")
 
     def record(self) -> None:
         """Leave `metrics.json` and the thumbnail: the score over time."""
-        publish.record(self.metrics, Image.open(BytesIO(plots.png(self._timeline()))))
+        display.record(self.metrics, Image.open(BytesIO(plots.png(self._timeline()))))
 
     def _odd(self) -> str:
         """What is unusual about the model or the rows it learned from, in sentences."""
@@ -233,20 +233,20 @@ class SensorReport:
             {"share": one.blame, "seen": one.seen, "expected": one.reconstruction}
         )
         frame = frame.sort_values("share", ascending=False).head(_SENSORS)
-        frame["share"] = frame["share"].map(prose.percent)
+        frame["share"] = frame["share"].map(wording.percent)
         frame[["seen", "expected"]] = frame[["seen", "expected"]].map("{:.4g}".format)
         what = "more than one sensor is off"
         if change is not None:
             what = f"it would be normal with {change.column} at {change.needed:.4g}"
         at = f"row {worst}" if self.rows.time is None else str(self.rows.time[worst])
-        publish.table(
+        display.table(
             frame.rename_axis("sensor").reset_index(),
             f"The worst row ({at}), in the sensors' own units: {what}.",
         )
 
     @cached_property
     def _detections(self) -> list[Any]:
-        from workbench.detectors import detections  # brings torch, as above
+        from workbench.autoencoder.alarms import detections  # brings torch, as above
 
         if self.rows.labels is None:
             return []
@@ -334,7 +334,9 @@ def _delay(delays: list[dict[str, Any]]) -> str:
 
 
 def _stretches(flags: ArrayLike, gap: int = 0) -> list[tuple[int, int]]:
-    from workbench.detectors import stretches  # brings torch, which the list of reports spares
+    from workbench.autoencoder.alarms import (
+        stretches,  # brings torch, which the list of reports spares
+    )
 
     return stretches(flags, gap)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from .publish import METRICS
+from .display import METRICS
 
 
 def shortcoming(metrics: dict[str, Any], notebook: NotebookNode) -> str:

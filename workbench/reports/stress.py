@@ -14,12 +14,12 @@ from PIL import Image, ImageFilter
 from workbench import plots
 from workbench.data import read_image
 
-from . import prose, publish
+from . import display, wording
 from .cache import Table, by_content
 
 if TYPE_CHECKING:
+    from workbench.csflow.detector import CSFlowDetector
     from workbench.data import ImageFolder
-    from workbench.detectors import CSFlowDetector
 
 Change = Callable[[Image.Image], Image.Image]
 
@@ -100,7 +100,7 @@ class StressTest:
         sample = f"{m['n_ok']} good and {m['n_ng']} NG test photos"
         if self.images.labels is None:
             sample = f"{m['n_ok']} test photos"
-        publish.text(
+        display.text(
             f"A sample of {sample}, changed on purpose and scored again. "
             + (
                 f"**{worst['change']}** changes most verdicts: {worst['flips']} of "
@@ -110,9 +110,9 @@ class StressTest:
             )
         )
         frame = pd.DataFrame([self._words(row) for row in m["changes"]])
-        publish.table(frame, "Scores are measured in thresholds: 1 is the threshold itself.")
+        display.table(frame, "Scores are measured in thresholds: 1 is the threshold itself.")
         ratio = np.column_stack([self._before, self._after]) / float(self.detector.threshold)
-        publish.figure(
+        display.figure(
             plots.shifts(ratio, ["as it is", *CHANGES], self._ng),
             f"Scores of {len(self._rows)} photos before and after each change, in thresholds; "
             f"{sum(row['flips'] for row in m['changes'])} of "
@@ -178,4 +178,4 @@ class StressTest:
 
 
 def _signed(value: float | None) -> str:
-    return prose.number(value, 2) if value is None else f"{value:+.2f}"
+    return wording.number(value, 2) if value is None else f"{value:+.2f}"

@@ -1,8 +1,8 @@
 """An inspection run without widgets: an order, a position, verdicts, and the file they go to."""
 
-from workbench.session.choice import ORDERS, OUTCOMES, Choice
-from workbench.session.inspection import InspectionSession
-from workbench.session.results import COLUMNS, OWN_COLUMNS, Verdict
+from .inspection import InspectionSession
+from .results import COLUMNS, OWN_COLUMNS, Verdict
+from .selection import ORDERS, OUTCOMES, Choice
 
 __all__ = [
     "COLUMNS",

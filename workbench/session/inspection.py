@@ -18,14 +18,15 @@ from numpy.typing import NDArray
 
 from workbench import metrics
 from workbench.errors import DataError
-from workbench.session.ahead import Ahead, lock_of
-from workbench.session.choice import Choice
-from workbench.session.record import Record
-from workbench.session.results import COLUMNS, OWN_COLUMNS, Verdict, outcome
+
+from .prefetch import Ahead, lock_of
+from .record import Record
+from .results import COLUMNS, OWN_COLUMNS, Verdict, outcome
+from .selection import Choice
 
 if TYPE_CHECKING:
+    from workbench.csflow.evaluation import Evaluation
     from workbench.data import ImageFolder
-    from workbench.detectors import Evaluation
 
 SAME_SCORE = 1e-3  # relative; a GPU and a CPU differ by less, two detectors by more
 CHUNK = 32  # images scored in one go; between two of them a waiting user gets his turn

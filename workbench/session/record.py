@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench.data.relabels import read_relabels, relabels_path, write_relabel
-from workbench.session.results import ResultFile, Verdict
+
+from .results import ResultFile, Verdict
 
 if TYPE_CHECKING:
     from workbench.data import ImageFolder

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from workbench import workspace
 from workbench.errors import DataError
-from workbench.session.lock import FileLock
+
+from .lock import FileLock
 
 COLUMNS = ("file name", "label", "prediction", "anomaly score")
 OWN_COLUMNS = ("relabel", "note")

@@ -1,11 +1,11 @@
 """Widgets over an `InspectionSession`; nothing is loaded from the network."""
 
-from workbench.ui.audit import LabelAudit
-from workbench.ui.compare import Compare
-from workbench.ui.desk import Desk
-from workbench.ui.histogram import HistogramExplorer
-from workbench.ui.sensors import SensorExplorer
-from workbench.ui.simulator import Simulator
+from .app_page import Desk
+from .audit import LabelAudit
+from .compare import Compare
+from .histogram import HistogramExplorer
+from .sensors import SensorExplorer
+from .simulator import Simulator
 
 __all__ = [
     "Compare",

@@ -4,9 +4,10 @@ import numpy as np
 
 from workbench import metrics
 from workbench.session import InspectionSession
-from workbench.ui.controls import button, row
-from workbench.ui.simulator import Simulator
-from workbench.ui.view import html, rate_cell, table
+
+from .controls import button, row
+from .simulator import Simulator
+from .view import html, rate_cell, table
 
 KEPT = "label confirmed"
 

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.language import translator
-from workbench.ui.style import NG, OK
+
+from .style import NG, OK
 
 WIDTH, HEIGHT, FLOOR = 1000, 300, 256  # of the drawing; the bars stand on FLOOR
 LEFT, RIGHT = 50, 980

@@ -7,12 +7,13 @@ import numpy as np
 
 from workbench import metrics
 from workbench.session import InspectionSession
-from workbench.ui.controls import dropdown, row
-from workbench.ui.frame import Look, cut, draw
-from workbench.ui.hands import hands
-from workbench.ui.rates import rate_pair
-from workbench.ui.scatter import Scatter
-from workbench.ui.view import View, html, identity, styled, table
+
+from .controls import dropdown, row
+from .gestures import hands
+from .pictures import Look, cut, draw
+from .rates import rate_pair
+from .scatter import Scatter
+from .view import View, html, identity, styled, table
 
 
 class Compare(View):

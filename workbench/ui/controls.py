@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import ipywidgets as widgets
 
-from workbench.ui.view import styled
+from .view import styled
 
 
 def button(text: str, symbol: str, name: str, *, style: str = "", tip: str = "") -> widgets.Button:

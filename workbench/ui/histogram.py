@@ -17,13 +17,14 @@ from numpy.typing import ArrayLike, NDArray
 from workbench import artifacts, metrics, workspace
 from workbench.metrics import SortedScores, Threshold
 from workbench.session import InspectionSession
-from workbench.ui.chart import Chart, long_tailed
-from workbench.ui.controls import button, dropdown, row, toggle
-from workbench.ui.hands import hands
-from workbench.ui.opener import Opener
-from workbench.ui.policies import Policies
-from workbench.ui.rates import count_table, rate_table
-from workbench.ui.view import View, html, identity, styled
+
+from .chart import Chart, long_tailed
+from .controls import button, dropdown, row, toggle
+from .gestures import hands
+from .part_list import Opener
+from .policies import Policies
+from .rates import count_table, rate_table
+from .view import View, html, identity, styled
 
 BY_HAND = "set by hand in the histogram"
 

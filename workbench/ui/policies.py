@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from workbench import metrics
 from workbench.metrics import Threshold
-from workbench.ui.controls import button, number, row
+
+from .controls import button, number, row
 
 # policy: the words on its button, and the fields that it asks
 BUTTONS = {

@@ -5,7 +5,8 @@ from html import escape
 from math import isnan
 
 from workbench import metrics
-from workbench.ui.view import interval_cell, rate_cell, table
+
+from .view import interval_cell, rate_cell, table
 
 Words = Callable[..., str]
 

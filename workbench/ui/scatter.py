@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.ui.style import NG, OK
+from .style import NG, OK
 
 SIDE, EDGE = 420, 44  # of the drawing, and of its left and lower margin
 CELL = 2  # points that fall on the same two pixels are drawn once

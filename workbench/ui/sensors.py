@@ -8,14 +8,16 @@ import ipywidgets as widgets
 import numpy as np
 
 from workbench.metrics import Threshold
-from workbench.ui.hands import hands
-from workbench.ui.strips import Strips
-from workbench.ui.style import NG
-from workbench.ui.view import View, html, rate_cell, styled, table
+
+from .gestures import hands
+from .sensor_chart import Strips
+from .style import NG
+from .view import View, html, rate_cell, styled, table
 
 if TYPE_CHECKING:
+    from workbench.autoencoder.alarms import AlarmRule
+    from workbench.autoencoder.detector import AutoEncoderDetector
     from workbench.data import SensorTable
-    from workbench.detectors import AlarmRule, AutoEncoderDetector
 
 BY_HAND = "set by hand among the sensors"
 SENSORS_SHOWN = 10
@@ -47,7 +49,7 @@ class SensorExplorer(View):
         rows: "SensorTable",
         rule: "AlarmRule | None" = None,
     ) -> None:
-        from workbench.detectors import AlarmRule, detections
+        from workbench.autoencoder.alarms import AlarmRule, detections
 
         self.detector, self.rows, self.rule = detector, rows, rule or AlarmRule()
         self.scores = detector.score(rows)

@@ -18,16 +18,17 @@ import numpy as np
 from workbench import workspace
 from workbench.language import translator
 from workbench.session import ORDERS, InspectionSession, Verdict
-from workbench.ui import facts
-from workbench.ui.controls import button, dropdown, row, slider, toggle
-from workbench.ui.frame import Look, encoded, sheet
-from workbench.ui.hands import hands
-from workbench.ui.panel import Panel
-from workbench.ui.player import Player
-from workbench.ui.view import View, identity, styled
+
+from . import part_html
+from .controls import button, dropdown, row, slider, toggle
+from .gestures import hands
+from .part_view import Panel
+from .pictures import Look, encoded, sheet
+from .player import Player
+from .view import View, identity, styled
 
 if TYPE_CHECKING:
-    from workbench.detectors import Evaluation
+    from workbench.csflow.evaluation import Evaluation
 
 PLAY_MS = 500  # between two images
 _ANY = {"label": "", "verdict": "", "outcome": ""}
@@ -234,7 +235,7 @@ class Simulator(View):
     def _look_at_region(self, number: int) -> None:
         evaluation = self.session.current
         if number:
-            box = facts.regions(evaluation)[number - 1].box
+            box = part_html.regions(evaluation)[number - 1].box
             self._look_at(
                 self.panel.look.at_region(box, *evaluation.heatmap.shape[::-1]).moved(0, 0)
             )
@@ -325,7 +326,7 @@ class Simulator(View):
         self._show_controls()
         verdict = self.session.verdict
         self.remark.value = verdict.note
-        self.panel.show_totals(facts.times(evaluation, perf_counter() - started, self._t))
+        self.panel.show_totals(part_html.times(evaluation, perf_counter() - started, self._t))
         where = self.session.note or self._where()
         self.say(f"{_caption(verdict, evaluation, self._t)} · {where}")
 
@@ -338,7 +339,7 @@ class Simulator(View):
         self.order.value = choice.order
 
     def _offer_regions(self, evaluation: "Evaluation") -> None:
-        found = facts.regions(evaluation)
+        found = part_html.regions(evaluation)
         words = [self._t("region {0}", n) for n in range(1, len(found) + 1)]
         options = tuple((w, n) for n, w in enumerate([self._t("whole photo"), *words]))
         if options != tuple(self.region.options):
@@ -354,5 +355,5 @@ class Simulator(View):
 
 
 def _caption(verdict: Verdict, evaluation: "Evaluation", t: Callable[..., str]) -> str:
-    score = facts.sentence(verdict.score, float(evaluation.threshold), t)
+    score = part_html.sentence(verdict.score, float(evaluation.threshold), t)
     return f"{verdict.name}: {verdict.prediction}, {score}, {t(verdict.outcome or 'no label')}"

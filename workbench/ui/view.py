@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 import ipywidgets as widgets
 
 from workbench import language, metrics, workspace
-from workbench.ui.style import CSS
+
+from .style import CSS
 
 _ENGLISH = language.translator("en")
 

@@ -1,0 +1,105 @@
+"""Images read ahead of the network: decoded and stretched in threads, batch by batch."""
+
+import os
+import warnings
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from workbench.data import ImageFolder, read_image
+from workbench.errors import DataError
+from workbench.progress import bar as progress_bar
+
+from .config import CSFlowConfig
+from .square import to_square
+
+ImageSource = str | Path | bytes | Image.Image | NDArray[np.generic]
+Images = ImageFolder | Sequence[ImageSource]
+
+AHEAD = 2  # batches that are decoded while one is computed
+
+
+class Square(NamedTuple):
+    """One image stretched for the backbone, or why there is none."""
+
+    source: ImageSource
+    pixels: NDArray[np.uint8] | None
+    size: tuple[int, int] = (0, 0)
+    error: str = ""
+
+
+class Scored(NamedTuple):
+    """One image of a stream: its score, or NaN and why there is none."""
+
+    source: ImageSource
+    score: float
+    error: str = ""
+
+
+def batches(
+    images: Images, config: CSFlowConfig, title: str, progress: bool, strict: bool = False
+) -> Iterator[tuple[list[int], NDArray[np.uint8], list[tuple[int, int]]]]:
+    """Yield positions, uint8 squares (B, 3, S, S) and own sizes, decoded ahead.
+
+    Unreadable images are left out with one warning, or raise where `strict`.
+    """
+    failed: list[str] = []
+    seen = 0
+    with progress_bar(total=len(images), desc=title, unit="img", progress=progress) as bar:
+        for squares in decoded(sources_of(images), config):
+            failed += [square.error for square in squares if square.error]
+            if strict and failed:
+                raise DataError(failed[0])
+            good = [(seen + i, square) for i, square in enumerate(squares) if not square.error]
+            if good:
+                rows = [row for row, _ in good]
+                yield rows, stacked([s for _, s in good]), [square.size for _, square in good]
+            seen += len(squares)
+            bar.update(len(squares))
+    if failed:
+        named = "; ".join(failed[:10]) + f"; and {len(failed) - 10} more" * (len(failed) > 10)
+        warnings.warn(f"{len(failed)} images were left out: {named}", stacklevel=3)
+
+
+def decoded(sources: Iterable[ImageSource], config: CSFlowConfig) -> Iterator[list[Square]]:
+    """Yield batches in order, a few decoded in threads while one is being computed.
+
+    Only these few are in memory, so `sources` may be a generator without an end.
+    """
+
+    def square(source: ImageSource) -> Square:
+        try:
+            image = read_image(source)
+        except DataError as error:
+            return Square(source, None, error=str(error))
+        return Square(source, to_square(image, config.image_size, config.resize), image.shape[:2])
+
+    remaining = iter(sources)
+    pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1))
+    try:
+        ahead: deque[list[Future[Square]]] = deque()
+        while batch := list(islice(remaining, config.batch)):
+            ahead.append([pool.submit(square, source) for source in batch])
+            if len(ahead) > AHEAD:
+                yield [future.result() for future in ahead.popleft()]
+        while ahead:
+            yield [future.result() for future in ahead.popleft()]
+    finally:
+        pool.shutdown(cancel_futures=True)  # a caller that stops waits for one batch at most
+
+
+def stacked(squares: Sequence[Square]) -> NDArray[np.uint8]:
+    """The pixels of readable squares as one batch (B, 3, S, S)."""
+    return np.concatenate([square.pixels for square in squares])
+
+
+def sources_of(images: Images) -> Sequence[ImageSource]:
+    """The paths of a folder, or the sequence itself."""
+    return images.paths if isinstance(images, ImageFolder) else images

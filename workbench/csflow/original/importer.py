@@ -1,0 +1,153 @@
+"""Checkpoints of the original CS-Flow and of the simulator as detectors."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from workbench.csflow.backbone import Backbone, block_channels, default_block, load_backbone
+from workbench.csflow.config import SIMULATOR_THRESHOLDS, CSFlowConfig
+from workbench.csflow.detector import CSFlowDetector
+from workbench.csflow.heatmap import colour_scale
+from workbench.csflow.split import provenance
+from workbench.data import ImageFolder
+from workbench.errors import DataError
+from workbench.metrics import Threshold
+from workbench.metrics import threshold as choose
+
+from .reader import read_checkpoint
+
+_MAPS = 64  # held-out images that the colour scale is taken from
+
+
+def import_original(
+    path: Path | str,
+    *,
+    threshold: float | str | None = None,
+    held_out: ImageFolder | None = None,
+    heat_range: tuple[float, float] | None = None,
+    preset: str = "simulator",
+    backbone: str = "efficientnet-b5",
+    block: int | None = None,
+    image_size: int | None = None,
+    score: str | None = None,
+    weights: str | Path | None = None,
+    device: str | None = None,
+    progress: bool = True,
+) -> CSFlowDetector:
+    """Make a detector of an original checkpoint, which holds the flow alone.
+
+    Args:
+        path: The checkpoint, see `workbench.csflow.read_original`.
+        threshold: A number, or "SMT", "lens" or "flex" for the simulator's own; by default the
+            preset's percentile of the scores of `held_out`.
+        held_out: A folder of parts: OK photos that the checkpoint was not trained with, outside
+            their test split, set threshold and colour scale; the test photos are reported on.
+        heat_range: Ends of the colour scale of heat maps.
+        preset: For how images are stretched and scored: "simulator" or "paper".
+        backbone: The network whose features it was trained on, which the file does not say.
+        block: The block of it; by default the last of its last stage but one.
+        image_size: Pixels a side; by default what a whole module says, else the preset's.
+        score: Another than the preset's.
+        weights: The backbone's, as for `CSFlowDetector`.
+        device: As for `CSFlowDetector`.
+        progress: Show progress bars.
+
+    Raises:
+        ArtifactError: The file is no such checkpoint.
+        ValueError: The block has not as many channels as the flow, no threshold to be had, or
+            no size that fits.
+        DataError: The backbone's weights are missing, or no held-out image can be read.
+    """
+    original = read_checkpoint(path)
+    flow = original.flow
+    cut = _fitting_block(backbone, block, flow.channels)
+    given = {"image_size": image_size or (original.map_side or 0) * cut.stride, "score": score}
+    config = CSFlowConfig.preset(
+        preset,
+        backbone=backbone,
+        block=cut.block,
+        kernels=flow.kernels,
+        hidden=flow.hidden,
+        scales=flow.scales,
+        finer=False,
+        clamp=flow.clamp,
+        **{key: value for key, value in given.items() if value},
+    )
+    limit = None if threshold is None else _threshold(threshold, config)
+    if limit is None and held_out is None:
+        raise ValueError(
+            "an imported detector needs a threshold: a number, one of the simulator's "
+            f"({', '.join(SIMULATOR_THRESHOLDS)}), or OK photos to take it from "
+            "(--threshold or --data)"
+        )
+    detector = CSFlowDetector(config, device=device, weights=weights)
+    detector.network.flow.load_state_dict(flow.state_dict())
+    detector.data = {"counts": {"train": 0, "calibration": 0}}
+    if held_out is not None:
+        _calibrate(detector, held_out, progress)
+    if limit is not None:
+        detector.threshold = limit
+    if heat_range or held_out is None:
+        # unseen, a cell of a good part has 1/2: that of z^2 / 2 for a standard normal z
+        detector.heat_range = heat_range or (0.5, 0.5 + 2 * max(detector.threshold, 0.5))
+    detector.data["imported"] = {
+        "file": Path(path).name,
+        "sha256": hashlib.sha256(Path(path).read_bytes()).hexdigest(),
+    }
+    return detector
+
+
+def _fitting_block(backbone: str, block: int | None, channels: int) -> Backbone:
+    """The backbone cut after the block, without weights; its channels are the flow's."""
+    cut = load_backbone(backbone, default_block(backbone) if block is None else block, "random")
+    if cut.channels != channels:
+        fitting = [str(i) for i, c in enumerate(block_channels(backbone)) if c == channels]
+        remedy = (
+            f"take block {' or '.join(fitting)}" if fitting
+            else "no block of it has; take another backbone"
+        )  # fmt: skip
+        raise ValueError(
+            f"the flow's features must have {channels} channels, got {cut.channels} from block "
+            f"{cut.block} of {backbone}; {remedy}"
+        )
+    return cut
+
+
+def _threshold(value: float | str, config: CSFlowConfig) -> Threshold:
+    """A number, or the simulator's by the name of its product."""
+    known = {name.lower(): name for name in SIMULATOR_THRESHOLDS}
+    if (word := str(value).lower()) not in known:
+        try:
+            return Threshold.of(value if isinstance(value, float) else float(value))
+        except ValueError:
+            raise ValueError(
+                f"threshold must be a number or one of {', '.join(known.values())}, got {value!r}"
+            ) from None
+    if config.score != "std":
+        raise ValueError(
+            f'the simulator\'s thresholds are for its score "std", got score "{config.score}"; '
+            "give a number"
+        )
+    name = known[word]
+    return Threshold(SIMULATOR_THRESHOLDS[name], source=f"the simulator's for {name}")
+
+
+def _calibrate(detector: CSFlowDetector, parts: ImageFolder, progress: bool) -> None:
+    """Take threshold, colour scale and split from the OK photos outside the test split."""
+    photos = parts.ok[[split != "test" for split in parts.ok.splits]]
+    detector.threshold = np.inf  # until there are scores to choose from
+    scores = detector.score(photos, progress=progress)
+    readable = np.flatnonzero(np.isfinite(scores))
+    if not len(readable):
+        raise DataError(
+            f"{parts.root} must hold readable OK photos outside its test split, got none of "
+            f"{len(parts)}; put them into a folder OK in it"
+        )
+    detector.held_out = scores[readable]
+    detector.threshold = choose(detector.held_out, q=detector.config.percentile)
+    few = photos[readable[:: -(-len(readable) // _MAPS)]]
+    heat = [cells[::8, ::8].ravel() for cells in detector.localize(few, progress=progress)]
+    detector.heat_range = colour_scale(np.concatenate(heat))
+    detector.data = provenance(parts, photos[:0], photos)
+    detector.data["fingerprint"] = photos.fingerprint()

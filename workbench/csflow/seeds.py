@@ -1,0 +1,91 @@
+"""The same training from several seeds: how much of a result is luck."""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from workbench import metrics
+from workbench.data import ImageFolder
+
+from .config import CSFlowConfig
+from .detector import CSFlowDetector
+
+
+@dataclass(frozen=True)
+class SeedResult:
+    """What training from one seed gave.
+
+    Attributes:
+        seed: Of the flow's start and the order of the images; the split is the same for all.
+        held_out_nll: Of the weights that were kept, in nats per dimension.
+        auroc: On the test images; NaN where they are not labelled, or all alike.
+    """
+
+    seed: int
+    held_out_nll: float
+    auroc: float
+
+
+def fit_seeds(
+    config: CSFlowConfig,
+    parts: ImageFolder,
+    count: int,
+    *,
+    progress: bool = True,
+    **options: object,
+) -> tuple[CSFlowDetector, list[SeedResult]]:
+    """Train `count` detectors on one split, from the configuration's seed and the next ones.
+
+    Features are extracted once where there is a workspace for the cache. Ctrl-C ends the seed
+    it falls into, and those after it are left out.
+
+    Args:
+        config: Of all of them, but for the seed.
+        parts: A folder; its test images are scored, and never chosen by.
+        count: Seeds.
+        progress: Show progress bars.
+        options: Passed to `CSFlowDetector`.
+
+    Returns:
+        The detector of the first seed, which is not the best one but the one that would have
+        been trained without the others, and one result a seed.
+    """
+    if count < 1:
+        raise ValueError(f"seeds must be at least 1, got {count}")
+    first, results = None, []
+    for seed in range(config.seed, config.seed + count):
+        detector = CSFlowDetector(replace(config, seed=seed), **options)
+        detector.fit(parts, progress=progress)
+        nll = detector.history[detector.epoch - 1]["held_out_nll"]
+        results.append(SeedResult(seed, nll, _auroc(detector, parts, progress)))
+        first = first or detector
+        if detector.interrupted:
+            break
+    return first, results
+
+
+def describe(results: Sequence[SeedResult]) -> str:
+    """Mean and standard deviation over the seeds, in words.
+
+    Example:
+        >>> describe([SeedResult(0, -0.7, 0.95), SeedResult(1, -0.5, 0.97)])
+        'seeds 0-1: held-out NLL -0.600 +- 0.141, AUROC on test 0.960 +- 0.014'
+    """
+    seeds = f"seeds {results[0].seed}-{results[-1].seed}"
+    nll = _spread([r.held_out_nll for r in results])
+    auroc = _spread([r.auroc for r in results])
+    measured = f", AUROC on test {auroc}" if results[0].auroc == results[0].auroc else ""
+    return f"{seeds}: held-out NLL {nll}{measured}"
+
+
+def _auroc(detector: CSFlowDetector, parts: ImageFolder, progress: bool) -> float:
+    test = parts.test
+    if test.labels is None or len(set(test.labels.tolist())) < 2:
+        return float("nan")
+    scores = detector.score(test, progress=progress, cache=True)
+    return float(metrics.auroc(scores, test.labels))
+
+
+def _spread(values: Sequence[float]) -> str:
+    spread = statistics.stdev(values) if len(values) > 1 else float("nan")
+    return f"{statistics.fmean(values):.3f} +- {spread:.3f}"

@@ -1,0 +1,267 @@
+"""Fit a flow to features of good parts."""
+
+import hashlib
+import os
+import time
+import warnings
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from workbench.progress import bar as progress_bar
+
+from .config import PRECISIONS, CSFlowConfig
+from .flow import CrossScaleFlow, nll
+from .resume import Checkpoint
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+Pyramid = list[Tensor]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """How a training went.
+
+    Attributes:
+        history: One dict an epoch: epoch, train_nll, held_out_nll (nats per dimension), seconds.
+        epoch: The epoch whose weights were kept, from 1.
+        interrupted: Whether Ctrl-C ended it.
+        arithmetic: Device and precision of its convolutions, as "cpu, bfloat16".
+    """
+
+    history: list[dict[str, float]]
+    epoch: int
+    interrupted: bool
+    arithmetic: str
+
+
+def train_flow(
+    flow: CrossScaleFlow,
+    standardise: nn.Module,
+    features: Pyramid,
+    held_out: Pyramid,
+    config: CSFlowConfig,
+    *,
+    progress: bool = True,
+    checkpoint: Checkpoint | None = None,
+) -> Trained:
+    """Minimise the negative log-likelihood of the features, in place.
+
+    The learning rate warms up and falls over the whole run (one-cycle, Smith & Topin 2019,
+    https://arxiv.org/abs/1708.07120) unless the configuration says "constant".
+
+    With a patience, training stops when the held-out images have not become more likely for so
+    many epochs, and the weights of the epoch where they were most likely are kept. Without one,
+    every epoch is trained and the weights of the last are kept. After Ctrl-C those of the most
+    likely epoch are kept in either case, with a warning. No label is ever looked at.
+
+    A one-cycle schedule gains most in its last, slow epochs, and the held-out likelihood jumps
+    for an epoch or three while the rate is high: a patience of 10 only ends what has really
+    stopped learning.
+
+    Args:
+        flow: The flow to train.
+        standardise: Fitted, applied to every batch.
+        features: K tensors (N, C, H/2^k, W/2^k) of OK images.
+        held_out: The same of OK images that are only watched.
+        config: Learning rate, epochs and the rest.
+        progress: Show a progress bar.
+        checkpoint: Where to go on from, and to write to between epochs.
+
+    Raises:
+        KeyboardInterrupt: Stopped before the first epoch was over: nothing is usable yet.
+        ValueError: The likelihood is no longer a number, or `$WORKBENCH_PRECISION` is none.
+        ArtifactError: The checkpoint is damaged, or is of another training.
+    """
+    run = _Run(flow, standardise, features, config)
+    identity = _identity(config, [*features, *held_out]) if checkpoint else {}
+    if checkpoint and (state := checkpoint.read(identity)):
+        run.load(state)
+    interrupted = False
+    bar = progress_bar(
+        total=config.epochs * run.batches,
+        initial=len(run.history) * run.batches,
+        desc="train",
+        progress=progress,
+    )
+    try:
+        while not run.finished():
+            run.epoch(held_out, bar)
+            if checkpoint and (run.finished() or checkpoint.due()):
+                checkpoint.write(identity, run.state())
+    except KeyboardInterrupt:
+        if not run.history:
+            raise
+        interrupted = True
+        warnings.warn(
+            f"training stopped after {len(run.history)} of {config.epochs} epochs; "
+            "the best weights so far are kept",
+            stacklevel=2,
+        )
+    finally:
+        bar.close()
+        flow.eval()
+    epoch = run.keep_best() if interrupted or config.patience else len(run.history)
+    arithmetic = f"{run.device.type}, {run.precision}"
+    return Trained(run.history, epoch, interrupted, arithmetic)
+
+
+class _Run:
+    """Optimiser, schedule, order and results of one training; all that a checkpoint holds."""
+
+    def __init__(
+        self, flow: CrossScaleFlow, standardise: nn.Module, features: Pyramid, c: CSFlowConfig
+    ) -> None:
+        self.flow, self.standardise, self.features, self.config = flow, standardise, features, c
+        self.device = next(flow.parameters()).device
+        self.precision = _precision(c.precision, self.device)
+        self.batches = -(-len(features[0]) // c.batch)
+        self.rng = torch.Generator().manual_seed(c.seed)
+        self.optimiser = torch.optim.Adam(
+            flow.parameters(), lr=c.lr, eps=c.adam_eps, weight_decay=c.weight_decay, fused=True
+        )
+        self.schedule = (
+            torch.optim.lr_scheduler.OneCycleLR(
+                self.optimiser, c.lr, total_steps=c.epochs * self.batches
+            )
+            if c.schedule == "one-cycle"
+            else None
+        )
+        self.history: list[dict[str, float]] = []
+        self.best_epoch = 0
+        self.best_weights: dict[str, Tensor] = {}
+
+    def finished(self) -> bool:
+        """Whether all epochs are done, or the last so many did not help."""
+        done, patience = len(self.history), self.config.patience
+        return done >= self.config.epochs or bool(patience and done - self.best_epoch >= patience)
+
+    def epoch(self, held_out: Pyramid, bar: "tqdm") -> None:
+        """Go once through all images, look at the held-out ones, remember the best weights."""
+        start = time.perf_counter()
+        train = self._pass(bar)
+        watched = self.watch(held_out)
+        if not isfinite(train):
+            raise ValueError(f"training diverged with lr {self.config.lr}; choose a lower one")
+        number = len(self.history) + 1
+        best = self.history[self.best_epoch - 1]["held_out_nll"] if self.best_epoch else None
+        if best is None or watched < best:
+            self.best_epoch, self.best_weights = number, deepcopy(self.flow.state_dict())
+        seconds = time.perf_counter() - start
+        self.history.append(
+            {"epoch": number, "train_nll": train, "held_out_nll": watched, "seconds": seconds}
+        )
+        bar.set_postfix(epoch=number, nll=f"{train:.3f}", held_out=f"{watched:.3f}")
+
+    @torch.inference_mode()
+    def watch(self, held_out: Pyramid) -> float:
+        """Mean negative log-likelihood per dimension, in nats; NaN for no images."""
+        count, total = len(held_out[0]), 0.0
+        # nothing is kept for a backward pass, so there is room for more at once
+        for rows in torch.arange(count).split(4 * self.config.batch):
+            total += self._nll(self._inputs(held_out, rows)).sum().item()
+        return total / count if count else float("nan")
+
+    def keep_best(self) -> int:
+        """Take back the weights under which the held-out images were most likely."""
+        self.flow.load_state_dict(self.best_weights)
+        return self.best_epoch
+
+    def state(self) -> dict[str, Any]:
+        """All that the next epoch depends on."""
+        return {
+            "flow": self.flow.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "schedule": self.schedule.state_dict() if self.schedule else None,
+            "rng": self.rng.get_state(),
+            "history": self.history,
+            "best_epoch": self.best_epoch,
+            "best_weights": self.best_weights,
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Undo `state`."""
+        self.flow.load_state_dict(state["flow"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        if self.schedule:
+            self.schedule.load_state_dict(state["schedule"])
+        self.rng.set_state(state["rng"])
+        self.history = state["history"]
+        self.best_epoch, self.best_weights = state["best_epoch"], state["best_weights"]
+
+    def _pass(self, bar: "tqdm") -> float:
+        """Train on every image once; return their mean loss, weighted by batch size."""
+        self.flow.train()
+        total = 0.0
+        for rows in self._order():
+            loss = self._nll(self._blurred(self._inputs(self.features, rows))).mean()
+            self.optimiser.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(self.flow.parameters(), self.config.grad_norm)
+            self.optimiser.step()
+            if self.schedule:
+                self.schedule.step()
+            total += loss.item() * len(rows)
+            bar.update()
+        self.flow.eval()
+        return total / len(self.features[0])
+
+    def _inputs(self, features: Pyramid, rows: Tensor) -> Pyramid:
+        where = {"device": self.device, "dtype": torch.float32}
+        layout = torch.channels_last  # of the flow's weights
+        return self.standardise([x[rows].to(**where, memory_format=layout) for x in features])
+
+    def _nll(self, xs: Pyramid) -> Tensor:
+        # bfloat16 has the range of float32: no scaling of the loss
+        mixed = self.precision == "bfloat16"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=mixed):
+            return nll(*self.flow(xs))
+
+    def _blurred(self, xs: Pyramid) -> Pyramid:
+        """Add fresh noise, so that no image is seen twice as it was."""
+        if not self.config.noise:
+            return xs
+        draws = (torch.randn(x.shape, generator=self.rng).to(x) for x in xs)
+        return [x + self.config.noise * draw for x, draw in zip(xs, draws, strict=True)]
+
+    def _order(self) -> Iterator[Tensor]:
+        return iter(
+            torch.randperm(len(self.features[0]), generator=self.rng).split(self.config.batch)
+        )
+
+
+def _precision(wanted: str, device: torch.device) -> str:
+    """What convolutions are computed in."""
+    if wanted == "auto":
+        wanted = os.environ.get("WORKBENCH_PRECISION", "auto")
+    if wanted not in PRECISIONS:
+        raise ValueError(
+            f"$WORKBENCH_PRECISION must be one of {', '.join(PRECISIONS)}, got {wanted!r}"
+        )
+    if wanted == "auto":
+        return "bfloat16" if _multiplies_bfloat16(device) else "float32"
+    return wanted
+
+
+def _multiplies_bfloat16(device: torch.device) -> bool:
+    """Whether it has units for such matrices; elsewhere they are slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    known = getattr(torch.cpu, "get_capabilities", dict)()  # not in every torch that will do
+    return device.type == "cpu" and bool(known.get("amx_bf16"))
+
+
+def _identity(config: CSFlowConfig, tables: Pyramid) -> dict[str, Any]:
+    """What a checkpoint must be of to go on with."""
+    digest = hashlib.sha256()
+    for table in tables:
+        for rows in table.split(256):
+            digest.update(rows.numpy())
+    return {"config": config.to_dict(), "images": digest.hexdigest()}

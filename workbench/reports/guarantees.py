@@ -1,0 +1,163 @@
+"""What the numbers allow to say: other thresholds, and what a stronger claim would take."""
+
+from collections.abc import Mapping
+from math import isfinite
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from workbench import metrics
+
+from . import display, wording
+
+Numbers = Mapping[str, Any]
+
+HELD_OUT, TEST = "held-out good ones", "this very test set"
+POLICIES = (
+    ("95 % of good ones pass", HELD_OUT, "percentile", {"q": 95}),
+    ("at most 1 % overkill, conformal", HELD_OUT, "conformal", {"alpha": 0.01}),
+    ("at most 5 % overkill, conformal", HELD_OUT, "conformal", {"alpha": 0.05}),
+    ("zero miss", TEST, "zero_miss", {}),
+    ("at most 1 % overkill", TEST, "max_overkill", {"overkill": 0.01}),
+    ("best F1", TEST, "f1", {}),
+    ("least cost: 1 % NG, a miss costs 100 overkills", TEST, "cost",
+     {"prevalence": 0.01, "miss_cost": 100, "overkill_cost": 1}),
+)  # fmt: skip
+TARGETS = (0.05, 0.01, 0.001)
+"""Rates that a customer may want to be promised."""
+
+
+def numbers(
+    scores: NDArray[np.float64],
+    labels: NDArray[np.bool_] | None,
+    threshold: metrics.Threshold,
+    held_out: NDArray[np.float64],
+) -> dict[str, Any]:
+    """Rates at other thresholds, and parts needed to claim more; fit for JSON.
+
+    Args:
+        scores: Of the test set, shape (N,).
+        labels: True for NG, shape (N,), or None.
+        threshold: The one in use.
+        held_out: Scores of held-out good parts, shape (M,).
+    """
+    if labels is None:
+        return {"alternatives": [], "claims": []}
+    rows = [("in use", threshold.origin(), threshold)]
+    for words, source, policy, params in POLICIES:
+        known = (held_out, None) if source == HELD_OUT else (scores, labels)
+        try:
+            limit = metrics.threshold(*known, policy=policy, **params)
+        except ValueError:  # too few parts, or none of a class, for this policy
+            continue
+        if isfinite(limit):
+            rows.append((words, source, limit))
+    counts = metrics.confusion(scores, labels, threshold)
+    return {
+        "alternatives": [_at(*row, scores, labels) for row in rows],
+        "claims": [
+            _claim("miss", counts.fn, counts.fn + counts.tp, "NG"),
+            _claim("overkill", counts.fp, counts.fp + counts.tn, "good"),
+        ],
+    }
+
+
+def show_alternatives(m: Numbers) -> None:
+    """Show what other thresholds would have done on the test set."""
+    rows = m["alternatives"]
+    if not rows:
+        display.text("Without labels other thresholds have no rates to compare.")
+        return
+    thing, good, wasted = wording.WORDS[m["kind"]]
+    frame = pd.DataFrame(
+        [
+            {
+                "policy": row["policy"],
+                "chosen on": row["source"],
+                "threshold": f"{row['threshold']:.4g}",
+                f"NG {thing}s missed": _of(row["fn"], m["n_ng"], row["miss_rate"]),
+                f"{good} {thing}s {wasted}": _of(row["fp"], m["n_ok"], row["overkill_rate"]),
+            }
+            for row in rows
+        ]
+    )
+    display.table(
+        frame,
+        "Rates on the test set at other thresholds. Those chosen on the test set itself show what "
+        "could be had at best; they are no result.",
+    )
+
+
+def show_claims(m: Numbers) -> None:
+    """Say what the test proves, and how many parts a stronger claim would take."""
+    rows = [row for row in m["claims"] if row["n"]]
+    if not rows:
+        display.text("Nothing can be claimed without labelled parts.")
+        return
+    thing = wording.WORDS[m["kind"]].thing
+    display.text(
+        " ".join(
+            f"With {row['found']:,} of {wording.plural(row['n'], row['class'] + ' ' + thing)} "
+            f"the true {row['rate']} rate is below **{wording.percent(row['upper'])}** "
+            "(exact 95 % interval)."
+            for row in rows
+        )
+    )
+    frame = pd.DataFrame(
+        [
+            {
+                "to claim": f"{row['rate']} rate below {wording.percent(target['rate'])}",
+                "this would do": _needed(row, target, thing),
+            }
+            for row in rows
+            for target in row["targets"]
+        ]
+    )
+    display.table(frame, "Parts to test at this threshold, all different, at the rate found here.")
+
+
+def _at(words: str, source: str, limit: float, scores: NDArray, labels: NDArray) -> dict[str, Any]:
+    found = metrics.evaluate(scores, labels, limit).to_dict()
+    keys = ("threshold", "fn", "fp", "miss_rate", "overkill_rate")
+    return {"policy": words, "source": source} | {key: found[key] for key in keys}
+
+
+def _claim(rate: str, found: int, n: int, kind: str) -> dict[str, Any]:
+    upper = metrics.clopper_pearson(found, n)[1] if n else None
+    targets = [{"rate": target, "n": _parts(found, n, target)} for target in TARGETS if n]
+    return {
+        "rate": rate,
+        "class": kind,
+        "found": found,
+        "n": n,
+        "upper": upper,
+        "targets": targets,
+    }
+
+
+def _parts(found: int, n: int, target: float) -> int | None:
+    """Parts whose exact interval would end below the target at the share found here."""
+    if not found:
+        return metrics.ng_needed(target)
+    if found / n >= target:
+        return None
+    sizes = np.unique(np.geomspace(n, 1e7, 400).round().astype(int))
+    ends = metrics.clopper_pearson(np.ceil(sizes * found / n).astype(int), sizes)[1]
+    enough = np.flatnonzero(ends <= target)
+    return int(sizes[enough[0]]) if enough.size else None
+
+
+def _needed(row: Numbers, target: Numbers, thing: str) -> str:
+    if target["n"] is None:
+        return f"no number of parts: {wording.percent(row['found'] / row['n'])} were found"
+    more = target["n"] - row["n"]
+    if more <= 0:
+        return "proven by this test"
+    rest = "none of them wrong" if not row["found"] else "at the rate found here"
+    return f"{target['n']:,} {row['class']} {thing}s, {more:,} more than now, {rest}"
+
+
+def _of(count: int, n: int, rate: float | None) -> str:
+    return f"{count:,} of {n:,} ({wording.percent(rate)})"

@@ -1,0 +1,220 @@
+"""The photos themselves, before any detector: the same part twice, and drift since training."""
+
+import io
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image
+
+from workbench import plots
+from workbench.data import read_image
+from workbench.data.photo_stats import Look, alike, look
+from workbench.errors import DataError
+
+from . import display, wording
+from .cache import Table, by_content
+from .gallery import pairs_html
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from workbench.data import ImageFolder
+
+MEASURES = ("brightness", "contrast", "sharpness")
+THUMBNAIL = 96  # pixels of the longer side
+DRIFT = 0.25  # Kolmogorov-Smirnov distance that is worth a warning, if it is no accident
+ACCIDENT = 0.01  # p value from which on it may be one
+_NO_LOOK = Look(np.nan, np.nan, np.nan, 0, 0, np.zeros(256, np.float32))
+
+
+@dataclass(frozen=True)
+class PhotoCheck:
+    """What the photos of a dataset say of themselves.
+
+    Args:
+        parts: All of them, with their split.
+        digests: SHA-256 of each file, "" where it cannot be read.
+        shown: Pairs of duplicates that are shown.
+    """
+
+    parts: "ImageFolder"
+    digests: Sequence[str]
+    shown: int = 6
+
+    @cached_property
+    def table(self) -> Table:
+        """The numbers of `looks.look` and a JPEG thumbnail, one row a photo."""
+        return by_content("photos-1", self.digests, lambda rows: _looks(self.parts, rows))
+
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        """Numbers of duplicates and drift, fit for JSON."""
+        return {
+            "duplicates": {
+                "pairs": len(self._pairs),
+                "identical": sum(self._identical(pair) for pair in self._pairs),
+                "test_images": len({b for _, b, _ in self._pairs}),
+                "train_images": len({a for a, _, _ in self._pairs}),
+                "closest": [
+                    {"train": self.parts.names[a], "test": self.parts.names[b], "correlation": c}
+                    for a, b, c in self._pairs[: self.shown]
+                ],
+            },
+            "drift": self._drift(),
+        }
+
+    def duplicates(self) -> None:
+        """Say and show which test photos look like one that was trained on."""
+        m = self.metrics["duplicates"]
+        counts = (
+            f"{wording.plural(len(self._train), 'training photo')} and "
+            f"{wording.plural(len(self._test), 'test photo')}"
+        )
+        if not m["pairs"]:
+            display.text(f"None of the {counts} look like one part photographed twice.")
+            return
+        display.text(
+            f"**{wording.plural(m['test_images'], 'test photo')} of {len(self._test):,} look like "
+            f"a part that was trained on** ({wording.plural(m['pairs'], 'pair')} among {counts}, "
+            f"{m['identical']:,} of them the same file). Such a photo is easier than a new part: "
+            "split the photos by part, not by file, for numbers to rely on."
+        )
+        chosen = self._pairs[: self.shown]
+        caption = (
+            f"The {wording.plural(len(chosen), 'pair')} most alike of {m['pairs']:,}: trained on "
+            "to the left, tested to the right."
+        )
+        rows = [
+            (self._thumb(a), self.parts.names[a], self._thumb(b), self.parts.names[b], c)
+            for a, b, c in chosen
+        ]
+        display.html(pairs_html(rows, caption), caption)
+
+    def drift(self) -> None:
+        """Say and show whether the test photos were taken as the training photos were."""
+        rows = self.metrics["drift"]
+        if not rows:
+            display.text("Too few good photos to compare those tested with those trained on.")
+            return
+        moved = [row["measure"] for row in rows if row["drifted"]]
+        said = f"**The test photos differ in {', '.join(moved)}**" if moved else "No drift found"
+        display.text(
+            f"{said}: good photos of the test against those of the training, by the distance of "
+            f"Kolmogorov and Smirnov; from {DRIFT} on, unless it may be an accident "
+            f"(p at least {ACCIDENT}), it counts as drift."
+        )
+        frame = pd.DataFrame([_drift_words(row) for row in rows])
+        display.table(frame, "Means with standard deviations, in grey levels.")
+        groups = {name: self._measures(chosen) for name, chosen in self._groups().items()}
+        display.figure(
+            plots.distributions(groups, MEASURES),
+            "Share of the photos at or below each value; "
+            + ", ".join(f"{row['measure']} differs by {row['distance']:.2f}" for row in rows)
+            + ".",
+        )
+
+    def thumbnails(self, chosen: Sequence[int]) -> list[bytes]:
+        """JPEG thumbnails of photos by their positions in `parts`."""
+        return [self._thumb(i) for i in chosen]
+
+    @cached_property
+    def _train(self) -> NDArray[np.intp]:
+        return self._rows("train", "calibration")
+
+    @cached_property
+    def _test(self) -> NDArray[np.intp]:
+        return self._rows("test")
+
+    @cached_property
+    def _pairs(self) -> list[tuple[int, int, float]]:
+        """Positions of photos to train and to test on, and their correlation."""
+        train, test, table = self._train, self._test, self.table
+        sizes = np.stack([table["height"], table["width"]], axis=1)
+        found = alike(
+            table["signature"][train], table["signature"][test], (sizes[train], sizes[test])
+        )
+        return [(int(train[i]), int(test[j]), min(c, 1.0)) for i, j, c in found]
+
+    def _identical(self, pair: tuple[int, int, float]) -> bool:
+        return self.digests[pair[0]] == self.digests[pair[1]]
+
+    def _rows(self, *splits: str) -> NDArray[np.intp]:
+        inside = np.array([split in splits for split in self.parts.splits], dtype=bool)
+        return np.flatnonzero(inside & self.table["ok"])
+
+    def _groups(self) -> dict[str, NDArray[np.intp]]:
+        test, labels = self._test, self.parts.labels
+        groups = {"training": self._rows("train")}
+        if labels is None:
+            return groups | {"test": test}
+        groups |= {"test, good": test[~labels[test]], "test, NG": test[labels[test]]}
+        return {name: rows for name, rows in groups.items() if len(rows)}
+
+    def _measures(self, chosen: NDArray[np.intp]) -> dict[str, NDArray[np.float64]]:
+        return {measure: self.table[measure][chosen] for measure in MEASURES}
+
+    def _drift(self) -> list[dict[str, Any]]:
+        from scipy.stats import ks_2samp  # takes a second, which nothing else here needs
+
+        (_, train), *others = self._groups().items()
+        if not others or others[0][0] == "test, NG" or min(len(train), len(others[0][1])) < 5:
+            return []
+        test, rows = others[0][1], []
+        for measure in MEASURES:
+            before, after = self.table[measure][train], self.table[measure][test]
+            found = ks_2samp(before, after)
+            rows.append(
+                {
+                    "measure": measure,
+                    "train": [float(before.mean()), float(before.std())],
+                    "test": [float(after.mean()), float(after.std())],
+                    "distance": float(found.statistic),
+                    "p": float(found.pvalue),
+                    "drifted": bool(found.statistic >= DRIFT and found.pvalue < ACCIDENT),
+                }
+            )
+        return rows
+
+    def _thumb(self, i: int) -> bytes:
+        return bytes(self.table["thumbnail"][i])
+
+
+def _looks(parts: "ImageFolder", rows: list[int]) -> Table:
+    with ThreadPoolExecutor(4) as pool:
+        seen = list(pool.map(lambda i: _look(parts[i]), rows))
+    looks, thumbnails = zip(*seen, strict=True)
+    table = {
+        name: np.array(values)
+        for name, values in zip(Look._fields, zip(*looks, strict=True), strict=True)
+    }
+    return table | {"thumbnail": np.array(thumbnails), "ok": table["height"] > 0}
+
+
+def _look(path: "Path") -> tuple[Look, bytes]:
+    try:
+        image = read_image(path)
+    except DataError:
+        return _NO_LOOK, b"-"
+    small = Image.fromarray(image)
+    small.thumbnail((THUMBNAIL, THUMBNAIL))
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=75)
+    return look(image), buffer.getvalue()
+
+
+def _drift_words(row: dict[str, Any]) -> dict[str, str]:
+    (before, sd_before), (after, sd_after) = row["train"], row["test"]
+    return {
+        "measure": row["measure"],
+        "training": f"{before:.1f} ± {sd_before:.1f}",
+        "test, good": f"{after:.1f} ± {sd_after:.1f}",
+        "distance": f"{row['distance']:.2f}",
+        "p": f"{row['p']:.2g}",
+        "drift": "yes" if row["drifted"] else "no",
+    }

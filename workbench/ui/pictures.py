@@ -1,0 +1,238 @@
+"""The two pictures of a part, photo and overlay, cut and coloured alike and ready to send.
+
+They travel as JPEG of at most `SIDE` pixels. What costs time with a large photo, cutting and
+shrinking, is kept apart from colouring, so that a moved slider only colours anew.
+"""
+
+import io
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
+
+from workbench import language
+from workbench.csflow.heatmap import colourise
+
+if TYPE_CHECKING:
+    from workbench.csflow.evaluation import Evaluation, Region
+
+SIDE = 640  # pixels
+Box = tuple[int, int, int, int]  # left, top, right, bottom
+Mask = Callable[[], NDArray[np.bool_] | None]
+Regions = Sequence["Region"]
+_PALETTE = colourise(np.arange(256, dtype=np.float32)[None], (0, 255)).tobytes()
+_OUTLINE, _BOX = "#00E5A8", "#FFFFFF"
+_SHEET = 16  # pixels: margin and height of a line
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a part is shown.
+
+    Attributes:
+        opacity: Of the heat map at the upper end of its scale, 0 to 1.
+        fixed: One colour scale for all parts, or for each its own, which makes any part glow.
+        outline: Whether the ground truth is outlined where there is one.
+        zoom: How many times larger than the whole photo.
+        centre: What lies in the middle, as fractions of width and height.
+    """
+
+    opacity: float = 0.7
+    fixed: bool = True
+    outline: bool = True
+    zoom: float = 1.0
+    centre: tuple[float, float] = (0.5, 0.5)
+
+    def box(self, width: int, height: int) -> Box:
+        """The part of a photo that is seen, within it.
+
+        Example:
+            >>> Look(zoom=2, centre=(1, 0.5)).box(100, 60)
+            (50, 15, 100, 45)
+        """
+        w, h = (max(1, round(side / self.zoom)) for side in (width, height))
+        left = min(max(round(self.centre[0] * width - w / 2), 0), width - w)
+        top = min(max(round(self.centre[1] * height - h / 2), 0), height - h)
+        return left, top, left + w, top + h
+
+    def moved(self, right: float, down: float) -> "Look":
+        """Moved by fractions of what is seen, not beyond the edge."""
+        reach = 0.5 / self.zoom
+        centre = (
+            min(max(at + by / self.zoom, reach), 1 - reach)
+            for at, by in zip(self.centre, (right, down), strict=True)
+        )
+        return replace(self, centre=tuple(centre))
+
+    def at_region(self, box: Box, width: int, height: int) -> "Look":
+        """Close enough for a region to fill a third of the picture."""
+        left, top, right, bottom = box
+        centre = (left + right) / 2 / width, (top + bottom) / 2 / height
+        zoom = min(width / (right - left), height / (bottom - top)) / 3
+        return replace(self, zoom=round(float(np.clip(zoom, 1, 8)), 2), centre=centre)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What is seen of a part, at the size it is sent: neither coloured nor encoded."""
+
+    photo: Image.Image
+    heat: NDArray[np.float32]
+    outline: Image.Image | None
+    box: Box
+    scale: float  # sent pixels a pixel of the photo
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Two pictures as JPEG, and the ends of the colour scale that was used."""
+
+    photo: bytes
+    overlay: bytes
+    heat_range: tuple[float, float]
+
+
+def cut(evaluation: "Evaluation", mask: NDArray[np.bool_] | None, look: Look) -> Cut:
+    """Photo, heat map and outline of what is seen, no side longer than `SIDE`.
+
+    Args:
+        evaluation: Of the part.
+        mask: Defective pixels, shape (H, W), where somebody marked them.
+        look: Its zoom and centre.
+    """
+    height, width = evaluation.heatmap.shape
+    box = left, top, right, bottom = look.box(width, height)
+    scale = SIDE / max(right - left, bottom - top)
+    # small cuts grow by whole pixels: what is one pixel should look like one
+    scale = min(scale, 1.0) if scale < 2 else float(int(scale))
+    size = max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale))
+    part = (slice(top, bottom), slice(left, right))
+    photo = Image.fromarray(evaluation.image[part])
+    heat = Image.fromarray(np.ascontiguousarray(evaluation.heatmap[part]))
+    if size != photo.size:
+        how = Image.Resampling.BOX if scale < 1 else Image.Resampling.NEAREST
+        photo, heat = photo.resize(size, how), heat.resize(size, Image.Resampling.BILINEAR)
+    outline = None if mask is None or not mask.any() else _outline(mask[part], size)
+    return Cut(photo, np.asarray(heat), outline, box, scale)
+
+
+def draw(cut: Cut, look: Look, heat_range: tuple[float, float], regions: Regions = ()) -> Frame:
+    """Colour and encode a cut.
+
+    Args:
+        cut: What is seen.
+        look: Opacity, colour scale and outline.
+        heat_range: Ends of the fixed colour scale.
+        regions: Those to be numbered on the overlay, with a `box` in pixels of the photo.
+    """
+    if not look.fixed:
+        heat_range = float(cut.heat.min()), float(max(cut.heat.max(), cut.heat.min() + 1e-6))
+    photo, overlay = cut.photo.copy(), _blend(cut, look.opacity, heat_range)
+    for picture in (photo, overlay):
+        if look.outline and cut.outline:
+            picture.paste(_OUTLINE, mask=cut.outline)
+    _number(overlay, regions, cut)
+    return Frame(encoded(photo), encoded(overlay), heat_range)
+
+
+def encoded(image: Image.Image, kind: str = "JPEG") -> bytes:
+    """The picture as a file."""
+    buffer = io.BytesIO()
+    image.save(buffer, kind, quality=88)
+    return buffer.getvalue()
+
+
+def sheet(frame: Frame, english: str, translated: str) -> Image.Image:
+    """Photo and overlay side by side over a line of text.
+
+    Args:
+        frame: The pictures.
+        english: The line, where the system has no font for the other.
+        translated: The line in the user's language.
+    """
+    photo, overlay = (Image.open(io.BytesIO(data)) for data in (frame.photo, frame.overlay))
+    w, h = photo.size
+    font = language.font(_SHEET) if translated != english else ImageFont.load_default(_SHEET)
+    text = translated if font else english
+    font = font or ImageFont.load_default(_SHEET)
+    width = max(2 * w + _SHEET, round(font.getlength(text)))
+    page = Image.new("RGB", (width + 2 * _SHEET, h + 4 * _SHEET), "white")
+    page.paste(photo, (_SHEET, _SHEET))
+    page.paste(overlay, (2 * _SHEET + w, _SHEET))
+    ImageDraw.Draw(page).text((_SHEET, h + 2 * _SHEET), text, "black", font)
+    return page
+
+
+def _blend(cut: Cut, opacity: float, heat_range: tuple[float, float]) -> Image.Image:
+    """As `heatmap.blend`, in 256 steps of colour and some twenty times as fast."""
+    low, high = heat_range
+    level = ((cut.heat - low) * (255 / max(high - low, 1e-12))).clip(0, 255).astype(np.uint8)
+    colour = Image.fromarray(level)
+    colour.putpalette(_PALETTE)
+    mask = Image.fromarray((level * opacity).round().astype(np.uint8))
+    return Image.composite(colour.convert("RGB"), cut.photo, mask)
+
+
+def _outline(mask: NDArray[np.bool_], size: tuple[int, int]) -> Image.Image:
+    how = Image.Resampling.BOX  # then "more than nothing": thin defects must not vanish
+    small = Image.fromarray(mask.astype(np.uint8) * 255).resize(size, how)
+    small = small.point(lambda value: 255 * (value > 0))
+    return ImageChops.subtract(small.filter(ImageFilter.MaxFilter(5)), small)
+
+
+def _number(picture: Image.Image, regions: Regions, cut: Cut) -> None:  # noqa: ANN401
+    pen = ImageDraw.Draw(picture)
+    for number, region in enumerate(regions, start=1):
+        left, top, right, bottom = (
+            round((at - cut.box[i % 2]) * cut.scale) for i, at in enumerate(region.box)
+        )
+        pen.rectangle((left - 1, top - 1, right, bottom), outline="black")
+        pen.rectangle((left - 2, top - 2, right + 1, bottom + 1), outline=_BOX)
+        place = (min(max(left, 2), picture.width - 12), min(max(top, 2), picture.height - 16))
+        pen.text(place, str(number), _BOX, ImageFont.load_default(14), stroke_width=2,
+                 stroke_fill="black")  # fmt: skip
+
+
+class Frames:
+    """The latest frames by index, so that the one a user steps to is there already."""
+
+    def __init__(self, most: int = 16) -> None:
+        self._most, self._lock = most, Lock()
+        self._entries: OrderedDict[int, tuple[Cut, tuple, Frame]] = OrderedDict()
+
+    def get(
+        self,
+        index: int,
+        evaluation: "Evaluation",
+        regions: Regions,
+        mask: Mask,
+        look: Look,
+    ) -> Frame:
+        """The frame of a part, from what is kept of it as far as that serves.
+
+        Args:
+            index: Of the part.
+            evaluation: Of the part.
+            regions: Those to be numbered.
+            mask: Called for the ground truth, if it comes to that.
+            look: How it is shown.
+        """
+        boxes = tuple(region.box for region in regions)
+        with self._lock:
+            kept, seen, frame = self._entries.get(index, (None, None, None))
+        if seen == (look, boxes):
+            return frame
+        if kept is None or kept.box != look.box(*evaluation.heatmap.shape[::-1]):
+            kept = cut(evaluation, mask(), look)
+        frame = draw(kept, look, evaluation.heat_range, regions)
+        with self._lock:
+            self._entries[index] = kept, (look, boxes), frame
+            self._entries.move_to_end(index)
+            while len(self._entries) > self._most:
+                self._entries.popitem(last=False)
+        return frame
