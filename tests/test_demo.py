@@ -1,8 +1,9 @@
+import os
 from dataclasses import dataclass
 
 import pytest
 
-from workbench import CSFlowConfig, demo, workspace
+from workbench import CSFlowConfig, CSFlowDetector, demo, workspace
 from workbench.errors import ArtifactError
 from workbench.samples import make_samples
 
@@ -18,8 +19,6 @@ class TinyConfig(CSFlowConfig):
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path))
-    for name in ("OMP_NUM_THREADS", "TQDM_DISABLE"):  # the demo sets them for its processes
-        monkeypatch.setenv(name, "1")
     return tmp_path
 
 
@@ -39,7 +38,7 @@ def test_a_sample_model_is_trained_once_and_says_what_it_is(home, monkeypatch):
     monkeypatch.setattr("workbench.csflow.detector.CSFlowConfig", TinyConfig)
     first = demo.ensure_model("lens")
     assert first.data["note"] == "generated sample data, for demo and tests only"
-    monkeypatch.setattr(demo, "_train", lambda name: pytest.fail("trained again"))
+    monkeypatch.setattr(CSFlowDetector, "fit", lambda *_: pytest.fail("trained again"))
     assert demo.ensure_model("lens").threshold == first.threshold
 
 
@@ -48,3 +47,12 @@ def test_an_unfinished_part_is_named_and_the_rest_is_done(home, monkeypatch):
     with pytest.raises(RuntimeError, match="1 parts of the demo failed: train nothing"):
         demo.run(jobs=1)
     assert workspace.report("index.html").exists()
+
+
+def test_bars_and_threads_of_the_caller_are_as_before(home, monkeypatch):
+    monkeypatch.setattr(demo, "SAMPLES", ("nothing",))
+    monkeypatch.delenv("TQDM_DISABLE", raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    with pytest.raises(RuntimeError):
+        demo.run(jobs=1)
+    assert "TQDM_DISABLE" not in os.environ and os.environ["OMP_NUM_THREADS"] == "3"

@@ -1,7 +1,5 @@
 """Intervals against SciPy and against DeLong's definition, pair by pair."""
 
-import math
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest, norm
 
 from workbench import metrics
-from workbench.metrics.auroc_intervals import Placements, delong_variance, redrawn
+from workbench.metrics.auroc_intervals import Placements, delong_variance, percentiles, redrawn
 from workbench.metrics.counts import SortedScores
 
 
@@ -33,23 +31,16 @@ def test_intervals_of_many_rates_at_once(interval):
         interval(np.array([1, 3]), np.array([2, 2]))
 
 
-@given(st.integers(1, 2000), st.sampled_from([0.9, 0.95, 0.99]))
-def test_a_zero_miss_claim_says_what_it_rests_on(n, confidence):
-    claim = metrics.zero_miss_claim(n, confidence)
-    expected = binomtest(0, n).proportion_ci(confidence, method="exact").high
-    assert claim.upper == pytest.approx(expected, abs=1e-12)
-    assert (claim.n_ng, claim.expected, claim.confidence) == (n, 1 / (n + 1), confidence)
-    # so many are needed for a claim, and one fewer does not do
-    needed = metrics.ng_needed(0.03, confidence)
-    assert metrics.zero_miss_claim(needed, confidence).upper <= 0.03
-    assert metrics.zero_miss_claim(needed - 1, confidence).upper > 0.03
+@given(st.integers(2, 2000), st.sampled_from([0.9, 0.95, 0.99]))
+def test_a_claim_takes_so_many_parts_and_one_fewer_does_not_do(claimed, confidence):
+    needed = metrics.ng_needed(1 / claimed, confidence)
+    for n, proven in ((needed, True), (needed - 1, False)):
+        upper = binomtest(0, n).proportion_ci(confidence, method="exact").high if n else 1.0
+        assert (upper <= 1 / claimed) == proven
 
 
-def test_zero_of_fifty():
-    assert round(metrics.zero_miss_claim(50).upper, 3) == 0.071
-    assert metrics.ng_needed(0.01, sided=1) == 299  # the rule of three: 3 / 0.01
-    assert metrics.zero_miss_claim(0).expected == 1
-    assert math.isnan(metrics.zero_miss_claim(0).upper)
+def test_the_rule_of_three():
+    assert metrics.ng_needed(0.01, sided=1) == 299  # 3 / 0.01
     with pytest.raises(ValueError, match="sided 1 or 2"):
         metrics.ng_needed(0.01, sided=3)
 
@@ -95,21 +86,22 @@ def test_the_area_of_a_resampling_is_that_of_the_resampled_scores(sample):
         assert placed.area(ok, ng) == pytest.approx(metrics.auroc(np.concatenate(drawn), truth))
 
 
-def test_bootstrap_is_seeded_and_agrees_with_delong():
+def test_delong_agrees_with_the_bootstrap():
     rng = np.random.default_rng(0)
     labels = np.arange(400) < 100
     scores = rng.normal(size=400) + labels
-    bootstrap = [metrics.auroc_interval(scores, labels, "bootstrap", seed=s) for s in (1, 1, 2)]
-    assert bootstrap[0] == bootstrap[1] != bootstrap[2]
-    assert bootstrap[0] == pytest.approx(metrics.auroc_interval(scores, labels), abs=0.01)
+    placed = Placements(scores, labels)
+    drawn = [placed.area(ok, ng) for ok, ng in redrawn(300, 100, 2000, seed=1)]
+    assert percentiles(drawn, 0.95) == pytest.approx(
+        metrics.auroc_interval(scores, labels), abs=0.01
+    )
 
 
 def test_too_few_parts_have_no_interval():
-    for method in ("delong", "bootstrap"):
-        assert np.isnan(metrics.auroc_interval([1, 2, 3], [0, 0, 1], method)).all()
-        assert metrics.auroc_interval([1, 2, 3, 4], [0, 0, 1, 1], method) == (1, 1)
-    with pytest.raises(ValueError, match="delong, bootstrap, got 'jackknife'"):
-        metrics.auroc_interval([1], [0], "jackknife")
+    assert np.isnan(metrics.auroc_interval([1, 2, 3], [0, 0, 1])).all()
+    assert metrics.auroc_interval([1, 2, 3, 4], [0, 0, 1, 1]) == (1, 1)
+    with pytest.raises(ValueError, match=r"confidence must be in \(0, 1\), got 95"):
+        metrics.auroc_interval([1], [0], confidence=95)
 
 
 def test_delong_covers_the_true_area():

@@ -53,7 +53,7 @@ def test_roc_curve_is_that_of_scikit_learn(sample):
 @given(samples(), st.sampled_from([1e-3, 0.1, 0.25, 1 / 3, 0.5, 1.0]))
 def test_partial_auroc_is_that_of_scikit_learn(sample, limit):
     scores, labels = sample
-    of = {f: metrics.partial_auroc(scores, labels, limit, form=f) for f in metrics.ranking.FORMS}
+    of = {f: metrics.partial_auroc(scores, labels, limit, form=f) for f in metrics.partial.FORMS}
     expected = reference.roc_auc_score(labels, scores, max_fpr=limit)
     if limit < 1:  # scikit-learn leaves the whole area as it is
         assert of["mcclish"] == pytest.approx(expected, abs=1e-12)

@@ -5,7 +5,9 @@ the user's own, even under a sample's name.
 """
 
 import os
+from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -103,10 +105,11 @@ def _all(jobs: int | None, first: list[Task], then: dict[str, list[Task]]) -> li
     cores = os.cpu_count() or 1
     jobs = jobs or min(cores, max(2, cores // 2))
     # one bar is enough, and threads of one process must not wait for those of another
-    os.environ |= {"OMP_NUM_THREADS": str(max(1, cores // jobs)), "TQDM_DISABLE": "1"}
+    theirs = {"OMP_NUM_THREADS": str(max(1, cores // jobs)), "TQDM_DISABLE": "1"}
     failed: list[str] = []
     total = len(first) + sum(map(len, then.values()))
     with (
+        _environment(theirs),
         ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool,
         tqdm(total=total, desc="demo", unit="step", disable=False) as bar,
     ):
@@ -121,6 +124,21 @@ def _all(jobs: int | None, first: list[Task], then: dict[str, list[Task]]) -> li
                 elif task.kind == "train":
                     running |= {pool.submit(after): after for after in then[task.name]}
     return failed
+
+
+@contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    """Variables for the processes that start within; ours are as before afterwards."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ |= variables
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _train(name: str) -> None:

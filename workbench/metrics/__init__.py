@@ -2,24 +2,24 @@
 
 A part is called NG if and only if its score is at least the threshold. A rate without a
 denominator is NaN, never 0. Counts and rates are computed in `counts.py` and nowhere else.
+
+Read `counts`, `ranking`, `thresholds`, `policies`, then `rates` and `intervals`; `pixel/` is
+about heat maps, and the rest compares, audits and watches. Every function that takes scores and
+labels raises ValueError where their lengths differ, a score is not finite or a label is unknown
+(`inputs.pair`).
 """
 
-from workbench.metrics.audit import LabelAudit, Suspect, label_audit
+from workbench.metrics.audit import Suspect, Suspects, label_audit
 from workbench.metrics.auroc_intervals import auroc_interval
-from workbench.metrics.comparison import Change, Comparison, compare
+from workbench.metrics.by_kind import KindRates, by_kind
+from workbench.metrics.comparison import ChangedVerdict, Comparison, compare
 from workbench.metrics.counts import Confusion, SortedScores, confusion, rate
 from workbench.metrics.drift import Drift, drift
 from workbench.metrics.inputs import as_labels, as_scores
-from workbench.metrics.intervals import (
-    ZeroMiss,
-    clopper_pearson,
-    ng_needed,
-    wilson,
-    zero_miss_claim,
-)
-from workbench.metrics.kinds import KindRates, by_kind
+from workbench.metrics.intervals import clopper_pearson, ng_needed, wilson
+from workbench.metrics.partial import partial_auroc
 from workbench.metrics.pixel.aupimo import aupimo
-from workbench.metrics.pixel.curves import aupro, pixel_auroc, pixel_average_precision
+from workbench.metrics.pixel.curves import aupro, pixel_auroc
 from workbench.metrics.pixel.maps import Area
 from workbench.metrics.policies import POLICIES, threshold
 from workbench.metrics.ranking import (
@@ -27,7 +27,6 @@ from workbench.metrics.ranking import (
     RocCurve,
     auroc,
     average_precision,
-    partial_auroc,
     pr_curve,
     roc_curve,
 )
@@ -38,21 +37,20 @@ from workbench.metrics.thresholds import Threshold
 __all__ = [
     "Area",
     "POLICIES",
-    "Change",
+    "ChangedVerdict",
     "Comparison",
     "Confusion",
     "Drift",
     "Escape",
-    "LabelAudit",
     "Metrics",
     "PrCurve",
     "ReviewRates",
     "RocCurve",
     "SortedScores",
     "Suspect",
+    "Suspects",
     "Threshold",
     "TwoThresholds",
-    "ZeroMiss",
     "KindRates",
     "as_labels",
     "as_scores",
@@ -73,12 +71,10 @@ __all__ = [
     "ng_needed",
     "partial_auroc",
     "pixel_auroc",
-    "pixel_average_precision",
     "pr_curve",
     "rate",
     "roc_curve",
     "threshold",
     "two_thresholds",
     "wilson",
-    "zero_miss_claim",
 ]

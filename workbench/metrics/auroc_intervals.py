@@ -1,7 +1,7 @@
-"""How sure we are of an AUROC: DeLong's interval and the stratified bootstrap."""
+"""How sure we are of an AUROC (DeLong) and of a difference of two (stratified bootstrap)."""
 
 from collections.abc import Iterator
-from math import nan, sqrt
+from math import isnan, nan, sqrt
 from statistics import NormalDist
 
 import numpy as np
@@ -10,8 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 from workbench.metrics.counts import SortedScores
 from workbench.metrics.inputs import pair
 from workbench.metrics.intervals import Ends
-
-METHODS = ("delong", "bootstrap")
 
 
 class Placements:
@@ -41,57 +39,37 @@ class Placements:
         return won_twice / (2 * int(passed[-1]) * int(ng.sum()))
 
 
-def auroc_interval(
-    scores: ArrayLike,
-    labels: ArrayLike,
-    method: str = "delong",
-    *,
-    confidence: float = 0.95,
-    resamples: int = 2000,
-    seed: int = 0,
-) -> Ends:
-    """Confidence interval of the AUROC.
+def auroc_interval(scores: ArrayLike, labels: ArrayLike, *, confidence: float = 0.95) -> Ends:
+    """DeLong's confidence interval of the AUROC.
 
-    "delong" is closed and fast, O(N log N). "bootstrap" redraws OK and NG each among
-    themselves, so that both classes keep their size, and takes percentiles; it needs
-    `resamples` times O(N). Both shrink to a point where every NG scores above every OK: then
-    the data cannot say how sure they are.
+    It shrinks to a point where every NG scores above every OK: then the data cannot say how
+    sure they are.
 
     Args:
         scores: Anomaly scores, shape (N,).
         labels: True for NG, shape (N,).
-        method: "delong" or "bootstrap".
         confidence: The share of such intervals that hold the true area, about.
-        resamples: Of the bootstrap.
-        seed: Of the bootstrap; the same seed gives the same interval.
 
     Returns:
         Both ends in [0, 1]; NaN twice with fewer than two parts of a class.
 
     Raises:
-        ValueError: Another method, lengths differ, a score is not finite, a label is unknown.
+        ValueError: The confidence is outside (0, 1).
 
     References:
         DeLong, DeLong and Clarke-Pearson 1988; Sun and Xu 2014, Fast implementation of
-        DeLong's algorithm; Efron 1979, Bootstrap methods.
+        DeLong's algorithm.
 
     Example:
         >>> low, high = auroc_interval([1, 2, 3, 4, 5, 6], [0, 0, 1, 0, 1, 1])
         >>> round(low, 3), high
         (0.581, 1.0)
     """
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must be in (0, 1), got {confidence}")
-    scores, labels = pair(scores, labels)
-    n_ng, n_ok = int(labels.sum()), int((~labels).sum())
-    if min(n_ng, n_ok) < 2:
-        return nan, nan
-    if method == "delong":
-        return _delong(SortedScores.of(scores, labels), confidence)
-    found, drawn = Placements(scores, labels), redrawn(n_ok, n_ng, resamples, seed)
-    return percentiles([found.area(ok, ng) for ok, ng in drawn], confidence)
+    found, variance = delong_variance(SortedScores.of(scores, labels))
+    half = NormalDist().inv_cdf((1 + confidence) / 2) * sqrt(variance)
+    return (nan, nan) if isnan(found) else (max(0.0, found - half), min(1.0, found + half))
 
 
 def delong_variance(sample: SortedScores) -> tuple[float, float]:
@@ -136,9 +114,3 @@ def percentiles(values: ArrayLike, confidence: float) -> Ends:
     tail = (1 - confidence) / 2
     low, high = np.quantile(values, [tail, 1 - tail])
     return float(low), float(high)
-
-
-def _delong(sample: SortedScores, confidence: float) -> Ends:
-    found, variance = delong_variance(sample)
-    half = NormalDist().inv_cdf((1 + confidence) / 2) * sqrt(variance)
-    return max(0.0, found - half), min(1.0, found + half)

@@ -79,11 +79,6 @@ class Confusion(NamedTuple):
         """Harmonic mean of precision and recall."""
         return rate(2 * self.tp, 2 * self.tp + self.fp + self.fn)
 
-    @property
-    def flagged_rate(self) -> Share:
-        """Called NG of all parts."""
-        return rate(self.tp + self.fp, self.n)
-
 
 class SortedScores(NamedTuple):
     """Scores by class, ascending: counts at any threshold by binary search.
@@ -98,20 +93,12 @@ class SortedScores(NamedTuple):
 
     @classmethod
     def of(cls, scores: ArrayLike, labels: ArrayLike, names: Sequence[str] | None = None) -> Self:
-        """Sort scores of shape (N,) with labels that are True for NG.
-
-        Raises:
-            ValueError: Lengths differ, a score is not finite, a label is unknown.
-        """
+        """Sort scores of shape (N,) with labels that are True for NG."""
         scores, ng = pair(scores, labels, names)
         return cls(np.sort(scores[~ng]), np.sort(scores[ng]))
 
     def confusion(self, threshold: ArrayLike) -> Confusion:
-        """The four counts of `score >= threshold`, for one threshold or an array of them.
-
-        Raises:
-            ValueError: A threshold is NaN.
-        """
+        """The four counts of `score >= threshold`, for one threshold or an array of them."""
         if np.isnan(threshold).any():
             raise ValueError(
                 "threshold must be a number, got NaN; choose one with metrics.threshold"
@@ -121,22 +108,14 @@ class SortedScores(NamedTuple):
         return Confusion(*(cell if np.ndim(cell) else int(cell) for cell in cells))
 
     def thresholds(self) -> NDArray[np.float64]:
-        """Every distinct score, descending: no other threshold gives other verdicts but inf."""
+        """Every distinct score, descending; only inf gives verdicts that none of them gives."""
         # a stable sort finds the two ascending runs and merges them
         merged = np.sort(np.concatenate([self.ok, self.ng]), kind="stable")
         return merged[np.append(merged[1:] != merged[:-1], True)[: merged.size]][::-1]
 
 
 def confusion(scores: ArrayLike, labels: ArrayLike, threshold: ArrayLike) -> Confusion:
-    """Count the four outcomes of `score >= threshold`.
-
-    Args:
-        scores: Anomaly scores, shape (N,).
-        labels: True for NG, shape (N,).
-        threshold: In the scores' unit; may be infinite; of shape (T,) the counts are too.
-
-    Raises:
-        ValueError: Lengths differ, a score or the threshold is NaN, a label is unknown.
+    """Count the four outcomes of `score >= threshold`; for thresholds (T,) the counts are (T,).
 
     Example:
         >>> confusion([1, 2, 3], [0, 1, 1], 3)

@@ -72,7 +72,10 @@ def as_scores(scores: ArrayLike, names: Sequence[str] | None = None) -> NDArray[
 def pair(
     scores: ArrayLike, labels: ArrayLike, names: Sequence[str] | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Checked scores and labels of one length.
+    """Checked scores and labels of one length: what every metric calls first.
+
+    Raises:
+        ValueError: Lengths differ, a score is not finite, a label is unknown.
 
     Example:
         >>> pair([1], ["NG"])
@@ -82,6 +85,22 @@ def pair(
     if len(scores) != len(labels):
         raise ValueError(f"labels must be one per score, got {len(labels)} for {len(scores)}")
     return scores, labels
+
+
+def named(names: Sequence[str] | None, n: int) -> list[str]:
+    """The names of n images as words, their numbers where there are none.
+
+    Raises:
+        ValueError: Not n names.
+
+    Example:
+        >>> named(None, 2)
+        ['0', '1']
+    """
+    found = [str(name) for name in (range(n) if names is None else names)]
+    if len(found) != n:
+        raise ValueError(f"names must be one per score, got {len(found)} for {n}")
+    return found
 
 
 def _from_words(values: NDArray) -> tuple[NDArray, NDArray[np.bool_]]:

@@ -1,8 +1,7 @@
-"""How sure we are of a rate: binomial intervals, and what a claim of zero misses rests on."""
+"""How sure we are of a rate: binomial intervals, and how many parts a claim takes."""
 
 from math import ceil, log
 from statistics import NormalDist
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -74,37 +73,6 @@ def clopper_pearson(count: ArrayLike, n: ArrayLike, confidence: float = 0.95) ->
     high = betaincinv(count + 1, np.maximum(n - count, 1), 1 - tail)
     low, high = np.where(count == 0, 0.0, low), np.where(count == n, 1.0, high)
     return _ends(np.where(n > 0, low, np.nan), np.where(n > 0, high, np.nan))
-
-
-class ZeroMiss(NamedTuple):
-    """What a claim of zero misses rests on: how many NG parts, and the rate they still allow.
-
-    `upper` is the upper end of the exact interval for 0 of `n_ng`; `expected` bounds the
-    chance that the next NG part is missed when the threshold is the lowest score of these.
-    """
-
-    n_ng: int
-    upper: float
-    expected: float
-    confidence: float
-
-
-def zero_miss_claim(n_ng: int, confidence: float = 0.95) -> ZeroMiss:
-    """What "no NG part was missed" proves when there were `n_ng` of them.
-
-    Args:
-        n_ng: NG parts tested, none of them missed.
-        confidence: Of the exact two-sided interval.
-
-    Raises:
-        ValueError: A negative number, or confidence outside (0, 1).
-
-    Example:
-        >>> claim = zero_miss_claim(50)
-        >>> round(claim.upper, 3), round(claim.expected, 3)
-        (0.071, 0.02)
-    """
-    return ZeroMiss(n_ng, clopper_pearson(0, n_ng, confidence)[1], 1 / (n_ng + 1), confidence)
 
 
 def ng_needed(miss_rate: float, confidence: float = 0.95, *, sided: int = 2) -> int:

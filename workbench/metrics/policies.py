@@ -7,7 +7,7 @@ threshold gives the same verdicts on these data; a policy says which one it take
 from collections.abc import Callable
 from fractions import Fraction
 from math import ceil
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,7 +18,21 @@ from workbench.metrics.intervals import wilson
 from workbench.metrics.rates import expected_cost
 from workbench.metrics.thresholds import BY_HAND, Threshold
 
-Parameters = dict[str, Any]
+
+class Choice(NamedTuple):
+    """A threshold with the policy's parameters and what it promises of the next part."""
+
+    value: float
+    params: dict[str, Any]
+    promised: dict[str, Any] = {}  # never changed
+
+
+class Policy(NamedTuple):
+    """What chooses, the classes it needs, and the words for its data where none are given."""
+
+    choose: Callable[..., Choice]
+    needs: tuple[str, ...]
+    source: str
 
 
 def threshold(
@@ -63,7 +77,7 @@ def threshold(
 
     Raises:
         ValueError: Unknown policy, no scores to choose from, too few for what is asked, a
-            score that is not finite, a parameter out of range.
+            parameter out of range.
         TypeError: A parameter that the policy does not have, or one that it lacks.
 
     References:
@@ -81,17 +95,17 @@ def threshold(
     """
     if policy not in POLICIES:
         raise ValueError(f"policy must be one of {', '.join(POLICIES)}, got {policy!r}")
-    choose, needs, default = POLICIES[policy]
+    chosen_by = POLICIES[policy]
     sample = _sample(scores, labels)
     for name, found in (("OK", sample.ok), ("NG", sample.ng)):
-        if name in needs and not found.size:
+        if name in chosen_by.needs and not found.size:
             lacking = "labels with " * (name == "NG" and labels is None)
             raise ValueError(f"{policy} needs {lacking}at least one {name} score, got none")
-    value, params, promised = choose(sample, **params)
-    n = sample.ok.size * ("OK" in needs) + sample.ng.size * ("NG" in needs)
-    n = n or sample.ok.size + sample.ng.size
-    expected = expected_rates(sample, value) | promised
-    return Threshold(value, policy, params, source or default, n, expected)
+    choice = chosen_by.choose(sample, **params)
+    used = chosen_by.needs or ("OK", "NG")
+    n = sample.ok.size * ("OK" in used) + sample.ng.size * ("NG" in used)
+    expected = expected_rates(sample, choice.value) | choice.promised
+    return Threshold(choice.value, policy, choice.params, source or chosen_by.source, n, expected)
 
 
 def expected_rates(sample: SortedScores, value: float) -> dict[str, Any]:
@@ -133,45 +147,38 @@ def share_of(n: int, share: float, name: str) -> int:
     return int(n * Fraction(float(share)).limit_denominator(10**9))
 
 
-def _percentile(sample: SortedScores, *, q: float = 99) -> tuple[float, Parameters, Parameters]:
+def _percentile(sample: SortedScores, *, q: float = 99) -> Choice:
     if not 0 <= q <= 100:
         raise ValueError(f"q must be in [0, 100], got {q}")
     allowed = share_of(sample.ok.size, (100 - q) / 100, "q / 100")
-    value = lowest_with_overkill(sample.ok, allowed)
-    return value, {"q": q}, _overkill_bound(sample, allowed)
+    return _overkill_at_most(sample, allowed, {"q": q})
 
 
-def _conformal(
-    sample: SortedScores, *, alpha: float = 0.01
-) -> tuple[float, Parameters, Parameters]:
+def _conformal(sample: SortedScores, *, alpha: float = 0.01) -> Choice:
     n = sample.ok.size
-    # the next OK part is as likely to rank anywhere among n + 1, so n + 1 shares are dealt out
+    # the next OK part ranks anywhere among n + 1 with equal chance
     allowed = share_of(n + 1, alpha, "alpha") - 1
     if allowed < 0:
         needed = f"{ceil(1 / alpha - 1e-9) - 1}" if alpha else "infinitely many"
         raise ValueError(
             f"alpha={alpha} needs {needed} OK scores, got {n}; hold out more or raise it"
         )
-    value = lowest_with_overkill(sample.ok, allowed)
-    return value, {"alpha": alpha}, _overkill_bound(sample, allowed)
+    return _overkill_at_most(sample, allowed, {"alpha": alpha})
 
 
-def _zero_miss(sample: SortedScores) -> tuple[float, Parameters, Parameters]:
-    return float(sample.ng[0]), {}, {"miss_bound": 1 / (sample.ng.size + 1)}
+def _max_overkill(sample: SortedScores, *, overkill: float) -> Choice:
+    allowed = share_of(sample.ok.size, overkill, "overkill")
+    return _overkill_at_most(sample, allowed, {"overkill": overkill})
 
 
-def _max_miss(sample: SortedScores, *, miss: float) -> tuple[float, Parameters, Parameters]:
+def _zero_miss(sample: SortedScores) -> Choice:
+    return Choice(float(sample.ng[0]), {}, {"miss_bound": 1 / (sample.ng.size + 1)})
+
+
+def _max_miss(sample: SortedScores, *, miss: float) -> Choice:
     allowed = share_of(sample.ng.size, miss, "miss")
     bound = {"miss_bound": min(1.0, (allowed + 1) / (sample.ng.size + 1))}
-    return highest_with_misses(sample.ng, allowed), {"miss": miss}, bound
-
-
-def _max_overkill(
-    sample: SortedScores, *, overkill: float
-) -> tuple[float, Parameters, Parameters]:
-    allowed = share_of(sample.ok.size, overkill, "overkill")
-    value = lowest_with_overkill(sample.ok, allowed)
-    return value, {"overkill": overkill}, _overkill_bound(sample, allowed)
+    return Choice(highest_with_misses(sample.ng, allowed), {"miss": miss}, bound)
 
 
 def _cost(
@@ -180,38 +187,37 @@ def _cost(
     prevalence: float,
     miss_cost: float = 1.0,
     overkill_cost: float = 1.0,
-) -> tuple[float, Parameters, Parameters]:
+) -> Choice:
     params = {"prevalence": prevalence, "miss_cost": miss_cost, "overkill_cost": overkill_cost}
     highest = max(sample.ok[-1], sample.ng[-1])
-    tried = np.append(np.nextafter(highest, np.inf), sample.thresholds())
+    tried = np.append(sample.thresholds()[::-1], np.nextafter(highest, np.inf))
     costs = expected_cost(sample.confusion(tried), **params)
-    best = _last(costs == costs.min())
-    return float(tried[best]), params, {"cost": float(costs[best])}
+    best = int(costs.argmin())  # the first of equals: the lowest threshold, the fewest misses
+    return Choice(float(tried[best]), params, {"cost": float(costs[best])})
 
 
-def _f1(sample: SortedScores) -> tuple[float, Parameters, Parameters]:
-    tried = sample.thresholds()
+def _f1(sample: SortedScores) -> Choice:
+    tried = sample.thresholds()[::-1]
     f1 = sample.confusion(tried).f1
-    best = _last(f1 == f1.max())
-    return float(tried[best]), {}, {"f1": float(f1[best])}
+    best = int(f1.argmax())  # as above
+    return Choice(float(tried[best]), {}, {"f1": float(f1[best])})
 
 
-def _manual(sample: SortedScores, *, value: float) -> tuple[float, Parameters, Parameters]:
-    return value, {}, {}
+def _manual(sample: SortedScores, *, value: float) -> Choice:  # noqa: ARG001
+    return Choice(value, {})
 
 
 _HELD_OUT, _LABELLED = "held-out OK", "labelled parts"
-POLICIES: dict[str, tuple[Callable[..., tuple[float, Parameters, Parameters]], str, str]] = {
-    "percentile": (_percentile, "OK", _HELD_OUT),
-    "conformal": (_conformal, "OK", _HELD_OUT),
-    "zero_miss": (_zero_miss, "NG", "labelled NG"),
-    "max_miss": (_max_miss, "NG", "labelled NG"),
-    "max_overkill": (_max_overkill, "OK", _HELD_OUT),
-    "cost": (_cost, "OK and NG", _LABELLED),
-    "f1": (_f1, "OK and NG", _LABELLED),
-    "manual": (_manual, "", BY_HAND),
+POLICIES = {
+    "percentile": Policy(_percentile, ("OK",), _HELD_OUT),
+    "conformal": Policy(_conformal, ("OK",), _HELD_OUT),
+    "zero_miss": Policy(_zero_miss, ("NG",), "labelled NG"),
+    "max_miss": Policy(_max_miss, ("NG",), "labelled NG"),
+    "max_overkill": Policy(_max_overkill, ("OK",), _HELD_OUT),
+    "cost": Policy(_cost, ("OK", "NG"), _LABELLED),
+    "f1": Policy(_f1, ("OK", "NG"), _LABELLED),
+    "manual": Policy(_manual, (), BY_HAND),
 }
-"""What chooses, the classes it needs, and the words for its data where none are given."""
 
 
 def _sample(scores: ArrayLike, labels: ArrayLike | None) -> SortedScores:
@@ -220,10 +226,6 @@ def _sample(scores: ArrayLike, labels: ArrayLike | None) -> SortedScores:
     return SortedScores.of(scores, labels)
 
 
-def _overkill_bound(sample: SortedScores, allowed: int) -> dict[str, float]:
-    return {"overkill_bound": min(1.0, (allowed + 1) / (sample.ok.size + 1))}
-
-
-def _last(found: NDArray[np.bool_]) -> int:
-    """The last of those found: thresholds descend, so it is the one with the fewest misses."""
-    return int(np.flatnonzero(found)[-1])
+def _overkill_at_most(sample: SortedScores, allowed: int, params: dict[str, Any]) -> Choice:
+    bound = min(1.0, (allowed + 1) / (sample.ok.size + 1))
+    return Choice(lowest_with_overkill(sample.ok, allowed), params, {"overkill_bound": bound})

@@ -104,9 +104,6 @@ def evaluate(
             folder holds far more NG than a line makes.
         names: The N parts, to be named where a score is not finite.
 
-    Raises:
-        ValueError: Lengths differ, a score or the threshold is NaN, a label is unknown.
-
     Example:
         >>> evaluate([1, 2, 3, 4], ["OK", "NG", "OK", "NG"], 3).miss_rate
         0.5

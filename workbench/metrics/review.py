@@ -69,9 +69,6 @@ class TwoThresholds:
             scores: Anomaly scores, shape (N,).
             labels: True for NG, shape (N,).
             prevalence: Share of NG in production, in [0, 1]; a test folder holds more.
-
-        Raises:
-            ValueError: Lengths differ, a score is not finite, a label is unknown.
         """
         sample = SortedScores.of(scores, labels)
         low, high = sample.confusion(self.low), sample.confusion(self.high)
@@ -112,7 +109,7 @@ def two_thresholds(
         source: Words for the data.
 
     Raises:
-        ValueError: A class is missing, a share is outside [0, 1], a score is not finite.
+        ValueError: A class is missing or a share is outside [0, 1].
 
     Example:
         >>> both = two_thresholds([1, 2, 3, 4, 5], [0, 0, 1, 0, 1], miss=0, overkill=0)

@@ -12,7 +12,7 @@ BY_HAND = "set by hand"
 class Threshold(float):
     """A float with its policy, the policy's parameters, the data and the number of scores.
 
-    `expected` holds the rates expected at it, as far as those data tell; see `threshold`.
+    `expected` holds the rates expected at it, as far as those data tell; see `policies`.
 
     Example:
         >>> limit = Threshold(2.5)

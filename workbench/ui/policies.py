@@ -84,7 +84,7 @@ class Policies:
             ValueError: The data are too few for what the fields ask.
         """
         params = {name: self.value(field) for name, field in BUTTONS[policy][1].items()}
-        if metrics.POLICIES[policy][1] == "OK" and self._held_out.size:
+        if metrics.POLICIES[policy].needs == ("OK",) and self._held_out.size:
             return metrics.threshold(self._held_out, policy=policy, **params)
         source = "the labelled parts shown"
         return metrics.threshold(self._scores, self._ng, policy=policy, source=source, **params)
@@ -94,8 +94,8 @@ class Policies:
         self._choose(self.threshold(policy))
 
     def _possible(self, policy: str) -> bool:
-        needs = metrics.POLICIES[policy][1]
-        if needs == "OK" and self._held_out.size:
+        needs = metrics.POLICIES[policy].needs
+        if needs == ("OK",) and self._held_out.size:
             return True
         if self._ng is None:
             return False

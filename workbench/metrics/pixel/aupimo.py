@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.metrics.pixel.maps import BINS, Area, Pairs, bin_of, lowest_of
+from workbench.metrics.pixel.maps import BINS, Area, MarkedMaps, bin_of, lowest_of
 
 BOUNDS = (1e-5, 1e-4)
 
@@ -54,7 +54,7 @@ def aupimo(
     low, high = bounds
     if not 0 < low < high <= 1:
         raise ValueError(f"bounds must ascend within (0, 1], got {bounds}")
-    pairs = Pairs(maps, masks, progress=progress)
+    pairs = MarkedMaps(maps, masks, progress=progress)
     counted = _Counted(pairs)
     gap = Area(np.nan, n_background=counted.n_background, n_regions=counted.n_defective)
     if not counted.n_good or not counted.n_defective:
@@ -83,7 +83,7 @@ def aupimo(
 class _Counted:
     """The first pass: mean share of a good image's pixels in each bin."""
 
-    def __init__(self, pairs: Pairs) -> None:
+    def __init__(self, pairs: MarkedMaps) -> None:
         self.n_good = self.n_defective = self.n_background = self.n_images = 0
         total = np.zeros(BINS)
         for pair in pairs.run("count pixels"):
@@ -115,7 +115,7 @@ class _Curve(NamedTuple):
     high: float
 
     @classmethod
-    def of(cls, pairs: Pairs, counted: _Counted, low: float, high: float) -> "_Curve | None":
+    def of(cls, pairs: MarkedMaps, counted: _Counted, low: float, high: float) -> "_Curve | None":
         """The second pass; None if the lower bound is not resolved."""
         edge, scores, shares = lowest_of(counted.floor(high)), [], []
         for pair in pairs.run("rank good pixels"):

@@ -1,4 +1,4 @@
-"""Pixel metrics over all images together: AUROC, average precision, AUPRO.
+"""Pixel metrics over all images together: AUROC and AUPRO.
 
 Each has an exact mode, which goes through the maps twice (see `levels`), and a binned mode, which
 goes through them once, holds 24 MB whatever the number of maps, and states in `.error` how far off
@@ -13,23 +13,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.metrics.pixel.levels import Levels
-from workbench.metrics.pixel.maps import BINS, Area, Pairs, batched, histogram
+from workbench.metrics.pixel.maps import BATCH, BINS, Area, MarkedMaps, batched, histogram
 
 _NO_DEFECT, _NO_BACKGROUND = "no pixel is marked as defective", "every pixel is defective"
 
 
 def pixel_auroc(
-    maps: Iterable, masks: Iterable | None = None, *, exact: bool = True, progress: bool = False
+    maps: Iterable,
+    masks: Iterable | None = None,
+    *,
+    exact: bool = True,
+    at_once: int = BATCH,
+    progress: bool = False,
 ) -> Area:
     """AUROC over the pixels of all images together.
 
     Args:
         maps: One heat map per image, each (H, W), sizes may differ; or, without `masks`, pairs
             of map and mask. Gone through several times: a list, or an object whose `__iter__`
-            loads them anew, for more maps than memory holds.
+            loads them again, for more maps than memory holds.
         masks: The defects, each (H, W) as its map; an image whose mask is None, so that its
             defects are unknown, is left out.
         exact: False bins the scores, in one pass, and says in `.error` how far off it can be.
+        at_once: Pixels to hold at a time; fewer cost more passes, never exactness.
         progress: Show a bar for each pass.
 
     Returns:
@@ -43,11 +49,11 @@ def pixel_auroc(
         >>> float(pixel_auroc([[[0.1, 0.9]]], [[[False, True]]]))
         1.0
     """
-    pairs = Pairs(maps, masks, progress=progress)
+    pairs = MarkedMaps(maps, masks, progress=progress)
     if not exact:
         bins = _Binned(pairs)
         return bins.undefined or bins.area(bins.counts / bins.counts.sum(), 1.0)
-    levels = Levels(pairs)
+    levels = Levels(pairs, None, at_once)
     if gap := _gap(levels.n_background, levels.n_defective, levels.n_regions):
         return gap
     won = 0.0
@@ -57,38 +63,13 @@ def pixel_auroc(
     return _area(won / (levels.n_background * levels.n_defective), levels)
 
 
-def pixel_average_precision(
-    maps: Iterable, masks: Iterable | None = None, *, exact: bool = True, progress: bool = False
-) -> Area:
-    """Average precision over the pixels of all images together.
-
-    Arguments, result and errors are those of `pixel_auroc`.
-
-    Example:
-        >>> float(pixel_average_precision([[[0.1, 0.9]]], [[[False, True]]]))
-        1.0
-    """
-    pairs = Pairs(maps, masks, progress=progress)
-    if not exact:
-        bins = _Binned(pairs)
-        return bins.undefined or bins.average_precision()
-    levels = Levels(pairs)
-    if gap := _gap(levels.n_background, levels.n_defective, levels.n_regions):
-        return gap
-    found, precision = 0, 0.0
-    for level in levels:
-        hits = found + np.cumsum(level.counts[::-1])[::-1]  # as high or higher
-        precision += float(level.counts @ (hits / (hits + level.atleast)))
-        found += int(level.counts.sum())
-    return _area(precision / levels.n_defective, levels)
-
-
 def aupro(
     maps: Iterable,
     masks: Iterable | None = None,
     *,
     limit: float = 0.3,
     exact: bool = True,
+    at_once: int = BATCH,
     progress: bool = False,
 ) -> Area:
     """Area under the per-region overlap: mean share of each defect found, up to an FPR limit.
@@ -103,6 +84,7 @@ def aupro(
         masks: As for `pixel_auroc`.
         limit: Highest false positive rate, in (0, 1].
         exact: As for `pixel_auroc`.
+        at_once: As for `pixel_auroc`.
         progress: Show a bar for each pass.
 
     Returns:
@@ -122,11 +104,11 @@ def aupro(
     """
     if not 0 < limit <= 1:
         raise ValueError(f"limit must be in (0, 1], got {limit}")
-    pairs = Pairs(maps, masks, progress=progress)
+    pairs = MarkedMaps(maps, masks, progress=progress)
     if not exact:
         bins = _Binned(pairs)
         return bins.undefined or bins.area(bins.weights / bins.n_regions, limit)
-    levels = Levels(pairs, limit)
+    levels = Levels(pairs, limit, at_once)
     if gap := _gap(levels.n_background, levels.n_defective, levels.n_regions):
         return gap
     parts = _overlaps(levels)
@@ -161,7 +143,7 @@ def _overlaps(levels: Levels) -> list[_Overlap]:
 class _Binned:
     """Background, defective pixels and their region weights in bins, highest bin first."""
 
-    def __init__(self, pairs: Pairs) -> None:
+    def __init__(self, pairs: MarkedMaps) -> None:
         self.n_regions, self._waiting = 0, []
         background, counts = np.zeros(BINS, np.int64), np.zeros(BINS, np.int64)
         weights = np.zeros(BINS)
@@ -174,7 +156,7 @@ class _Binned:
         self.weights = weights[used]
         self.undefined = _gap(int(background.sum()), int(counts.sum()), self.n_regions)
 
-    def _read(self, pairs: Pairs) -> Iterable[NDArray]:
+    def _read(self, pairs: MarkedMaps) -> Iterable[NDArray]:
         for pair in pairs.run("count pixels"):
             scores, weights, n = pair.defects()
             self.n_regions += n
@@ -196,17 +178,6 @@ class _Binned:
         # in a bin the shares found lie between those before it and those after it
         middle = np.cumsum(shares) - shares / 2
         return self._area(float(taken @ middle) / wanted, float(taken @ shares) / wanted / 2)
-
-    def average_precision(self) -> Area:
-        """The middle between the worst and the best order within each bin."""
-        hits, false = np.cumsum(self.counts), np.cumsum(self.background)
-        used = self.counts > 0
-        n, hits, false = self.counts[used], hits[used], false[used]
-        first = hits - n + 1
-        best = n * hits / (hits + false - self.background[used])
-        worst = n * first / (first + false)
-        middle, half = (best + worst).sum() / 2, (best - worst).sum() / 2
-        return self._area(float(middle / n.sum()), float(half / n.sum()))
 
     def _area(self, value: float, error: float) -> Area:
         return Area(

@@ -1,8 +1,16 @@
 """Defective pixels against the background of all images, exactly and in bounded memory.
 
-Every pixel metric here follows from one question: how many background pixels score above, and
-how many at least as high as, each score that a defective pixel has? Only defective pixels
-are kept, as distinct scores; the background streams past in batches that are sorted
+For each distinct score s of a defective pixel a level holds
+
+    counts(s)  = #{defective pixels of score s}       weights(s) = sum of 1 / |its region|
+    above(s)   = #{background pixels > s}             atleast(s) = #{background pixels >= s}
+
+and with B background and D defective pixels in R regions every pixel metric is a sum over s:
+
+    AUROC = sum counts(s) (B - (above(s) + atleast(s)) / 2) / (B D)
+    AUPRO = sum weights(s) (F B - (above(s) + atleast(s)) / 2) / (F B R),  up to the limit F
+
+Only the defective scores stay in memory; the background streams past in batches that are sorted
 and looked up. Of very many defective pixels the highest are taken first and each further
 part costs one more pass.
 """
@@ -15,17 +23,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.metrics.pixel.maps import (
-    BATCH,
     BINS,
-    Pair,
-    Pairs,
+    MarkedMap,
+    MarkedMaps,
     batched,
     bin_of,
     histogram,
     lowest_of,
 )
-
-KEPT = 1 << 23  # distinct scores of defective pixels in memory, 40 bytes each
 
 
 class Level(NamedTuple):
@@ -53,7 +58,8 @@ class Levels:
     Args:
         pairs: Maps and masks.
         share: Of the background pixels, in (0, 1]; None takes all defective pixels.
-        kept: Distinct scores to keep at a time.
+        at_once: Background pixels that are sorted at once, and half the number of distinct
+            defective scores that are held, 40 bytes each.
 
     Attributes:
         n_background: Pixels without a defect.
@@ -62,11 +68,11 @@ class Levels:
         limit: Of a share, known once its last level is there.
     """
 
-    def __init__(self, pairs: Pairs, share: float | None = None, *, kept: int = KEPT) -> None:
-        self._pairs, self._kept = pairs, kept
-        self._first = _Defects(0, BINS, kept)
+    def __init__(self, pairs: MarkedMaps, share: float | None, at_once: int) -> None:
+        self._pairs, self._at_once = pairs, at_once
+        self._first = _Defects(0, BINS, at_once)
         self._background = np.zeros(BINS, np.int64)
-        for scores in batched(self._read(self._first, "count pixels")):
+        for scores in batched(self._read(self._first, "count pixels"), at_once):
             self._background += histogram(scores)
         self.n_background = int(self._background.sum())
         self.n_defective, self.n_regions = self._first.n_pixels, self._first.n_regions
@@ -78,11 +84,11 @@ class Levels:
 
     def __iter__(self) -> Iterator[Level]:
         defects, end = self._first, BINS
-        tied = _Tied()
+        tied = _Tied(self._at_once)
         while True:
-            defects.settle()
+            defects.merge()
             start = max(defects.start, self._floor)
-            following = _Defects(self._floor, start, self._kept)
+            following = _Defects(self._floor, start, self._at_once)
             level = self._count(defects, following, start, end, tied)
             if start == self._floor:
                 self.limit = self._find_limit(tied) if self._wanted else None
@@ -103,7 +109,7 @@ class Levels:
         higher = int(self._reached[end]) if end < BINS else 0
         above, atleast = np.full(scores.size, higher), np.full(scores.size, higher)
         read = self._read(following, "rank pixels")
-        for batch in batched(_between(x, start, end) for x in read):
+        for batch in batched((_between(x, start, end) for x in read), self._at_once):
             batch.sort()
             above += batch.size - np.searchsorted(batch, scores, "right")
             atleast += batch.size - np.searchsorted(batch, scores, "left")
@@ -113,7 +119,7 @@ class Levels:
 
     def _find_limit(self, tied: "_Tied") -> Limit:
         """The background score at which the wanted number is reached, within the lowest bin."""
-        scores, counts = tied.settled()
+        scores, counts = tied.merged()
         above = int(self._reached[self._floor] - self._background[self._floor])
         reached = above + np.cumsum(counts[::-1])[::-1]
         i = _last(reached >= self._wanted)
@@ -124,13 +130,13 @@ class Levels:
 class _Defects:
     """Distinct scores of defective pixels in a range of bins; drops the lowest when too many."""
 
-    def __init__(self, start: int, end: int, kept: int) -> None:
-        self.start, self.end, self._kept = start, end, kept
+    def __init__(self, start: int, end: int, at_once: int) -> None:
+        self.start, self.end, self._at_once = start, end, at_once
         self.n_pixels = self.n_regions = 0
         self._parts: list[tuple[NDArray, NDArray, NDArray]] = []
         self._waiting = 0
 
-    def add(self, pair: Pair) -> None:
+    def add(self, pair: MarkedMap) -> None:
         if self.start >= self.end:
             return
         scores, weights, n = pair.defects()
@@ -141,17 +147,17 @@ class _Defects:
         if inside.any():
             self._parts.append((scores[inside], np.ones(inside.sum(), np.int64), weights[inside]))
             self._waiting += int(inside.sum())
-        if self._waiting >= max(BATCH, self._kept // 4):
-            self.settle()
+        if self._waiting >= self._at_once:
+            self.merge()
 
     def found(self, start: int) -> tuple[NDArray, NDArray, NDArray]:
-        """Scores ascending, counts and weights, from a bin on, once settled."""
+        """Scores ascending, counts and weights, from a bin on, once merged."""
         if not self._parts:
             return np.empty(0), np.empty(0, np.int64), np.empty(0)
         first = np.searchsorted(bin_of(self._parts[0][0]), start)
         return tuple(array[first:] for array in self._parts[0])
 
-    def settle(self) -> None:
+    def merge(self) -> None:
         """Merge equal scores and keep to the number to be kept, raising `start` for it."""
         if not self._parts:
             return
@@ -166,7 +172,7 @@ class _Defects:
             np.add.reduceat(counts[order], first),
             np.add.reduceat(weights[order], first),
         )
-        if first.size > self._kept:  # the lowest wait for the next pass, by whole bins
+        if first.size > 2 * self._at_once:  # the lowest wait for the next pass, by whole bins
             bins = bin_of(found[0])
             self.start = int(min(bins[first.size // 2] + 1, bins[-1]))
             found = tuple(array[np.searchsorted(bins, self.start) :] for array in found)
@@ -176,15 +182,16 @@ class _Defects:
 class _Tied:
     """Background scores of one bin with how often each occurs."""
 
-    def __init__(self) -> None:
+    def __init__(self, at_once: int) -> None:
+        self._at_once = at_once
         self._parts: list[tuple[NDArray, NDArray]] = []
 
     def add(self, scores: NDArray[np.floating]) -> None:
         self._parts.append(np.unique(scores, return_counts=True))
-        if sum(len(part[0]) for part in self._parts) > BATCH:
-            self._parts = [self.settled()]
+        if sum(len(part[0]) for part in self._parts) > self._at_once:
+            self._parts = [self.merged()]
 
-    def settled(self) -> tuple[NDArray, NDArray]:
+    def merged(self) -> tuple[NDArray, NDArray]:
         scores, counts = (np.concatenate(parts) for parts in zip(*self._parts, strict=True))
         found, at = np.unique(scores, return_inverse=True)
         return found, np.bincount(at, counts, minlength=found.size).astype(np.int64)

@@ -46,7 +46,7 @@ class Area(float):
         return self
 
 
-class Pair(NamedTuple):
+class MarkedMap(NamedTuple):
     """One heat map, its defective pixels, and its place in the stream."""
 
     index: int
@@ -73,7 +73,7 @@ class Pair(NamedTuple):
         return self.heat[box][mask], (1 / np.bincount(of, minlength=n + 1)[1:])[of - 1], n
 
 
-class Pairs:
+class MarkedMaps:
     """Maps and masks that can be gone through several times.
 
     Args:
@@ -94,14 +94,14 @@ class Pairs:
             if isinstance(given, Iterator):
                 raise TypeError(
                     f"{name} must be gone through more than once, got {type(given).__name__}; "
-                    "give a list or an object whose __iter__ starts anew"
+                    "give a list or an object whose __iter__ starts again"
                 )
         sizes = [len(x) if hasattr(x, "__len__") else None for x in (maps, masks)]
         if masks is not None and None not in sizes and sizes[0] != sizes[1]:
             raise ValueError(f"masks must be one per map, got {sizes[1]} for {sizes[0]} maps")
         self._maps, self._masks, self._n, self._progress = maps, masks, sizes[0], progress
 
-    def run(self, what: str) -> Iterator[Pair]:
+    def run(self, what: str) -> Iterator[MarkedMap]:
         """One pass, `what` it is for beside the bar.
 
         Raises:
@@ -117,7 +117,7 @@ class Pairs:
                 yield _checked(i, heat, mask)
 
 
-def _checked(i: int, heat: ArrayLike, mask: ArrayLike) -> Pair:
+def _checked(i: int, heat: ArrayLike, mask: ArrayLike) -> MarkedMap:
     heat, mask = np.asarray(heat), np.asarray(mask)
     if heat.dtype not in (np.float32, np.float64):
         heat = heat.astype(np.float64)
@@ -127,7 +127,7 @@ def _checked(i: int, heat: ArrayLike, mask: ArrayLike) -> Pair:
         raise ValueError(f"mask {i} must have its map's size {heat.shape}, got {mask.shape}")
     if not np.isfinite(heat).all():
         raise ValueError(f"heat maps must be finite, got NaN or inf in map {i}")
-    return Pair(i, heat, mask if mask.dtype == bool else mask != 0)
+    return MarkedMap(i, heat, mask if mask.dtype == bool else mask != 0)
 
 
 def batched(arrays: Iterable[NDArray[Any]], size: int = BATCH) -> Iterator[NDArray[Any]]:

@@ -36,9 +36,6 @@ def by_kind(
         kinds: A word per part, as `ImageFolder.kinds`; those of OK parts do not matter.
         threshold: A part is NG if its score is at least this.
 
-    Raises:
-        ValueError: Lengths differ, a score or the threshold is NaN, a label is unknown.
-
     Example:
         >>> rows = by_kind([1, 2, 9], ["OK", "NG", "NG"], ["", "dent", "hole"], 5)
         >>> [(row.kind, row.miss_rate) for row in rows]
