@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -6,6 +8,7 @@ from PIL import Image
 from workbench import CSFlowConfig, CSFlowDetector, load, load_images, metrics, save
 from workbench.csflow import training
 from workbench.csflow.heatmap import blend, colourise, enlarge
+from workbench.data import relabels_path, write_relabel
 from workbench.errors import DataError, NotFittedError
 
 from .conftest import photo
@@ -157,6 +160,26 @@ def test_a_folder_keeps_its_split_with_the_saved_model(ok_ng_folder, tiny_config
     held = detector.score(parts.calibration)
     # training's features are in half precision, scoring's are not
     np.testing.assert_allclose(np.sort(held), np.sort(detector.held_out), rtol=1e-3)
+
+
+def test_relabels_count_in_training_and_in_its_parts(photos, tiny_config, tmp_path):
+    root = tmp_path / "disc"
+    for i, image in enumerate(photos[0]):
+        (root / "OK").mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(root / "OK" / f"{i:02}.png")
+    found, later = load_images(root).train.names[:2]
+    write_relabel(relabels_path(root), found, True)
+    parts = load_images(root)
+    detector = CSFlowDetector(replace(tiny_config, epochs=1)).fit(parts, progress=False)
+    assert found not in detector.data["split"] and detector.data["relabelled"] == 1
+    write_relabel(relabels_path(root), later, True)
+    parts = detector.parts()
+    assert parts.ng.names == tuple(sorted([found, later])) and parts.test.ng.names == (found,)
+    assert later not in parts.train.names, "neither learned from again nor tested on"
+    assert not detector.parts(relabels=False).labels.any()
+    plain = CSFlowDetector(replace(tiny_config, epochs=1))
+    plain.fit(load_images(root, relabels=False), progress=False)
+    assert found in plain.data["split"] and not plain.parts().labels.any()
 
 
 def test_fitting_train_images_alone_holds_some_of_them_out(ok_ng_folder, tiny_config):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from workbench.data import load_images, read_image
+from workbench.data import load_images, read_image, relabels_path, write_relabel
 from workbench.errors import DataError
 
 H, W = 12, 20
@@ -365,3 +365,26 @@ def test_real_boards(real_data):
     assert (len(folder.train), len(folder.calibration)) == (76, 14)
     assert (len(folder.test.ok), len(folder.ng)) == (30, 60)
     assert all(folder.ng.mask(i).any() for i in range(0, 60, 10))
+
+
+def test_relabels_beside_the_folder_are_applied(okng):
+    write_relabel(relabels_path(okng), "OK/03.png", True)
+    write_relabel(relabels_path(okng), "NG/scratch_1.png", False)
+    write_relabel(relabels_path(okng), "OK/gone.png", True)
+    write_relabel(relabels_path(okng), "OK/04.png", False)  # what it was anyway
+    folder, plain = load_images(okng), load_images(okng, relabels=False)
+    ng = dict(zip(folder.names, folder.labels, strict=True))
+    assert ng["OK/03.png"] and not ng["NG/scratch_1.png"] and folder.labels.sum() == 6
+    assert folder.corrected == ("NG/scratch_1.png", "OK/03.png")
+    assert folder.summary()["relabelled"] == 2 and plain.summary()["relabelled"] == 0
+    assert not plain.corrected and folder.splits == plain.splits
+    np.testing.assert_array_equal(folder.folder_labels, plain.labels)
+    assert folder.ng.corrected == ("OK/03.png",)
+    assert dict(plain.reading) == {"relabels": False} and not folder.reading
+
+
+def test_a_flat_folder_has_no_labels_to_correct(tmp_path):
+    root = tmp_path / "lot"
+    save(root / "a.png")
+    write_relabel(relabels_path(root), "a.png", True)
+    assert load_images(root).labels is None

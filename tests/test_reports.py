@@ -374,6 +374,18 @@ def test_an_image_that_goes_bad_is_listed_and_not_scored(detector, tmp_path, has
     assert names[1] in shows(report.left_out)
 
 
+def test_corrected_labels_count_and_are_said(detector, tmp_path, monkeypatch):
+    monkeypatch.setenv(display.FOLDER, str(tmp_path))
+    parts = detector.parts()
+    found = parts.relabelled({parts.test.ng.names[0]: False, parts.test.ok.names[0]: True})
+    report = reports.ImageReport("lens", detector, found)
+    assert report.metrics["relabelled"] == 2 and report.metrics["n_ng"] == 10
+    assert "2 labels corrected by inspectors (`lens.relabels.csv`)" in shows(report.setting)
+    off = replace(parts, reading={"relabels": False})
+    report = reports.ImageReport("lens", detector, off)
+    assert "without inspectors' corrections" in shows(report.setting)
+
+
 def test_no_test_images_is_an_error(detector):
     with pytest.raises(DataError, match="must hold test images, got none"):
         reports.ImageReport("lens", detector, detector.parts().train)

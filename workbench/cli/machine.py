@@ -30,9 +30,12 @@ def data_make(
 @data_app.command("check")
 def data_check(
     source: Annotated[Path, typer.Argument(help="A folder of photos or a CSV of sensor rows.")],
+    relabels: Annotated[
+        bool, typer.Option(help="Correct labels by what inspectors found (photos).")
+    ] = True,
 ) -> None:
     """Say what is in a dataset: counts, splits, sizes, and what cannot be read."""
-    for key, value in opened(source, 0).summary().items():
+    for key, value in opened(source, 0, relabels=relabels).summary().items():
         typer.echo(f"{key}: {value}")
 
 

@@ -31,12 +31,15 @@ def train(
     checkpoint_every: Annotated[
         float, typer.Option(help="Seconds between checkpoints, at least (photos).")
     ] = 60,
+    relabels: Annotated[
+        bool, typer.Option(help="Correct labels by what inspectors found (photos).")
+    ] = True,
 ) -> None:
     """Train on the good parts of a dataset and save the detector under models/."""
     from workbench import artifacts
 
     name = workspace.plain(name or source.resolve().stem)
-    table = opened(source, seed)
+    table = opened(source, seed, relabels=relabels)
     given = {"epochs": epochs, "backbone": backbone}
     changes = {key: value for key, value in given.items() if value} | {"seed": seed}
     if resume and (seeds > 1 or source.is_file()):

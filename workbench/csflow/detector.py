@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench import workspace
 from workbench.csflow.onnx.engines import Engines
-from workbench.data import ImageFolder, load_images, read_image
+from workbench.data import ImageFolder, read_image
 from workbench.errors import DataError, NotFittedError
 from workbench.metrics import Threshold, threshold
 
@@ -20,7 +19,7 @@ from .config import CSFlowConfig
 from .evaluation import Evaluation
 from .heatmap import colour_scale, enlarge
 from .scores import all_scores, cell_energy, heat, scale_shares, score
-from .split import hold_out, provenance
+from .split import hold_out, known_parts, provenance
 from .square import to_square
 
 if TYPE_CHECKING:
@@ -287,20 +286,16 @@ class CSFlowDetector:
             maps=tuple(m[0] for m in cells),
         )
 
-    def parts(self) -> ImageFolder:
+    def parts(self, **reading: Any) -> ImageFolder:  # noqa: ANN401
         """The folder it was trained from, with the split it was trained with.
+
+        Args:
+            **reading: Options of `load_images` that replace those of the training.
 
         Raises:
             DataError: It was trained from a list, or the folder is no longer there.
         """
-        if "root" not in self.data:
-            raise DataError(
-                "the detector knows no folder of images: it was trained from a list, or imported; "
-                "train from a folder, or import with --data FOLDER"
-            )
-        root = workspace.resolve(self.data["root"])
-        # each was decoded once before training; what broke since is named when it is scored
-        return load_images(root, check=False).with_split(self.data["split"])
+        return known_parts(self.data, reading)
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray]]:
         """What a saved detector holds: JSON-able facts, and arrays."""

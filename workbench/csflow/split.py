@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench import workspace
-from workbench.data import ImageFolder
+from workbench.data import ImageFolder, load_images
+from workbench.errors import DataError
 
 from .batches import Images
 
@@ -54,6 +55,31 @@ def provenance(images: Images, train: Images, held: Images) -> dict[str, Any]:
         "root": workspace.portable(images.root),
         "fingerprint": train.fingerprint(),
         "note": images.note,
+        "reading": dict(images.reading),
+        "relabelled": len(images.corrected),
         "counts": counts,
         "split": split,
     }
+
+
+def known_parts(data: dict[str, Any], reading: dict[str, Any]) -> ImageFolder:
+    """Undo `provenance`: the folder of a training, split and read as then.
+
+    Args:
+        data: As from `provenance`.
+        reading: Options of `load_images` that replace those of the training, unless None.
+
+    Raises:
+        DataError: There was no folder, or it is no longer there.
+    """
+    if "root" not in data:
+        raise DataError(
+            "the detector knows no folder of images: it was trained from a list, or imported; "
+            "train from a folder, or import with --data FOLDER"
+        )
+    given = {key: value for key, value in reading.items() if value is not None}
+    # each was decoded once before training; what broke since is named when it is scored
+    parts = load_images(
+        workspace.resolve(data["root"]), check=False, **(data.get("reading", {}) | given)
+    )
+    return parts.with_split(data["split"])

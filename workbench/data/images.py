@@ -11,9 +11,9 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,6 +23,7 @@ from workbench.progress import bar
 
 from .decode import image_size, read_image, read_mask
 from .layouts import Entry, read_layout
+from .relabels import read_relabels, relabels_path
 from .splits import SPLITS, by_hash
 
 MARKER = "sample.json"
@@ -41,7 +42,9 @@ class ImageFolder(Sequence[Path]):
     """What `load_images` found; a sequence of paths that can be cut like an array.
 
     `labels` is True for NG and None for an unlabelled folder. `splits` and `kinds` hold one
-    word per picture, `masks` the ground-truth file or None. `bad` names what was left out.
+    word per picture, `masks` the ground-truth file or None. `bad` names what was left out,
+    `corrected` the pictures whose label is not the folder's but the relabel file's. `reading`
+    holds the options of `load_images` that read the folder the same way again.
     """
 
     root: Path
@@ -53,6 +56,8 @@ class ImageFolder(Sequence[Path]):
     bad: tuple[BadFile, ...] = ()
     note: str = ""
     has_masks: bool = False
+    corrected: tuple[str, ...] = ()
+    reading: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -70,7 +75,9 @@ class ImageFolder(Sequence[Path]):
             name: tuple(getattr(self, name)[i] for i in chosen)
             for name in ("names", "splits", "kinds", "masks")
         }
-        return replace(self, labels=None if self.labels is None else self.labels[chosen], **pick)
+        labels = None if self.labels is None else self.labels[chosen]
+        corrected = tuple(name for name in self.corrected if name in set(pick["names"]))
+        return replace(self, labels=labels, corrected=corrected, **pick)
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{n} {name}" for name, n in self._counts().items() if n)
@@ -81,6 +88,13 @@ class ImageFolder(Sequence[Path]):
     def paths(self) -> tuple[Path, ...]:
         """The files, in the order of `names`."""
         return tuple(self.root / name for name in self.names)
+
+    @property
+    def folder_labels(self) -> NDArray[np.bool_] | None:
+        """The labels as the folder has them, before the relabel file corrected any."""
+        if self.labels is None:
+            return None
+        return self.labels ^ np.isin(self.names, self.corrected)
 
     @property
     def ok(self) -> "ImageFolder":
@@ -137,9 +151,12 @@ class ImageFolder(Sequence[Path]):
         now = [bool(mapping.get(name, ng)) for name, ng in zip(self.names, was, strict=True)]
         words = {(False, True): "relabelled", (True, False): "good"}
         changes = zip(was, now, strict=True)
+        folder = self.folder_labels.tolist()
+        apart = zip(self.names, folder, now, strict=True)
         return replace(
             self,
             labels=np.array(now, dtype=bool),
+            corrected=tuple(name for name, before, ng in apart if before != ng),
             kinds=tuple(words.get(c, k) for c, k in zip(changes, self.kinds, strict=True)),
             masks=tuple(m if ng else None for m, ng in zip(self.masks, now, strict=True)),
         )
@@ -181,6 +198,7 @@ class ImageFolder(Sequence[Path]):
             "sizes": _sizes(self.paths),
             "masks": sum(mask is not None for mask in self.masks),
             "bad": [{"name": name, "reason": reason} for name, reason in self.bad],
+            "relabelled": len(self.corrected),
             "note": self.note,
         }
 
@@ -203,6 +221,7 @@ def load_images(
     seed: int = 0,
     calibration: float = 0.15,
     test: float = 0.15,
+    relabels: bool = True,
     check: bool = True,
     progress: bool = False,
 ) -> ImageFolder:
@@ -219,6 +238,8 @@ def load_images(
             an MVTec folder.
         test: Share of the OK pictures held out for the final numbers; an MVTec folder brings
             its own.
+        relabels: Correct labels by `<folder>.relabels.csv`, which inspectors write; see
+            `workbench.data.relabels`. Splits are drawn by the folder's own labels.
         check: Decode every file once, to find truncated ones; else open headers only.
         progress: Show a bar meanwhile.
 
@@ -227,7 +248,8 @@ def load_images(
         listed in `.bad`.
 
     Raises:
-        DataError: No such folder, no picture in a known layout, or none that can be read.
+        DataError: No such folder, no picture in a known layout, none that can be read, or a
+            relabel file that is damaged.
         ValueError: A share is out of range.
     """
     root = Path(root)
@@ -241,7 +263,11 @@ def load_images(
         )
     if bad:
         warnings.warn(f"{root}: left out {len(bad)} bad files: {_list(bad)}", stacklevel=2)
-    return _folder(root, good, seed, calibration, test, bad=bad, has_masks=has_masks)
+    folder = _folder(root, good, seed, calibration, test, bad=bad, has_masks=has_masks)
+    if not relabels:
+        return replace(folder, reading={"relabels": False})
+    found = read_relabels(relabels_path(root))
+    return folder.relabelled(found) if found and folder.labels is not None else folder
 
 
 def _folder(

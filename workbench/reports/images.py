@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from workbench import metrics, plots
+from workbench.data.relabels import relabels_path
 from workbench.errors import DataError
 from workbench.session import COLUMNS
 
@@ -127,6 +128,7 @@ class ImageReport:
             "fingerprint": self.detector.data.get("fingerprint", ""),
             "imported": self.detector.data.get("imported", {}).get("file", ""),
             "note": self.parts.note,
+            "relabelled": len(self.parts.corrected),
             "epochs": len(self.detector.history),
             "training_seconds": sum(row["seconds"] for row in self.detector.history),
             "versions": wording.versions(),
@@ -149,7 +151,7 @@ class ImageReport:
         seen = f", though {twice:,} look like a part that it was trained on" if twice else ""
         display.text(
             f"Tested: {wording.plural(m['n'], 'image')}{labels} of `{self.parts.root.name}`, "
-            f"{self._training_set(seen, counts)}{note}\n\n{self._method()}"
+            f"{self._training_set(seen, counts)}{self._relabels()}{note}\n\n{self._method()}"
         )
 
     def _training_set(self, seen: str, counts: dict[str, int]) -> str:
@@ -339,6 +341,13 @@ class ImageReport:
             "score reaches the threshold. Heat maps share one colour scale, set on held-out good "
             "parts, so that a good part looks calm."
         )
+
+    def _relabels(self) -> str:
+        if count := self.metrics["relabelled"]:
+            file = relabels_path(self.parts.root).name
+            return f" {wording.plural(count, 'label')} corrected by inspectors (`{file}`)."
+        asked = self.parts.reading.get("relabels", True)
+        return "" if asked else " Labels as in the folder, without inspectors' corrections."
 
     def _thumbnail(self) -> "Image.Image":
         return self.detector.evaluate_one(self.test[int(self.scores.argmax())]).overlay()

@@ -65,7 +65,7 @@ class Record:
 
     def label(self, index: int) -> str:
         """The folder's label of an image: "OK", "NG" or ""."""
-        labels = self._parts.labels
+        labels = self._parts.folder_labels
         return "" if labels is None else ("NG" if labels[index] else "OK")
 
     def relabel(self, name: str) -> str:
