@@ -1,5 +1,6 @@
 """Commands about data and the machine: data make, data check, doctor."""
 
+import json
 import os
 from pathlib import Path
 from typing import Annotated
@@ -7,9 +8,10 @@ from typing import Annotated
 import typer
 
 from workbench import workspace
+from workbench.errors import DataError
 
 from .program import app
-from .terminal import opened, shown
+from .terminal import shown
 
 data_app = typer.Typer(help="Sample data and a check-up of your own.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
@@ -30,13 +32,22 @@ def data_make(
 @data_app.command("check")
 def data_check(
     source: Annotated[Path, typer.Argument(help="A folder of photos or a CSV of sensor rows.")],
-    relabels: Annotated[
-        bool, typer.Option(help="Correct labels by what inspectors found (photos).")
-    ] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """Say what is in a dataset: counts, splits, sizes, and what cannot be read."""
-    for key, value in opened(source, 0, relabels=relabels).summary().items():
-        typer.echo(f"{key}: {value}")
+    """Say what a dataset was taken for, what was left alone and what looks wrong."""
+    from workbench.data.check import check
+
+    if not source.exists():
+        raise DataError(f"{source} must be a folder of photos or a CSV file; nothing is there")
+    found = check(source)
+    if as_json:
+        typer.echo(json.dumps(found.as_dict(), ensure_ascii=False, indent=2, default=str))
+        return
+    typer.echo(f"{shown(source)} ({found.kind})")
+    for title, lines in found.sections():
+        typer.echo(f"\n{title}")
+        for line in lines:
+            typer.echo(f"  {line}")
 
 
 @app.command()

@@ -5,6 +5,7 @@ from workbench.lazy import lazily
 __all__, __getattr__, __dir__ = lazily(
     __name__,
     {
+        "check": ["DataCheck"],
         "decode": ["read_image"],
         "images": ["BadFile", "ImageFolder", "load_images"],
         "relabels": ["read_relabels", "relabels_path", "write_relabel"],

@@ -175,6 +175,11 @@ class SensorTable:
         }
 
 
+def is_rows(path: Path | str) -> bool:
+    """Whether a path is a file of sensor rows rather than a folder of photos."""
+    return Path(path).is_file()
+
+
 def load_rows(
     path: Path | str,
     *,

@@ -1,0 +1,18 @@
+"""`workbench data check`: what a dataset was taken for."""
+
+import json
+
+import pytest
+
+from workbench.data.check import check
+
+
+def test_rows_are_described(tmp_path):
+    (tmp_path / "rows.csv").write_text("time,a,b,label\n0,1,5,OK\n1,2,5,OK\n2,9,5,NG\n3,1,,OK\n")
+    with pytest.warns(UserWarning, match="left out 1 of 4 rows"):
+        found = check(tmp_path / "rows.csv")
+    assert found.kind == "rows"
+    assert found.understood[0] == "3 rows of 2 sensors: 2 OK, 1 NG"
+    assert "b is constant" in found.looks_wrong
+    assert found.left_alone == ("line 5: b is missing",)
+    assert json.loads(json.dumps(found.as_dict()))["facts"]["rows"] == 3
