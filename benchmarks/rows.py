@@ -61,7 +61,7 @@ def main():
     windowed = wb.AutoEncoderDetector(wb.AutoEncoderConfig(window=10)).fit(
         rows[:2000], progress=False
     )
-    few, network = rows[:2000], model._network
+    few, network = rows[:2000], model.network
     np.testing.assert_allclose(by_torch(network, few), model.score(few), rtol=1e-9)
     one = seconds(lambda: [model.score(few[i : i + 1]) for i in range(200)]) / 200
     one_torch = seconds(lambda: by_torch(network, few[:200])) / 200

@@ -81,9 +81,11 @@ def pooled(flags, tables):
 
 def wandering(tables):
     """In how many runs each sensor drifts by more than a standard deviation in training."""
-    from workbench.autoencoder.rows import peculiar
+    from workbench.autoencoder.rows import odd_columns, read
+    from workbench.autoencoder.training import drifted
 
-    found = [peculiar(t.values[: TRAIN - HELD_OUT], t.columns)["drifting"] for t in tables]
+    known = [read(t[: TRAIN - HELD_OUT]) for t in tables]
+    found = [odd_columns(rows, drifted(rows.values))["drifting"] for rows in known]
     return {name: sum(name in run for run in found) for name in tables[0].columns}
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
-from workbench import metrics
+from workbench import metrics, progress
 from workbench.autoencoder import AutoEncoder, AutoEncoderConfig, training
 from workbench.autoencoder.detector import AutoEncoderDetector
 from workbench.data import load_rows
@@ -64,7 +64,7 @@ def test_network_by_hand():
 
 
 def test_score_and_blame_by_hand(detector):
-    network, row = detector._network, np.array([[30.0, 0.2, 1.1e6]])
+    network, row = detector.network, np.array([[30.0, 0.2, 1.1e6]])
     rows = normal_rows()[:255]  # 300 less the last 15 %
     z = (row - rows.mean(0)) / rows.std(0)
     error = z - network(torch.from_numpy(z)).detach().numpy()
@@ -106,14 +106,14 @@ def test_threshold_comes_from_rows_that_were_not_trained_on():
     detector = AutoEncoderDetector(AutoEncoderConfig(epochs=5, q=95)).fit(
         rows, other, progress=False
     )
-    np.testing.assert_array_equal(detector.held_out, detector.score(other))
+    np.testing.assert_array_equal(detector.calibration_scores, detector.score(other))
     assert detector.threshold == metrics.threshold(detector.score(other), q=95)
-    assert detector.threshold.source == "held-out OK"
+    assert detector.threshold.source == metrics.threshold([1.0]).source
     assert detector.data["counts"] == {"train": 300, "calibration": 100}
 
 
-def test_the_last_rows_of_an_array_are_held_out(detector):
-    np.testing.assert_array_equal(detector.held_out, detector.score(normal_rows()[255:]))
+def test_the_last_rows_of_an_array_are_calibration_rows(detector):
+    np.testing.assert_array_equal(detector.calibration_scores, detector.score(normal_rows()[255:]))
 
 
 def test_shares_sum_to_one(detector):
@@ -156,7 +156,7 @@ def test_table_gives_training_and_calibration_rows(tmp_path):
     table = load_rows(tmp_path / "pump.csv")
     detector = AutoEncoderDetector(QUICK).fit(table, progress=False)
     assert detector.columns == NAMES
-    np.testing.assert_array_equal(detector.held_out, detector.score(table.calibration))
+    np.testing.assert_array_equal(detector.calibration_scores, detector.score(table.calibration))
     assert detector.data["counts"] == {"train": 165, "calibration": 35}
     assert detector.data["source"].endswith("pump.csv")
     assert detector.data["fingerprint"] == table.fingerprint()
@@ -164,7 +164,7 @@ def test_table_gives_training_and_calibration_rows(tmp_path):
     np.testing.assert_array_equal(twin.score(table), detector.score(table))
     # faulty rows in a calibration table must not raise the threshold
     whole = AutoEncoderDetector(QUICK).fit(table.train, table, progress=False)
-    assert len(whole.held_out) == 200
+    assert len(whole.calibration_scores) == 200
 
 
 # columns that stand still
@@ -186,8 +186,8 @@ def test_a_constant_column_that_moves_is_an_anomaly(level, moved):
 
 def test_a_constant_column_that_moves_before_use_is_warned_of():
     rows = np.column_stack([normal_rows(), np.full(300, 5.0)])
-    rows[-45:, 3] = 6  # all held-out rows alike, but unlike training
-    with pytest.warns(UserWarning, match="held-out normal rows: sensor_4"):
+    rows[-45:, 3] = 6  # all calibration rows alike, but unlike training
+    with pytest.warns(UserWarning, match="calibration rows: sensor_4"):
         AutoEncoderDetector(QUICK).fit(rows, progress=False)
 
 
@@ -238,12 +238,12 @@ def test_default_dtype_does_not_matter():
 
 def test_best_weights_are_kept_and_patience_stops():
     config = AutoEncoderConfig(epochs=500, patience=3, lr=0.05)
-    network, history = training.learn(torch.from_numpy(normal_rows()), config, progress=False)
+    network, history, *_ = training.learn(normal_rows(), config, progress=False)
     losses = [row["stopping_loss"] for row in history]
     assert len(history) == np.argmin(losses) + 1 + 3 < 500
     assert [row["epoch"] for row in history] == list(range(1, len(history) + 1))
     short = AutoEncoderConfig(epochs=int(np.argmin(losses)) + 1, patience=3, lr=0.05)
-    twin, _ = training.learn(torch.from_numpy(normal_rows()), short, progress=False)
+    twin = training.learn(normal_rows(), short, progress=False).network
     for name, value in network.state_dict().items():
         assert torch.equal(value, twin.state_dict()[name]), name
 
@@ -256,20 +256,33 @@ def test_fewer_rows_than_a_batch(n):
     assert detector.data["counts"]["train"] + detector.data["counts"]["calibration"] == n
 
 
-def interrupt_after(epochs, monkeypatch):
-    epoch, calls = training._epoch, []
+def interrupted_after(epochs):
+    """A stand-in for the bar that shows the progress: Ctrl-C while an epoch is counted."""
 
-    def interrupted(*args):
-        calls.append(args)
-        if len(calls) > epochs:
-            raise KeyboardInterrupt
-        return epoch(*args)
+    class Bar:
+        def __init__(self, **_):
+            self.left = epochs
 
-    monkeypatch.setattr(training, "_epoch", interrupted)
+        def __enter__(self):
+            if not self.left:
+                raise KeyboardInterrupt
+            return self
+
+        def __exit__(self, *_):
+            return None
+
+        def set_postfix(self, **_):
+            self.left -= 1
+
+        def update(self):
+            if not self.left:
+                raise KeyboardInterrupt
+
+    return Bar
 
 
 def test_interrupt_leaves_a_usable_detector(monkeypatch):
-    interrupt_after(4, monkeypatch)
+    monkeypatch.setattr(progress, "bar", interrupted_after(4))
     with pytest.warns(UserWarning, match="interrupted: the best weights of 4 epochs"):
         detector = AutoEncoderDetector(QUICK).fit(normal_rows(), progress=False)
     assert len(detector.history) == 4
@@ -277,41 +290,12 @@ def test_interrupt_leaves_a_usable_detector(monkeypatch):
 
 
 def test_interrupt_before_anything_was_learned_stops(monkeypatch):
-    interrupt_after(0, monkeypatch)
+    monkeypatch.setattr(progress, "bar", interrupted_after(0))
     detector = AutoEncoderDetector(QUICK)
     with pytest.raises(KeyboardInterrupt):
         detector.fit(normal_rows(), progress=False)
     with pytest.raises(NotFittedError):
         detector.score(normal_rows())
-
-
-def kill(network):
-    """No ReLU of the encoder ever opens."""
-    with torch.no_grad():
-        network.encoder[0].weight.zero_()
-        network.encoder[0].bias.fill_(-1)
-    return network
-
-
-def test_a_dead_network_is_trained_anew_from_another_seed(monkeypatch):
-    untrained, calls = training._untrained, []
-
-    def first_dead(*args):
-        calls.append(args)
-        return kill(untrained(*args)) if len(calls) == 1 else untrained(*args)
-
-    monkeypatch.setattr(training, "_untrained", first_dead)
-    config = replace(QUICK, activation="relu")
-    detector = AutoEncoderDetector(config).fit(normal_rows(), progress=False)
-    assert len(calls) == 2
-    assert np.median(detector.held_out) < 0.5
-
-
-def test_a_dead_network_is_warned_of(monkeypatch):
-    untrained = training._untrained
-    monkeypatch.setattr(training, "_untrained", lambda *args: kill(untrained(*args)))
-    with pytest.warns(UserWarning, match="does not depend on its input after 3 attempts"):
-        AutoEncoderDetector(replace(QUICK, activation="relu")).fit(normal_rows(), progress=False)
 
 
 def test_divergence_is_an_error():
@@ -326,11 +310,11 @@ def test_divergence_is_an_error():
 def test_state_goes_through_json_and_back_bit_for_bit(detector):
     meta, tensors = detector.state()
     meta = json.loads(json.dumps(meta, allow_nan=False))
-    twin = AutoEncoderDetector.from_state(meta, {k: v.clone() for k, v in tensors.items()})
+    twin = AutoEncoderDetector.from_state(meta, {k: v.copy() for k, v in tensors.items()})
     rows = broken_rows()
     np.testing.assert_array_equal(twin.score(rows), detector.score(rows))
     np.testing.assert_array_equal(twin.blame(rows), detector.blame(rows))
-    np.testing.assert_array_equal(twin.held_out, detector.held_out)
+    np.testing.assert_array_equal(twin.calibration_scores, detector.calibration_scores)
     assert twin.threshold.to_json() == detector.threshold.to_json()
     assert (twin.config, twin.columns) == (detector.config, detector.columns)
     assert (twin.history, twin.data) == (detector.history, detector.data)
@@ -392,7 +376,10 @@ def test_one_row_refused(detector, row, message):
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        (normal_rows(11), "at least 10 normal rows to train on and 2 held out .* got 9 and 2"),
+        (
+            normal_rows(11),
+            "at least 10 normal rows to train on and 2 for the threshold, got 9 and 2",
+        ),
         (np.ones((0, 3)), "got 0 and 0"),
         (np.where(np.arange(900).reshape(300, 3) == 7, np.nan, 1), "column 'sensor_2' of row 2"),
         (pd.DataFrame({"temp": [1.0], "part": ["a"]}), "must be numbers"),

@@ -10,6 +10,7 @@ from torch import nn
 
 import workbench as wb
 from workbench.autoencoder import AutoEncoder, AutoEncoderConfig, from_weights, read_original
+from workbench.autoencoder.training import measure
 from workbench.errors import ArtifactError
 
 SAMPLES = Path(os.environ.get("WORKBENCH_SAMPLES", Path(__file__).parents[2] / "shared/samples"))
@@ -65,6 +66,14 @@ def test_any_sizes_give_the_numbers_of_the_original(saved, wrap):
     torch.testing.assert_close(network(x), expected, rtol=1e-5, atol=1e-6)
 
 
+def test_float32_rows_and_float64_rows_are_answered_alike(saved):
+    torch.manual_seed(0)
+    network = read_original(saved(Other().state_dict()))
+    single, double = rows().astype(np.float32), rows().astype(np.float32).astype(np.float64)
+    found, expected = network(torch.from_numpy(single)), network(torch.from_numpy(double))
+    assert found.dtype == torch.float64 and torch.equal(found, expected)
+
+
 def test_another_activation_can_be_named(saved):
     other = Other(activation=nn.Tanh).eval()
     x = torch.from_numpy(rows())
@@ -92,7 +101,11 @@ def test_a_detector_of_a_checkpoint_is_saved_and_judges(saved, tmp_path):
     detector = wb.AutoEncoderDetector.from_original(
         saved(Other().state_dict()), rows(), config=AutoEncoderConfig(q=95)
     )
-    assert (len(detector.held_out), detector.history, detector.data["dead"]) == (30, [], False)
+    assert (len(detector.calibration_scores), detector.history, detector.data["dead"]) == (
+        30,
+        [],
+        False,
+    )
     assert detector.threshold == wb.metrics.threshold(detector.score(rows()[170:]), q=95)
     twin = wb.load(wb.save(detector, tmp_path / "pump"))
     np.testing.assert_array_equal(twin.score(rows()), detector.score(rows()))
@@ -156,7 +169,7 @@ def test_no_file_and_no_checkpoint(tmp_path):
 
 def test_weights_alone_rebuild_a_network():
     network = AutoEncoder(5, (4, 3), 2, decoder=(6,))
-    network.measure(torch.from_numpy(rows(50, 5)))
+    measure(network, rows(50, 5))
     twin = from_weights(network.state_dict())
     x = torch.from_numpy(rows(20, 5))
     assert torch.equal(network(x), twin(x)) and torch.equal(network.mean, twin.mean)

@@ -101,9 +101,6 @@ def load(folder: Path | str, *, engine: str = "auto") -> "CSFlowDetector | AutoE
         tensors = load_tensors(weights)
         if facts["kind"] == "csflow":
             return csflow.CSFlowDetector.from_state(facts, tensors, folder, engine)
-        import torch  # which scoring photos may do without
-
-        tensors = {name: torch.from_numpy(array) for name, array in tensors.items()}
         return autoencoder.AutoEncoderDetector.from_state(facts, tensors)
     except (KeyError, TypeError, RuntimeError) as error:
         raise ArtifactError(f"{folder / FACTS} does not fit its weights: {error}") from error

@@ -1,6 +1,7 @@
 """What decides which autoencoder is learned from given rows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any, Self
 
 ACTIVATIONS = ("relu", "leaky_relu", "elu", "tanh")
 WINDOW_MARGIN = 4 / 3  # as in the published benchmark of pump faults, for windows of 60 rows
@@ -30,8 +31,6 @@ class AutoEncoderConfig:
     layers: tuple[int, ...] = (16, 8)  # widths between the columns and the bottleneck
     bottleneck: int | None = None  # None: a quarter of the columns that vary, at least 1
     activation: str = "tanh"  # or relu, leaky_relu, elu
-    dropout: float = 0.0  # share of the hidden units that is silent in a training step
-    denoising: float = 0.0  # noise added to what the network sees in training, in its units
     shrinkage: float = 0.5  # share at most by which copies are drawn to the mean; 0: not at all
     epochs: int = 300  # at most; training stops when `patience` epochs brought nothing
     batch: int = 32  # rows
@@ -39,9 +38,8 @@ class AutoEncoderConfig:
     patience: int = 20  # epochs
     window: int = 1  # rows judged together
     stride: int = 1  # rows from one window to the next; those between keep the last score
-    robust: bool = False  # units from median and quartiles: for training rows with outliers
     drift: bool = True  # units allow for as much drift again as the training rows show
-    q: float = 99  # percentile of the held-out normal rows that becomes the threshold
+    q: float = 99  # percentile of the calibration scores that becomes the threshold
     margin: float | None = None  # times that; None: 1 for rows, 4/3 for windows, which overlap
     seed: int = 0
 
@@ -60,16 +58,24 @@ class AutoEncoderConfig:
             )
         if not self.lr > 0:
             raise ValueError(f"lr must be above 0, got {self.lr}")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
-        if not self.denoising >= 0:
-            raise ValueError(f"denoising must be at least 0, got {self.denoising}")
         if not 0 <= self.shrinkage < 1:
             raise ValueError(f"shrinkage must be in [0, 1), got {self.shrinkage}")
         if not 0 <= self.q <= 100:
             raise ValueError(f"q must be in [0, 100], got {self.q}")
         if self.margin is not None and not self.margin > 0:
             raise ValueError(f"margin must be above 0, got {self.margin}")
+
+    @classmethod
+    def saved(cls, values: dict[str, Any]) -> Self:
+        """The configuration of a saved detector, of this version or an earlier one.
+
+        Example:
+            >>> AutoEncoderConfig.saved({"layers": [8], "dropout": 0.1}).drift
+            False
+        """
+        known = {field.name for field in fields(cls)}
+        before = {"drift": False, "activation": "relu"}  # there was no choice
+        return cls(**before | {name: x for name, x in values.items() if name in known})
 
     @property
     def safety(self) -> float:

@@ -11,33 +11,31 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from workbench import metrics
-from workbench.autoencoder import AutoEncoder, AutoEncoderConfig, from_weights, read_original
-from workbench.autoencoder import rows as readings
+from workbench.autoencoder import calibration as calibrating
+from workbench.autoencoder.config import AutoEncoderConfig
 from workbench.autoencoder.explanation import Change, RowEvaluation, smallest_change
-from workbench.autoencoder.scoring import Forward, pooled
-from workbench.autoencoder.training import dead, learn
-from workbench.autoencoder.updates import Update, updated
+from workbench.autoencoder.rows import Rows, odd_columns, read, read_last, split
+from workbench.autoencoder.scoring import Forward, Weights, pooled, weights_of
 from workbench.errors import NotFittedError
+from workbench.metrics import Threshold
 from workbench.metrics.drift import Drift, drift
 
 if TYPE_CHECKING:
-    from workbench.autoencoder.rows import Named, Rows
+    from workbench.autoencoder.network import AutoEncoder
+    from workbench.autoencoder.rows import Split, Table
 
-_NOWHERE = np.empty(0, np.int64)  # no pause within the rows
+    Row = Mapping[str, float] | Sequence[float] | Table
 
 
 class AutoEncoderDetector:
     """Learns normal rows; scores are higher for worse rows.
 
-    After `fit` there are `columns`, `held_out` (scores of the held-out normal rows that the
-    threshold comes from), `history` (a dict per epoch) and `data`: where the rows came from, how
-    many served for what, which columns were constant, duplicated or drifting, the median errors
-    of training and held-out rows, and whether the network is dead.
+    After `fit` there are `columns`, `calibration_scores` (of the normal rows that the threshold
+    comes from), `history` (a dict per epoch) and `data`: where the rows came from, how many
+    served for what, which columns were constant, duplicated or drifting, the median errors of
+    training and calibration rows, and whether the network is dead.
 
     Example:
         >>> flow = np.random.default_rng(0).normal(size=200)
@@ -51,11 +49,11 @@ class AutoEncoderDetector:
 
     def __init__(self, config: AutoEncoderConfig | None = None) -> None:
         self.config = config or AutoEncoderConfig()
-        self._network: AutoEncoder | None = None
-        self._before: Update | None = None  # what the last update replaced
+        self._forward: Forward | None = None
+        self._before: calibrating.Before | None = None  # what the last update replaced
 
     def fit(
-        self, rows: "Rows", calibration: "Rows | None" = None, *, progress: bool = True
+        self, rows: "Table", calibration: "Table | None" = None, *, progress: bool = True
     ) -> Self:
         """Learn from normal rows and set the threshold on others.
 
@@ -69,29 +67,31 @@ class AutoEncoderDetector:
             progress: Show a progress bar.
 
         Raises:
-            ValueError: Fewer than 10 rows to train on or 2 to hold out, a value that is not
-                a finite number, a bottleneck that is not narrower than the rows.
+            ValueError: Fewer than 10 rows to train on or 2 for the threshold, a value that is
+                not a finite number, a bottleneck that is not narrower than the rows.
         """
-        train, held_out, columns = self._shares(rows, calibration)
-        readings.check_enough(train, held_out)
-        network, history = learn(torch.tensor(train), self.config, progress)
-        self._use(network, columns, history)
-        self._calibrate(rows, train, held_out)
+        from workbench.autoencoder.training import learn  # brings torch
+
+        normal = split(rows, calibration)
+        trained = learn(normal.train.values, self.config, progress)
+        self._use(weights_of(trained.network), normal.train.columns, trained.history)
+        self.data = normal.source | odd_columns(normal.train, trained.drift)
+        self._calibrate(normal, dead=trained.dead)
         return self
 
     @classmethod
     def from_original(
         cls,
         path: Path | str,
-        rows: "Rows",
+        rows: "Table",
         *,
         config: AutoEncoderConfig | None = None,
         standardise: bool = False,
     ) -> Self:
         """Make a detector of a checkpoint that another program trained, see `read_original`.
 
-        Nothing is learned but the threshold, from normal rows that are held out as in `fit`.
-        A network whose answer does not depend on the rows is warned of.
+        Nothing is learned but the threshold, from calibration rows as in `fit`. A network whose
+        answer does not depend on the rows is warned of.
 
         Args:
             path: A plain state dict.
@@ -104,31 +104,30 @@ class AutoEncoderDetector:
             ArtifactError: A file that is no plain state dict.
             ValueError: Rows of another number of columns, or too few of them.
         """
-        self = cls(config or AutoEncoderConfig(activation="relu"))
-        network = read_original(path, activation=self.config.activation)
-        train, held_out, columns = self._shares(rows, None)
-        if len(columns) != len(network.mean):
-            raise ValueError(
-                f"rows need {len(network.mean)} columns as {Path(path).name} has inputs, got "
-                f"{len(columns)} ({', '.join(columns)}); pass columns=... to load_rows"
-            )
-        readings.check_enough(train, held_out)
-        if standardise:
-            network.measure(torch.tensor(train), robust=self.config.robust)
-            network.modelled.fill_(True)
-        self._use(network, columns, [])
-        self._calibrate(rows, train, held_out)
+        from workbench.autoencoder.original import read_for
+
+        self, normal = cls(config or AutoEncoderConfig(activation="relu")), split(rows)
+        found = read_for(path, normal.train, self.config.activation, standardise)
+        self._use(weights_of(found.network), normal.train.columns, [])
+        self.data = normal.source | odd_columns(normal.train, found.drift)
         self.data["original"] = Path(path).name
-        if self.data["dead"]:
-            warnings.warn(
-                f"{Path(path).name} is dead: its output is the same for every row, so a score is "
-                "only the distance from one point; train a new model: workbench train",
-                stacklevel=2,
-            )
+        self._calibrate(normal, dead=found.dead)
         return self
 
     @property
-    def threshold(self) -> metrics.Threshold:
+    def network(self) -> "AutoEncoder":
+        """The network in torch, a copy; scoring does without.
+
+        Raises:
+            NotFittedError: There is none yet.
+        """
+        from workbench.autoencoder.original import from_weights
+
+        self._fitted()
+        return from_weights(self._weights, activation=self.config.activation)
+
+    @property
+    def threshold(self) -> Threshold:
         """A row is an anomaly if its score is at least this; a plain number may be set."""
         self._fitted()
         return self._threshold
@@ -136,9 +135,14 @@ class AutoEncoderDetector:
     @threshold.setter
     def threshold(self, value: float) -> None:
         self._fitted()
-        self._threshold = metrics.Threshold.of(value)
+        self._threshold = Threshold.of(value)
 
-    def score(self, rows: "Rows") -> NDArray[np.float64]:
+    @property
+    def held_out(self) -> NDArray[np.float64]:
+        """The calibration scores, by the name that detectors of images have for them."""
+        return self.calibration_scores
+
+    def score(self, rows: "Table") -> NDArray[np.float64]:
         """Norm of the reconstruction error in standard deviations, higher is worse.
 
         A window model judges each row with those before it, as far as the recording goes.
@@ -153,17 +157,17 @@ class AutoEncoderDetector:
         Raises:
             ValueError: Other columns, or a value that is not a finite number.
         """
-        return self._scores(self._values(rows), readings.breaks_of(rows))
+        return self._scores(self._read(rows))
 
-    def blame(self, rows: "Rows") -> NDArray[np.float64]:
+    def blame(self, rows: "Table") -> NDArray[np.float64]:
         """Each sensor's share of the squared error, shape (N, D); every row sums to 1."""
-        return self._blame(self._values(rows), readings.breaks_of(rows))
+        return self._blame(self._read(rows))
 
-    def expected(self, rows: "Rows") -> NDArray[np.float64]:
+    def expected(self, rows: "Table") -> NDArray[np.float64]:
         """What the network expected in place of each row, in raw units, shape (N, D)."""
-        return self._forward.expected(self._values(rows))
+        return self._fitted().expected(self._read(rows).values)
 
-    def evaluate_one(self, row: "Mapping[str, float] | Sequence[float] | Rows") -> RowEvaluation:
+    def evaluate_one(self, row: "Row") -> RowEvaluation:
         """Score and explain one row, given by column name or in the order of `columns`.
 
         A window model takes the last rows instead, oldest first, and judges the last of them.
@@ -172,17 +176,16 @@ class AutoEncoderDetector:
             ValueError: Other columns, or a value that is not a finite number.
         """
         values = self._last(row)
+        window = Rows(values, self.columns)
         return RowEvaluation(
-            score=float(self._scores(values)[-1]),
+            score=float(self._scores(window)[-1]),
             threshold=float(self.threshold),
-            blame=self._by_name(self._blame(values)[-1]),
-            reconstruction=self._by_name(self._forward.expected(values)[-1]),
+            blame=self._by_name(self._blame(window)[-1]),
+            reconstruction=self._by_name(self._fitted().expected(values)[-1]),
             seen=self._by_name(values[-1]),
         )
 
-    def smallest_change(
-        self, row: "Mapping[str, float] | Sequence[float] | Rows"
-    ) -> Change | None:
+    def smallest_change(self, row: "Row") -> Change | None:
         """The least change of a single sensor that would have kept a row under the threshold.
 
         Args:
@@ -192,37 +195,37 @@ class AutoEncoderDetector:
             None where no single sensor is enough, as when several are wrong; a change to the
             value itself where the row is normal already.
         """
-        values = self._last(row)
-
-        past = self._forward.squares(values[:-1]).sum()
+        values, forward = self._last(row), self._fitted()
+        past = forward.squares(values[:-1]).sum()
 
         def scores(candidates: NDArray[np.float64]) -> NDArray[np.float64]:
-            return np.sqrt((past + self._forward.squares(candidates)) / len(values))
+            return np.sqrt((past + forward.squares(candidates)) / len(values))
 
-        expected = self._forward.expected(values)[-1]
-        scale = self._forward.scale
-        found = smallest_change(scores, values[-1], expected, scale, float(self.threshold))
+        expected = forward.expected(values)[-1]
+        limit = float(self.threshold)
+        found = smallest_change(scores, values[-1], expected, forward.scale, limit)
         if found is None:
             return None
         column, needed = found
         seen = float(values[-1, column])
-        return Change(self.columns[column], seen, needed, abs(needed - seen) / scale[column])
+        return Change(
+            self.columns[column], seen, needed, abs(needed - seen) / forward.scale[column]
+        )
 
-    def drift(self, rows: "Rows") -> Drift:
+    def drift(self, rows: "Table") -> Drift:
         """How far the scores of these rows are from those that the threshold came from.
 
         Raises:
             ValueError: No rows.
         """
-        return drift(self.held_out, self.score(rows))
+        return drift(self.calibration_scores, self.score(rows))
 
-    def update(self, rows: "Rows", *, weight: float = 0.5) -> Self:
+    def update(self, rows: "Table", *, weight: float = 0.5) -> Self:
         """Follow a slow change: refresh scaler and threshold by rows judged normal.
 
-        Weights stay. Rows that reach the threshold are left out, but for the share of false
-        alarms that the threshold was set to give; without them every update would lower it.
-        `rollback` undoes the last update. A percentile or conformal threshold is chosen anew, any
-        other stays.
+        Weights stay. Rows that reach the threshold are left out, see
+        `calibration.judged_normal`. `rollback` undoes the last update. A percentile or conformal
+        threshold is chosen again, any other stays.
 
         Args:
             rows: Recent rows, as for `score`; 50 of them at least must be judged normal.
@@ -231,16 +234,16 @@ class AutoEncoderDetector:
         Raises:
             ValueError: Too few rows judged normal, or most judged anomalies; nothing changes.
         """
-        values = self._values(rows)
-        scores = self._scores(values, readings.breaks_of(rows))
-        before, fresh = updated(self._fitted(), values, scores, self.threshold, weight)
-        record = {"rows": len(values), "normal": len(fresh), "before": float(self.threshold)}
-        self._before = before._replace(held_out=self.held_out)
-        self._forward = Forward(self._fitted())
-        normal = self._scores(values, readings.breaks_of(rows))[fresh]
-        self.held_out = normal
-        self.threshold = self._chosen_again(normal)
-        record["after"] = float(self.threshold)
+        recent = self._read(rows)
+        fresh = calibrating.judged_normal(self._scores(recent), self.threshold)
+        moved = calibrating.moved_scaler(self._weights, recent.values[fresh], weight)
+        old, scaler = self.threshold, (self._weights["mean"], self._weights["scale"])
+        self._before = calibrating.Before(*scaler, old, self.calibration_scores)
+        self._use(moved, self.columns, self.history)
+        self.calibration_scores = self._scores(recent)[fresh]
+        self.threshold = calibrating.choose_again(old, self.calibration_scores, self.config)
+        record = {"rows": len(recent), "normal": len(fresh)}
+        record |= {"before": float(old), "after": float(self.threshold)}
         self.data = self.data | {"updates": [*self.data.get("updates", []), record]}
         return self
 
@@ -252,141 +255,100 @@ class AutoEncoderDetector:
         """
         if self._before is None:
             raise ValueError("rollback needs an update to undo, got none since the last one")
-        self._before.restore(self._fitted())
-        self.held_out, self._threshold = self._before.held_out, self._before.threshold
-        self._before, self._forward = None, Forward(self._fitted())
+        mean, scale, self._threshold, self.calibration_scores = self._before
+        self._use(self._weights | {"mean": mean, "scale": scale}, self.columns, self.history)
+        self._before = None
         self.data = self.data | {"updates": self.data["updates"][:-1]}
         return self
 
-    def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """What a saved detector needs: values for JSON, and tensors.
+    def state(self) -> tuple[dict[str, Any], Weights]:
+        """What a saved detector needs: values for JSON, and arrays.
 
         Raises:
             NotFittedError: There is nothing to save yet.
         """
-        network = self._fitted()
+        self._fitted()
         meta = {
             "config": asdict(self.config),
-            "bottleneck": network.bottleneck,
             "columns": list(self.columns),
             "threshold": self.threshold.to_json(),
             "history": self.history,
             "data": self.data,
         }
-        tensors = {**network.state_dict(), "held_out": torch.tensor(self.held_out)}
+        arrays = self._weights | {"held_out": self.calibration_scores}
         if self._before is not None:
             meta["before"] = self._before.threshold.to_json()
-            tensors |= self._before.tensors()
-        return meta, tensors
+            arrays |= self._before.arrays()
+        return meta, arrays
 
     @classmethod
-    def from_state(cls, meta: dict[str, Any], tensors: dict[str, Tensor]) -> Self:
+    def from_state(cls, meta: dict[str, Any], arrays: Weights) -> Self:
         """Undo `state`; the scores are equal bit for bit."""
-        # what detectors had that were saved before there was a choice
-        self = cls(AutoEncoderConfig(**{"drift": False, "activation": "relu"} | meta["config"]))
-        weights = dict(tensors)
-        self.held_out = weights.pop("held_out").numpy()
+        self = cls(AutoEncoderConfig.saved(meta["config"]))
+        weights = {name: np.asarray(value) for name, value in arrays.items()}
+        self.calibration_scores = weights.pop("held_out")
         if "before" in meta:
-            self._before = Update.of(weights, metrics.Threshold.from_json(meta["before"]))
-        network = from_weights(weights, activation=self.config.activation)
-        self._use(network, tuple(meta["columns"]), meta["history"])
+            before = Threshold.from_json(meta["before"])
+            self._before = calibrating.Before.of(weights, before)
+        self._use(weights, tuple(meta["columns"]), meta["history"])
         self.data = meta["data"]
-        self.threshold = metrics.Threshold.from_json(meta["threshold"])
+        self.threshold = Threshold.from_json(meta["threshold"])
         return self
 
-    def _shares(
-        self, rows: "Rows", calibration: "Rows | None"
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], tuple[str, ...]]:
-        """Rows to train on, rows to hold out, and the names of the columns."""
-        train, columns = readings.read(getattr(rows, "train", rows))
-        held_out = readings.held_out_of(rows, calibration)
-        if not len(held_out):
-            return *readings.cut(train), columns
-        return train, readings.read(held_out, columns)[0], columns
-
     def _use(
-        self, network: AutoEncoder, columns: tuple[str, ...], history: list[dict[str, Any]]
+        self, weights: Weights, columns: tuple[str, ...], history: list[dict[str, Any]]
     ) -> None:
-        self._network, self._forward = network, Forward(network)
+        self._weights, self._forward = weights, Forward(weights, self.config.activation)
         self.columns, self.history = columns, history
 
-    def _calibrate(
-        self, rows: "Rows", train: NDArray[np.float64], held_out: NDArray[np.float64]
-    ) -> None:
-        """Take the threshold from held-out rows and note what is known of all of them."""
-        self.data = readings.provenance(rows, train, held_out)
-        self.data |= readings.peculiar(train, self.columns)
-        self._warn_of_moves(held_out)
+    def _calibrate(self, normal: "Split", *, dead: bool) -> None:
+        """Take the threshold from calibration rows."""
+        self._warn_of_moves(normal.calibration.values)
         # the first windows are short and noisy: no measure where there are whole ones
-        scores = self._scores(held_out)
-        self.held_out = scores[min(self.config.window - 1, len(scores) // 2) :: self.config.stride]
-        self.threshold = self._chosen(self.held_out, "held-out OK")
+        scores = self._scores(normal.calibration)
+        whole = min(self.config.window - 1, len(scores) // 2)
+        self.calibration_scores = scores[whole :: self.config.stride]
+        self.threshold = calibrating.choose(self.calibration_scores, self.config)
         self.data["errors"] = {
-            "train": float(np.median(self._scores(train))),
-            "held_out": float(np.median(self.held_out)),
+            "train": float(np.median(self._scores(normal.train))),
+            "held_out": float(np.median(self.calibration_scores)),
         }
-        self.data["dead"] = dead(self._fitted(), torch.tensor(train))
+        self.data["dead"] = dead
 
-    def _chosen(self, scores: NDArray[np.float64], source: str) -> metrics.Threshold:
-        margin = self.config.safety
-        found = metrics.threshold(scores, q=self.config.q, source=source)
-        if margin == 1:
-            return found
-        params = {**found.params, "margin": round(margin, 4)}
-        return metrics.Threshold(margin * found, found.policy, params, source, found.n)
-
-    def _chosen_again(self, scores: NDArray[np.float64]) -> metrics.Threshold:
-        """By the policy of the threshold in use, where that needs normal scores alone."""
-        policy, source = self.threshold.policy, "rows judged normal"
-        if policy == "conformal":
-            alpha = self.threshold.params["alpha"]
-            return metrics.threshold(scores, policy=policy, alpha=alpha, source=source)
-        return self._chosen(scores, source) if policy == "percentile" else self.threshold
-
-    def _fitted(self) -> AutoEncoder:
-        if self._network is None:
+    def _fitted(self) -> Forward:
+        if self._forward is None:
             raise NotFittedError("detector is not fitted; call fit(rows) or wb.load(folder) first")
-        return self._network
+        return self._forward
 
-    def _values(self, rows: "Rows | Named") -> NDArray[np.float64]:
+    def _read(self, rows: "Table") -> Rows:
         self._fitted()
-        return readings.read(rows, self.columns)[0]
+        return read(rows, self.columns)
 
-    def _last(self, row: "Mapping[str, float] | Sequence[float] | Rows") -> NDArray[np.float64]:
+    def _last(self, row: "Row") -> NDArray[np.float64]:
         """The row, or the rows of its window, shape (W or fewer, D)."""
-        named = hasattr(row, "items") and not hasattr(row, "columns")
-        if named:
-            row = readings.Named(row)
-        elif not hasattr(row, "columns"):
-            row = np.atleast_2d(row)
-        values = self._values(row)
-        if not len(values):
-            raise ValueError("evaluate_one needs a row, got none")
-        return values[-self.config.window :]
+        self._fitted()
+        return read_last(row, self.columns, self.config.window)
 
-    def _scores(
-        self, values: NDArray[np.float64], breaks: NDArray[np.int64] = _NOWHERE
-    ) -> NDArray[np.float64]:
-        squares = self._forward.squares(values)
-        return np.sqrt(pooled(squares, self.config.window, self.config.stride, breaks))
+    def _pooled(self, squares: NDArray[np.float64], rows: Rows) -> NDArray[np.float64]:
+        return pooled(squares, self.config.window, self.config.stride, rows.breaks)
 
-    def _blame(
-        self, values: NDArray[np.float64], breaks: NDArray[np.int64] = _NOWHERE
-    ) -> NDArray[np.float64]:
-        squares = self._forward.errors(values) ** 2
-        squares = pooled(squares, self.config.window, self.config.stride, breaks)
+    def _scores(self, rows: Rows) -> NDArray[np.float64]:
+        return np.sqrt(self._pooled(self._fitted().squares(rows.values), rows))
+
+    def _blame(self, rows: Rows) -> NDArray[np.float64]:
+        squares = self._pooled(self._fitted().errors(rows.values) ** 2, rows)
         total = squares.sum(axis=1, keepdims=True)
         even = np.full_like(squares, 1 / squares.shape[1])  # a perfect copy blames nobody
         return np.divide(squares, total, out=even, where=total > 0)
 
-    def _warn_of_moves(self, held_out: NDArray[np.float64]) -> None:
-        moves = (held_out != self._forward.mean).any(axis=0)
+    def _warn_of_moves(self, calibration: NDArray[np.float64]) -> None:
+        moves = (calibration != self._fitted().mean).any(axis=0)
         moved = [
             name for name, x in self._by_name(moves).items() if x and name in self.data["constant"]
         ]
         if moved and self.history:
             warnings.warn(
-                f"constant in the training rows but not in the held-out normal rows: "
+                f"constant in the training rows but not in the calibration rows: "
                 f"{', '.join(moved)}; the threshold is too high to be of use, train on more "
                 "rows or leave these columns out",
                 stacklevel=4,

@@ -1,17 +1,23 @@
 """A network from its weights alone: those of a saved detector, and those of others' files."""
 
 import pickle
-import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from workbench.autoencoder.network import AutoEncoder
+from workbench.autoencoder.scoring import LAYER, layers_of
+from workbench.autoencoder.training import Trained, dead, drifted, measure
 from workbench.errors import ArtifactError
 
-_LAYER = re.compile(r"(encoder|decoder)\.(?:.*\.)?(\d+)\.(weight|bias)")
+if TYPE_CHECKING:
+    from workbench.autoencoder.rows import Rows
+
 _WRAPPED = ("state_dict", "model_state_dict", "model")
 _WAY_OUT = (
     "in the program that made it, save the weights alone: "
@@ -53,8 +59,40 @@ def read_original(path: Path | str, *, activation: str = "relu") -> AutoEncoder:
         ) from error
 
 
+def read_for(path: Path | str, train: "Rows", activation: str, standardise: bool) -> Trained:
+    """Read a network that is to score the rows that it is given with, see `read_original`.
+
+    Args:
+        path: A plain state dict.
+        train: Normal rows.
+        activation: Between the layers.
+        standardise: Whether to standardise rows by the training rows first.
+
+    Raises:
+        ArtifactError: A file that is no plain state dict.
+        ValueError: Rows of another number of columns.
+    """
+    name, network = Path(path).name, read_original(path, activation=activation)
+    if len(train.columns) != len(network.mean):
+        raise ValueError(
+            f"rows need {len(network.mean)} columns as {name} has inputs, got "
+            f"{len(train.columns)} ({', '.join(train.columns)}); pass columns=... to load_rows"
+        )
+    if standardise:
+        measure(network, train.values)
+        network.modelled.fill_(True)
+    z = (torch.from_numpy(train.values) - network.mean) / network.scale
+    if still := dead(network, z):
+        warnings.warn(
+            f"{name} is dead: its output is the same for every row, so a score is only the "
+            "distance from one point; train a new model: workbench train",
+            stacklevel=3,
+        )
+    return Trained(network, [], still, drifted(train.values))
+
+
 def from_weights(
-    weights: Mapping[str, Tensor],
+    weights: "Mapping[str, Tensor | NDArray]",
     *,
     activation: str = "relu",
 ) -> AutoEncoder:
@@ -69,8 +107,8 @@ def from_weights(
         ValueError: The layers do not follow one another.
         RuntimeError: A tensor is missing or of another shape.
     """
-    layers = {kind: _layers(weights, kind) for kind in ("encoder", "decoder")}
-    encoder, decoder = ([weight.shape for weight, _ in layers[kind]] for kind in layers)
+    layers = {part: layers_of(weights, part) for part in ("encoder", "decoder")}
+    encoder, decoder = ([weight.shape for weight, _ in layers[part]] for part in layers)
     columns = encoder[0][1]
     if decoder[-1][0] != columns or decoder[0][1] != encoder[-1][0]:
         raise ValueError(
@@ -84,27 +122,13 @@ def from_weights(
         decoder=[shape[0] for shape in decoder[:-1]],
         activation=activation,
     )
-    renamed = {name: value for name, value in weights.items() if not _LAYER.fullmatch(name)}
-    for kind, pairs in layers.items():
+    found = {name: value for name, value in weights.items() if not LAYER.fullmatch(name)}
+    for part, pairs in layers.items():
         for i, (weight, bias) in enumerate(pairs):
-            renamed |= {f"{kind}.{2 * i}.weight": weight, f"{kind}.{2 * i}.bias": bias}
-    network.load_state_dict({**network.state_dict(), **renamed})
+            found |= {f"{part}.{2 * i}.weight": weight, f"{part}.{2 * i}.bias": bias}
+    found = network.state_dict() | {name: torch.as_tensor(x) for name, x in found.items()}
+    network.load_state_dict(found)
     return network.eval()
-
-
-def _layers(weights: Mapping[str, Tensor], kind: str) -> list[tuple[Tensor, Tensor]]:
-    """Weight and bias of each layer, in order."""
-    found: dict[int, dict[str, Tensor]] = {}
-    for name, value in weights.items():
-        match = _LAYER.fullmatch(name)
-        if match and match[1] == kind:
-            found.setdefault(int(match[2]), {})[match[3]] = value
-    if not found:
-        raise ValueError(f"no {kind} in it, only {', '.join(list(weights)[:6]) or 'nothing'}")
-    pairs = [found[number] for number in sorted(found)]
-    if any(set(pair) != {"weight", "bias"} or pair["weight"].ndim != 2 for pair in pairs):
-        raise ValueError(f"the {kind} must consist of Linear layers with bias")
-    return [(pair["weight"], pair["bias"]) for pair in pairs]
 
 
 def _plain(found: object) -> dict[str, Tensor]:

@@ -4,14 +4,22 @@ The matrices are tiny, so that torch would spend most of its time between them. 
 those of the torch network within rounding.
 """
 
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.autoencoder.network import AutoEncoder
+if TYPE_CHECKING:
+    from workbench.autoencoder.network import AutoEncoder
 
 STILL_LIMIT = 10  # standard deviations that a column counts at most if it stood still in training
 CHUNK = 1 << 15  # cells at once: what the layers hold then fits into the processor's cache
 
+Weights = dict[str, NDArray]
+
+LAYER = re.compile(r"(encoder|decoder)\.(?:.*\.)?(\d+)\.(weight|bias)")
 _ACTIVATE = {
     "relu": lambda x: np.maximum(x, 0.0, out=x),
     "leaky_relu": lambda x: np.maximum(x, 0.01 * x, out=x),
@@ -21,34 +29,36 @@ _ACTIVATE = {
 
 
 class Forward:
-    """A frozen copy of a network; a change of the network wants a new one.
+    """The network of given weights, with its scaler.
 
     Args:
-        network: Trained.
+        weights: Arrays as a saved detector has them: `encoder.N.weight`, `encoder.N.bias`, the
+            same of the decoder, `mean`, `scale` and `modelled`.
+        activation: Between the layers.
 
     Example:
-        >>> Forward(AutoEncoder(2, (4,), 1)).squares(np.zeros((3, 2))).shape
+        >>> from workbench.autoencoder import AutoEncoder
+        >>> Forward(weights_of(AutoEncoder(2, (4,), 1)), "relu").squares(np.zeros((3, 2))).shape
         (3,)
     """
 
-    def __init__(self, network: AutoEncoder) -> None:
-        self.mean, self.scale = network.mean.numpy().copy(), network.scale.numpy().copy()
-        modelled = network.modelled.numpy()
+    def __init__(self, weights: Weights, activation: str) -> None:
+        self.mean, self.scale, modelled = (weights[k] for k in ("mean", "scale", "modelled"))
         some = modelled.any() and not modelled.all()  # else none stood still beside others
         self._limit = np.where(modelled, np.inf, STILL_LIMIT) if some else None
-        self._activate = _ACTIVATE[network.activation]
-        weights = [layer.weight.detach().numpy().T.copy() for layer in network.linear()]
-        biases = [layer.bias.detach().numpy().copy() for layer in network.linear()]
-        weights[0][~modelled], weights[-1][:, ~modelled], biases[-1][~modelled] = 0.0, 0.0, 0.0
-        self._layers = list(zip(weights, biases, strict=True))
-        self._linear = {len(network.encoder) // 2, len(weights) - 1}  # the code and the output
+        self._activate = _ACTIVATE[activation]
+        encoder, decoder = layers_of(weights, "encoder"), layers_of(weights, "decoder")
+        self._layers = [(weight.T.copy(), bias.copy()) for weight, bias in (*encoder, *decoder)]
+        (first, _), (last, bias) = self._layers[0], self._layers[-1]
+        first[~modelled], last[:, ~modelled], bias[~modelled] = 0.0, 0.0, 0.0
+        self._linear = {len(encoder) - 1, len(self._layers) - 1}  # the code and the output
         self._step = max(1, CHUNK // len(self.mean))
 
     def errors(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Standardised rows less what the network makes of them; raw rows (N, D), same shape.
 
         A column that stood still in training has no unit of its own, so any move of it is far;
-        its error ends at `STILL_LIMIT`, lest it drown what the other columns have to say.
+        its error ends at `STILL_LIMIT`, so that it does not drown the other columns.
         """
         parts = [self._errors(rows[i : i + self._step]) for i in range(0, len(rows), self._step)]
         return (
@@ -81,6 +91,30 @@ class Forward:
             if i not in self._linear:
                 x = self._activate(x)
         return x
+
+
+def weights_of(network: "AutoEncoder") -> Weights:
+    """The arrays of a torch network, copied."""
+    return {name: x.detach().numpy().copy() for name, x in network.state_dict().items()}
+
+
+def layers_of(weights: Mapping[str, NDArray], part: str) -> list[tuple[NDArray, NDArray]]:
+    """Weight and bias of each layer of the encoder or the decoder, in order.
+
+    Raises:
+        ValueError: There is none, or one that is not a Linear layer with bias.
+    """
+    found: dict[int, dict[str, NDArray]] = {}
+    for name, value in weights.items():
+        match = LAYER.fullmatch(name)
+        if match and match[1] == part:
+            found.setdefault(int(match[2]), {})[match[3]] = value
+    if not found:
+        raise ValueError(f"no {part} in it, only {', '.join(list(weights)[:6]) or 'nothing'}")
+    pairs = [found[number] for number in sorted(found)]
+    if any(set(pair) != {"weight", "bias"} or pair["weight"].ndim != 2 for pair in pairs):
+        raise ValueError(f"the {part} must consist of Linear layers with bias")
+    return [(pair["weight"], pair["bias"]) for pair in pairs]
 
 
 def pooled(
