@@ -526,9 +526,9 @@ def test_a_pdf_is_printed_where_there_is_a_chromium(lens, monkeypatch):
     path = chromium.find()
     if path is None:
         pytest.skip("a Chromium is needed; run: python -m tests.browser.chromium")
-    monkeypatch.setenv("WB_CHROMIUM", path)
+    monkeypatch.setenv("WORKBENCH_CHROMIUM", path)
     assert reports.print_pdf(lens).read_bytes().startswith(b"%PDF")
-    monkeypatch.setenv("WB_CHROMIUM", "")
+    monkeypatch.setenv("WORKBENCH_CHROMIUM", "")
     monkeypatch.setenv("PATH", "")
     with pytest.raises(RuntimeError, match="a PDF needs Chromium or Chrome"):
         reports.print_pdf(lens)

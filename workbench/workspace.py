@@ -67,9 +67,13 @@ def plain(name: str) -> str:
 
 
 def notebook(name: str) -> Path:
-    """`notebooks/NAME.ipynb`, of the workspace or else of the repository we are installed from."""
-    here = Path(__file__).parents[1]
-    candidates = [folder / "notebooks" / f"{name}.ipynb" for folder in (root(), here)]
+    """`notebooks/NAME.ipynb` of the workspace, or else of what is installed.
+
+    The repository keeps its notebooks beside the package, a wheel brings them inside it.
+    """
+    package = Path(__file__).parent
+    homes = (root(), package.parent, package)
+    candidates = [folder / "notebooks" / f"{name}.ipynb" for folder in homes]
     return next((path for path in candidates if path.is_file()), candidates[0])
 
 

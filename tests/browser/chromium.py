@@ -20,8 +20,8 @@ FLAGS = (
 
 
 def find():
-    """Path of a Chromium: $WB_CHROMIUM, the system's, Playwright's own; or None."""
-    candidates = [os.environ.get("WB_CHROMIUM"), *map(shutil.which, NAMES), _playwrights()]
+    """Path of a Chromium: $WORKBENCH_CHROMIUM, the system's, Playwright's own; or None."""
+    candidates = [os.environ.get("WORKBENCH_CHROMIUM"), *map(shutil.which, NAMES), _playwrights()]
     return next((path for path in candidates if path and Path(path).is_file()), None)
 
 

@@ -175,7 +175,7 @@ def overrides(subshells):
         },
         "@jupyterlab/apputils-extension:kernels-settings": {"commsOverSubshells": subshells},
         "@jupyterlab/apputils-extension:themes": {
-            "theme": os.environ.get("WB_THEME", "JupyterLab Light")
+            "theme": os.environ.get("WORKBENCH_THEME", "JupyterLab Light")
         },
     }
 

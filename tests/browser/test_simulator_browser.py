@@ -17,7 +17,7 @@ expect.set_options(timeout=30_000)
 # where the kernel runs widget callbacks: in a thread of their own, as by default, or in turn
 in_thread = pytest.mark.parametrize("lab", ["perCommTarget"], indirect=True)
 both_ways = pytest.mark.parametrize("lab", ["perCommTarget", "disabled"], indirect=True)
-SHOTS = os.environ.get("WB_SHOTS")  # a folder for screenshots
+SHOTS = os.environ.get("WORKBENCH_SHOTS")  # a folder for screenshots
 
 
 def open_notebook(page, lab, name):

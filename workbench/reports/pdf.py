@@ -17,7 +17,7 @@ SECONDS = 120  # to print a page
 def print_pdf(run: ReportRun) -> Path:
     """Print the page of a run to `report.pdf` beside it.
 
-    `$WB_CHROMIUM` names the browser where it is not found by itself.
+    `$WORKBENCH_CHROMIUM` names the browser where it is not found by itself.
 
     Raises:
         RuntimeError: There is no Chromium, or it printed nothing.
@@ -42,7 +42,7 @@ def find_browser() -> str:
     Raises:
         RuntimeError: There is none.
     """
-    named = os.environ.get("WB_CHROMIUM")
+    named = os.environ.get("WORKBENCH_CHROMIUM")
     found = next(
         (path for name in (named, *BROWSERS) if name and (path := shutil.which(name))), ""
     )
