@@ -1,4 +1,5 @@
-# make demo: first report from a bare clone    make test: everything CI runs    make lab: JupyterLab
+# make demo: first report from a bare clone    make lab: JupyterLab
+# make quick: what is fast, after each change   make test: everything CI runs
 # TORCH=cpu takes PyTorch's own CPU wheels instead of the package index's CUDA build.
 PYTHON ?= python3
 TORCH ?=
@@ -6,21 +7,29 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt \
 	$(if $(TORCH),--torch-backend $(TORCH))
+# the tests and every example in a docstring, a process for each core with one thread
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest tests workbench --doctest-modules --numprocesses auto --dist loadfile
 # nbval executes the notebooks in a workspace of its own, never on the user's data and models
 NBVAL = TQDM_DISABLE=1 WORKBENCH_PRECISION=float32 WORKBENCH_HOME="$$home" $(BIN)/pytest notebooks -c tests/nbval.ini \
 	--nbval-lax --nbval-current-env --nbval-cell-timeout 900 --nbval-kernel-startup-timeout 120
 
-.PHONY: demo test lab format notebooks constraints clean
+.PHONY: demo quick test lint lab format notebooks constraints clean
 
 demo: $(VENV)/.user
 	$(BIN)/workbench demo
 
-test: $(VENV)/.test
+lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+quick: lint
+	$(PYTEST) -m "not slow and not browser"
+
+test: lint
 	$(BIN)/python -m tests.browser.chromium
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not browser" --numprocesses auto --dist loadfile
-	$(BIN)/pytest -m browser
+	$(PYTEST) -m "not browser" --cov --cov-report=term:skip-covered
+	$(BIN)/pytest tests -m browser
 	home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && $(NBVAL)
 
 lab: $(VENV)/.user

@@ -72,7 +72,9 @@ def fitted(photos, tiny_config):
 def browser():
     path = chromium.find()
     if path is None:
-        reason = "no Chromium found: python -m tests.browser.chromium, or name it in WORKBENCH_CHROMIUM"
+        reason = (
+            "no Chromium found: python -m tests.browser.chromium, or name it in WORKBENCH_CHROMIUM"
+        )
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
     from playwright.sync_api import sync_playwright
 

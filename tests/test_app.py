@@ -12,6 +12,8 @@ from workbench import CSFlowDetector, app, load_images, save
 from workbench.errors import ArtifactError, DataError
 from workbench.ui import Desk, HistogramExplorer, LabelAudit, Simulator
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory, photos, tiny_config):

@@ -15,6 +15,7 @@ def folder(fitted, tmp_path):
     return save(fitted, tmp_path / "models" / "disc")
 
 
+@pytest.mark.slow
 def test_scores_before_and_after_are_equal_bit_for_bit(fitted, folder, photos):
     again = load(folder)
     np.testing.assert_array_equal(again.score(photos[1]), fitted.score(photos[1]))

@@ -90,6 +90,7 @@ def test_debug_lets_the_error_through(workbench):
         workbench("--debug", "train", "nowhere")
 
 
+@pytest.mark.slow
 def test_the_entry_point_is_installed():
     command = Path(sys.executable).with_name("workbench")
     done = subprocess.run([command, "report"], capture_output=True, text=True)
@@ -152,6 +153,7 @@ def weights(home, name):
     return (home / "models" / name / "weights.safetensors").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_training_that_is_killed_leaves_the_former_model_and_goes_on(workbench, home, few):
     assert workbench("train", few, "--epochs", 6, "--name", "whole").returncode == 0
     assert workbench("train", few, "--epochs", 1, "--name", "cut").returncode == 0
@@ -177,6 +179,7 @@ def test_a_training_that_is_killed_leaves_the_former_model_and_goes_on(workbench
     assert "nothing to resume: training from the start" in done.stdout
 
 
+@pytest.mark.slow
 def test_seeds_report_their_spread_and_save_the_first(workbench, home, few):
     done = workbench("train", few, "--epochs", 2, "--name", "three", "--seeds", 3)
     assert done.returncode == 0, done.stderr

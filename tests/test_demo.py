@@ -42,6 +42,7 @@ def test_a_sample_model_is_trained_once_and_says_what_it_is(home, monkeypatch):
     assert demo.ensure_model("lens").threshold == first.threshold
 
 
+@pytest.mark.slow
 def test_an_unfinished_part_is_named_and_the_rest_is_done(home, monkeypatch):
     monkeypatch.setattr(demo, "SAMPLES", ("nothing",))
     with pytest.raises(RuntimeError, match="1 parts of the demo failed: train nothing"):
@@ -49,6 +50,7 @@ def test_an_unfinished_part_is_named_and_the_rest_is_done(home, monkeypatch):
     assert workspace.report("index.html").exists()
 
 
+@pytest.mark.slow
 def test_bars_and_threads_of_the_caller_are_as_before(home, monkeypatch):
     monkeypatch.setattr(demo, "SAMPLES", ("nothing",))
     monkeypatch.delenv("TQDM_DISABLE", raising=False)

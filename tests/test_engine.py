@@ -26,6 +26,8 @@ from workbench.errors import DataError
 
 from .conftest import photo
 
+pytestmark = pytest.mark.slow
+
 
 def alive(config, weights=None):
     """An engine whose every part matters: gains are not zero, statistics not trivial."""

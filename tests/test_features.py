@@ -57,6 +57,7 @@ def test_scale_k_sees_the_image_at_half_size_k_times(lite0):
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.slow
 def test_every_block_of_every_backbone_gives_the_channels_and_cells_it_says(name):
     channels = block_channels(name)
     whole = load_backbone(name, len(channels) - 1, weights="random")

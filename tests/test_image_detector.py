@@ -13,6 +13,8 @@ from workbench.errors import DataError, NotFittedError
 
 from .conftest import photo
 
+pytestmark = pytest.mark.slow
+
 
 def test_defects_score_higher_than_good_parts(fitted, photos):
     ok = [photo(100 + i) for i in range(10)]

@@ -12,6 +12,8 @@ from workbench import ArtifactError, CSFlowConfig, artifacts, cli, load_images, 
 from workbench.csflow import SIMULATOR_THRESHOLDS, read_original
 from workbench.csflow.original.importer import import_original
 
+pytestmark = pytest.mark.slow
+
 LITE = {"backbone": "efficientnet-lite0", "block": 14, "progress": False}  # 192 channels
 RANDOM = {"backbone": "efficientnet-b0", "block": 3, "weights": "random", "progress": False}
 

@@ -111,11 +111,13 @@ def nbval(tmp_path_factory):
     return run
 
 
+@pytest.mark.slow
 def test_nbval_passes_what_is_right(nbval):
     done = nbval(lambda notebook: None)
     assert done.returncode == 0, done.stdout[-2000:]
 
 
+@pytest.mark.slow
 def test_nbval_notices_a_changed_digit(nbval):
     def change(notebook):
         cells = tagged(notebook.cells, "nbval-check-output")
@@ -127,6 +129,7 @@ def test_nbval_notices_a_changed_digit(nbval):
     assert "mismatch" in done.stdout and "161" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_stripped_notebook_does_not_pass_for_checked(nbval):
     """What nbstripout leaves passes nbval, which has nothing to compare: hygiene refuses it."""
 

@@ -12,6 +12,8 @@ from workbench.errors import DataError
 from workbench.reports import catalogue, runs
 from workbench.reports.shortcomings import numbers, shortcoming
 
+pytestmark = pytest.mark.slow
+
 PICTURE = "display({'image/png': __import__('base64').b64decode('iVBORw0KGgo=')}, raw=True)"
 KERNEL = (
     "import os, pathlib, json, ipykernel.connect\n"

@@ -21,6 +21,8 @@ from workbench.samples import NOTE, sample
 
 from .browser import chromium
 
+pytestmark = pytest.mark.slow
+
 TEMPLATES = {
     "90_report_images": ["name", "shown", "threshold"],
     "91_report_sensors": ["name", "shown", "threshold"],

@@ -18,6 +18,8 @@ from workbench.csflow.feature_cache import FeatureCache, half, open_cache
 from workbench.csflow.resume import Checkpoint
 from workbench.errors import ArtifactError
 
+pytestmark = pytest.mark.slow
+
 SHAPES = [(4, 2, 2), (4, 1, 1)]
 WATCH = training._Run.watch
 

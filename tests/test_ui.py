@@ -316,6 +316,7 @@ def test_the_next_parts_are_scored_and_drawn_while_one_is_looked_at(simulator, s
     assert session.detector.calls == 5 and session.judged == 5
 
 
+@pytest.mark.slow
 def test_two_thousand_parts_leave_no_more_behind_than_twenty(tmp_path, monkeypatch):
     """Kept are the rows of the verdicts, a few evaluations and frames, and no widgets."""
     monkeypatch.setattr("workbench.ui.pictures.SIDE", 32)  # to draw them quickly
@@ -534,6 +535,7 @@ def test_saving_hands_threshold_and_provenance_to_the_detector(explorer, session
     assert "90: zero_miss" in explorer.message and "memory only" in explorer.message
 
 
+@pytest.mark.slow
 def test_saving_writes_the_threshold_into_the_model_on_disk(fitted, photos, tmp_path):
     folder = save(fitted, tmp_path / "models" / "disc")
     weights, detector = (folder / "weights.safetensors").read_bytes(), load(folder)

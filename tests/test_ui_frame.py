@@ -47,6 +47,7 @@ def test_photo_and_overlay_show_the_same_place_at_any_zoom():
 
 
 @pytest.mark.parametrize(("height", "width"), [(24, 32), (1000, 3), (1, 1), (3000, 4000)])
+@pytest.mark.slow
 def test_pictures_of_any_size_travel_small(height, width):
     seen = cut(part(height, width), None, Look())
     assert max(seen.photo.size) <= SIDE

@@ -105,6 +105,7 @@ def unreachable(*_args, **_kwargs):
 # ---- whole and of the same network
 
 
+@pytest.mark.slow
 def test_torchvisions_file_holds_the_same_weights_under_other_keys(nowhere):
     """Proved by what the networks compute.
 
@@ -242,6 +243,7 @@ def test_a_download_shows_its_progress_is_checked_and_kept(
     ],
     ids=["cut", "cut-late", "stalled", "absent"],
 )
+@pytest.mark.slow
 def test_an_interrupted_download_leaves_nothing(nowhere, published, monkeypatch, server, message):
     content, name = published
     monkeypatch.setattr(weights, "_TIMEOUT", 0.5)
