@@ -51,3 +51,20 @@ def test_the_lock_names_no_host_and_no_cpu_only_torch():
     text = (ROOT / "constraints.txt").read_text("utf-8")
     assert "://" not in text
     assert re.search(r"^torch==[\d.]+$", text, re.M)
+
+
+def test_every_variable_is_on_the_page_that_lists_them():
+    files = [
+        *ROOT.glob("workbench/**/*.py"),
+        *ROOT.glob("tests/**/*.py"),
+        *ROOT.glob("benchmarks/*.py"),
+    ]
+    used = {
+        name
+        for path in files
+        for name in re.findall(r"WORKBENCH_[A-Z_]+", path.read_text("utf-8"))
+    }
+    listed = set(
+        re.findall(r"`(WORKBENCH_[A-Z_]+)`", (ROOT / "docs" / "environment.md").read_text("utf-8"))
+    )
+    assert used == listed
