@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+import typer
 from PIL import Image
 
 from workbench import cli, save
@@ -83,6 +84,23 @@ def test_mistakes_are_one_line_and_exit_code_2(workbench, home, arguments, messa
     assert done.returncode == 2
     assert message in done.stderr
     assert done.stderr.startswith("workbench: ") and done.stderr.count("\n") == 1
+
+
+def test_json_says_what_the_lines_say(workbench, home):
+    done = workbench("evaluate", "part.png", "--name", "disc", "--json")
+    found = json.loads(done.stdout)
+    assert set(found) == {"verdict", "score", "threshold", "seconds", "overlay"}
+    assert done.returncode == 0 and found["verdict"] == "NG" and found["overlay"] is None
+    line = workbench("evaluate", "part.png", "--name", "disc").stdout
+    assert line.startswith(f"NG  score {found['score']:.4g}, threshold {found['threshold']:.4g}")
+    refused = workbench("evaluate", "gone.png", "--name", "disc", "--json")
+    assert (refused.returncode, refused.stdout) == (2, "") and "gone.png" in refused.stderr
+
+
+def test_every_command_speaks_json():
+    for name, command in typer.main.get_command(cli.app).commands.items():
+        for each in getattr(command, "commands", {name: command}).values():
+            assert "--json" in {word for option in each.params for word in option.opts}, name
 
 
 def test_debug_lets_the_error_through(workbench):
@@ -172,11 +190,11 @@ def test_a_training_that_is_killed_leaves_the_former_model_and_goes_on(workbench
     assert process.wait() == -9
     assert weights(home, "cut") == former
     done = workbench("train", few, "--epochs", 6, "--name", "cut", "--resume")
-    assert done.returncode == 0 and "nothing to resume" not in done.stdout
+    assert done.returncode == 0 and "nothing to resume" not in done.stderr
     assert weights(home, "cut") == weights(home, "whole") != former
     assert not checkpoint.exists()
     done = workbench("train", few, "--epochs", 1, "--name", "cut", "--resume")
-    assert "nothing to resume: training from the start" in done.stdout
+    assert "nothing to resume: training from the start" in done.stderr
 
 
 @pytest.mark.slow

