@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from workbench import workspace
 from workbench.data import ImageFolder, load_images
+from workbench.data.contents import contents
 from workbench.errors import DataError
 
 from .batches import Images
@@ -59,6 +60,7 @@ def provenance(images: Images, train: Images, held: Images) -> dict[str, Any]:
         "relabelled": len(images.corrected),
         "counts": counts,
         "split": split,
+        "contents": contents(images.root, list(split)),
     }
 
 
@@ -82,4 +84,4 @@ def known_parts(data: dict[str, Any], reading: dict[str, Any]) -> ImageFolder:
     parts = load_images(
         workspace.resolve(data["root"]), check=False, **(data.get("reading", {}) | given)
     )
-    return parts.with_split(data["split"])
+    return parts.with_fit_masks().with_split(data["split"], data.get("contents"))

@@ -7,8 +7,10 @@ __all__, __getattr__, __dir__ = lazily(
     {
         "check": ["DataCheck"],
         "decode": ["read_image"],
-        "images": ["BadFile", "ImageFolder", "load_images"],
+        "folder": ["ImageFolder"],
+        "images": ["load_images"],
         "relabels": ["read_relabels", "relabels_path", "write_relabel"],
+        "walk": ["BadFile"],
         "rows": ["BadRow", "SensorTable", "load_rows"],
     },
 )

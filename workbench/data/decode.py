@@ -2,10 +2,20 @@
 
 Cameras and archives leave 16-bit, CMYK, palette, rotated and transparent files behind; a
 detector sees none of that. Alpha is dropped, not blended: what lies under it was photographed.
+Of a file with several pages the first is read. Files are opened by an explicit list of formats,
+and decoded within a limit of pixels that all threads share.
 """
 
 import io
+import os
+import stat
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from importlib import import_module
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,45 +23,85 @@ from PIL import Image, ImageOps
 
 from workbench.errors import DataError
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
+_COMMON = (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".bmp", ".dib", ".gif", ".tif")
+_HEIF = (".heic", ".heif", ".hif")
+SUFFIXES = frozenset({*_COMMON, ".tiff", ".webp", ".jp2", ".j2k", ".jpx", ".avif", *_HEIF})
 """File name endings that count as pictures, in lower case."""
 
 ImageSource = Path | str | bytes | bytearray | memoryview | Image.Image | NDArray
+T = TypeVar("T")
 
+WHITE = 65535  # what is white in 16 bits, unless a smaller range was found to be in use
+LIMIT = "WORKBENCH_MAX_MEGAPIXELS"
+MEGAPIXELS = 89.0  # a picture; decoding one takes about 11 bytes a pixel
+_PLUGINS = ("Jpeg", "Png", "Bmp", "Gif", "Tiff", "WebP", "Jpeg2K", "Avif")
+_FORMATS = ("JPEG", "PNG", "BMP", "DIB", "GIF", "TIFF", "WEBP", "JPEG2000", "AVIF")
 _ORIENTATION = 0x0112  # EXIF tag; 5 to 8 are turned by 90 degrees
 _SIXTEEN_BIT = {"I", "I;16", "I;16L", "I;16B", "I;16N"}
+_DEPTHS = (8, 10, 12, 14, 16)
+_PAGED = {"TIFF", "GIF", "WEBP", "AVIF", "MPO"}
 
 
-def read_image(source: ImageSource) -> NDArray[np.uint8]:
+class Header(NamedTuple):
+    """What a file says of its picture: size in pixels once upright, format, bits, pages.
+
+    `bits` are those of a channel as stored; 16-bit colour, of which Pillow reads the upper 8
+    bits only, is 48.
+    """
+
+    height: int
+    width: int
+    format: str
+    bits: int
+    pages: int = 1
+
+
+def read_image(source: ImageSource, white: int = WHITE) -> NDArray[np.uint8]:
     """The picture as RGB, shape (H, W, 3), turned upright as its EXIF data says.
 
     Args:
         source: A path, encoded bytes, a PIL image, or an array of shape (H, W), (H, W, 1),
-            (H, W, 3) or (H, W, 4): uint8, uint16 (65535 is white), bool, or float in [0, 1].
+            (H, W, 3) or (H, W, 4): uint8, uint16, bool, or float in [0, 1].
+        white: The value that is white in 16 bits, as from `white_level`; what is above it
+            becomes white too.
 
     Raises:
-        DataError: The file is missing, empty, truncated or no picture, or the array has
-            another shape, type or range. The message names the file.
+        DataError: The file is missing, empty, truncated, too large or no picture, or the array
+            has another shape, type or range. The message names the file.
         TypeError: `source` is none of the above.
 
     Example:
         >>> read_image(np.array([[0.0, 1.0]]))[0].tolist()
         [[0, 0, 0], [255, 255, 255]]
+        >>> read_image(np.array([[1023]], np.uint16), white=1023)[0].tolist()
+        [[255, 255, 255]]
     """
     if isinstance(source, np.ndarray):
-        return _from_array(source, "array")
-    return _decode(source, _rgb)
+        return _from_array(source, "array", white)
+    return decoded(source, lambda image: _rgb(image, white))
 
 
-def read_mask(source: Path | str) -> NDArray[np.bool_]:
-    """The marked pixels of a ground-truth file, shape (H, W): all that is not 0.
-
-    In a JPEG, whose black is not quite 0, from 128 on.
+def decoded(source: ImageSource, convert: Callable[[Image.Image], T]) -> T:
+    """What `convert` makes of an opened picture, within the limit of pixels.
 
     Raises:
         DataError: As for `read_image`.
     """
-    return _decode(source, _marked)
+
+    def within(image: Image.Image) -> T:
+        with _room(image.width * image.height):
+            return convert(image)
+
+    return _opened(source, within)
+
+
+def header(source: ImageSource) -> Header:
+    """What the file's header says, without decoding its pixels.
+
+    Raises:
+        DataError: The header cannot be read.
+    """
+    return _opened(source, _header)
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -60,14 +110,59 @@ def image_size(path: Path) -> tuple[int, int]:
     Raises:
         DataError: The header cannot be read.
     """
-    return _decode(path, _upright_size)
+    return _opened(path, _upright_size)
 
 
-def _decode(source: ImageSource, convert):  # noqa: ANN001, ANN202 - returns what convert does
+def white_level(sources: Iterable[ImageSource]) -> int:
+    """The value that is white in the range that 16-bit pictures make use of: 10, 12, 14 bits.
+
+    65535 where there is no such picture, or the whole range is in use. Pictures that cannot be
+    read are passed over.
+
+    Example:
+        >>> white_level([np.full((2, 2), 900, np.uint16)]), white_level([np.zeros((2, 2, 3))])
+        (1023, 65535)
+    """
+    top = max(map(_highest, sources), default=-1)
+    if top < 0:
+        return WHITE
+    return next(2**bits - 1 for bits in _DEPTHS if top < 2**bits)
+
+
+def max_pixels() -> int:
+    """Pixels that a picture may have: `$WORKBENCH_MAX_MEGAPIXELS` million, by default 89.
+
+    Raises:
+        ValueError: The variable is no number above 0.
+    """
+    given = os.environ.get(LIMIT, "") or str(MEGAPIXELS)
+    try:
+        limit = float(given) * 1e6
+    except ValueError:
+        limit = 0.0
+    if not 0 < limit < float("inf"):
+        raise ValueError(f"{LIMIT} must be a number of megapixels above 0, got {given!r}")
+    return int(limit)
+
+
+def _highest(source: ImageSource) -> int:
+    """The highest value of a 16-bit picture; -1 of others."""
+    try:
+        if isinstance(source, np.ndarray):
+            return int(source.max()) if source.dtype == np.uint16 and source.size else -1
+        if _opened(source, lambda image: image.mode not in _SIXTEEN_BIT):
+            return -1
+        return decoded(source, lambda image: int(_as_uint16(image).max()))
+    except DataError:
+        return -1
+
+
+def _opened(source: ImageSource, use: Callable[[Image.Image], T]) -> T:
     name = _name(source)
     try:
         with _open(source) as image:
-            return convert(image)
+            _refuse_large(image.width, image.height)
+            return use(image)
     except TypeError:
         raise
     except DataError as error:
@@ -86,13 +181,86 @@ def _open(source: ImageSource) -> Image.Image:
     if isinstance(source, Image.Image):
         return source.copy()  # leaving the `with` closes the copy, not the caller's image
     if isinstance(source, bytes | bytearray | memoryview):
-        return Image.open(io.BytesIO(source))
+        start = bytes(source[:16])
+        return _parsed(io.BytesIO(source), start[4:8] == b"ftyp" and start[8:12] != b"avif")
     if isinstance(source, Path | str):
-        return Image.open(source)
+        mode = os.stat(source).st_mode  # noqa: PTH116 - half the time of a Path
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise DataError("a pipe or device is never opened; name a file")
+        return _parsed(source, str(source).lower().endswith(_HEIF))
     raise TypeError(
         "an image must be a path, a PIL image, an array or encoded bytes, "
         f"got {type(source).__name__}"
     )
+
+
+_opening = threading.Lock()
+
+
+def _parsed(source: Path | str | io.BytesIO, heif: bool) -> Image.Image:
+    formats = (*_formats(), "HEIF") if heif and _heif_plugin() else _formats()
+    with _opening:  # Pillow's own limit is less clear than ours, and for all of the process
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            return Image.open(source, formats=formats)
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    """The formats that are read: none that runs a program, as EPS does."""
+    for plugin in _PLUGINS:
+        with suppress(ImportError):  # AVIF came to Pillow late
+            import_module(f"PIL.{plugin}ImagePlugin")
+    return tuple(name for name in _FORMATS if name in Image.OPEN)
+
+
+def _heif_plugin() -> bool:
+    """Let Pillow read HEIC, which needs a package of its own."""
+    try:
+        import pillow_heif
+    except ImportError:
+        raise DataError(
+            "HEIC needs a plugin: pip install 'workbench[heif]', or save it as JPEG or PNG"
+        ) from None
+    pillow_heif.register_heif_opener()
+    return True
+
+
+def _refuse_large(width: int, height: int) -> None:
+    limit = max_pixels()
+    if width * height > limit:
+        raise DataError(
+            f"{width:,} x {height:,} pixels are {width * height / 1e6:.0f} megapixels, and the "
+            f"limit is {limit / 1e6:g}, so that no file fills the memory (about 11 bytes a pixel "
+            f"while decoding); set {LIMIT}={-(-width * height // 1_000_000)} to read it, or cut it"
+        )
+
+
+class _Pixels:
+    """Pixels being decoded in all threads."""
+
+    def __init__(self) -> None:
+        self.taken, self.changed = 0, threading.Condition()
+
+
+_pixels = _Pixels()
+
+
+@contextmanager
+def _room(pixels: int) -> Iterator[None]:
+    """Wait until so many pixels more fit under the limit; a single picture always does."""
+    limit = max_pixels()
+    with _pixels.changed:
+        _pixels.changed.wait_for(lambda: not _pixels.taken or _pixels.taken + pixels <= limit)
+        _pixels.taken += pixels
+    try:
+        yield
+    finally:
+        with _pixels.changed:
+            _pixels.taken -= pixels
+            _pixels.changed.notify_all()
 
 
 def _reason(error: Exception, source: ImageSource) -> str:
@@ -111,20 +279,20 @@ def _reason(error: Exception, source: ImageSource) -> str:
     return str(error) or type(error).__name__
 
 
-def _rgb(image: Image.Image) -> NDArray[np.uint8]:
-    image = ImageOps.exif_transpose(image)
+def _rgb(image: Image.Image, white: int) -> NDArray[np.uint8]:
+    ImageOps.exif_transpose(image, in_place=True)
     if image.mode in _SIXTEEN_BIT:
-        return _from_array(_as_uint16(image), "16-bit picture")
+        return _from_array(_as_uint16(image), "16-bit picture", white)
     if image.mode == "F":
         return _from_array(np.asarray(image), "float picture")
     if image.mode in {"P", "PA"}:
         image = image.convert("RGBA")  # straight to RGB, Pillow warns of palette transparency
-    return np.array(image.convert("RGB"))
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _as_uint16(image: Image.Image) -> NDArray[np.uint16]:
     values = np.asarray(image)
-    if values.min() < 0 or values.max() > 65535:
+    if values.min() < 0 or values.max() > WHITE:
         raise DataError(
             "integer pixels must be in [0, 65535], "
             f"got {values.min()} to {values.max()}; rescale the file to 8 or 16 bits"
@@ -132,24 +300,26 @@ def _as_uint16(image: Image.Image) -> NDArray[np.uint16]:
     return values.astype(np.uint16)
 
 
-def _from_array(values: NDArray, name: str) -> NDArray[np.uint8]:
+def _from_array(values: NDArray, name: str, white: int = WHITE) -> NDArray[np.uint8]:
     if values.ndim == 2:
         values = values[..., None]
     if values.ndim != 3 or values.shape[2] not in (1, 3, 4) or values.size == 0:
         raise DataError(
             f"{name} must have shape (H, W), (H, W, 3) or (H, W, 4), got {values.shape}"
         )
-    pixels = _eight_bit(values[..., :3], name)
+    pixels = _eight_bit(values[..., :3], name, white)
     return np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
 
 
-def _eight_bit(values: NDArray, name: str) -> NDArray[np.uint8]:
+def _eight_bit(values: NDArray, name: str, white: int) -> NDArray[np.uint8]:
     if values.dtype == np.uint8:
         return values
     if values.dtype == np.bool_:
         return values.astype(np.uint8) * 255
-    if values.dtype == np.uint16:
+    if values.dtype == np.uint16 and white == WHITE:
         return np.round(values / 257).astype(np.uint8)  # 65535 = 255 * 257
+    if values.dtype == np.uint16:
+        return np.round(np.minimum(values, white) * (255 / white)).astype(np.uint8)
     if not np.issubdtype(values.dtype, np.floating):
         raise DataError(f"{name} must be uint8, uint16, bool or float, got {values.dtype}")
     if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1):
@@ -158,12 +328,13 @@ def _eight_bit(values: NDArray, name: str) -> NDArray[np.uint8]:
     return np.round(values * 255).astype(np.uint8)
 
 
-def _marked(image: Image.Image) -> NDArray[np.bool_]:
-    least = 128 if image.format == "JPEG" else 1
-    image = ImageOps.exif_transpose(image)
-    if image.mode in {"1", "L", "P", "F"} | _SIXTEEN_BIT:
-        return np.asarray(image).astype(float) >= least if image.mode != "1" else np.array(image)
-    return np.asarray(image.convert("RGB")).max(axis=2) >= least
+def _header(image: Image.Image) -> Header:
+    tiles = getattr(image, "tile", ())
+    raw = str(tiles[0].args) if tiles else ""
+    deep = image.mode in {"RGB", "RGBA"} and ";16" in raw
+    bits = 48 if deep else 16 if image.mode in _SIXTEEN_BIT else 32 if image.mode == "F" else 8
+    pages = getattr(image, "n_frames", 1) if image.format in _PAGED else 1
+    return Header(*_upright_size(image), image.format or "", bits, pages)
 
 
 def _upright_size(image: Image.Image) -> tuple[int, int]:

@@ -1,0 +1,181 @@
+"""A photo is its content first and its name second: copies found, and photos known again."""
+
+import hashlib
+import os
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from .words import folded
+
+_ENDS = 4096  # bytes at either end that are compared before a whole file is read
+
+
+class Known(NamedTuple):
+    """Photos of a training as they are found later: names then, or pairs of then and now.
+
+    Attributes:
+        splits: The split of each photo that is here now and was known then, by name now.
+        missing: Names that are gone, with their content.
+        changed: Names whose content is another one now.
+        moved: Name then and name now of the same content.
+        copies: Names of further photos with the content of a known one.
+    """
+
+    splits: dict[str, str]
+    missing: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    moved: tuple[tuple[str, str], ...] = ()
+    copies: tuple[str, ...] = ()
+
+    def describe(self) -> str:
+        """One sentence on what is not as it was in training; "" where all is."""
+        counts = {
+            "missing": len(self.missing),
+            "changed since": len(self.changed),
+            "moved or renamed": len(self.moved),
+            "copied": len(self.copies),
+        }
+        said = [f"{count:,} {what}" for what, count in counts.items() if count]
+        return f"of the photos trained with, {', '.join(said)}" if said else ""
+
+
+def copies(paths: Sequence[Path]) -> list[list[int]]:
+    """Positions of files with equal bytes, groups of two and more.
+
+    Whole files are read only where size and both ends agree.
+    """
+    groups: list[list[int]] = [list(range(len(paths)))]
+    for key in (_size, _ends, digest):
+        groups = [part for group in groups for part in _parts(group, lambda i: key(paths[i]))]  # noqa: B023
+    return groups
+
+
+def contents(root: Path, names: Sequence[str]) -> dict[str, list[Any]]:
+    """Size in bytes, time of change in ns and SHA-256 of each photo, by name; fit for JSON."""
+    with ThreadPoolExecutor(4) as pool:
+        found = pool.map(lambda name: _about(root / name), names)
+        return {name: about for name, about in zip(names, found, strict=True) if about}
+
+
+def recognise(
+    root: Path,
+    names: Sequence[str],
+    split: Mapping[str, str],
+    saved: Mapping[str, Sequence[Any]],
+) -> Known:
+    """Find the photos of a training again: by name, by name in another spelling, by content.
+
+    Args:
+        root: The folder now.
+        names: Its photos now.
+        split: Name then to split.
+        saved: As from `contents`, of the same photos; empty for older models, which are
+            recognised by name alone.
+
+    Returns:
+        What was found. A photo whose content was trained with has that photo's split,
+        whatever its name; one whose name was trained with keeps it, even if it has changed.
+    """
+    here = set(names)
+    spelling = _unique((folded(name), name) for name in names)
+    now_of = {old: old if old in here else spelling.get(folded(old)) for old in split}
+    by_content = {about[2]: old for old, about in saved.items()}
+    sizes = {about[0] for about in saved.values()}
+    back = {now: old for old, now in now_of.items() if now}
+    with ThreadPoolExecutor(4) as pool:
+        read = pool.map(lambda n: _content(root / n, saved.get(back.get(n, "")), sizes), names)
+        digests = dict(zip(names, read, strict=True))
+    splits, changed = {}, []
+    moved: list[tuple[str, str]] = []
+    copied: list[tuple[str, str]] = []
+    at_home = {
+        old for old, now in now_of.items() if now and _same(saved.get(old), digests.get(now))
+    }
+    for name in names:
+        old = back.get(name)
+        origin = by_content.get(digests[name])
+        if old in at_home or (old and not saved):
+            splits[name] = split[old]
+        elif origin is not None:
+            splits[name] = split[origin]
+            (copied if origin in at_home else moved).append((origin, name))
+        elif old:
+            splits[name] = split[old]
+            changed.append(old)
+    first = dict(reversed(moved))  # further ones of the same origin are copies
+    found = {*back.values(), *first}
+    return Known(
+        splits,
+        tuple(sorted(set(split) - found)),
+        tuple(changed),
+        tuple(first.items()),
+        tuple(now for old, now in (*copied, *moved) if first.get(old) != now),
+    )
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file; "" where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
+
+
+def _parts(group: Sequence[int], key: Callable[[int], Hashable]) -> list[list[int]]:
+    found: dict[Hashable, list[int]] = defaultdict(list)
+    for i in group:
+        if value := key(i):
+            found[value].append(i)
+    return [part for part in found.values() if len(part) > 1]
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _ends(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            start = file.read(_ENDS)
+            file.seek(-min(_ENDS, file.seek(0, os.SEEK_END)), os.SEEK_END)
+            return start + file.read()
+    except OSError:
+        return b""
+
+
+def _about(path: Path) -> list[Any] | None:
+    try:
+        about = path.stat()
+    except OSError:
+        return None
+    return [about.st_size, about.st_mtime_ns, digest(path)]
+
+
+def _content(path: Path, saved: Sequence[Any] | None, sizes: set[int]) -> str:
+    """The digest of a file if it may be a known one, else ""; untouched files are not read."""
+    try:
+        about = path.stat()
+    except OSError:
+        return ""
+    if saved and [about.st_size, about.st_mtime_ns] == list(saved[:2]):
+        return saved[2]
+    return digest(path) if about.st_size in sizes else ""
+
+
+def _same(saved: Sequence[Any] | None, now: str | None) -> bool:
+    return saved is not None and saved[2] == now
+
+
+def _unique(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Only what one name alone is spelt like."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for key, name in pairs:
+        found[key].append(name)
+    return {key: names[0] for key, names in found.items() if len(names) == 1}
