@@ -20,6 +20,8 @@ ONLY_IN = {
     "papermill": {"reports"},
     "nbconvert": {"reports"},
     "typer": {"cli"},
+    "fastapi": {"service"},
+    "uvicorn": {"service"},
     "voila": {"app"},
     "anywidget": {"ui"},
 }

@@ -6,7 +6,7 @@ scripts, whose keys docs/json.md lists. Mistakes end in one line on stderr and e
 `--debug` shows the traceback.
 """
 
-from . import data, models, pages, verdicts  # noqa: F401 - they add their commands
+from . import data, models, pages, service, verdicts  # noqa: F401 - they add their commands
 from .program import Answer, app, main
 
 __all__ = ["Answer", "app", "main"]

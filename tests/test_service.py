@@ -1,0 +1,413 @@
+"""The HTTP face: habits of recorded clients, an existing client, made-up requests."""
+
+import base64
+import io
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import quote
+
+import httpx2 as httpx
+import numpy as np
+import pandas as pd
+import pytest
+import schemathesis
+from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, given, settings
+from PIL import Image
+
+import workbench as wb
+from workbench.service import Settings, create_app, keys
+
+pytestmark = pytest.mark.slow
+SIMULATOR = ("label", "isAnomaly", "image", "overlay", "time", "anomaly_score")
+CASES = int(os.environ.get("WORKBENCH_SERVICE_CASES", "20"))  # requests made per operation
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory, photos, fitted_config):
+    """A workspace with photos of lens and SMT, a row model, and an application over it."""
+    home = tmp_path_factory.mktemp("home")
+    (home / "notebooks").mkdir()
+    for label, images in zip(("OK", "NG"), photos, strict=True):
+        folder = home / "data" / "lens" / label
+        folder.mkdir(parents=True)
+        for i, image in enumerate(images[:12]):
+            Image.fromarray(image).save(folder / f"{label} {i} 부품.png")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WORKBENCH_HOME", str(home))
+        detector = wb.CSFlowDetector(fitted_config).fit(
+            wb.load_images(home / "data" / "lens"), progress=False
+        )
+        wb.save(detector, home / "models" / "lens")
+        shutil.copytree(home / "models" / "lens", home / "models" / "SMT")
+        rng = np.random.default_rng(0)
+        temp = rng.normal(25, 1, 300)
+        table = pd.DataFrame(
+            {"temp": temp, "vibration": temp / 100 + rng.normal(0, 0.001, 300), "pressure": 1.0}
+        )
+        table["pressure"] += rng.normal(0, 0.01, 300)
+        sensors = wb.AutoEncoderDetector(wb.AutoEncoderConfig(epochs=5))
+        wb.save(sensors.fit(table, progress=False), home / "models" / "press")
+        yield home
+
+
+@pytest.fixture(scope="module")
+def fitted_config():
+    return wb.CSFlowConfig(image_size=128, hidden=8, kernels=(3,), epochs=2, batch=4)
+
+
+@pytest.fixture(scope="module")
+def client(served):
+    with TestClient(create_app(Settings(simulator_page="http://old.page"))) as client:
+        yield client
+
+
+def png(size=96):
+    buffer = io.BytesIO()
+    Image.new("RGB", (size, size), (120, 110, 100)).save(buffer, "png")
+    return buffer.getvalue()
+
+
+# --- the simulator's page
+
+
+def asked(client, path, **query):
+    """As axios 0.27 sends it from another origin: blanks as +, an undefined parameter left out."""
+    text = "&".join(f"{k}={quote(v, safe=':$,[]').replace('%20', '+')}" for k, v in query.items())
+    return client.get(f"{path}?{text}", headers={"Origin": "http://old.page"})
+
+
+def test_the_old_page_steps_through_a_dataset_as_it_always_did(client, served):
+    names = asked(client, "/getAllData", dataset="lens").json()["list"]
+    again = asked(client, "/getAllData", dataset="lens").json()["list"]  # React calls it twice
+    assert sorted(names) == sorted(again) and {name[:3] for name in names} == {"OK/", "NG/"}
+    before = asked(client, "/getHistogram", model="CS-Flow", dataset="lens")
+    assert before.json()["status"] is True and shown(before.json()["image"]) == "PNG"
+    for name in again:
+        with ThreadPoolExecutor() as pool:  # the histogram is asked for while a part is judged
+            histogram = pool.submit(
+                asked, client, "/getHistogram", model="CS-Flow", dataset="lens"
+            )
+            answer = asked(client, "/predict", model="CS-Flow", dataset="lens", img_name=name)
+        body = answer.json()
+        assert all(key in body for key in SIMULATOR) and body["label"] == name[:2]
+        assert isinstance(body["time"], float) and isinstance(body["isAnomaly"], bool)
+        assert shown(body["image"]) == "PNG" and shown(body["overlay"]) == "JPEG"
+        assert histogram.result().status_code == 200
+    table = pd.read_csv(served / "reports" / "lens" / "lens_result.csv")
+    assert list(table)[:4] == ["file name", "label", "prediction", "anomaly score"]
+    assert len(table) == len(names)
+    asked(client, "/getAllData", dataset="lens")
+    kept = pd.read_csv(served / "reports" / "lens" / "lens_result-1.csv")
+    pd.testing.assert_frame_equal(kept, table)
+
+
+def shown(text):
+    return Image.open(io.BytesIO(base64.b64decode(text))).format
+
+
+def test_after_the_last_part_the_page_asks_without_a_name(client):
+    answer = asked(client, "/predict", model="CS-Flow", dataset="lens")
+    assert answer.status_code == 400 and "img_name" in answer.json()["detail"]
+    assert answer.headers["access-control-allow-origin"] == "http://old.page"
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("/getAllData", {"dataset": "nothing"}),
+        ("/getAllData", {"dataset": "../models/lens"}),
+        ("/getAllData", {}),
+        ("/getAllData", {"dataset": "press"}),
+        ("/predict", {"model": "CS-Flow", "dataset": "lens", "img_name": "OK/none.png"}),
+        ("/predict", {"model": "CS-Flow", "dataset": "lens", "img_name": "../../etc/passwd"}),
+        ("/predict", {"model": "PatchCore", "dataset": "lens", "img_name": "OK/none.png"}),
+        ("/getHistogram", {"model": "CS-Flow", "dataset": "nothing"}),
+    ],
+)
+def test_what_is_not_listed_is_a_4xx_with_json_that_the_page_may_read(client, path, query):
+    answer = asked(client, path, **query)
+    assert 400 <= answer.status_code < 500 and answer.json()
+    assert answer.headers["access-control-allow-origin"] == "http://old.page"
+
+
+def test_module_is_smt_and_a_part_asked_twice_counts_once(client, served):
+    name = asked(client, "/getAllData", dataset="module").json()["list"][0]
+    first, second = (
+        asked(client, "/predict", model="CS-Flow", dataset="module", img_name=name).json()
+        for _ in range(2)
+    )
+    assert first["anomaly_score"] == second["anomaly_score"] and second["time"] >= 0
+    assert len(pd.read_csv(served / "reports" / "SMT" / "module_result.csv")) == 1
+
+
+def test_verdicts_are_those_of_the_saved_detector(client, served):
+    detector = wb.load(served / "models" / "lens")
+    parts = detector.parts().test
+    asked(client, "/getAllData", dataset="lens")
+    for index in (0, len(parts) - 1):
+        name = parts.names[index]
+        body = asked(client, "/predict", model="CS-Flow", dataset="lens", img_name=name).json()
+        mine = detector.evaluate_one(parts[index])
+        assert body["isAnomaly"] == mine.is_anomaly
+        np.testing.assert_allclose(body["anomaly_score"], mine.score, rtol=1e-5)
+
+
+# --- the sensor service
+
+
+def test_a_row_in_order_and_a_row_by_name_get_the_same_score(client, served):
+    row = {"temp": 25.1, "vibration": 0.251, "pressure": 1.0}
+    ordered = client.post("/anomaly", json={"values": list(row.values())}).json()
+    named = client.post("/predict", json=row).json()
+    mine = wb.load(served / "models" / "press").evaluate_one(row)
+    assert ordered["anomaly_score"] == ordered["score"] == named["anomaly_score"]
+    np.testing.assert_allclose(ordered["score"], mine.score, rtol=1e-9)
+    assert ordered["status"] == ("abnormal" if mine.is_anomaly else "normal")
+    assert named["input"] == row and "timestamp" in named and "press" in named["model_version"]
+    assert client.post("/anomaly", json={"values": [99, 0.2, 1]}).json()["status"] == "abnormal"
+
+
+def test_errors_of_the_sensor_service_read_as_they_did(client):
+    short = client.post("/anomaly", json={"values": [1, 2, 3, 4]})
+    assert short.status_code == 400
+    assert short.json() == {"detail": "Input dimension mismatch. Expected 3, got 4"}
+    missing = client.post("/anomaly", json={})
+    assert missing.status_code == 422
+    assert missing.json()["error"] == "ValidationError"
+    assert missing.json()["details"] == [{"field": "values", "message": "Field required"}]
+    wrong = client.post("/anomaly", json={"values": [1, "x", 3]}).json()
+    assert wrong["details"][0]["field"] == "values.1"
+    named = client.post("/predict", json={"temp": 1, "vibration": "x"})
+    assert named.status_code == 422
+    assert [d["field"] for d in named.json()["details"]] == ["vibration", "pressure"]
+    assert client.get("/health").json()["status"] == "ok"
+    assert {"api_version", "model_version", "timestamp"} <= client.get("/version").json().keys()
+
+
+@pytest.mark.parametrize("body", ["NaN", "Infinity", "1e999"])
+def test_numbers_that_are_none_are_refused(client, body):
+    answer = client.post(
+        "/anomaly",
+        content=f'{{"values": [{body}, 1, 1]}}',
+        headers={"Content-Type": "application/json"},
+    )
+    assert answer.status_code == 422
+
+
+# --- /v2, /evaluate, /models, /metrics
+
+
+def test_photos_and_rows_by_the_inference_protocol(client, served):
+    photo = base64.b64encode(png()).decode()
+    body = {"id": "7", "inputs": [
+        {"name": "image", "shape": [2], "datatype": "BYTES", "data": [photo, photo]}
+    ]}  # fmt: skip
+    answer = client.post("/v2/models/lens/infer", json=body).json()
+    outputs = {output["name"]: output["data"] for output in answer["outputs"]}
+    assert answer["id"] == "7" and outputs.keys() == {"score", "is_anomaly", "threshold"}
+    mine = wb.load(served / "models" / "lens").evaluate_one(png())
+    np.testing.assert_allclose(outputs["score"], [mine.score] * 2, rtol=1e-5)
+    body["outputs"] = [{"name": "overlay"}]
+    overlay = client.post("/v2/models/lens/infer", json=body).json()["outputs"][0]["data"][0]
+    assert shown(overlay) == "JPEG"
+    assert client.get("/v2/models/lens").json()["inputs"][0]["datatype"] == "BYTES"
+    assert client.get("/v2/models/none").json().keys() == {"error"}
+    wrong = client.post("/v2/models/lens/infer", json={"inputs": []})
+    assert wrong.status_code == 400 and wrong.json().keys() == {"error"}
+
+
+def test_an_upload_is_explained(client):
+    answer = client.post("/evaluate?model=lens&overlay=true", files={"file": ("a.png", png())})
+    body = answer.json()
+    assert body["verdict"] in ("OK", "NG") and shown(body["overlay"]) == "JPEG"
+    assert all(len(region["box"]) == 4 for region in body["regions"])
+    several = client.post("/evaluate", files={"file": ("a.png", png())})
+    assert several.status_code == 404 and "lens" in several.json()["detail"]
+    text = client.get("/metrics").text
+    assert 'workbench_verdicts_total{model="lens"' in text
+    names = [model["name"] for model in client.get("/models").json()["models"]]
+    assert names == ["SMT", "lens", "press"]
+
+
+EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n"
+
+
+@pytest.mark.parametrize("content", [b"", b"no photo", png()[:60], EPS, b"\x00" * 1000])
+def test_hostile_photos_are_a_400(client, content):
+    answer = client.post("/evaluate?model=lens", files={"file": ("a.png", content)})
+    assert answer.status_code == 400 and "detail" in answer.json()
+    assert client.get("/health").status_code == 200
+
+
+def test_docs_and_page_load_nothing_from_elsewhere(client):
+    for path in ("/", "/docs"):
+        text = client.get(path).text
+        assert "http://" not in text.replace("http://www.w3.org/2000/svg", "")
+        assert "https://" not in text
+    assert "default-src 'none'" in client.get("/").headers["content-security-policy"]
+
+
+# --- who may ask, and how much
+
+
+def test_beyond_this_machine_a_key_is_needed():
+    with pytest.raises(ValueError, match="needs an API key"):
+        Settings(host="0.0.0.0")
+    assert Settings(host="0.0.0.0", open=True) and Settings(host="0.0.0.0", key_sha256="a" * 64)
+
+
+def test_the_key_is_asked_for_and_kept_as_a_hash(served):
+    key = keys.create()
+    assert key not in keys.path().read_text() and keys.matches(key, keys.known())
+    options = Settings(key_sha256=keys.known(), simulator_page="http://old.page")
+    with TestClient(create_app(options)) as client:
+        assert client.get("/models").status_code == 401
+        assert client.get("/models", headers={"X-API-Key": "wrong"}).status_code == 401
+        assert client.get("/models", headers={"X-API-Key": key}).status_code == 200
+        assert client.get("/models", headers={"Authorization": f"Bearer {key}"}).status_code == 200
+        assert client.get("/health").status_code == 200
+        assert asked(client, "/getAllData", dataset="lens").status_code == 200  # it has no key
+        assert client.post("/predict", json={}).status_code == 401
+    keys.path().unlink()
+
+
+def test_other_origins_may_not_read(served):
+    with TestClient(create_app()) as client:
+        answer = client.get("/health", headers={"Origin": "http://else.where"})
+        assert "access-control-allow-origin" not in answer.headers
+
+
+def test_bodies_and_pixels_and_rows_are_bounded(served):
+    with TestClient(create_app(Settings(body_bytes=20_000, pixels=9_000, rows=2))) as client:
+        large = client.post("/anomaly", content=b"1" * 30_000)
+        assert large.status_code == 413
+        streamed = client.post("/anomaly", content=iter([b"1" * 9_000] * 4))
+        assert streamed.status_code == 413
+        photo = client.post("/evaluate?model=lens", files={"file": ("a.png", png())})
+        assert photo.status_code == 400 and "pixels" in photo.json()["detail"]
+        rows = {"name": "rows", "shape": [3, 3], "datatype": "FP64", "data": [1.0] * 9}
+        many = client.post("/v2/models/press/infer", json={"inputs": [rows]})
+        assert many.status_code == 400 and "1 to 2" in many.json()["error"]
+
+
+# --- a server of its own
+
+
+@pytest.fixture(scope="module")
+def server(served, tmp_path_factory):
+    """`workbench serve` in a process of its own; yields its address and the process."""
+    started = start(served)
+    yield started[0]
+    started[1].send_signal(signal.SIGTERM)
+    assert started[1].wait(20) in (0, -signal.SIGTERM)
+
+
+def start(home):
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "workbench.cli", "serve", f"--port={port}"]
+    env = os.environ | {"WORKBENCH_HOME": str(home), "OMP_NUM_THREADS": "1"}
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(command, env=env, **quiet)
+    url = f"http://127.0.0.1:{port}"
+    for _ in range(600):
+        try:
+            httpx.get(f"{url}/health")
+            return url, process
+        except httpx.TransportError:
+            assert process.poll() is None, "the service did not start"
+            time.sleep(0.1)
+    pytest.fail("the service did not answer")
+
+
+def test_an_existing_client_of_the_protocol(server, served):
+    triton = pytest.importorskip("tritonclient.http")
+    client = triton.InferenceServerClient(server.removeprefix("http://"))
+    assert client.is_server_live() and client.is_server_ready() and client.is_model_ready("press")
+    assert client.get_model_metadata("press")["inputs"][0]["name"] == "rows"
+    rows = np.array([[25.0, 0.25, 1.0], [99.0, 0.25, 1.0]])
+    tensor = triton.InferInput("rows", rows.shape, "FP64")
+    tensor.set_data_from_numpy(rows, binary_data=False)
+    wanted = [triton.InferRequestedOutput(name, binary_data=False) for name in ("score", "blame")]
+    answer = client.infer("press", [tensor], outputs=wanted)
+    mine = wb.load(served / "models" / "press")
+    np.testing.assert_allclose(answer.as_numpy("score"), mine.score(rows), rtol=1e-9)
+    np.testing.assert_allclose(answer.as_numpy("blame"), mine.blame(rows), rtol=1e-9)
+
+
+def test_eight_threads_get_the_verdicts_of_one(server, served):
+    detector = wb.load(served / "models" / "lens")
+    parts, rows = detector.parts().test, np.random.default_rng(1).normal(25, 3, (16, 3))
+    expected = detector.score(parts)
+    sensors = wb.load(served / "models" / "press").score(rows)
+
+    def photo(index):
+        file = {"file": ("x.png", Path(parts[index]).read_bytes())}
+        return httpx.post(f"{server}/evaluate?model=lens", files=file, timeout=60).json()["score"]
+
+    def row(index):
+        body = {"values": rows[index].tolist()}
+        return httpx.post(f"{server}/anomaly", json=body, timeout=60).json()["score"]
+
+    with ThreadPoolExecutor(8) as pool:
+        photos, numbers = pool.map(photo, range(len(parts))), pool.map(row, range(len(rows)))
+        np.testing.assert_allclose(list(photos), expected, rtol=1e-4)
+        np.testing.assert_allclose(list(numbers), sensors, rtol=1e-9)
+
+
+def test_a_kill_under_load_loses_no_verdict_that_was_answered(served):
+    url, process = start(served)
+    answered = []
+    names = httpx.get(f"{url}/getAllData", params={"dataset": "SMT"}, timeout=60).json()["list"]
+
+    def step(name):
+        query = {"dataset": "SMT", "model": "CS-Flow", "img_name": name}
+        try:
+            body = httpx.get(f"{url}/predict", params=query, timeout=60).json()
+        except httpx.TransportError:
+            return
+        answered.append((name, body["anomaly_score"]))
+        if len(answered) == 4:
+            process.kill()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(step, names))
+    process.wait()
+    table = pd.read_csv(served / "reports" / "SMT" / "SMT_result.csv").set_index("file name")
+    assert len(answered) >= 4
+    for name, score in answered:
+        assert table.loc[name, "anomaly score"] == pytest.approx(score)
+
+
+# --- requests made from the description
+
+
+def test_nothing_that_is_sent_gives_a_500(served):
+    schema = schemathesis.openapi.from_asgi("/openapi.json", create_app(Settings(rows=10)))
+    asked = []
+    for operation in schema.get_all_operations():
+        _ask(operation.ok().as_strategy(), asked)
+    assert len(asked) >= CASES
+
+
+def _ask(strategy, asked):
+    @given(case=strategy)
+    @settings(max_examples=CASES, deadline=None, suppress_health_check=list(HealthCheck))
+    def ask(case):
+        asked.append(case)
+        answer = case.call()
+        assert answer.status_code < 500, (case.as_curl_command(), answer.text[:300])
+        if answer.status_code >= 400:
+            assert answer.json()
+
+    ask()

@@ -1,0 +1,109 @@
+"""The application: routers, what stands before them, and the server that runs it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse, PlainTextResponse
+from fastapi_offline import FastAPIOffline
+from starlette.middleware.cors import CORSMiddleware
+
+from . import inference, photos, problems, sensors, simulator
+from .access import Gate
+from .monitoring import Logged, Monitor
+from .registry import PHOTOS, Registry
+from .settings import Settings
+
+PAGE = Path(__file__).with_name("page.html")
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The application over the models of the workspace.
+
+    Example:
+        >>> app = create_app()
+        >>> "/getAllData" in app.openapi()["paths"]
+        True
+    """
+    settings = settings or Settings()
+    registry, monitor = Registry(), Monitor()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        if hasattr(registry, "lines"):
+            registry.lines.close()
+
+    app = FastAPIOffline(
+        title="workbench",
+        version=version("workbench"),
+        description="Verdicts on photos and sensor rows by saved detectors.",
+        lifespan=lifespan,
+    )
+    app.state.registry, app.state.settings, app.state.monitor = registry, settings, monitor
+    problems.install(app)
+    for router in (
+        simulator.router, sensors.router, sensors.system, inference.router, photos.router,
+    ):  # fmt: skip
+        app.include_router(router)
+    app.get("/", response_class=HTMLResponse, include_in_schema=False)(_page)
+    app.get("/models", tags=["System"])(_models)
+    app.get("/metrics", response_class=PlainTextResponse, tags=["System"])(_metrics)
+    app.add_middleware(Gate, settings=settings)
+    origins = [*settings.origins, *filter(None, [settings.simulator_page])]
+    app.add_middleware(
+        CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST"],
+        allow_headers=["X-API-Key", "Content-Type"],
+    )  # fmt: skip
+    app.add_middleware(Logged, monitor=monitor)
+    return app
+
+
+def run(app: FastAPI, settings: Settings) -> None:
+    """Run the application until it is told to stop; what is under way is finished first."""
+    import uvicorn
+
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=int(settings.seconds) + 1,
+    )
+
+
+def _page() -> str:
+    return PAGE.read_text("utf-8")
+
+
+def _models(request: Request) -> dict[str, list[dict[str, Any]]]:
+    """The saved detectors, what each takes, and its threshold."""
+    registry: Registry = request.app.state.registry
+    listed = []
+    for name in registry.names():
+        try:
+            model = registry.get(name)
+        except problems.NotFound as error:
+            listed.append({"name": name, "error": str(error)})
+            continue
+        photos_model = model.kind == PHOTOS
+        listed.append(
+            {
+                "name": name,
+                "kind": "photos" if photos_model else "rows",
+                "columns": [] if photos_model else list(model.detector.columns),
+                "threshold": float(model.detector.threshold),
+                "saved": model.facts.get("saved", ""),
+            }
+        )
+    return {"models": listed}
+
+
+def _metrics(request: Request) -> str:
+    """Counters and gauges in Prometheus' text format."""
+    return request.app.state.monitor.text().decode()

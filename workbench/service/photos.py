@@ -1,0 +1,70 @@
+"""One photo in, verdict and reasons out; used by /evaluate and by the inference protocol."""
+
+import io
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Depends, File, Query, UploadFile
+from PIL import Image
+
+from workbench.errors import DataError
+
+from .problems import BadRequest
+from .registry import PHOTOS, Model, Registry
+from .settings import Settings
+from .shared import encoded, monitor_of, registry_of, settings_of
+
+if TYPE_CHECKING:
+    from workbench.csflow import Evaluation
+
+    from .monitoring import Monitor
+
+router = APIRouter(tags=["Photos"])
+
+
+@router.post("/evaluate")
+def evaluate(
+    registry: Annotated[Registry, Depends(registry_of)],
+    settings: Annotated[Settings, Depends(settings_of)],
+    monitor: Annotated["Monitor", Depends(monitor_of)],
+    file: Annotated[UploadFile, File(description="The photo")],
+    model: Annotated[str, Query(description="Needed where there are several")] = "",
+    overlay: bool = False,
+) -> dict[str, Any]:
+    """Score and explain one uploaded photo."""
+    found = registry.only(PHOTOS, model)
+    result = judged(found, file.file.read(), settings)
+    monitor.judged(found, [result.score], result.threshold)
+    answer = {
+        "model": found.name,
+        "score": float(result.score),
+        "threshold": float(result.threshold),
+        "is_anomaly": bool(result.is_anomaly),
+        "verdict": result.verdict,
+        "regions": [region._asdict() for region in result.regions],
+        "size": [result.image.shape[1], result.image.shape[0]],
+        "milliseconds": 1000 * float(result.timing["total"]),
+    }
+    return answer | ({"overlay": encoded(result.overlay())} if overlay else {})
+
+
+def judged(model: Model, content: bytes, settings: Settings) -> "Evaluation":
+    """The evaluation of an encoded photo.
+
+    Raises:
+        BadRequest: It is no photo, or has more pixels than the service takes.
+    """
+    try:
+        with Image.open(io.BytesIO(content)) as picture:
+            width, height = picture.size
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise BadRequest("the body must be a photo (JPEG, PNG, BMP, TIFF, WebP)") from error
+    if width * height > settings.pixels:
+        raise BadRequest(
+            f"a photo may have {settings.pixels:,} pixels, got {width} x {height}; "
+            "send a smaller one"
+        )
+    try:
+        with model.lock:
+            return model.detector.evaluate_one(content)
+    except (DataError, ValueError) as error:
+        raise BadRequest(str(error)) from error

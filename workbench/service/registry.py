@@ -1,0 +1,107 @@
+"""Which models there are; each is loaded once, by the first who asks for it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from workbench import artifacts, workspace
+from workbench.errors import ArtifactError, DataError
+
+from .problems import NotFound
+
+if TYPE_CHECKING:
+    from workbench.autoencoder import AutoEncoderDetector
+    from workbench.csflow import CSFlowDetector
+
+ALIASES = {"module": "SMT"}  # what the simulator's page calls it
+PHOTOS, ROWS = "csflow", "autoencoder"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A saved detector in memory.
+
+    Attributes:
+        name: Of its folder below `models/`.
+        detector: What scores.
+        facts: What its `detector.json` says.
+        lock: Held while the detector scores: one at a time uses the processor best.
+    """
+
+    name: str
+    detector: "CSFlowDetector | AutoEncoderDetector"
+    facts: Mapping[str, Any]
+    lock: Lock
+
+    @property
+    def kind(self) -> str:
+        """`csflow` (photos) or `autoencoder` (sensor rows)."""
+        return self.facts["kind"]
+
+
+class Registry:
+    """The models of the workspace, by name. Names from requests are looked up, never joined."""
+
+    def __init__(self) -> None:
+        self._models: dict[str, Model] = {}
+        self._lock = Lock()
+
+    def names(self) -> list[str]:
+        """Folders below `models/` that hold a detector."""
+        found = (workspace.root() / "models").glob(f"*/{artifacts.FACTS}")
+        return sorted(path.parent.name for path in found if not path.parent.name.startswith("."))
+
+    def get(self, name: str, kind: str = "") -> Model:
+        """The model of this name, of this kind.
+
+        Raises:
+            NotFound: There is none, or it cannot be loaded.
+        """
+        by_name = {found.lower(): found for found in self.names()}
+        found = by_name.get(ALIASES.get(name, name).lower())
+        if found is None:
+            known = ", ".join(by_name.values()) or "none; train one"
+            raise NotFound(f"no model {name!r}; there are: {known}")
+        with self._lock:
+            if found not in self._models:
+                self._models[found] = _loaded(found)
+        model = self._models[found]
+        if kind and model.kind != kind:
+            raise NotFound(f"model {found} is of kind {model.kind}, this path needs {kind}")
+        return model
+
+    def only(self, kind: str, name: str = "") -> Model:
+        """The model of this name, or else the only one of its kind.
+
+        Raises:
+            NotFound: There are several, or none.
+        """
+        if name:
+            return self.get(name, kind)
+        names = [name for name in self.names() if _kind(name) == kind]
+        if len(names) != 1:
+            raise NotFound(
+                f"name the model (?model=NAME): there are {', '.join(names) or 'none'} of {kind}"
+            )
+        return self.get(names[0], kind)
+
+
+def _folder(name: str) -> Path:
+    return workspace.model(name)
+
+
+def _kind(name: str) -> str:
+    try:
+        return artifacts.read_facts(_folder(name))["kind"]
+    except ArtifactError:
+        return ""
+
+
+def _loaded(name: str) -> Model:
+    try:
+        facts = artifacts.read_facts(_folder(name))
+        return Model(name, artifacts.load(_folder(name)), facts, Lock())
+    except (ArtifactError, DataError, OSError) as error:
+        raise NotFound(f"model {name} cannot be loaded: {error}") from error

@@ -1,0 +1,111 @@
+"""The protocol of the sensor service: /anomaly, POST /predict, /health, /version."""
+
+import math
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+from fastapi import APIRouter, Body, Depends, Query
+from pydantic import BaseModel, Field, FiniteFloat
+
+from .problems import BadRequest, validation
+from .registry import ROWS, Model, Registry
+from .shared import monitor_of, registry_of
+
+if TYPE_CHECKING:
+    from .monitoring import Monitor
+
+router = APIRouter(tags=["Anomaly Detection"])
+system = APIRouter(tags=["System"])
+Models = Annotated[Registry, Depends(registry_of)]
+Counters = Annotated["Monitor", Depends(monitor_of)]
+Name = Annotated[str, Query(description="Needed where there are several models of rows")]
+
+
+class Values(BaseModel):
+    """A row in the order of the model's columns."""
+
+    values: list[FiniteFloat] = Field(min_length=1)
+
+
+@router.post("/anomaly")
+def detect_anomaly(row: Values, models: Models, monitor: Counters, model: Name = "") -> dict:
+    """Whether a row, given in the order of training, is normal."""
+    found = models.only(ROWS, model)
+    columns = found.detector.columns
+    if len(row.values) != len(columns):
+        raise BadRequest(
+            f"Input dimension mismatch. Expected {len(columns)}, got {len(row.values)}"
+        )
+    return _judged(found, row.values, monitor)
+
+
+@router.post("/predict")
+def predict_sensor(
+    body: Annotated[dict[str, Any], Body()], models: Models, monitor: Counters, model: Name = ""
+) -> Any:  # noqa: ANN401 - an answer or the 422 of this service
+    """The same for named sensors; the names are those of the model."""
+    found = models.only(ROWS, model)
+    problems, row = [], {}
+    for column in found.detector.columns:
+        value = body.get(column)
+        if value is None:
+            problems.append({"field": column, "message": "Field required"})
+        elif (number := _number(value)) is None:
+            problems.append({"field": column, "message": "Input should be a valid number"})
+        else:
+            row[column] = number
+    if problems:
+        return validation(problems)
+    stamp = {"model_version": _model_version(found), "timestamp": _now(), "input": row}
+    return _judged(found, list(row.values()), monitor) | stamp
+
+
+@system.get("/health")
+def health_check() -> dict[str, str]:
+    """Whether the service answers."""
+    return {"status": "ok", "timestamp": _now()}
+
+
+@system.get("/version")
+def version_info(models: Models) -> dict[str, str]:
+    """Of the interface, of the program, and of the model where there is one."""
+    stamps = [_model_version(models.get(name)) for name in models.names()]
+    return {
+        "api_version": "1.0.0",
+        "workbench": version("workbench"),
+        "model_version": stamps[0] if len(stamps) == 1 else ", ".join(stamps),
+        "timestamp": _now(),
+    }
+
+
+def _judged(model: Model, values: list[float], monitor: "Monitor") -> dict[str, Any]:
+    with model.lock, np.errstate(over="ignore", invalid="ignore"):
+        result = model.detector.evaluate_one(values)
+    if not math.isfinite(result.score):
+        raise BadRequest("the values are too large to be judged")
+    monitor.judged(model, [result.score], result.threshold)
+    return {
+        "anomaly_score": float(result.score),
+        "score": float(result.score),
+        "threshold": float(result.threshold),
+        "status": "abnormal" if result.is_anomaly else "normal",
+        "blame": {name: float(share) for name, share in result.blame.items()},
+    }
+
+
+def _number(value: Any) -> float | None:  # noqa: ANN401
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) and not isinstance(value, bool) else None
+
+
+def _model_version(model: Model) -> str:
+    return f"{model.name} {model.facts.get('saved', '')}".strip()
+
+
+def _now() -> str:
+    return datetime.now(UTC).astimezone().isoformat()

@@ -1,0 +1,36 @@
+"""What the routers share: who they ask, and pictures as text."""
+
+import base64
+import io
+from typing import TYPE_CHECKING
+
+from fastapi import Request
+from PIL import Image
+
+from .registry import Registry
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from .monitoring import Monitor
+
+
+def registry_of(request: Request) -> Registry:
+    """The models."""
+    return request.app.state.registry
+
+
+def settings_of(request: Request) -> Settings:
+    """The limits."""
+    return request.app.state.settings
+
+
+def monitor_of(request: Request) -> "Monitor":
+    """The counters."""
+    return request.app.state.monitor
+
+
+def encoded(picture: Image.Image) -> str:
+    """A JPEG in base64."""
+    buffer = io.BytesIO()
+    picture.convert("RGB").save(buffer, "jpeg", quality=90)
+    return base64.b64encode(buffer.getvalue()).decode()
