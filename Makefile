@@ -58,7 +58,7 @@ $(VENV)/.user: $(BIN)/uv pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.test: $(BIN)/uv pyproject.toml constraints.txt
-	$(INSTALL) --editable '.[test,backbones]'
+	$(INSTALL) --editable '.[test,serve,backbones]'
 	touch $@ $(VENV)/.user
 
 clean:

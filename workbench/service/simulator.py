@@ -16,7 +16,8 @@ import numpy as np
 from fastapi import APIRouter, Depends, Query
 from PIL import Image
 
-from workbench import InspectionSession, workspace
+from workbench import workspace
+from workbench.session import InspectionSession
 
 from .problems import BadRequest, NotFound
 from .registry import PHOTOS, Model, Registry
