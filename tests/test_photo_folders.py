@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from workbench import bulk
 from workbench.data import load_images, read_image
 from workbench.data.decode import header, image_size, white_level
+from workbench.data.label_words import word
 from workbench.data.masks import read_mask
-from workbench.data.words import word
 from workbench.errors import DataError
 
 CASES = Path(__file__).parent / "data" / "cases"
@@ -496,3 +497,22 @@ def test_masks_of_another_kind_are_not_used(tmp_path):
     folder = load_images(tmp_path)
     assert folder.ng.mask(0).sum() == 1 and folder.ng.mask(1) is None
     assert left(folder) == {"masks/dent/000.png": "a mask, but no photo belongs to it"}
+
+
+def test_scoring_walks_as_training_does(fitted, tmp_path):
+    root, elsewhere = tmp_path / "lens", tmp_path / "elsewhere"
+    for name in ("OK/a.png", "NG/b.png", "monday/c.png"):
+        photo(root / name, size=(64, 64))
+    photo(elsewhere / "d.png", size=(64, 64))
+    mask(root / "masks" / "b.png", size=(64, 64))
+    (root / "OK" / "lot").symlink_to(elsewhere)
+    (root / "OK" / "loop").symlink_to(root)
+    (root / "OK" / "gone.png").symlink_to(root / "nothing.png")
+    os.mkfifo(root / "pipe.png")
+    run = bulk.score_folder(fitted, root, tmp_path / "scores.csv", progress=False)
+    rows = [line.split(",")[:2] for line in (tmp_path / "scores.csv").read_text().splitlines()]
+    assert rows[1:] == [["NG/b.png", "NG"], ["OK/a.png", "OK"], ["OK/lot/d.png", "OK"],
+                        ["monday/c.png", ""]]  # fmt: skip
+    named = {file.name for file in run.left_alone}
+    assert named == {"OK/loop/", "OK/gone.png", "pipe.png", "masks/b.png"}
+    assert set(labels(load_images(root))) == {name for name, label in rows[1:] if label}

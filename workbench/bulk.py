@@ -7,13 +7,13 @@ Memory holds a few batches and the names that are done, however many images ther
 import csv
 import os
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from workbench.data.decode import SUFFIXES
+from workbench.data.layouts import read_photos
+from workbench.data.walk import BadFile
 from workbench.errors import DataError
 from workbench.progress import bar
 
@@ -32,13 +32,14 @@ class Bulk:
     unreadable: int
     before: int
     seconds: float
+    left_alone: tuple[BadFile, ...] = ()
 
     def describe(self) -> str:
-        """One line with the figures."""
+        """One line with the figures, and one for each file or folder that was left alone."""
         return (
             f"{self.scored} scored ({self.scored / self.seconds:.1f} a second), {self.ng} NG, "
             f"{self.unreadable} unreadable, {self.before} done before"
-        )
+        ) + "".join(f"\nleft alone: {name} ({reason})" for name, reason in self.left_alone)
 
 
 def score_folder(
@@ -47,12 +48,12 @@ def score_folder(
     """Append one row an image to a CSV file, in the order of the names.
 
     Columns are those of a result file: file name (relative to the folder), label (OK or NG
-    where the picture lies in a folder of that name), prediction, anomaly score; and error, for
-    a file that cannot be read: it has no score, and is tried again by the next run.
+    where its folders say so), prediction, anomaly score; and error, for a file that cannot be
+    read: it has no score, and is tried again by the next run. Masks are not scored.
 
     Args:
         detector: Fitted or loaded.
-        folder: Looked through with all its sub-folders.
+        folder: Looked through with all its sub-folders, by the same walk as training's.
         out: The file; made if it is not there, continued if it is.
         progress: Show images a second and the time left.
 
@@ -60,31 +61,31 @@ def score_folder(
         DataError: No such folder, or the file holds something else or another detector's scores.
     """
     folder, out = Path(folder), Path(out)
-    if not folder.is_dir():
-        raise DataError(f"{folder} must be a folder of pictures; there is no such folder")
+    labels, left_alone = read_photos(folder)
     done = _resumed(out, detector, folder)
     start, counts = time.perf_counter(), {"scored": 0, "ng": 0, "unreadable": 0}
-    left = sum(name not in done for name in _names(folder))
+    names = [name for name in labels if name not in done]
     with (
         out.open("a", newline="", encoding="utf-8") as file,
-        bar(total=left, desc="score", unit="img", progress=progress) as shown,
+        bar(total=len(names), desc="score", unit="img", progress=progress) as shown,
     ):
         if not out.stat().st_size:
             csv.writer(file).writerow(COLUMNS)
-        paths = (folder / name for name in _names(folder) if name not in done)
-        for scored in detector.stream(paths):
+        for scored in detector.stream(folder / name for name in names):
             name = scored.source.relative_to(folder).as_posix()
             ng = scored.score >= detector.threshold
             counts["unreadable" if scored.error else "scored"] += 1
             counts["ng"] += bool(ng)
-            _write(file, name, scored.score, "NG" if ng else "OK", scored.error)
+            _write(file, name, labels[name], scored.score, "NG" if ng else "OK", scored.error)
             shown.update()
-    return Bulk(**counts, before=len(done), seconds=time.perf_counter() - start)
+    seconds = time.perf_counter() - start
+    return Bulk(**counts, before=len(done), seconds=seconds, left_alone=tuple(left_alone))
 
 
-def _write(file: TextIO, name: str, score: float, prediction: str, error: str) -> None:
-    top = name.partition("/")[0].upper()
-    label = top if top in ("OK", "NG") else ""
+def _write(
+    file: TextIO, name: str, ng: bool | None, score: float, prediction: str, error: str
+) -> None:
+    label = "" if ng is None else "NG" if ng else "OK"
     row = [name, label, "", "", error] if error else [name, label, prediction, repr(score), ""]
     csv.writer(file).writerow(row)
     file.flush()  # what is scored stays, whatever happens next
@@ -122,16 +123,3 @@ def _same_detector(out: Path, row: list[str], detector: "CSFlowDetector", folder
             f"{out} must hold scores of this detector to be continued, but {row[0]} has "
             f"{float(row[3]):.6g} there and {again.score:.6g} here; choose another file"
         )
-
-
-def _names(folder: Path, below: str = "") -> Iterator[str]:
-    """Pictures below a folder, by name, without listing more than one folder at a time."""
-    with os.scandir(folder / below) as found:
-        entries = sorted(found, key=lambda entry: entry.name)
-    for entry in entries:
-        if entry.name.startswith((".", "__MACOSX")):
-            continue
-        if entry.is_dir():
-            yield from _names(folder, f"{below}{entry.name}/")
-        elif Path(entry.name).suffix.lower() in SUFFIXES:
-            yield below + entry.name

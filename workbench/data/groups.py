@@ -7,9 +7,9 @@ from pathlib import Path, PurePosixPath
 from workbench.errors import DataError
 
 from .label_table import read_table
+from .label_words import folded, word
 from .layouts import Entry
 from .splits import by_hash
-from .words import folded, word
 
 Groups = str | Path | Mapping[str, str]
 PART = "{part}"

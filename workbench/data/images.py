@@ -19,6 +19,7 @@ from .decode import WHITE, Header, header, read_image, white_level
 from .folder import ImageFolder
 from .groups import Groups, draw, read_groups
 from .label_table import find_tables, read_table, read_table_layout
+from .label_words import folded, word
 from .layouts import (
     Entry,
     Files,
@@ -32,7 +33,6 @@ from .layouts import (
 )
 from .relabels import read_relabels, relabels_path
 from .walk import BadFile
-from .words import folded, word
 
 MARKER = "sample.json"
 """A file of this name in a folder says in its "note" that the data was generated."""
@@ -60,7 +60,7 @@ def load_images(
 ) -> ImageFolder:
     """The pictures of a folder, labelled and split by where they lie or by a table beside them.
 
-    Known are folders of good and NG parts in the words of the trade (`workbench.data.words`; lots
+    Known are folders of good and NG parts in the words of the trade (see `label_words`; lots
     above or below them; ground truth in `masks/` or beside the photo), MVTec AD and LOCO, BTAD,
     VisA with its split, KolektorSDD, magnetic tiles, a CSV of file name and label, and a flat
     folder, which is unlabelled and all test. Training and calibration hold OK pictures only.

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from workbench.errors import DataError
 
+from .label_words import SPLIT_WORDS, folded, phrase, word
 from .layouts import Entry, Files, Layout
 from .walk import BadFile
-from .words import SPLIT_WORDS, folded, phrase, word
 
 COLUMNS = {
     "name": "file name, filename, file, image, img, path, image path, file path, photo, "

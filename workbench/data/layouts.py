@@ -15,10 +15,10 @@ from typing import NamedTuple
 from workbench.errors import DataError
 
 from .decode import SUFFIXES
+from .label_words import SPLIT_WORDS, folded, phrase, says_nothing, tokens, word
 from .mask_files import in_no_split, mask_folder, masks_beside, masks_by_ending, pair
 from .masks import read_mask
 from .walk import BadFile, Found, spelled, walk
-from .words import SPLIT_WORDS, folded, phrase, says_nothing, tokens, word
 
 EXPECTED = (
     "OK/ and NG/, or train/good/ and test/<kind>/ (MVTec AD), or pictures side by side, "
@@ -114,9 +114,8 @@ def read_folders(files: Files, words: Words) -> Layout | None:
     masks = [name for name in files.pictures if mask_folder(name) is not None]
     inside = set(masks)
     places = [_place(name, words) for name in files.pictures if name not in inside]
-    mvtec = any(place.split == "train" and place.ngs == {False} for place in places)
-    if mvtec:
-        places = [_kind_under_test(place, words) for place in places]
+    mvtec = _is_mvtec(places)
+    places = [_kind_under_test(place, words) for place in places] if mvtec else places
     labelled = [place for place in places if len(place.ngs) == 1]
     if not labelled:
         return None
@@ -176,6 +175,25 @@ def read_flat(files: Files, *, below: bool = False) -> Layout | None:
     )
 
 
+def read_photos(root: Path) -> tuple[dict[str, bool | None], list[BadFile]]:
+    """Every photo below a folder by name, for scoring, and what is left alone.
+
+    The label is True for NG, False for good, and None where the folders do not say; masks are no
+    photos.
+
+    Raises:
+        DataError: There is no such folder, or it cannot be read.
+    """
+    files = read_files(root)
+    masks = {name for name in files.pictures if mask_folder(name) is not None}
+    beside = masks_beside(root, [name for name in files.pictures if name not in masks])
+    masks |= {mask for names in beside.values() for mask in names}
+    photos = sorted(set(files.pictures) - masks)
+    known = _labels([_place(name, {}) for name in photos])
+    left = [BadFile(name, "a mask") for name in sorted(masks)] + files.left + unread(files.others)
+    return {name: known.get(name) for name in photos}, left
+
+
 def nothing_found(files: Files) -> DataError:
     """The error for a folder in which nothing was understood."""
     tops = sorted({PurePosixPath(name).parts[0] for name in files.pictures if "/" in name})
@@ -222,6 +240,16 @@ def _place(name: str, words: Words) -> _Place:
             ngs.add(said.ng)
             label_at, kind = (at, said.kind) if label_at < 0 else (label_at, kind)
     return _Place(name, folders, split, split_at, frozenset(ngs), label_at, kind)
+
+
+def _is_mvtec(places: Sequence[_Place]) -> bool:
+    return any(place.split == "train" and place.ngs == {False} for place in places)
+
+
+def _labels(places: Sequence[_Place]) -> dict[str, bool]:
+    mvtec = _is_mvtec(places)
+    places = [_kind_under_test(place, {}) for place in places] if mvtec else places
+    return {place.name: place.ngs == {True} for place in places if len(place.ngs) == 1}
 
 
 def _kind_under_test(place: _Place, words: Words) -> _Place:

@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from .label_words import MASKS, SPLIT_WORDS, folded, phrase
 from .masks import is_mask
 from .walk import BadFile
-from .words import MASKS, SPLIT_WORDS, folded, phrase
 
 ENDINGS = ("_mask", "-mask", " mask", "_gt", "_label", "_seg")
 
