@@ -232,7 +232,10 @@ def test_other_thresholds_and_what_a_claim_takes():
                 fewer = int(0.9 * target["n"])
                 ends = metrics.clopper_pearson(int(np.ceil(share * fewer)), fewer)
                 assert ends[1] > target["rate"] or fewer <= claim["n"]
-    assert guarantees.numbers(scores, None, limit, held_out) == {"alternatives": [], "claims": []}
+    assert guarantees.numbers(scores, None, limit, held_out)["claims"] == []
+    target = guarantees.Target(misses=0.2, overkill=0.0)
+    judged = guarantees.numbers(scores, labels, limit, held_out, target)["judgement"]
+    assert [claim["limit"] for claim in judged["claims"]] == [0.2, 0.0] and not judged["met"]
     none = guarantees.numbers(
         np.r_[0.0, 9], np.array([False, True]), metrics.Threshold(5.0), held_out
     )

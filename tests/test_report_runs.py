@@ -1,7 +1,6 @@
 """Runs of reports: what is made, what is left out, and what an unhappy end leaves behind."""
 
 import json
-from itertools import count
 from pathlib import Path
 
 import nbformat
@@ -129,18 +128,18 @@ def test_a_template_about_no_model_needs_none(home):
 def catalogued(home, text):
     (home / "reports").mkdir(exist_ok=True)
     (home / "reports" / "datasets.yml").write_text(text, "utf-8")
-    return catalogue.entries()
+    return catalogue.listed()
 
 
 def test_the_catalogue_says_what_all_means(home):
     for name in ("b", "a"):
         model(name)
-    assert [entry.name for entry in catalogue.entries()] == ["a", "b"]
+    assert [report.name for report in catalogue.listed()] == ["a", "b"]
     found = catalogued(home, "b:\n부품:\n  parameters: {size: 4}\n  timeout: 60\n")
-    assert found == [catalogue.Entry("b"), catalogue.Entry("부품", None, {"size": 4}, 60)]
-    given = catalogue.Entry("", "mine.ipynb", {"shown": 1, "size": 5})
+    assert found == [catalogue.Report("b"), catalogue.Report("부품", None, {"size": 4}, 60)]
+    given = catalogue.Report("", "mine.ipynb", {"shown": 1, "size": 5})
     both = {"size": 5, "shown": 1}
-    assert found[1].changed(given) == catalogue.Entry("부품", "mine.ipynb", both, 60)
+    assert found[1].changed(given) == catalogue.Report("부품", "mine.ipynb", both, 60)
 
 
 @pytest.mark.parametrize(
@@ -185,28 +184,24 @@ def test_latest_points_at_the_newest_where_there_are_links_and_where_not(home, m
     assert page == f"<a href='runs/{runs.newest('a').folder.name}/metrics.json'>"
 
 
-def test_old_runs_go_and_damaged_ones_are_passed_over(home, monkeypatch):
-    stamps = count()
-    monkeypatch.setattr(runs, "_free", lambda folder: folder / f"2026{next(stamps):04}")
-    for _ in range(runs.KEPT + 3):
-        leave("a")
-    assert [run.folder.name for run in runs.history("a")] == [
-        f"2026{n:04}" for n in range(3, runs.KEPT + 3)
-    ]
-    (runs.newest("a").folder / runs.STATUS).write_text("{")
-    assert runs.newest("a").folder.name == f"2026{runs.KEPT + 1:04}"
+def test_old_runs_go_and_damaged_ones_are_passed_over(home):
+    for n in range(runs.KEPT + 3):
+        leave("a", n=n)
+    kept = runs.history("a")
+    assert [run.metrics["n"] for run in kept] == list(range(3, runs.KEPT + 3))
+    (kept[-1].folder / runs.STATUS).write_text("{")
+    assert runs.newest("a") == kept[-2]
 
 
-def test_the_index_shows_the_history_and_the_last_good_report(home, monkeypatch):
-    stamps = count()
-    monkeypatch.setattr(runs, "_free", lambda folder: folder / f"2026{next(stamps):04}")
+def test_the_index_shows_the_history_and_the_last_good_report(home):
     for auroc in (0.9, 0.95):
         leave("a", n=3, auroc=auroc)
     leave("a", "failed")
     index = reports.build_index().read_text("utf-8")
     assert "AUROC over 2 runs: from 0.900 to 0.950" in index and "3 runs" in index
-    assert 'href="a/runs/20260002/report.html#papermill-error-cell"' in index
-    assert 'href="a/runs/20260001/report.html">the last report that went well' in index
+    _, good, failed = (run.folder.name for run in runs.history("a"))
+    assert f'href="a/runs/{failed}/report.html#papermill-error-cell"' in index
+    assert f'href="a/runs/{good}/report.html">the last report that went well' in index
 
 
 def test_numbers_are_found_wherever_they_are():

@@ -9,6 +9,7 @@ labels raises ValueError where their lengths differ, a score is not finite or a 
 (`inputs.pair`).
 """
 
+from workbench.metrics.acceptance import Acceptance, Claim, accept, parts_needed
 from workbench.metrics.audit import Suspect, Suspects, label_audit
 from workbench.metrics.auroc_intervals import auroc_interval
 from workbench.metrics.by_kind import KindRates, by_kind
@@ -35,10 +36,12 @@ from workbench.metrics.review import ReviewRates, TwoThresholds, two_thresholds
 from workbench.metrics.thresholds import Threshold
 
 __all__ = [
+    "Acceptance",
     "Area",
     "POLICIES",
     "ChangedVerdict",
     "Comparison",
+    "Claim",
     "Confusion",
     "Drift",
     "Escape",
@@ -52,6 +55,7 @@ __all__ = [
     "Threshold",
     "TwoThresholds",
     "KindRates",
+    "accept",
     "as_labels",
     "as_scores",
     "aupimo",
@@ -70,6 +74,7 @@ __all__ = [
     "label_audit",
     "ng_needed",
     "partial_auroc",
+    "parts_needed",
     "pixel_auroc",
     "pr_curve",
     "rate",

@@ -15,7 +15,6 @@ COLORS = {
     "threshold": "#1F2328",
     "miss": "#D55E00",
     "overkill": "#0072B2",
-    "mask": "#00E5A8",
     "line": "#4B5563",
     "quiet": "#9AA1AB",
 }

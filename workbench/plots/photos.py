@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from workbench.csflow.heatmap import colourise
+from workbench.data.encode import OUTLINE, outline
 from workbench.plots.figure import COLORS, Picture, fonts
 
 if TYPE_CHECKING:
@@ -129,9 +130,12 @@ def _grid(n: int, columns: int, each: int, size: float, aspect: float) -> tuple[
 
 
 def _photo(ax: Axes, image: ArrayLike, mask: NDArray[np.bool_] | None) -> None:
-    ax.imshow(np.asarray(image))
-    if mask is not None and mask.any() and not mask.all():
-        ax.contour(mask, levels=[0.5], colors=[COLORS["mask"]], linewidths=1.2)
+    pixels = np.array(image)
+    if mask is not None and mask.any():
+        height, width = mask.shape
+        rim = outline(mask, (width, height), -(-max(mask.shape) // 200))
+        pixels[np.asarray(rim) > 0] = OUTLINE
+    ax.imshow(pixels)
 
 
 def _draw(parts: "ImageFolder", n: int, seed: int) -> list[int]:

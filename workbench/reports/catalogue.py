@@ -9,7 +9,7 @@ FILE = "datasets.yml"
 _KEYS = {"template", "parameters", "timeout"}
 
 
-class Entry(NamedTuple):
+class Report(NamedTuple):
     """One report: its name, which is its model's, and how it differs from the usual one."""
 
     name: str
@@ -17,15 +17,15 @@ class Entry(NamedTuple):
     parameters: dict[str, Any] = {}  # never changed
     timeout: int | None = None
 
-    def changed(self, given: "Entry") -> "Entry":
-        """The same with what is given for all, which goes first."""
+    def changed(self, given: "Report") -> "Report":
+        """The same; what is given for all reports goes before its own settings."""
         parameters = self.parameters | given.parameters
-        return Entry(
+        return Report(
             self.name, given.template or self.template, parameters, given.timeout or self.timeout
         )
 
 
-def entries() -> list[Entry]:
+def listed() -> list[Report]:
     """What `workbench report --all` makes.
 
     `reports/datasets.yml` maps names to nothing, or to any of `template`, `parameters` and
@@ -47,7 +47,7 @@ def entries() -> list[Entry]:
     path = workspace.root() / "reports" / FILE
     if not path.exists():
         models = workspace.root().glob("models/[!.]*/detector.json")  # no dot: not in place yet
-        return [Entry(model) for model in sorted(path.parent.name for path in models)]
+        return [Report(model) for model in sorted(path.parent.name for path in models)]
     import yaml
 
     try:
@@ -56,10 +56,10 @@ def entries() -> list[Entry]:
         raise DataError(f"reports/{FILE} must be YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
         raise DataError(f"reports/{FILE} must map names to settings, got {content!r}")
-    return [_entry(str(name), settings or {}) for name, settings in content.items()]
+    return [_report(str(name), settings or {}) for name, settings in content.items()]
 
 
-def _entry(name: str, settings: dict[str, Any]) -> Entry:
+def _report(name: str, settings: dict[str, Any]) -> Report:
     known = ", ".join(sorted(_KEYS))
     if not isinstance(settings, dict):
         raise DataError(f"reports/{FILE}: {name} must hold any of {known}, got {settings!r}")
@@ -70,6 +70,6 @@ def _entry(name: str, settings: dict[str, Any]) -> Entry:
     if not isinstance(settings.get("parameters", {}), dict):
         raise DataError(f"reports/{FILE}: parameters of {name} must be a mapping")
     try:
-        return Entry(workspace.plain(name), **settings)
+        return Report(workspace.plain(name), **settings)
     except ValueError as error:
         raise DataError(f"reports/{FILE}: {error}") from None

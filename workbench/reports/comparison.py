@@ -16,6 +16,7 @@ from workbench.session import COLUMNS
 
 from . import display, runs, wording
 from .runs import ReportRun
+from .wording import plain
 
 CHANGES = 12  # parts in the table of changed verdicts
 
@@ -40,7 +41,9 @@ class ComparisonReport:
         """One run a report, in the order of the names."""
         found = []
         for name in self.names or runs.names():
-            good = [run for run in runs.history(name) if run.status == "ok" and run.facts["kind"]]
+            good = [
+                run for run in runs.history(name) if run.status == "ok" and run.details["kind"]
+            ]
             if good:
                 found.append(good[-1])
             elif self.names:
@@ -55,7 +58,7 @@ class ComparisonReport:
         keys = ("n", "n_ok", "n_ng", "fn", "fp", "auroc", "miss_rate", "overkill_rate")
         ends = ("miss_interval", "overkill_interval", "threshold", "threshold_source", "flagged")
         rows = [
-            {"name": run.name, "kind": run.facts["kind"], "run": run.folder.name}
+            {"name": run.name, "kind": run.details["kind"], "run": run.folder.name}
             | {key: run.metrics.get(key) for key in keys + ends}
             for run in self.compared
         ]
@@ -72,13 +75,14 @@ class ComparisonReport:
         if rated:
             best, worst = (pick(rated, key=lambda row: row["auroc"]) for pick in (max, min))
             words.append(
-                f"**{worst['name']} is hardest to tell apart (AUROC {worst['auroc']:.3f})**, "
-                f"{best['name']} easiest ({best['auroc']:.3f})."
+                f"**{plain(worst['name'])} is hardest to tell apart "
+                f"(AUROC {worst['auroc']:.3f})**, "
+                f"{plain(best['name'])} easiest ({best['auroc']:.3f})."
             )
             missing = [row for row in rated if row["fn"]]
             words.append(
                 f"NG parts were missed in {len(missing)} of {len(rated)}"
-                + (f": {', '.join(row['name'] for row in missing)}." if missing else ".")
+                + (f": {plain(', '.join(row['name'] for row in missing))}." if missing else ".")
             )
         words += [_pair_words(pair) for pair in self.metrics["pairs"]]
         display.text(" ".join(words))
@@ -113,7 +117,8 @@ class ComparisonReport:
             display.text("No two of these models were tested on the same parts.")
             return
         for (a, b, found), numbers in zip(self._pairs, self.metrics["pairs"], strict=True):
-            display.text(f"### {a.name} and {b.name}\n\n{_pair_words(numbers)}")
+            names = f"{plain(a.name)} and {plain(b.name)}"
+            display.text(f"### {names}\n\n{_pair_words(numbers)}")
             first, second, labels = self._scores(a, b)
             limits = a.metrics["threshold"], b.metrics["threshold"]
             display.figure(
@@ -191,7 +196,7 @@ class ComparisonReport:
 
 def _data(run: ReportRun) -> str:
     """Where the model's data lies: the same names in two folders are not the same parts."""
-    data = wording.model_facts(run.name)["data"]
+    data = wording.manifest(run.name)["data"]
     return str(workspace.resolve(data.get("root", run.name)))
 
 
@@ -203,7 +208,7 @@ def _pair_words(pair: dict[str, Any]) -> str:
     low, high = pair["auroc_interval"]
     said = "The difference is no accident" if low > 0 or high < 0 else "That may be an accident"
     return (
-        f"**{pair['b']} against {pair['a']}: AUROC {pair['auroc_b']:.3f} against "
+        f"**{plain(pair['b'])} against {plain(pair['a'])}: AUROC {pair['auroc_b']:.3f} against "
         f"{pair['auroc_a']:.3f}** (difference {pair['auroc_difference']:+.3f}, 95 % interval "
         f"{low:+.3f} to {high:+.3f}). {said}. Of the verdicts {pair['fixed']} got better and "
         f"{pair['broken']} worse (McNemar p {pair['mcnemar_p']:.2g})."

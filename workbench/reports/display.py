@@ -6,7 +6,7 @@ a notebook shows the caption as a line of its own.
 
 import json
 import os
-from html import escape
+from html import unescape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,9 @@ import pandas as pd
 from IPython.display import display
 
 from workbench import workspace
+from workbench.data.encode import jpeg
+
+from .html import part
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -71,26 +74,19 @@ def table_html(frame: pd.DataFrame, caption: str = "", folded: str = "") -> str:
     """The table as HTML, with numbers to the right.
 
     Example:
-        >>> "<td class='num'>3</td>" in table_html(pd.DataFrame({"n": [3]}))
+        >>> '<td class="num">3</td>' in table_html(pd.DataFrame({"n": [3]}))
         True
     """
-    head = "".join(f"<th>{escape(str(name))}</th>" for name in frame.columns)
-    rows = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in frame.itertuples(index=False))
-    caption = f"<p class='caption'>{escape(caption)}</p>" if caption else ""
-    html = (
-        f"{caption}<div class='table'><table><thead><tr>{head}</tr></thead>"
-        f"<tbody>{rows}</tbody></table></div>"
-    )
-    return (
-        f"<details class='facts'><summary>{escape(folded)}</summary>{html}</details>"
-        if folded
-        else html
-    )
+    rows = [list(row) for row in frame.itertuples(index=False)]
+    return part("table", list(frame.columns), rows, caption, folded)
 
 
 def text(markdown: str) -> None:
-    """Show sentences; their numbers come from the metrics that `record` leaves."""
-    display({"text/markdown": markdown, "text/plain": markdown}, raw=True)
+    """Show sentences; their numbers come from the metrics that `record` leaves.
+
+    Words that come from the data stand in it through `wording.plain`.
+    """
+    display({"text/markdown": markdown, "text/plain": unescape(markdown)}, raw=True)
 
 
 def html(content: str, words: str) -> None:
@@ -110,11 +106,11 @@ def record(metrics: dict[str, Any], thumbnail: "Image.Image | None" = None) -> N
     """
     content = json.dumps(metrics, indent=2, ensure_ascii=False, allow_nan=False)
     target = folder(metrics["name"])
-    (target / METRICS).write_text(content + "\n", "utf-8")
+    with workspace.written(target / METRICS) as file:
+        file.write(f"{content}\n".encode())
     if thumbnail is not None:
-        thumbnail = thumbnail.convert("RGB")
-        thumbnail.thumbnail((_THUMBNAIL_SIDE, _THUMBNAIL_SIDE))
-        thumbnail.save(target / THUMBNAIL, quality=85)
+        with workspace.written(target / THUMBNAIL) as file:
+            file.write(jpeg(thumbnail, _THUMBNAIL_SIDE))
     display({RECORD: metrics, "text/plain": _one_line(metrics)}, raw=True)
 
 
@@ -122,9 +118,3 @@ def _one_line(metrics: dict[str, Any]) -> str:
     keys = ("n", "auroc", "miss_rate", "overkill_rate", "threshold")
     shown = {key: metrics[key] for key in keys if metrics.get(key) is not None}
     return ", ".join(f"{key}={value:.4g}" for key, value in shown.items())
-
-
-def _cell(value: Any) -> str:  # noqa: ANN401
-    value = str(value)
-    number = value[:1].isdigit() or value == "-" or (value[:1] == "-" and value[1:2].isdigit())
-    return f"<td{' class=' + repr('num') if number else ''}>{escape(value)}</td>"

@@ -17,7 +17,8 @@ from .display import FOLDER
 
 START = 300  # seconds for a kernel to come up on a machine that has much else to do
 STOPPED = '<span id="papermill-error-cell">The notebook stopped here:</span>'
-"""Stands before the cell that failed, under papermill's own name for the place."""
+STOPPED_TAG = "papermill-error-cell-tag"
+"""What stands before the cell that failed, and its tag, as papermill has them."""
 
 
 def execute(
@@ -155,7 +156,7 @@ def attempt(
             )
     except papermill.PapermillExecutionError as error:
         return f"{error.ename}: {error.evalue}"
-    except Exception as error:  # a dead kernel, a missing one: whatever it is, it is the run's
+    except Exception as error:  # a dead kernel or a missing one ends the run, not us
         _mark_where_it_stopped(output, error)
         return f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
     return ""
@@ -186,7 +187,8 @@ def _mark_where_it_stopped(path: Path, error: Exception) -> None:
         return
     words = {"ename": type(error).__name__, "evalue": str(error), "traceback": [str(error)]}
     notebook.cells[begun[-1]].outputs.append(nbformat.v4.new_output("error", **words))
-    notebook.cells.insert(begun[-1], nbformat.v4.new_markdown_cell(STOPPED))
+    mark = nbformat.v4.new_markdown_cell(STOPPED, metadata={"tags": [STOPPED_TAG]})
+    notebook.cells.insert(begun[-1], mark)
     nbformat.write(notebook, path)
 
 

@@ -13,7 +13,7 @@ from . import runs
 
 
 def fingerprint(
-    name: str, facts: dict[str, Any], template: Path, parameters: dict[str, Any]
+    name: str, manifest: dict[str, Any], template: Path, parameters: dict[str, Any]
 ) -> str:
     """SHA-256 over the model, its data, the template and the parameters.
 
@@ -22,21 +22,21 @@ def fingerprint(
 
     Args:
         name: The report's.
-        facts: The contents of the model's `detector.json`; empty without a model.
+        manifest: `detector.json` of the model; empty without one.
         template: The notebook.
         parameters: Those it runs with.
     """
     total = hashlib.sha256(template.read_bytes())
-    total.update(json.dumps([facts, parameters], sort_keys=True).encode())
-    listed = _files(facts) if facts else _reports(name)
+    total.update(json.dumps([manifest, parameters], sort_keys=True).encode())
+    listed = _files(manifest) if manifest else _reports(name)
     for line in listed:
         total.update(f"{line}\n".encode())
     return total.hexdigest()
 
 
-def _files(facts: dict[str, Any]) -> Iterator[str]:
+def _files(manifest: dict[str, Any]) -> Iterator[str]:
     """Name, size and time of every file that a report on this model reads."""
-    source = facts["data"].get("root") or facts["data"].get("source")
+    source = manifest["data"].get("root") or manifest["data"].get("source")
     if not source:
         return
     root = workspace.resolve(source)
@@ -57,5 +57,5 @@ def _line(name: str, stat: os.stat_result) -> str:
 def _reports(own: str) -> Iterator[str]:
     for name in runs.names():
         run = runs.newest(name)
-        if run and name != own and run.facts.get("kind"):
+        if run and name != own and run.details.get("kind"):
             yield f"{name}\0{run.folder.name}\0{run.status}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from math import isfinite
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,16 @@ POLICIES = (
     ("least cost: 1 % NG, a miss costs 100 overkills", TEST, "cost",
      {"prevalence": 0.01, "miss_cost": 100, "overkill_cost": 1}),
 )  # fmt: skip
+
+
+class Target(NamedTuple):
+    """The highest shares that are asked for; None asks nothing."""
+
+    misses: float | None = None
+    overkill: float | None = None
+
+
+NOTHING_ASKED = Target()
 TARGETS = (0.05, 0.01, 0.001)
 """Rates that a customer may want to be promised."""
 
@@ -34,17 +44,19 @@ def numbers(
     labels: NDArray[np.bool_] | None,
     threshold: metrics.Threshold,
     held_out: NDArray[np.float64],
+    target: Target = NOTHING_ASKED,
 ) -> dict[str, Any]:
-    """Rates at other thresholds, and parts needed to claim more; fit for JSON.
+    """Rates at other thresholds, the judgement, and what more would take; fit for JSON.
 
     Args:
         scores: Of the test set, shape (N,).
         labels: True for NG, shape (N,), or None.
         threshold: The one in use.
         held_out: Scores of held-out good parts, shape (M,).
+        target: The rates that are asked for.
     """
     if labels is None:
-        return {"alternatives": [], "claims": []}
+        return {"alternatives": [], "claims": [], "judgement": None}
     rows = [("in use", threshold.origin(), threshold)]
     for words, source, policy, params in POLICIES:
         known = (held_out, None) if source == HELD_OUT else (scores, labels)
@@ -55,7 +67,12 @@ def numbers(
         if isfinite(limit):
             rows.append((words, source, limit))
     counts = metrics.confusion(scores, labels, threshold)
+    judgement = None
+    if target != NOTHING_ASKED:
+        found = metrics.accept(scores, labels, threshold, **target._asdict())
+        judgement = {"met": found.met, "claims": [claim_json(claim) for claim in found.claims]}
     return {
+        "judgement": judgement,
         "alternatives": [_at(*row, scores, labels) for row in rows],
         "claims": [
             _claim("miss", counts.fn, counts.fn + counts.tp, "NG"),
@@ -70,7 +87,7 @@ def show_alternatives(m: Numbers) -> None:
     if not rows:
         display.text("Without labels other thresholds have no rates to compare.")
         return
-    thing, good, wasted = wording.WORDS[m["kind"]]
+    thing, good, wasted = wording.TERMS[m["kind"]]
     frame = pd.DataFrame(
         [
             {
@@ -96,7 +113,7 @@ def show_claims(m: Numbers) -> None:
     if not rows:
         display.text("Nothing can be claimed without labelled parts.")
         return
-    thing = wording.WORDS[m["kind"]].thing
+    thing = wording.TERMS[m["kind"]].thing
     display.text(
         " ".join(
             f"With {row['found']:,} of {wording.plural(row['n'], row['class'] + ' ' + thing)} "
@@ -118,6 +135,18 @@ def show_claims(m: Numbers) -> None:
     display.table(frame, "Parts to test at this threshold, all different, at the rate found here.")
 
 
+def claim_json(claim: metrics.Claim) -> dict[str, Any]:
+    """The claim as plain values; None for what is not defined."""
+    return {
+        key: [_finite(end) for end in value] if key == "interval" else _finite(value)
+        for key, value in claim._asdict().items()
+    }
+
+
+def _finite(value: Any) -> Any:  # noqa: ANN401
+    return None if isinstance(value, float) and not isfinite(value) else value
+
+
 def _at(words: str, source: str, limit: float, scores: NDArray, labels: NDArray) -> dict[str, Any]:
     found = metrics.evaluate(scores, labels, limit).to_dict()
     keys = ("threshold", "fn", "fp", "miss_rate", "overkill_rate")
@@ -126,7 +155,8 @@ def _at(words: str, source: str, limit: float, scores: NDArray, labels: NDArray)
 
 def _claim(rate: str, found: int, n: int, kind: str) -> dict[str, Any]:
     upper = metrics.clopper_pearson(found, n)[1] if n else None
-    targets = [{"rate": target, "n": _parts(found, n, target)} for target in TARGETS if n]
+    needed = {target: metrics.parts_needed(found, n, target) for target in TARGETS if n}
+    targets = [{"rate": target, "n": parts} for target, parts in needed.items()]
     return {
         "rate": rate,
         "class": kind,
@@ -135,18 +165,6 @@ def _claim(rate: str, found: int, n: int, kind: str) -> dict[str, Any]:
         "upper": upper,
         "targets": targets,
     }
-
-
-def _parts(found: int, n: int, target: float) -> int | None:
-    """Parts whose exact interval would end below the target at the share found here."""
-    if not found:
-        return metrics.ng_needed(target)
-    if found / n >= target:
-        return None
-    sizes = np.unique(np.geomspace(n, 1e7, 400).round().astype(int))
-    ends = metrics.clopper_pearson(np.ceil(sizes * found / n).astype(int), sizes)[1]
-    enough = np.flatnonzero(ends <= target)
-    return int(sizes[enough[0]]) if enough.size else None
 
 
 def _needed(row: Numbers, target: Numbers, thing: str) -> str:

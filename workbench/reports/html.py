@@ -1,39 +1,112 @@
-"""An executed report notebook as one HTML file: nothing from outside, no scripts, no code."""
+"""HTML by construction: templates that escape, an allow-list for what is foreign, and a policy.
 
+Three things stand between data and the reader's browser. Values go through Jinja2 with
+autoescape. What notebooks show as HTML or Markdown goes through an allow-list of tags and
+attributes, which knows no script and no address to load from. And every page carries a
+Content-Security-Policy that runs our own script by its hash and lets nothing be fetched.
+"""
+
+from base64 import b64encode
+from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from nbformat import NotebookNode
-
-from . import display, wording
+from jinja2 import Environment, FileSystemLoader
+from markupsafe import Markup, escape
 
 TEMPLATES = Path(__file__).parent / "templates"
-HIDDEN = ("parameters", "injected-parameters", "notebook-only")
-"""Tags of cells that the page leaves out."""
+PICTURES = ("image/png", "image/jpeg")
+_TAGS = {
+    *("p", "br", "hr", "b", "strong", "i", "em", "code", "pre", "blockquote", "sub", "sup", "del"),
+    *("ul", "ol", "li", "h1", "h2", "h3", "h4", "h5", "h6", "a", "img", "span", "div", "small"),
+    *("table", "thead", "tbody", "tr", "th", "td", "figure", "figcaption", "details", "summary"),
+}
+_ATTRIBUTES = {"class", "title", "alt", "colspan", "rowspan"}
 
 
-def to_html(notebook: NotebookNode, status: dict[str, Any], metrics: dict[str, Any]) -> str:
-    """The page.
-
-    Args:
-        notebook: The executed notebook.
-        status: As in `status.json`.
-        metrics: As in `metrics.json`; empty after a failure.
-    """
-    # imported here, as it takes seconds that the kernels of the reports need not spend
-    from nbconvert.exporters import HTMLExporter
-    from nbconvert.preprocessors import TagRemovePreprocessor
-
-    exporter = HTMLExporter(
-        template_name="report",
-        extra_template_basedirs=[str(TEMPLATES)],
-        exclude_anchor_links=True,
+def page(name: str, **values: Any) -> str:  # noqa: ANN401
+    """A whole page from `NAME.html.j2`, with `style.css`, `NAME.css` and `NAME.js`."""
+    style = _source("style.css") + _source(f"{name}.css")
+    script = _source(f"{name}.js")
+    policy = "; ".join(
+        (
+            "default-src 'none'",
+            "img-src data:",
+            f"style-src {_hashed(style)}",
+            f"script-src {_hashed(script)}",
+            "base-uri 'none'",
+            "form-action 'none'",
+        )
     )
-    exporter.register_preprocessor(TagRemovePreprocessor(remove_cell_tags=HIDDEN), enabled=True)
-    report = {
-        **status,
-        "tiles": wording.tiles(metrics) if "labelled" in metrics else [],
-        "record": display.RECORD,
+    template = environment().get_template(f"{name}.html.j2")
+    return template.render(policy=policy, style=Markup(style), script=Markup(script), **values)
+
+
+def part(macro: str, *values: Any) -> str:  # noqa: ANN401
+    """A piece of a page, by a macro of `parts.html.j2`."""
+    return str(getattr(environment().get_template("parts.html.j2").module, macro)(*values))
+
+
+@cache
+def environment() -> Environment:
+    """Where the templates are, with autoescape and the filters that they use."""
+    found = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True)
+    found.filters |= {
+        "ansi": _ansi,
+        "base64": lambda content: b64encode(content).decode(),
+        "clean": clean,
+        "markdown": _markdown,
+        "picture": lambda data: next((kind for kind in PICTURES if kind in data), ""),
     }
-    page, _ = exporter.from_notebook_node(notebook, resources={"report": report})
-    return page
+    found.tests["numeric"] = _numeric
+    return found
+
+
+def clean(foreign: str) -> Markup:
+    """HTML with nothing left in it that runs or loads; what is not allowed is shown as text.
+
+    Example:
+        >>> clean("<b onclick='x()'>1</b><script>2</script>")
+        Markup('<b>1</b>&lt;script&gt;2&lt;/script&gt;')
+    """
+    import bleach
+
+    return Markup(bleach.clean(foreign, _TAGS, _allowed, {"http", "https", "mailto", "data"}))
+
+
+def _allowed(tag: str, name: str, value: str) -> bool:
+    if tag == "img" and name == "src":
+        return value.startswith(("data:image/png;base64,", "data:image/jpeg;base64,"))
+    if tag == "a" and name == "href":
+        return not value.lstrip().lower().startswith("data:")
+    return name in _ATTRIBUTES
+
+
+def _markdown(source: str) -> Markup:
+    # takes a second to import, which the kernels of the reports need not spend
+    from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+
+    renderer = IPythonRenderer(escape=False, exclude_anchor_links=True)
+    return clean(MarkdownWithMath(renderer=renderer).render(source))
+
+
+def _ansi(text: str) -> Markup:
+    from nbconvert.filters import strip_ansi
+
+    return escape(strip_ansi(text))
+
+
+def _numeric(cell: Any) -> bool:  # noqa: ANN401
+    """Whether a cell is aligned as a number."""
+    text = str(cell)
+    return text[:1].isdigit() or text == "-" or (text[:1] == "-" and text[1:2].isdigit())
+
+
+def _source(name: str) -> str:
+    path = TEMPLATES / name
+    return path.read_text("utf-8") if path.exists() else ""
+
+
+def _hashed(source: str) -> str:
+    return f"'sha256-{b64encode(sha256(source.encode()).digest()).decode()}'"

@@ -6,17 +6,16 @@ the same bytes before.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from workbench import metrics, plots
+from workbench import metrics, plots, workspace
 from workbench.data.relabels import relabels_path
 from workbench.errors import DataError
 from workbench.session import COLUMNS
@@ -26,6 +25,7 @@ from .gallery import OUTCOMES, Card, cards_html, sheet_html
 from .heat_checks import HeatCheck
 from .photo_checks import PhotoCheck
 from .stress import StressTest
+from .wording import code, plain
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -36,7 +36,17 @@ if TYPE_CHECKING:
 SHEET = 200  # photos on the sheet of all parts
 
 
-@dataclass(frozen=True)
+class Scored(NamedTuple):
+    """The test images that could be read, their scores and what was left out."""
+
+    test: "ImageFolder"
+    scores: NDArray[np.float64]  # (N,)
+    cells: NDArray[np.float32]  # (N, h, w), the heat at the size of the cells
+    digests: list[str]  # (N,) SHA-256 of the files
+    rows: NDArray[np.intp]  # (N,) positions among all parts
+    bad: list[tuple[str, str]]
+
+
 class ImageReport:
     """What the detector says of the test images, and the sections of the report.
 
@@ -45,52 +55,30 @@ class ImageReport:
         detector: The fitted detector.
         parts: The images it was made for, with their split; the test images are scored.
         shown: Parts in each gallery.
+        misses: Highest share of NG parts that may be missed, for the judgement.
+        overkill: Highest share of good parts that may be thrown away, for the judgement.
 
     Example:
         `report = ImageReport("lens", detector, detector.parts())`, then `report.answer()`,
         `report.histogram()` and so on, and at the end `report.record()`.
     """
 
-    name: str
-    detector: "CSFlowDetector"
-    parts: "ImageFolder"
-    shown: int = 6
-    test: "ImageFolder" = field(init=False)
-    scores: NDArray[np.float64] = field(init=False)
-    cells: NDArray[np.float32] = field(init=False)
-    bad: list[tuple[str, str]] = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Score everything, once."""
-        tested = np.array([split == "test" for split in self.parts.splits], dtype=bool)
-        test = self.parts[tested]
-        if not len(test):
-            raise DataError(f"{self.parts.root} must hold test images, got none; add images")
-        digests = cache.digests(self.parts.paths)
-        chosen = [digest for digest, take in zip(digests, tested, strict=True) if take]
-        table = cache.by_content(f"scores-{self.key}", chosen, self._computed(test))
-        read = table["ok"]
-        gone = [(test.names[i], "could not be read when scored") for i in np.flatnonzero(~read)]
-        if not read.any():
-            raise DataError(f"none of the {len(test)} test images could be read")
-        for key, value in {
-            "test": test[read],
-            "scores": table["score"][read],
-            "cells": table["heat"][read],
-            "bad": [*map(tuple, self.parts.bad), *gone],
-            "_digests": digests,
-            "_rows": np.flatnonzero(tested)[read],
-        }.items():
-            object.__setattr__(self, key, value)
-
-    @cached_property
-    def key(self) -> str:
-        """Of what scores depend on beside the image, for the cache."""
-        facts, tensors = self.detector.state()
-        total = hashlib.sha256(json.dumps([facts["config"], facts["backbone"]]).encode())
-        for name in sorted(set(tensors) - {"held_out"}):
-            total.update(name.encode() + np.asarray(tensors[name]).tobytes())
-        return total.hexdigest()[:20]
+    def __init__(
+        self,
+        name: str,
+        detector: "CSFlowDetector",
+        parts: "ImageFolder",
+        shown: int = 6,
+        *,
+        misses: float | None = None,
+        overkill: float | None = None,
+    ) -> None:
+        self.target = guarantees.Target(misses, overkill)
+        self.name, self.detector, self.parts, self.shown = name, detector, parts, shown
+        self.key = _key(detector)
+        self._digests = cache.digests(parts.paths)
+        scored = score_test_set(detector, parts, self._digests, self.key)
+        self.test, self.scores, self.cells, self._tested, self._rows, self.bad = scored
 
     @cached_property
     def photos(self) -> PhotoCheck:
@@ -105,19 +93,22 @@ class ImageReport:
     @cached_property
     def stress(self) -> StressTest:
         """A few test photos, changed on purpose."""
-        digests = [self._digests[i] for i in self._rows]
-        return StressTest(self.detector, self.key, self.test, self.scores, digests)
+        return StressTest(self.detector, self.key, self.test, self.scores, self._tested)
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
         """Every number of the report, fit for JSON."""
-        facts = wording.model_facts(self.name)
+        saved = wording.manifest(self.name)
         return {
             "name": self.name,
             "kind": self.detector.kind,
             **wording.rated(self.scores, self.test.labels, self.detector.threshold),
             **guarantees.numbers(
-                self.scores, self.test.labels, self.detector.threshold, self.detector.held_out
+                self.scores,
+                self.test.labels,
+                self.detector.threshold,
+                self.detector.held_out,
+                self.target,
             ),
             **self.heat.metrics,
             **self.photos.metrics,
@@ -132,7 +123,7 @@ class ImageReport:
             "epochs": len(self.detector.history),
             "training_seconds": sum(row["seconds"] for row in self.detector.history),
             "versions": wording.versions(),
-            "trained_with": facts["versions"],
+            "trained_with": saved["versions"],
             "trained_on": self.detector.arithmetic,
         }
 
@@ -146,11 +137,11 @@ class ImageReport:
         """Say what was tested and with what."""
         m, counts = self.metrics, self.metrics["split"]
         labels = f" ({m['n_ok']} good, {m['n_ng']} NG)" if m["labelled"] else " without labels"
-        note = f" The data is **{m['note']}**." if m["note"] else ""
+        note = f" The data is **{plain(m['note'])}**." if m["note"] else ""
         twice = m["duplicates"]["test_images"]
         seen = f", though {twice:,} look like a part that it was trained on" if twice else ""
         display.text(
-            f"Tested: {wording.plural(m['n'], 'image')}{labels} of `{self.parts.root.name}`, "
+            f"Tested: {wording.plural(m['n'], 'image')}{labels} of {code(self.parts.root.name)}, "
             f"{self._training_set(seen, counts)}{self._relabels()}{note}\n\n{self._method()}"
         )
 
@@ -159,8 +150,8 @@ class ImageReport:
         held = f"threshold was set with {good}"
         if self.metrics["imported"]:
             return (
-                f"with a model imported from `{self.metrics['imported']}`: whether it was trained "
-                f"on any of them is not known. The {held} kept out of the test."
+                f"with a model imported from {code(self.metrics['imported'])}: whether it was "
+                f"trained on any of them is not known. The {held} kept out of the test."
             )
         return (
             f"none of which the model has seen{seen}. Trained on {counts.get('train', 0):,} good "
@@ -276,7 +267,7 @@ class ImageReport:
 
     def origins(self) -> None:
         """Show, folded, how the report was made."""
-        frame = wording.origins(wording.model_facts(self.name), self.metrics)
+        frame = wording.origins(self.metrics)
         display.table(frame, folded="How this was made")
 
     def save_scores(self) -> Path:
@@ -284,20 +275,15 @@ class ImageReport:
         path = display.folder(self.name) / f"{self.name}_scores.csv"
         verdicts = np.where(self.scores >= self.detector.threshold, "NG", "OK")
         rows = zip(self.test.names, self._words(), verdicts, self.scores, strict=True)
-        pd.DataFrame(rows, columns=COLUMNS).to_csv(path, index=False, lineterminator="\n")
-        display.text(f"All scores: [{path.name}]({path.name})")
+        table = pd.DataFrame(rows, columns=COLUMNS).to_csv(index=False, lineterminator="\n")
+        with workspace.written(path) as file:
+            file.write(table.encode())
+        display.text(f"All scores are in {code(path.name)}, at the foot of this page.")
         return path
 
     def record(self) -> None:
         """Leave `metrics.json` and the thumbnail: the part with the highest score."""
         display.record(self.metrics, self._thumbnail())
-
-    def _computed(self, test: "ImageFolder") -> Callable[[list[int]], cache.Table]:
-        def compute(rows: list[int]) -> cache.Table:
-            scores, heat = self.detector.score_and_cells(test[rows])
-            return {"score": scores, "heat": heat, "ok": np.isfinite(scores)}
-
-        return compute
 
     def _words(self) -> list[str]:
         if self.test.labels is None:
@@ -345,12 +331,60 @@ class ImageReport:
     def _relabels(self) -> str:
         if count := self.metrics["relabelled"]:
             file = relabels_path(self.parts.root).name
-            return f" {wording.plural(count, 'label')} corrected by inspectors (`{file}`)."
+            return f" {wording.plural(count, 'label')} corrected by inspectors ({code(file)})."
         asked = self.parts.reading.get("relabels", True)
         return "" if asked else " Labels as in the folder, without inspectors' corrections."
 
     def _thumbnail(self) -> "Image.Image":
         return self.detector.evaluate_one(self.test[int(self.scores.argmax())]).overlay()
+
+
+def score_test_set(
+    detector: "CSFlowDetector", parts: "ImageFolder", digests: Sequence[str], key: str
+) -> Scored:
+    """Score the test images, those not scored before.
+
+    Args:
+        detector: The fitted detector.
+        parts: All images, with their split.
+        digests: Of all of them.
+        key: Of what the scores depend on beside the image.
+
+    Raises:
+        DataError: There are no test images, or none can be read.
+    """
+    tested = np.flatnonzero([split == "test" for split in parts.splits])
+    test = parts[tested]
+    if not len(test):
+        raise DataError(f"{parts.root} must hold test images, got none; add images")
+
+    def compute(rows: list[int]) -> cache.Table:
+        scores, heat = detector.score_and_cells(test[rows])
+        return {"score": scores, "heat": heat, "ok": np.isfinite(scores)}
+
+    table = cache.by_content(f"scores-{key}", [digests[i] for i in tested], compute)
+    read = table["ok"]
+    if not read.any():
+        raise DataError(f"none of the {len(test)} test images could be read")
+    gone = [(test.names[i], "could not be read when scored") for i in np.flatnonzero(~read)]
+    rows = tested[read]
+    return Scored(
+        test[read],
+        table["score"][read],
+        table["heat"][read],
+        [digests[i] for i in rows],
+        rows,
+        [*map(tuple, parts.bad), *gone],
+    )
+
+
+def _key(detector: "CSFlowDetector") -> str:
+    """Of what scores depend on beside the image, for the cache."""
+    saved, tensors = detector.state()
+    total = hashlib.sha256(json.dumps([saved["config"], saved["backbone"]]).encode())
+    for name in sorted(set(tensors) - {"held_out"}):
+        total.update(name.encode() + np.asarray(tensors[name]).tobytes())
+    return total.hexdigest()[:20]
 
 
 def _kind_words(row: dict[str, Any]) -> dict[str, str]:

@@ -1,17 +1,14 @@
 """`reports/index.html`: every report in one table, readable from a USB stick."""
 
-import os
 from base64 import b64encode
 from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, FileSystemLoader
 
 from workbench import workspace
 
 from . import runs, wording
 from .display import THUMBNAIL
-from .html import TEMPLATES
+from .html import page
 from .runs import ReportRun
 
 KINDS = {"csflow": "images", "autoencoder": "sensors"}
@@ -25,15 +22,14 @@ def build_index() -> Path:
     """
     folder = workspace.root() / "reports"
     folder.mkdir(parents=True, exist_ok=True)
+    for name in runs.names():
+        runs.point_at_newest(name)
     histories = [history for name in runs.names() if (history := runs.history(name))]
     entries = [_entry(history) for history in histories]
-    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True)
-    page = environment.get_template("index.html.j2").render(
-        entries=entries, failed=sum(entry["status"] != "ok" for entry in entries)
-    )
-    target, part = folder / "index.html", folder / f".index.{os.getpid()}.part"
-    part.write_text(page, "utf-8")
-    return part.replace(target)
+    failed = sum(entry["status"] != "ok" for entry in entries)
+    with workspace.written(folder / "index.html") as file:
+        file.write(page("index", entries=entries, failed=failed).encode())
+    return folder / "index.html"
 
 
 def _entry(history: list[ReportRun]) -> dict[str, Any]:
@@ -41,19 +37,20 @@ def _entry(history: list[ReportRun]) -> dict[str, Any]:
     run, good = history[-1], [run for run in history if run.status == "ok"]
     m = run.metrics
     return {
-        **run.facts,
+        **run.details,
         "name": run.name,
-        "day": run.facts["date"][:16].replace("T", " "),
-        "kind": KINDS.get(run.facts["kind"]) or m.get("kind", ""),
+        "day": run.details["date"][:16].replace("T", " "),
+        "kind": KINDS.get(run.details["kind"]) or m.get("kind", ""),
         "link": _link(run),
         "runs": len(history),
         "last_good": _link(good[-1]) if good and run is not good[-1] else "",
         "thumbnail": _thumbnail((good or history)[-1].folder / THUMBNAIL),
         "counts": _counts(m),
+        "state": _state(run),
         "cells": [
-            (wording.number(m.get("auroc")), m.get("auroc")),
-            (wording.percent(m.get("miss_rate")), m.get("miss_rate")),
-            (wording.percent(m.get("overkill_rate")), m.get("overkill_rate")),
+            ("AUROC", wording.number(m.get("auroc")), m.get("auroc")),
+            ("missed", wording.percent(m.get("miss_rate")), m.get("miss_rate")),
+            ("overkill", wording.percent(m.get("overkill_rate")), m.get("overkill_rate")),
         ],
         "sparkline": _sparkline([run.metrics.get("auroc") for run in good]),
     }
@@ -61,8 +58,18 @@ def _entry(history: list[ReportRun]) -> dict[str, Any]:
 
 def _link(run: ReportRun) -> str:
     """From `reports/` to the page of a run, if it came to one."""
-    page = run.folder / runs.PAGE
-    return page.relative_to(workspace.root() / "reports").as_posix() if page.exists() else ""
+    path = run.folder / runs.PAGE
+    return path.relative_to(workspace.root() / "reports").as_posix() if path.exists() else ""
+
+
+def _state(run: ReportRun) -> tuple[str, str]:
+    """What the status column says, and its class: the judgement, where a target was stated."""
+    if run.status != "ok":
+        return "failed", "failed"
+    judged = wording.judgement(run.metrics)
+    if judged is None:
+        return "no target stated", "open"
+    return ("meets the target", "met") if judged.met else ("does not meet the target", "failed")
 
 
 def _counts(m: dict[str, Any]) -> str:

@@ -1,6 +1,5 @@
 """The photos themselves, before any detector: the same part twice, and drift since training."""
 
-import io
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from PIL import Image
 
 from workbench import plots
 from workbench.data import read_image
+from workbench.data.encode import jpeg
 from workbench.data.photo_stats import Look, alike, look
 from workbench.errors import DataError
 
@@ -201,11 +201,7 @@ def _look(path: "Path") -> tuple[Look, bytes]:
         image = read_image(path)
     except DataError:
         return _NO_LOOK, b"-"
-    small = Image.fromarray(image)
-    small.thumbnail((THUMBNAIL, THUMBNAIL))
-    buffer = io.BytesIO()
-    small.save(buffer, "JPEG", quality=75)
-    return look(image), buffer.getvalue()
+    return look(image), jpeg(Image.fromarray(image), THUMBNAIL, quality=75)
 
 
 def _drift_words(row: dict[str, Any]) -> dict[str, str]:

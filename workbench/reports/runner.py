@@ -22,10 +22,10 @@ from workbench.errors import ArtifactError
 from workbench.progress import bar
 
 from . import execution, runs
-from .catalogue import Entry, entries
+from .catalogue import Report, listed
 from .display import METRICS
 from .fingerprint import fingerprint
-from .html import to_html
+from .report_page import to_html
 from .runs import ReportRun
 from .shortcomings import shortcoming
 
@@ -41,7 +41,7 @@ class Job(NamedTuple):
     name: str
     source: Path | None = None
     parameters: dict[str, Any] = {}  # never changed, as the next
-    facts: dict[str, Any] = {}  # of the model; empty for a template that is about none
+    manifest: dict[str, Any] = {}  # `detector.json`; empty for a template about no model
     timeout: int = TIMEOUT
     error: str = ""
 
@@ -50,20 +50,20 @@ class Job(NamedTuple):
         """All that the report depends on, as one hash."""
         if self.source is None:
             return self.error
-        return fingerprint(self.name, self.facts, self.source, self.parameters)
+        return fingerprint(self.name, self.manifest, self.source, self.parameters)
 
     @property
     def about_reports(self) -> bool:
         """Whether it reads other reports, not a model."""
-        return not self.facts and not self.error
+        return not self.manifest and not self.error
 
     @property
     def status(self) -> dict[str, Any]:
         """What is known before it runs."""
         return {
             "name": self.name,
-            "kind": self.facts.get("kind", ""),
-            "note": self.facts.get("data", {}).get("note", ""),
+            "kind": self.manifest.get("kind", ""),
+            "note": self.manifest.get("data", {}).get("note", ""),
             "template": self.source.stem if self.source else "",
             "inputs": self.inputs,
         }
@@ -71,7 +71,9 @@ class Job(NamedTuple):
     def last(self, status: str) -> ReportRun | None:
         """Its last run, if that ended so ("any": either way) and would say the same again."""
         last = runs.newest(self.name)
-        same = last and status in ("any", last.status) and last.facts.get("inputs") == self.inputs
+        same = (
+            last and status in ("any", last.status) and last.details.get("inputs") == self.inputs
+        )
         return replace(last, fresh=False) if same else None
 
 
@@ -102,7 +104,7 @@ def run(
         ValueError: A name that is a path, or a parameter that the template does not declare.
         TypeError: A value that JSON does not know.
     """
-    job = _prepared(Entry(name, template and str(template), parameters))
+    job = _prepared(Report(name, template and str(template), parameters))
     return _made(job, kernel_name, name if progress else "")
 
 
@@ -139,7 +141,7 @@ def run_all(
     """
     if jobs < 1:
         raise ValueError(f"jobs must be at least 1, got {jobs}")
-    found = _chosen(names, Entry("", template and str(template), parameters or {}, timeout))
+    found = _chosen(names, Report("", template and str(template), parameters or {}, timeout))
     done = _all(found, jobs, "ok" if resume else "", progress)
     return [done[job.name] for job in found]
 
@@ -166,7 +168,7 @@ def watch(
         timeout: Seconds that one cell may take.
         every: Seconds between looks.
     """
-    given = Entry("", template and str(template), parameters or {}, timeout)
+    given = Report("", template and str(template), parameters or {}, timeout)
     names, before = names and list(names), {}
     while True:
         found = _chosen(names, given)
@@ -178,35 +180,33 @@ def watch(
         time.sleep(every)
 
 
-def _chosen(names: Iterable[str] | None, given: Entry) -> list[Job]:
+def _chosen(names: Iterable[str] | None, given: Report) -> list[Job]:
     """The jobs of these names, set up by the catalogue and, over that, by what was given."""
-    listed = {entry.name: entry for entry in entries()}
-    wanted = listed.values() if names is None else [listed.get(n, Entry(n)) for n in names]
-    return [_job(entry.changed(given), entry.name in listed) for entry in wanted]
+    known = {report.name: report for report in listed()}
+    wanted = known.values() if names is None else [known.get(n, Report(n)) for n in names]
+    return [_job(report.changed(given), report.name in known) for report in wanted]
 
 
-def _job(entry: Entry, listed: bool) -> Job:
+def _job(report: Report, listed: bool) -> Job:
     try:
-        return _prepared(entry)
+        return _prepared(report)
     except ArtifactError as error:
-        if not listed and not workspace.model(entry.name).exists():
+        if not listed and not workspace.model(report.name).exists():
             raise  # mistyped: nothing to keep a report of
         # the list of reports travels: no path of this machine
-        return Job(entry.name, error=str(error).replace(f"{workspace.root()}/", ""))
+        return Job(report.name, error=str(error).replace(f"{workspace.root()}/", ""))
 
 
-def _prepared(entry: Entry) -> Job:
+def _prepared(report: Report) -> Job:
     """The job, once its parts were found and its name and parameters checked."""
-    workspace.plain(entry.name)
-    source = execution.find(entry.template) if entry.template else None
-    facts = {} if source and "name" not in execution.declared(source) else _facts(entry.name)
-    source = source or execution.find(TEMPLATES[facts["kind"]])
-    parameters = execution.checked(source, entry.parameters, name=entry.name)
-    return Job(entry.name, source, parameters, facts, entry.timeout or TIMEOUT)
-
-
-def _facts(name: str) -> dict[str, Any]:
-    return read_facts(workspace.model(name))
+    workspace.plain(report.name)
+    source = execution.find(report.template) if report.template else None
+    manifest = {}
+    if not source or "name" in execution.declared(source):
+        manifest = read_facts(workspace.model(report.name))
+    source = source or execution.find(TEMPLATES[manifest["kind"]])
+    parameters = execution.checked(source, report.parameters, name=report.name)
+    return Job(report.name, source, parameters, manifest, report.timeout or TIMEOUT)
 
 
 def _all(found: list[Job], workers: int, spare: str, progress: bool) -> dict[str, ReportRun]:
@@ -215,7 +215,10 @@ def _all(found: list[Job], workers: int, spare: str, progress: bool) -> dict[str
     with bar(total=len(found), desc="reports", unit="report", progress=progress) as shown:
         for late in (False, True):
             group = [job for job in found if job.about_reports == late]
-            done |= {job.name: last for job in group if spare and (last := job.last(spare))}
+            for job in group:
+                if spare and (last := job.last(spare)):
+                    runs.point_at_newest(job.name)
+                    done[job.name] = last
             todo = [job for job in group if job.name not in done]
             shown.update(len(group) - len(todo))
             for made in _each_made(todo, workers, progress):
@@ -250,7 +253,7 @@ def _enter(home: str, workers: int) -> None:
 
 
 def _made(job: Job, kernel_name: str = "python3", progress: str = "") -> ReportRun:
-    """Run it; whatever comes of it becomes the newest run."""
+    """Run it; the result, good or failed, becomes the newest run."""
     start, status = time.perf_counter(), job.status
     with runs.staged(job.name) as part:
         error = job.error or _executed(job, part, kernel_name, progress)
@@ -285,4 +288,7 @@ def _write_page(part: Path, status: dict[str, Any]) -> None:
         return
     metrics = runs.read_json(part / METRICS) if (part / METRICS).exists() else {}
     notebook = execution.without_paths(part / runs.NOTEBOOK)
-    (part / runs.PAGE).write_text(to_html(notebook, status, metrics), "utf-8")
+    files = [*sorted(part.glob("*.csv")), *part.glob(METRICS)]
+    page = to_html(notebook, status, metrics, files)
+    with workspace.written(part / runs.PAGE) as file:
+        file.write(page.encode())

@@ -37,7 +37,7 @@ class ReportRun:
         seconds: How long it took.
         metrics: The contents of `metrics.json`; empty after a failure.
         error: What went wrong, in a line; "" if nothing.
-        facts: The contents of `status.json`.
+        details: The contents of `status.json`.
         fresh: False if it was left as it is because a new one would say the same.
     """
 
@@ -47,7 +47,7 @@ class ReportRun:
     seconds: float
     metrics: dict[str, Any]
     error: str
-    facts: dict[str, Any]
+    details: dict[str, Any]
     fresh: bool = True
 
     @classmethod
@@ -58,10 +58,10 @@ class ReportRun:
             OSError: It holds no status.
             ValueError: The status is no JSON.
         """
-        facts = read_json(folder / STATUS)
+        details = read_json(folder / STATUS)
         metrics = read_json(folder / METRICS) if (folder / METRICS).exists() else {}
-        status, seconds = facts["status"], facts["seconds"]
-        return cls(folder.parents[1].name, folder, status, seconds, metrics, facts["error"], facts)
+        status, seconds, error = (details[key] for key in ("status", "seconds", "error"))
+        return cls(folder.parents[1].name, folder, status, seconds, metrics, error, details)
 
 
 def history(name: str) -> list[ReportRun]:
@@ -90,12 +90,32 @@ def names() -> list[str]:
 @contextmanager
 def staged(name: str) -> Iterator[Path]:
     """A folder for a new run, which appears when it is whole, as the newest, or vanishes."""
-    target = _free(workspace.report(name) / RUNS)
-    with workspace.staged(target) as part:
-        yield part
-    _point_at(target)
+    target = _claimed(workspace.report(name) / RUNS)
+    try:
+        with workspace.staged(target) as part:
+            yield part
+    except BaseException:
+        target.rmdir()
+        raise
+    point_at_newest(name)
     for old in history(name)[:-KEPT]:
         shutil.rmtree(old.folder, ignore_errors=True)
+
+
+def point_at_newest(name: str) -> None:
+    """Make `latest` and the page in reach those of the newest run.
+
+    Also after a run whose process was killed when the run was whole and not yet pointed at.
+    """
+    if not (run := newest(name)):
+        return
+    home, page = workspace.report(name), run.folder / PAGE
+    if _latest(home) != run.folder.name:
+        _link(home, run.folder.name)
+    if page.exists() and not _as_new(home / PAGE, page):
+        with workspace.written(home / PAGE) as file:
+            folder = f"{RUNS}/{run.folder.name}/"
+            file.write(_moved(page.read_text("utf-8"), folder).encode())
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -105,29 +125,44 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Leave a dict as a JSON file that people can read."""
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    with workspace.written(path) as file:
+        file.write((json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
 
 
-def _free(runs: Path) -> Path:
-    """`STAMP`, in UTC, or `STAMP-1`, `STAMP-2` ... within the same second."""
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    candidates = [stamp, *(f"{stamp}-{n}" for n in range(1, 10))]
-    return next(runs / name for name in candidates if not (runs / name).exists())
+def _claimed(runs: Path) -> Path:
+    """A new folder named by the time in UTC, which no other run can take."""
+    runs.mkdir(parents=True, exist_ok=True)
+    while True:
+        folder = runs / datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        try:
+            folder.mkdir()
+        except FileExistsError:  # by another process in the same microsecond
+            continue
+        return folder
 
 
-def _point_at(run: Path) -> None:
-    home = run.parents[1]
+def _latest(home: Path) -> str:
+    """The name of the run that `latest` points at, "" if at none."""
+    latest = home / LATEST
+    try:
+        target = latest.readlink() if latest.is_symlink() else Path(latest.read_text("utf-8"))
+    except OSError:
+        return ""
+    return target.name.strip()
+
+
+def _link(home: Path, run: str) -> None:
     part = home / f".{LATEST}.{os.getpid()}"
     part.unlink(missing_ok=True)
     try:
-        part.symlink_to(Path(RUNS) / run.name, target_is_directory=True)
+        part.symlink_to(Path(RUNS) / run, target_is_directory=True)
     except OSError:  # a file system or a Windows account without links
-        part.write_text(f"{RUNS}/{run.name}\n", "utf-8")
+        part.write_text(f"{RUNS}/{run}\n", "utf-8")
     part.replace(home / LATEST)
-    if (run / PAGE).exists():
-        page = home / f".{PAGE}.{os.getpid()}"
-        page.write_text(_moved((run / PAGE).read_text("utf-8"), f"{RUNS}/{run.name}/"), "utf-8")
-        page.replace(home / PAGE)
+
+
+def _as_new(copy: Path, page: Path) -> bool:
+    return copy.exists() and copy.stat().st_mtime_ns >= page.stat().st_mtime_ns
 
 
 def _moved(page: str, folder: str) -> str:

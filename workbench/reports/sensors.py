@@ -1,20 +1,21 @@
 """The report on a sensor detector: score all rows once, judge by the test rows."""
 
-from dataclasses import dataclass, field
 from functools import cached_property
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from PIL import Image
 
 from workbench import plots, workspace
+from workbench.autoencoder.alarms import detections, stretches
 from workbench.data import SensorTable, load_rows
 from workbench.errors import DataError
 
 from . import display, guarantees, wording
+from .wording import code, plain
 
 if TYPE_CHECKING:
     from workbench.autoencoder.detector import AutoEncoderDetector
@@ -27,7 +28,6 @@ _CHANGED = (
 )
 
 
-@dataclass(frozen=True)
 class SensorReport:
     """What the detector says of all rows, and the sections of the report.
 
@@ -36,21 +36,26 @@ class SensorReport:
         detector: The fitted detector.
         rows: The table it was made for; by default the file that the model names.
         shown: Events in the table.
+        misses: Highest share of NG rows that may be missed, for the judgement.
+        overkill: Highest share of normal rows that may be called NG, for the judgement.
     """
 
-    name: str
-    detector: "AutoEncoderDetector"
-    rows: SensorTable | None = None
-    shown: int = 8
-    scores: NDArray[np.float64] = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Score everything, once."""
-        rows = _rows_of(self.detector) if self.rows is None else self.rows
-        if not len(rows.test):
-            raise DataError(f"{rows.source or 'the table'} must hold test rows, got none")
-        object.__setattr__(self, "rows", rows)
-        object.__setattr__(self, "scores", self.detector.score(rows))
+    def __init__(
+        self,
+        name: str,
+        detector: "AutoEncoderDetector",
+        rows: SensorTable | None = None,
+        shown: int = 8,
+        *,
+        misses: float | None = None,
+        overkill: float | None = None,
+    ) -> None:
+        self.target = guarantees.Target(misses, overkill)
+        self.name, self.detector, self.shown = name, detector, shown
+        self.rows = _rows_of(detector) if rows is None else rows
+        if not len(self.rows.test):
+            raise DataError(f"{self.rows.source or 'the table'} must hold test rows, got none")
+        self.scores: NDArray[np.float64] = detector.score(self.rows)
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
@@ -62,7 +67,11 @@ class SensorReport:
             "kind": self.detector.kind,
             **wording.rated(self.scores[test], labels, self.detector.threshold),
             **guarantees.numbers(
-                self.scores[test], labels, self.detector.threshold, self.detector.held_out
+                self.scores[test],
+                labels,
+                self.detector.threshold,
+                self.detector.held_out,
+                self.target,
             ),
             "faults": len(self._faults),
             "faults_found": sum(
@@ -110,12 +119,12 @@ class SensorReport:
         """Say what was tested and with what."""
         m, counts = self.metrics, self.metrics["split"]
         labels = f" ({m['n_ok']:,} normal, {m['n_ng']:,} NG)" if m["labelled"] else ", unlabelled"
-        note = f" The data is **{m['note']}**." if m["note"] else ""
+        note = f" The data is **{plain(m['note'])}**." if m["note"] else ""
         changed = f" **{_CHANGED}**" if m["changed"] else ""
-        columns = ", ".join(self.detector.columns)
+        columns = ", ".join(map(plain, self.detector.columns))
         display.text(
             f"Tested: {wording.plural(m['n'], 'row')}{labels} of "
-            f"`{self.rows.source.rpartition('/')[2]}`, {len(self.detector.columns)} sensors "
+            f"{code(self.rows.source.rpartition('/')[2])}, {len(self.detector.columns)} sensors "
             f"({columns}). Trained on {counts.get('train', 0):,} normal rows; the threshold was "
             f"set with {counts.get('calibration', 0):,} other normal ones.{note}{changed}\n\n"
             "Method: an autoencoder that has learned to copy normal rows. The score of a row is "
@@ -201,7 +210,7 @@ class SensorReport:
 
     def origins(self) -> None:
         """Show, folded, how the report was made."""
-        frame = wording.origins(wording.model_facts(self.name), self.metrics)
+        frame = wording.origins(self.metrics)
         display.table(frame, folded="How this was made")
 
     def record(self) -> None:
@@ -216,12 +225,13 @@ class SensorReport:
             found.append("**The model is dead: its output is the same for every row.**")
         if data.get("duplicated"):
             pairs = ", ".join(f"{a} repeats {b}" for a, b in data["duplicated"].items())
-            found.append(f"Counted twice: {pairs}.")
+            found.append(f"Counted twice: {plain(pairs)}.")
         if data.get("constant"):
-            found.append(f"Constant in training: {', '.join(data['constant'])}.")
+            names = plain(", ".join(data["constant"]))
+            found.append(f"Constant in training: {names}.")
         if self.rows.filled:
             cells = ", ".join(f"{n} of {name}" for name, n in self.rows.filled.items())
-            found.append(f"Cells filled in by interpolation: {cells}.")
+            found.append(f"Cells filled in by interpolation: {plain(cells)}.")
         return "".join(f" {sentence}" for sentence in found)
 
     def _worst(self) -> None:
@@ -246,8 +256,6 @@ class SensorReport:
 
     @cached_property
     def _detections(self) -> list[Any]:
-        from workbench.autoencoder.alarms import detections  # brings torch, as above
-
         if self.rows.labels is None:
             return []
         return detections(self.flags, self.rows.labels, self.rows.time)
@@ -258,11 +266,11 @@ class SensorReport:
 
     @cached_property
     def _events(self) -> list[tuple[int, int]]:
-        return _stretches(self.flags, gap=_NEAR)
+        return stretches(self.flags, gap=_NEAR)
 
     @cached_property
     def _faults(self) -> list[tuple[int, int]]:
-        return [] if self.rows.labels is None else _stretches(self.rows.labels)
+        return [] if self.rows.labels is None else stretches(self.rows.labels)
 
     def _changed(self) -> bool:
         data, rows = self.detector.data, self.rows
@@ -331,14 +339,6 @@ def _delay(delays: list[dict[str, Any]]) -> str:
     if all(d["seconds"] is not None for d in found):
         words += f" ({np.median([d['seconds'] for d in found]):.0f} s)"
     return words
-
-
-def _stretches(flags: ArrayLike, gap: int = 0) -> list[tuple[int, int]]:
-    from workbench.autoencoder.alarms import (
-        stretches,  # brings torch, which the list of reports spares
-    )
-
-    return stretches(flags, gap)
 
 
 def _rows_of(detector: "AutoEncoderDetector") -> SensorTable:

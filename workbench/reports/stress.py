@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from workbench.csflow.detector import CSFlowDetector
     from workbench.data import ImageFolder
 
-Change = Callable[[Image.Image], Image.Image]
-
 
 def dim(image: Image.Image, factor: float) -> Image.Image:
     """Another exposure: all levels times a factor, clipped as a camera does."""
@@ -50,7 +48,7 @@ def compress(image: Image.Image, quality: int) -> Image.Image:
     return Image.open(buffer).convert("RGB")
 
 
-CHANGES: dict[str, Change] = {
+CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
     "20 % darker": lambda image: dim(image, 0.8),
     "20 % brighter": lambda image: dim(image, 1.2),
     "blurred, 0.5 % of a side": lambda image: blur(image, 0.005),

@@ -4,6 +4,7 @@ Everything here reads the dict that becomes `metrics.json`, so no sentence can s
 number than the file.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -15,18 +16,20 @@ from workbench import artifacts, metrics, workspace
 
 Numbers = Mapping[str, Any]
 
+_SPECIAL = re.compile(r"[\\`*_\[\]<>&$|~!#]")
 
-class Words(NamedTuple):
-    """What is tested, what a good one is called, and what befalls it when it is called NG."""
+
+class Terms(NamedTuple):
+    """What is tested, what a good one is called, and what happens to it when called NG."""
 
     thing: str
     good: str
     wasted: str
 
 
-WORDS = {
-    "csflow": Words("part", "good", "thrown away"),
-    "autoencoder": Words("row", "normal", "taken for faulty"),
+TERMS = {
+    "csflow": Terms("part", "good", "thrown away"),
+    "autoencoder": Terms("row", "normal", "taken for faulty"),
 }
 
 
@@ -63,6 +66,26 @@ def plural(n: int, thing: str) -> str:
     return f"{n:,} {thing}" + "s" * (n != 1)
 
 
+def plain(text: str) -> str:
+    """Words from the data inside Markdown: whatever they hold is read as it is.
+
+    Example:
+        >>> plain("a*b <c>")
+        'a&#42;b &#60;c&#62;'
+    """
+    return _SPECIAL.sub(lambda found: f"&#{ord(found[0])};", " ".join(str(text).split()))
+
+
+def code(text: str) -> str:
+    """The same in the type of names: of files and folders.
+
+    Example:
+        >>> code("lens")
+        '<code>lens</code>'
+    """
+    return f"<code>{plain(text)}</code>"
+
+
 def rated(
     scores: NDArray[np.float64], labels: NDArray[np.bool_] | None, threshold: metrics.Threshold
 ) -> dict[str, Any]:
@@ -89,7 +112,7 @@ def rated(
 
 def answer(m: Numbers) -> str:
     """The first paragraph: what was missed and what was thrown away, in Markdown."""
-    thing, good, _ = WORDS[m["kind"]]
+    thing, good, _ = TERMS[m["kind"]]
     if not m["labelled"]:
         return (
             f"**{m['flagged']:,} of {plural(m['n'], thing)} reach the threshold "
@@ -100,8 +123,48 @@ def answer(m: Numbers) -> str:
     wasted = _wasted(m) if m["n_ok"] else f"There is no {good} {thing} among them."
     return (
         f"{missed} {wasted} The threshold {m['threshold']:.4g} comes from "
-        f"{m['threshold_source']}.{_at_zero_miss(m)}"
+        f"{plain(m['threshold_source'])}.{_at_zero_miss(m)}"
     )
+
+
+class Judgement(NamedTuple):
+    """Whether the stated rates are met, in words for the head of a page."""
+
+    met: bool
+    word: str
+    claims: str
+
+
+def judgement(m: Numbers) -> Judgement | None:
+    """The judgement that the metrics hold; None where no target was stated."""
+    found = m.get("judgement")
+    if not found:
+        return None
+    word = "Meets the target." if found["met"] else "Does not meet the target."
+    return Judgement(found["met"], word, " ".join(claim(row) for row in found["claims"]))
+
+
+def claim(row: Numbers) -> str:
+    """One claim in a sentence: what was asked, what was found, what more would take.
+
+    Example:
+        >>> claim({"name": "miss", "limit": 0.01, "found": 0, "n": 50, "met": False,
+        ...        "interval": (0.0, 0.071), "needed": 368})
+        'At most 1.0 % missed: not proven by 0 of 50, the true rate may be 7.1 %; 318 NG parts \
+more would do.'
+    """
+    verb, kind = ("missed", "NG") if row["name"] == "miss" else ("overkill", "OK")
+    asked = f"At most {percent(row['limit'])} {verb}" if row["limit"] else f"None {verb}"
+    seen = f"{row['found']:,} of {row['n']:,}"
+    if not row["n"]:
+        return f"{asked}: not tested, there is no {kind} part."
+    upper = f"the true rate may be {percent(row['interval'][1])}"
+    if row["met"]:
+        return f"{asked}: met by {seen}{'' if row['limit'] else f', though {upper}'}."
+    more = "no number of parts at this rate would do"
+    if row["needed"]:
+        more = f"{plural(row['needed'] - row['n'], kind + ' part')} more would do"
+    return f"{asked}: not proven by {seen}, {upper}; {more}."
 
 
 def rates(m: Numbers) -> pd.DataFrame:
@@ -111,7 +174,7 @@ def rates(m: Numbers) -> pd.DataFrame:
     rows = [_rates_row("in use", m)]
     if m["zero_miss"]:
         rows.append(_rates_row("zero miss, chosen on this very test set", m["zero_miss"]))
-    thing, good, wasted = WORDS[m["kind"]]
+    thing, good, wasted = TERMS[m["kind"]]
     names = ["policy", "threshold", f"NG {thing}s missed", "95 % interval"]
     names += [f"{good} {thing}s {wasted}", "95 % interval "]
     return pd.DataFrame(rows, columns=names)
@@ -119,7 +182,7 @@ def rates(m: Numbers) -> pd.DataFrame:
 
 def tiles(m: Numbers) -> list[Tile]:
     """What the head of the page shows."""
-    thing, good, _ = WORDS[m["kind"]]
+    thing, good, _ = TERMS[m["kind"]]
     count = Tile("tested", f"{m['n']:,}", f"{thing}s")
     if not m["labelled"]:
         return [count, Tile("flagged", f"{m['flagged']:,}", "no labels, so no rates")]
@@ -132,27 +195,23 @@ def tiles(m: Numbers) -> list[Tile]:
     ]
 
 
-def origins(facts: Numbers, m: Numbers) -> pd.DataFrame:
-    """How the report was made: data, split, model, threshold, versions, as two columns.
-
-    Args:
-        facts: The contents of the model's `detector.json`.
-        m: The metrics.
-    """
-    data, config = facts["data"], facts["config"]
+def origins(m: Numbers) -> pd.DataFrame:
+    """How the report was made: data, split, model, threshold, versions, as two columns."""
+    saved = manifest(m["name"])
+    data, config = saved["data"], saved["config"]
     split = data.get("counts", {}) | {"test": m["n"]}
     rows = {
         "data": data.get("root") or data.get("source") or "a list in memory",
         "note on the data": data.get("note", ""),
         "fingerprint of the training data": f"sha256 {data.get('fingerprint', '-')}",
         "split": ", ".join(f"{key} {n:,}" for key, n in split.items()),
-        "model": f"models/{m['name']} ({facts['kind']}), saved {facts['saved'][:16]}",
-        "weights": f"sha256 {facts['weights_sha256']}",
-        "backbone": facts.get("backbone", {}).get("name", ""),
+        "model": f"models/{m['name']} ({saved['kind']}), saved {saved['saved'][:16]}",
+        "weights": f"sha256 {saved['weights_sha256']}",
+        "backbone": saved.get("backbone", {}).get("name", ""),
         "threshold": f"{m['threshold']:.6g}, {m['threshold_source']}",
         "seed": config["seed"],
         "configuration": ", ".join(f"{key} {value}" for key, value in config.items()),
-        "versions in training": _words(facts["versions"]),
+        "versions in training": _words(saved["versions"]),
         "versions in this report": _words(m["versions"]),
     }
     return pd.DataFrame([(key, value) for key, value in rows.items() if value != ""]).set_axis(
@@ -165,20 +224,20 @@ def versions() -> dict[str, str]:
     return artifacts.versions()
 
 
-def model_facts(name: str) -> dict[str, Any]:
+def manifest(name: str) -> dict[str, Any]:
     """What `models/NAME` says of itself."""
     return artifacts.read_facts(workspace.model(name))
 
 
 def _missed(m: Numbers) -> str:
-    tested = plural(m["n_ng"], f"NG {WORDS[m['kind']].thing}")
+    tested = plural(m["n_ng"], f"NG {TERMS[m['kind']].thing}")
     if m["fn"]:
         return _share(m["fn"], tested, "missed", m["miss_rate"], m["miss_interval"])
     return _none(tested, "missed", m["miss_interval"])
 
 
 def _wasted(m: Numbers) -> str:
-    thing, good, wasted = WORDS[m["kind"]]
+    thing, good, wasted = TERMS[m["kind"]]
     tested = plural(m["n_ok"], f"{good} {thing}")
     if m["fp"]:
         return _share(m["fp"], tested, wasted, m["overkill_rate"], m["overkill_interval"])
@@ -197,7 +256,7 @@ def _none(tested: str, fate: str, ends: tuple[float, float]) -> str:
 
 
 def _at_zero_miss(m: Numbers) -> str:
-    zero, (thing, good, wasted) = m["zero_miss"], WORDS[m["kind"]]
+    zero, (thing, good, wasted) = m["zero_miss"], TERMS[m["kind"]]
     if not zero or not m["n_ok"] or not m["fn"]:
         return ""
     return (

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
+from PIL import Image, ImageDraw, ImageFont
 
 from workbench import language
 from workbench.csflow.heatmap import colourise
+from workbench.data.encode import outline as outline_of
 
 if TYPE_CHECKING:
     from workbench.csflow.evaluation import Evaluation, Region
@@ -117,7 +118,7 @@ def cut(evaluation: "Evaluation", mask: NDArray[np.bool_] | None, look: Look) ->
     if size != photo.size:
         how = Image.Resampling.BOX if scale < 1 else Image.Resampling.NEAREST
         photo, heat = photo.resize(size, how), heat.resize(size, Image.Resampling.BILINEAR)
-    outline = None if mask is None or not mask.any() else _outline(mask[part], size)
+    outline = None if mask is None or not mask.any() else outline_of(mask[part], size, 2)
     return Cut(photo, np.asarray(heat), outline, box, scale)
 
 
@@ -176,13 +177,6 @@ def _blend(cut: Cut, opacity: float, heat_range: tuple[float, float]) -> Image.I
     colour.putpalette(_PALETTE)
     mask = Image.fromarray((level * opacity).round().astype(np.uint8))
     return Image.composite(colour.convert("RGB"), cut.photo, mask)
-
-
-def _outline(mask: NDArray[np.bool_], size: tuple[int, int]) -> Image.Image:
-    how = Image.Resampling.BOX  # then "more than nothing": thin defects must not vanish
-    small = Image.fromarray(mask.astype(np.uint8) * 255).resize(size, how)
-    small = small.point(lambda value: 255 * (value > 0))
-    return ImageChops.subtract(small.filter(ImageFilter.MaxFilter(5)), small)
 
 
 def _number(picture: Image.Image, regions: Regions, cut: Cut) -> None:  # noqa: ANN401
