@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -33,6 +34,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        Thread(target=registry.load_all, daemon=True).start()  # nobody waits for the first verdict
         yield
         if hasattr(registry, "lines"):
             registry.lines.close()
@@ -84,24 +86,21 @@ def _page() -> str:
 def _models(request: Request) -> dict[str, list[dict[str, Any]]]:
     """The saved detectors, what each takes, and its threshold."""
     registry: Registry = request.app.state.registry
-    listed = []
-    for name in registry.names():
-        try:
-            model = registry.get(name)
-        except problems.NotFound as error:
-            listed.append({"name": name, "error": str(error)})
-            continue
-        photos_model = model.kind == PHOTOS
-        listed.append(
-            {
-                "name": name,
-                "kind": "photos" if photos_model else "rows",
-                "columns": [] if photos_model else list(model.detector.columns),
-                "threshold": float(model.detector.threshold),
-                "saved": model.facts.get("saved", ""),
-            }
-        )
-    return {"models": listed}
+    return {"models": [_described(name, registry) for name in registry.names()]}
+
+
+def _described(name: str, registry: Registry) -> dict[str, Any]:
+    try:
+        facts = registry.facts(name)
+        return {
+            "name": name,
+            "kind": "photos" if facts["kind"] == PHOTOS else "rows",
+            "columns": facts.get("columns", []),
+            "threshold": float(facts["threshold"]["value"]),
+            "saved": facts.get("saved", ""),
+        }
+    except (problems.NotFound, KeyError, TypeError, ValueError) as error:
+        return {"name": name, "error": str(error)}
 
 
 def _metrics(request: Request) -> str:

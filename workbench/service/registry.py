@@ -1,10 +1,12 @@
 """Which models there are; each is loaded once, by the first who asks for it."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from workbench import artifacts, workspace
 from workbench.errors import ArtifactError, DataError
@@ -72,6 +74,26 @@ class Registry:
             raise NotFound(f"model {found} is of kind {model.kind}, this path needs {kind}")
         return model
 
+    def facts(self, name: str) -> Mapping[str, Any]:
+        """What a model says of itself, without loading it.
+
+        Raises:
+            NotFound: Its `detector.json` is damaged.
+        """
+        try:
+            return artifacts.read_facts(workspace.model(name))
+        except ArtifactError as error:
+            raise NotFound(str(error)) from error
+
+    def load_all(self) -> None:
+        """Load every model and let it judge once, so that no request waits for a first verdict."""
+        for name in self.names():
+            with suppress(NotFound, DataError, OSError):
+                model = self.get(name)
+                if model.kind == PHOTOS:
+                    with model.lock:
+                        model.detector.evaluate_one(np.zeros((64, 64, 3), np.uint8))
+
     def only(self, kind: str, name: str = "") -> Model:
         """The model of this name, or else the only one of its kind.
 
@@ -80,28 +102,23 @@ class Registry:
         """
         if name:
             return self.get(name, kind)
-        names = [name for name in self.names() if _kind(name) == kind]
+        names = [name for name in self.names() if self._kind(name) == kind]
         if len(names) != 1:
             raise NotFound(
                 f"name the model (?model=NAME): there are {', '.join(names) or 'none'} of {kind}"
             )
         return self.get(names[0], kind)
 
-
-def _folder(name: str) -> Path:
-    return workspace.model(name)
-
-
-def _kind(name: str) -> str:
-    try:
-        return artifacts.read_facts(_folder(name))["kind"]
-    except ArtifactError:
-        return ""
+    def _kind(self, name: str) -> str:
+        try:
+            return self.facts(name)["kind"]
+        except NotFound:
+            return ""
 
 
 def _loaded(name: str) -> Model:
     try:
-        facts = artifacts.read_facts(_folder(name))
-        return Model(name, artifacts.load(_folder(name)), facts, Lock())
+        folder = workspace.model(name)
+        return Model(name, artifacts.load(folder), artifacts.read_facts(folder), Lock())
     except (ArtifactError, DataError, OSError) as error:
         raise NotFound(f"model {name} cannot be loaded: {error}") from error
