@@ -39,7 +39,7 @@ def steps(parts, config):
     session = wb.InspectionSession(detector, parts, "name")
     view, shown, scored = ui.Simulator(session), [], []
     for _ in range(STEPS):
-        session.ahead.wait()
+        session.prefetcher.wait()
         start = time.perf_counter()
         view.next.click()
         shown.append(time.perf_counter() - start)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from workbench import CSFlowDetector, app, load_images, save
 from workbench.errors import ArtifactError, DataError
-from workbench.ui import Desk, HistogramExplorer, LabelAudit, Simulator
+from workbench.ui import AppPage, AuditView, HistogramExplorer, Simulator
 
 pytestmark = pytest.mark.slow
 
@@ -53,7 +53,7 @@ def test_the_page_is_the_shipped_notebook_for_this_model(tmp_path):
     assert "name = 'my lens'" in sources
     given = next(i for i, text in enumerate(sources) if text.startswith("name: str"))
     assert sources.index("name = 'my lens'") == given + 1
-    assert any("ui.Desk(name" in text for text in sources)
+    assert any("ui.AppPage(name" in text for text in sources)
 
 
 def test_what_cannot_be_served_is_said_before_anything_is_started(home):
@@ -82,7 +82,7 @@ def test_the_desk_stands_at_once_and_makes_its_tabs_when_they_are_looked_at(home
         "workbench.ui.app_page.artifacts.load",
         lambda folder: [wait(lambda: gate), load(folder)][1],
     )
-    desk = Desk("disc", order="name")
+    desk = AppPage("disc", order="name")
     assert desk.session is None and "loading the model disc" in desk._waiting.value
     gate.append("open")
     desk.worker.join()
@@ -105,7 +105,7 @@ def test_the_desk_stands_at_once_and_makes_its_tabs_when_they_are_looked_at(home
     desk.tabs.selected_index = 2
     desk.worker.join()
     audit = desk.tabs.children[2]
-    assert isinstance(audit, LabelAudit) and len(session) == len(audit.suspects)
+    assert isinstance(audit, AuditView) and len(session) == len(audit.suspects)
     desk.tabs.selected_index = 0
     assert len(session) == len(session.parts)
     desk.close()
@@ -113,7 +113,7 @@ def test_the_desk_stands_at_once_and_makes_its_tabs_when_they_are_looked_at(home
 
 
 def test_a_desk_without_its_model_says_so(home):
-    desk = Desk("nothing")
+    desk = AppPage("nothing")
     desk.worker.join()
     assert "wb-error" in desk.message and "holds no detector" in desk.message
     assert desk._waiting.layout.display == "none"
@@ -121,11 +121,11 @@ def test_a_desk_without_its_model_says_so(home):
 
 
 def test_a_later_page_takes_the_file_over_and_the_earlier_one_says_so(home):
-    first = Desk("disc", order="name")
+    first = AppPage("disc", order="name")
     first.worker.join()
     session = first.session
-    Desk._open.clear()  # another page has a kernel of its own
-    second = Desk("disc", order="name")
+    AppPage._open.clear()  # another page has a kernel of its own
+    second = AppPage("disc", order="name")
     second.worker.join()
     assert second.message == "" and second.session.judged >= 1
     with pytest.raises(DataError, match="has taken over disc_result.csv"):

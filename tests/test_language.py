@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 from workbench import language
 from workbench.plots import confusion, histogram
 from workbench.plots import figure as plots
-from workbench.ui import audit, policies, simulator
+from workbench.ui import control_panel, keys, part_html, policies, simulator
 
 PACKAGE = Path(__file__).parents[1] / "workbench"
 TRANSLATORS = {"t", "_t"}
@@ -32,16 +32,26 @@ def said():
                             yield part.value, path.name
 
 
+def templates():
+    """Every literal that the templates hand to the translator, with the place."""
+    for path in sorted((PACKAGE / "ui" / "templates").iterdir()):
+        for _, text in re.findall(r"""\bt\((["'])(.*?)\1""", path.read_text("utf-8")):
+            yield text, path.name
+
+
 def test_every_word_that_is_shown_has_a_korean_one():
-    words = {text: place for text, place in said() if text not in COMPARED}
+    found = [*said(), *templates()]
+    words = {text: place for text, place in found if text not in COMPARED}
     assert len(words) > 80
     pieces = {"score {0} ", " threshold {1}", "score {{0}} "}
     missing = {t: p for t, p in words.items() if t not in language.KOREAN and t not in pieces}
     assert not missing
-    for text in [*simulator.FILTERS, *simulator.ORDERS, audit.KEPT]:
-        assert text in language.KOREAN
-    for text, *_ in [*policies.BUTTONS.values(), *policies.FIELDS.values()]:
-        assert text in language.KOREAN
+    shown = {*control_panel.FILTERS, *control_panel.ORDERS, *simulator.NONE_PASSES.values()}
+    shown |= {said for _, said in keys.ACTIONS.values()}
+    shown |= {said for sign in part_html.SIGNS.values() for said in sign[1:3]}
+    shown |= {said for o in policies.OFFERS.values() for said in (o.words, o.sentence)}
+    shown |= {text for text, *_ in policies.FIELDS.values()}
+    assert not {text for text in shown if text not in language.KOREAN} - COMPARED
 
 
 def test_translations_keep_the_places_to_be_filled():

@@ -16,8 +16,8 @@ import pytest
 from workbench.data import load_images
 from workbench.data.relabels import read_relabels, relabels_path
 from workbench.errors import DataError
-from workbench.session import COLUMNS, OWN_COLUMNS, Choice, InspectionSession, Verdict
-from workbench.session.prefetch import MOST, Ahead
+from workbench.session import COLUMNS, OWN_COLUMNS, InspectionSession, Selection, Verdict
+from workbench.session.prefetch import MOST, Prefetcher
 
 from .doubles import DarkSpotDetector, write_parts
 
@@ -41,7 +41,7 @@ def open_session(parts, results=None, order="name", **options):
 
 def judge_all(session):
     for position in range(len(session)):
-        _ = session.go(position).current
+        session.go(position).judge()
     return session
 
 
@@ -75,12 +75,13 @@ def test_random_order_is_seeded_and_complete(parts):
     assert len({tuple(names(seed)) for seed in range(8)}) > 1
 
 
-def test_an_image_is_judged_when_shown_and_counts_once(parts, results):
+def test_looking_writes_nothing_and_judging_writes_once(parts, results):
     session = open_session(parts, results)
+    assert session.current.score == session.verdict.score == 90
     assert not results.exists() and session.verdicts.empty
     for _ in range(3):
-        _ = session.current
-    _ = session.next().previous().current
+        assert session.judge().score == 90
+    session.next().previous().judge()
     assert rows(results) == [list(COLUMNS), ["NG/ng_0.png", "NG", "OK", "90.0"]]
     assert results.read_text(encoding="utf-8").splitlines()[0] == HEADER
     assert len(session.verdicts) == 1
@@ -127,15 +128,23 @@ def test_the_file_reads_back_with_full_precision(parts, results):
     assert table["anomaly score"].tolist() == session.verdicts["anomaly score"].tolist()
 
 
-def test_resumes_at_the_first_unjudged_image_with_nothing_twice(parts, results):
+def test_resumes_where_it_stood_with_nothing_twice(parts, results):
     first = open_session(parts, results, order="random", seed=3)
-    _ = first.current, first.next().current
+    first.judge(), first.next().judge()
+    first.next().previous()
     second = open_session(parts, results, order="random", seed=3)
-    assert second.position == 2 and len(second.verdicts) == 2
+    assert second.position == 1 and second.name == first.name and second.judged == 2
     judge_all(second)
     names = [row[0] for row in rows(results)[1:]]
     assert sorted(names) == sorted(parts.names)
-    assert open_session(parts, results).position == 4
+    assert open_session(parts, results).judged == 5
+
+
+def test_without_a_place_it_resumes_at_the_first_open_image(parts, results):
+    session = open_session(parts, results)
+    session.judge(), session.next().judge()
+    (results.parent / ".lens_result.csv.place").unlink()
+    assert open_session(parts, results).position == 2
 
 
 def test_rows_of_other_images_stay_in_the_file_and_are_not_counted(parts, results):
@@ -149,8 +158,8 @@ def test_half_a_row_of_a_killed_run_is_judged_again(parts, results):
     judge_all(open_session(parts, results))
     results.write_bytes(results.read_bytes()[:-11])  # within "OK/ok_2.png,OK,NG,120.0"
     session = open_session(parts, results)
-    assert len(session.verdicts) == 4 and session.name == "OK/ok_2.png"
-    _ = session.current
+    assert len(session.verdicts) == 4
+    session.go(4).judge()
     assert rows(results)[-1] == ["OK/ok_2.png", "OK", "NG", "120.0"]
 
 
@@ -159,7 +168,7 @@ def test_reset_keeps_every_former_file(parts, results):
     assert session.reset() is None
     kept = []
     for _ in range(2):
-        _ = session.next().current
+        session.next().judge()
         kept.append(session.reset())
     assert [path.name for path in kept] == ["lens_result-1.csv", "lens_result-2.csv"]
     assert all(len(rows(path)) == 2 for path in kept)
@@ -192,6 +201,21 @@ def test_results_of_another_detector_are_not_continued(parts, results):
     assert len(rows(results.with_name("lens_result-1.csv"))) == 6
 
 
+def test_rates_over_all_parts_need_no_stepping(parts, results):
+    session, told = open_session(parts, results), []
+    assert session.overall() is None
+    session.score_in_background(lambda: told.append(session.all_scores.done))
+    session.all_scores.wait()
+    rates = session.overall()
+    assert told == [4, 5] and session.judged == 0 and not results.exists()
+    assert (rates.fn, rates.n_ng, rates.fp, rates.n_ok) == (1, 2, 1, 3)
+    assert [session.outcome(i) for i in range(5)] == [
+        "missed", "correct", "correct", "correct", "overkill",
+    ]  # fmt: skip
+    session.go(0).relabel("OK")
+    assert session.overall().fn == 0 and session.overall().n_ok == 4
+
+
 def test_evaluations_are_kept_for_a_step_back(parts):
     session = judge_all(open_session(parts))
     for position in (3, 0, 4):
@@ -210,8 +234,8 @@ def test_an_unreadable_image_is_never_judged(parts, results):
     session = open_session(parts, results)
     session.parts.paths[0].write_bytes(b"broken")
     with pytest.raises(OSError):
-        _ = session.current
-    assert session.verdicts.empty and session.next().current.score == 200
+        session.judge()
+    assert session.verdicts.empty and session.next().judge().score == 200
 
 
 def test_what_is_refused(parts, results):
@@ -250,7 +274,7 @@ def test_a_filter_follows_the_threshold_and_the_corrections(parts):
     session.relabel("NG")
     with pytest.raises(ValueError, match="no image passes"):
         session.show(outcome="overkill")
-    assert len(session) == 1 and session.choice.outcome == "overkill"
+    assert len(session) == 1 and session.selection.outcome == "overkill"
     assert session.show(outcome="correct").labels().tolist() == [True, True, False, False, True]
 
 
@@ -283,7 +307,7 @@ def test_a_list_of_names_can_be_shown(parts):
 )
 def test_unknown_words_of_a_choice_are_refused(word, value):
     with pytest.raises(ValueError, match=f"{word} must be .*got {value!r}".replace("?", "[?]")):
-        Choice(**{word: value})
+        Selection(**{word: value})
 
 
 def test_a_relabel_counts_at_once_and_is_kept_with_the_data(parts, results):
@@ -295,8 +319,12 @@ def test_a_relabel_counts_at_once_and_is_kept_with_the_data(parts, results):
     assert read_relabels(relabels_path(parts.root)) == {"NG/ng_0.png": False}
     assert open_session(parts, results).go(0).verdict.truth == "OK"
     session = open_session(parts, results).go(0)
-    assert session.relabel("NG").relabel == "" and session.rates().fn == 1  # the folder's own
+    confirmed = session.relabel("NG")  # the folder's own
+    assert not confirmed.relabelled and session.rates().fn == 1
     assert read_relabels(relabels_path(parts.root)) == {}
+    session = open_session(parts, results).go(0)
+    assert session.verdict.relabel == "NG" and session.settled == {"NG/ng_0.png"}
+    assert session.relabel(None).relabel == "" and session.settled == set()
     with pytest.raises(ValueError, match="got 'ng'"):
         session.relabel("ng")
 
@@ -312,7 +340,7 @@ def test_notes_are_one_line_and_survive(parts, results):
     session = open_session(parts, results)
     session.annotate('scratch,\n "deep"\tat the rim ')
     assert full_rows(results)[1][5] == 'scratch, "deep" at the rim'
-    _ = session.next().current
+    session.next().judge()
     assert open_session(parts, results).go(0).verdict.note == 'scratch, "deep" at the rim'
 
 
@@ -341,21 +369,23 @@ def test_a_file_of_four_columns_and_with_doubles_is_mended(parts, results):
     results.write_text(",".join(COLUMNS) + "\n" + row + row, encoding="utf-8")
     session = open_session(parts, results)
     assert session.judged == 1 and session.rates().n == 1
-    _ = session.next().current
+    session.next().judge()
     assert [len(row) for row in full_rows(results)] == [6, 6, 6]
 
 
 def test_a_newer_session_of_this_process_takes_the_file_over(parts, results):
     first = open_session(parts, results)
-    _ = first.current
+    first.judge()
     second = open_session(parts, results)
-    _ = second.next().current
-    with pytest.raises(DataError, match="another session .* has taken over lens_result.csv"):
-        _ = first.go(4).current
-    assert first.judged == 1  # what is not written does not count
+    second.go(1).judge()
+    assert first.read_only and not second.read_only
+    with pytest.raises(DataError, match=r"written by another session .* session.take_over\(\)"):
+        first.go(4).judge()
+    assert first.judged == 1 and first.current.score == 120  # it can look; unwritten counts not
     second.close()
     assert not lock_file(results).exists()
-    _ = first.current
+    assert first.take_over().judged == 2 and first.name == "NG/ng_1.png"
+    first.next().judge()
     assert len(rows(results)) == 4
 
 
@@ -372,7 +402,7 @@ session = InspectionSession(
     DarkSpotDetector(), load_images(sys.argv[1]), "name", results=sys.argv[2]
 )
 for position in range(session.position, len(session)):
-    session.go(position).current
+    session.go(position).judge()
     print(session.name, flush=True)
 time.sleep(60)
 """
@@ -391,13 +421,16 @@ def other(parts, results):
 
 def test_a_killed_session_loses_nothing_and_its_lock_is_recovered(parts, results, other):
     assert other.stdout.readline() == "NG/ng_0.png\n"
-    with pytest.raises(DataError, match=f"written by process {other.pid} .* take_over=True"):
-        open_session(parts, results)
+    session = open_session(parts, results)
+    assert session.read_only and session.current.score > 0
+    for change in (lambda: session.relabel("OK"), lambda: session.annotate("x")):
+        with pytest.raises(DataError, match=f"written by another session .process {other.pid}"):
+            change()
     os.kill(other.pid, signal.SIGKILL)
     other.wait()
     assert lock_file(results).exists()
     session = open_session(parts, results)
-    assert session.judged >= 1
+    assert session.judged >= 1 and not session.read_only
     judge_all(session)
     assert Counter(row[0] for row in rows(results)[1:]) == Counter(parts.names)
 
@@ -413,7 +446,7 @@ def test_a_live_session_can_be_taken_over(parts, results, other):
 def test_a_broken_lock_holds_nobody_up(parts, results, content):
     results.parent.mkdir()
     lock_file(results).write_text(content)
-    _ = open_session(parts, results).current
+    assert open_session(parts, results).judge().score == 90
 
 
 def test_a_number_given_to_another_process_since_holds_nothing(parts, results):
@@ -421,14 +454,14 @@ def test_a_number_given_to_another_process_since_holds_nothing(parts, results):
     holder = json.loads(lock_file(results).read_text())
     holder |= {"pid": os.getppid(), "session": "gone"}
     lock_file(results).write_text(json.dumps(holder | {"born": holder["born"] - 3600}))
-    _ = open_session(parts, results).current
+    assert open_session(parts, results).judge().score == 90
     session.close()
 
 
 def test_what_is_wanted_is_computed_ahead_in_order_and_once():
     computed = []
-    ahead = Ahead(lambda key: computed.append(key) or key**2, lambda value: 1, RLock())
-    ahead.want([3, 1, 2])
+    ahead = Prefetcher(lambda key: computed.append(key) or key**2, lambda value: 1, RLock())
+    ahead.request([3, 1, 2])
     ahead.wait()
     assert computed == [3, 1, 2] and ahead.get(1) == 1 and computed == [3, 1, 2]
 
@@ -436,22 +469,26 @@ def test_what_is_wanted_is_computed_ahead_in_order_and_once():
 @pytest.mark.parametrize("size", [1, 3])
 def test_stepping_through_computes_each_once_and_always_ahead(size):
     computed = []
-    ahead = Ahead(lambda key: computed.append(key) or key, lambda value: size, RLock(), budget=15)
+    ahead = Prefetcher(
+        lambda key: computed.append(key) or key, lambda value: size, RLock(), budget=15
+    )
     for key in range(100):
         assert key in ahead or key == 0
         ahead.get(key)
-        ahead.want([key + 1, key + 2, key - 1, *range(key + 3, key + 16)] if key else range(1, 16))
+        ahead.request(
+            [key + 1, key + 2, key - 1, *range(key + 3, key + 16)] if key else range(1, 16)
+        )
         ahead.wait()
     assert computed[:100] == list(range(100))
 
 
 def test_memory_ahead_is_bounded_by_number_and_by_bytes():
-    many = Ahead(lambda key: key, lambda value: 1, RLock())
-    large = Ahead(lambda key: key, lambda value: 10, RLock(), budget=45)
+    many = Prefetcher(lambda key: key, lambda value: 1, RLock())
+    large = Prefetcher(lambda key: key, lambda value: 10, RLock(), budget=45)
     for key in range(2000):
         for ahead, most in ((many, MOST), (large, 4)):
             ahead.get(key)
-            ahead.want(range(key + 1, key + 9))
+            ahead.request(range(key + 1, key + 9))
             assert len(ahead) <= most
     for ahead in (many, large):
         ahead.wait()
@@ -464,8 +501,8 @@ def test_one_error_ahead_does_not_stop_the_rest_and_is_raised_when_asked():
             raise OSError("broken photo")
         return key
 
-    ahead = Ahead(compute, lambda value: 1, RLock())
-    ahead.want([1, 2])
+    ahead = Prefetcher(compute, lambda value: 1, RLock())
+    ahead.request([1, 2])
     ahead.wait()
     assert 2 in ahead and 1 not in ahead
     with pytest.raises(OSError, match="broken photo"):
@@ -479,12 +516,12 @@ def test_who_waits_is_served_before_what_is_wanted():
         computed.append(key)
         began.set()
         deadline = time.monotonic() + 10
-        while key == 0 and not ahead._asking and time.monotonic() < deadline:
+        while key == 0 and not ahead.asked and time.monotonic() < deadline:
             time.sleep(0.001)  # until the other stands in line
         return key
 
-    ahead = Ahead(compute, lambda value: 1, RLock())
-    ahead.want(range(10))
+    ahead = Prefetcher(compute, lambda value: 1, RLock())
+    ahead.request(range(10))
     began.wait(10)
     ahead.get(99)
     ahead.wait()
@@ -512,15 +549,15 @@ def test_a_detector_computes_for_one_at_a_time(parts):
         thread.start()
     for thread in threads:
         thread.join()
-    sessions[2].ahead.wait()
+    sessions[2].prefetcher.wait()
     assert max(most) == 1 and len(most) > 10
 
 
 def test_looking_ahead_judges_nothing(parts, results):
     session = open_session(parts, results)
-    _ = session.current
+    session.judge()
     session.look_ahead()
-    session.ahead.wait()
+    session.prefetcher.wait()
     assert session.detector.calls == 5 and session.judged == 1
     judge_all(session)
     assert session.detector.calls == 5 and len(rows(results)) == 6

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import ipywidgets as widgets
 import numpy as np
+import pandas as pd
 import pytest
 from ipywidgets.widgets.widget import _instances
 from PIL import Image
@@ -14,8 +15,8 @@ from PIL import Image
 from workbench import load, metrics, save
 from workbench.data import load_images
 from workbench.session import InspectionSession
-from workbench.session.prefetch import MOST, Ahead
-from workbench.ui import Compare, HistogramExplorer, LabelAudit, Simulator
+from workbench.session.prefetch import MOST, Prefetcher
+from workbench.ui import AuditView, Compare, HistogramExplorer, Simulator
 from workbench.ui.chart import Chart
 from workbench.ui.style import NG, OK
 
@@ -48,6 +49,12 @@ def text(view):
     )
 
 
+def text_of(view, name):
+    """The markup of the one HTML widget of this class."""
+    (found,) = [w for w in walk(view) if name in getattr(w, "_dom_classes", ())]
+    return found.value
+
+
 def walk(box):
     for child in getattr(box, "children", ()):
         yield child
@@ -64,12 +71,16 @@ def alive():
 
 def test_the_first_part_is_shown_with_truth_verdict_and_place(simulator):
     shown = text(simulator)
-    for words in ("lens", "NG/ng_0.png", "1 / 5", "True label NG", "Outcome missed", "90 / 100"):
+    for words in (
+        "lens",
+        "NG/ng_0.png",
+        "1 / 5",
+        "True label NG",
+        "MISSED defect passed as OK",
+        "90 / 100",
+    ):
         assert words in shown
-    assert (
-        "wb-word" in simulator.panel.verdict._dom_classes
-        and ">OK<" in simulator.panel.verdict.value
-    )
+    assert "wb-missed" in simulator.panel.sign.value and "Verdict OK" in shown
 
 
 def test_photo_and_overlay_have_the_same_size_and_differ_where_it_is_hot(simulator):
@@ -97,9 +108,9 @@ def test_the_name_never_runs_ahead_of_its_photo(simulator, session, monkeypatch)
         seen.append(text(simulator))
         return evaluate(source)
 
-    session.ahead.wait()
+    session.prefetcher.wait()
     monkeypatch.setattr(session, "look_ahead", lambda: None)
-    session.ahead = Ahead(session._evaluate, lambda _: 1, session.lock)  # nothing ahead
+    session.prefetcher = Prefetcher(session._evaluate, lambda _: 1, session.lock)  # nothing ahead
     former = text(simulator)
     monkeypatch.setattr(session.detector, "evaluate_one", slow)
     simulator.next.click()
@@ -109,40 +120,67 @@ def test_the_name_never_runs_ahead_of_its_photo(simulator, session, monkeypatch)
 
 def test_buttons_and_slider_step_through_and_stop_at_the_ends(simulator, session):
     simulator.next.click()
-    assert "NG/ng_1.png" in text(simulator) and "Outcome correct" in text(simulator)
+    assert "NG/ng_1.png" in text(simulator) and "NG defect caught" in text(simulator)
     simulator.previous.click()
     simulator.previous.click()
     assert session.position == 0
     simulator.jump.value = 5
     simulator.next.click()
-    assert session.position == 4 and "Outcome overkill" in text(simulator)
+    assert session.position == 4 and "OVERKILL good part called NG" in text(simulator)
 
 
-def test_totals_run_with_the_judged(simulator):
-    low, high = metrics.wilson(1, 1)
-    shown = (
-        f"Miss rate 미검율 1 of 1 = 100.0 % 95 % interval {100 * low:.1f} to {100 * high:.1f} %"
-    )
-    assert f"{shown} Overkill rate 과검율 -" in text(simulator)
-    for _ in range(4):
-        simulator.next.click()
+def test_rates_of_all_parts_stand_beside_those_of_the_steps(simulator, session):
+    session.all_scores.wait()
     shown = text(simulator)
-    assert "Judged 5 of 5" in shown
-    assert "1 of 2 = 50.0 %" in shown and "1 of 3 = 33.3 %" in shown
+    assert "missed 1 of 2 = 50.0 %, overkill 1 of 3 = 33.3 %" in shown and session.judged == 0
+    low, high = metrics.wilson(1, 2)
+    assert f"All 5 parts 1 of 2 = 50.0 % 95 % interval {100 * low:.1f} to" in shown
+    assert f"{100 * high:.1f} %" in shown and "Stepped through: 0 - -" in shown
+    simulator.next.click()
+    assert session.judged == 2 and "Stepped through: 2 1 of 2 = 50.0 %" in text(simulator)
+    simulator.ng.click()
+    assert "1 confirmed or relabelled by a person" in text(simulator)
+    assert "NG confirmed" in text(simulator) and "is confirmed as NG" in simulator.message
+
+
+def test_next_missed_steps_over_what_was_caught(simulator, session):
+    session.all_scores.wait()
+    simulator.on_message({"action": "last"})
+    simulator.on_message({"action": "previous_missed"})
+    assert session.name == "NG/ng_0.png"
+    simulator.on_message({"action": "next_missed"})
+    assert session.name == "NG/ng_0.png" and "no further missed" in simulator.message
+
+
+def test_a_key_can_be_changed_and_is_listed(session, tmp_path, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path))
+    view = Simulator(session)
+    view.on_message({"action": "help"})
+    assert "→ next part" in text(view) and "next missed defect" in text(view)
+    view.action.value, view.key.value = "undo", "z"
+    assert "z take back" in text(view) and view.key.value == ""
+    view.key.value = "o"
+    assert "is that of" in view.message and view.undo.description.endswith("u")
+    view.on_message({"action": "back"})
+    assert not view.help.value
+    view.close()
+    again = Simulator(session)
+    assert again.undo.description.endswith("z")
+    again.close()
 
 
 def test_a_session_is_resumed_where_it_was(session, parts):
-    _ = session.current, session.next().current
+    session.judge(), session.next().judge()
     resumed = InspectionSession(DarkSpotDetector(), parts, "name", results=session.results)
     view = Simulator(resumed)
-    assert view.jump.value == 3 and "3 / 5" in text(view) and "Judged 3 of 5" in text(view)
+    assert view.jump.value == 2 and "2 / 5" in text(view) and "Stepped through: 2" in text(view)
     view.close()
 
 
 def test_reset_starts_anew_and_says_where_the_old_file_is(simulator, session):
     simulator.jump.value = 3
     simulator.reset.click()
-    assert simulator.jump.value == 1 and "Judged 1 of 5" in text(simulator)
+    assert simulator.jump.value == 1 and "Stepped through: 0" in text(simulator)
     assert "lens_result-1.csv" in simulator.message
     assert session.results.with_name("lens_result-1.csv").exists()
 
@@ -156,7 +194,7 @@ def test_an_error_is_seen_and_no_foreign_photo_stays(session):
     assert "wb-error" in simulator.message and "not judged" in text(simulator)
     assert simulator.panel.photo.value != before and "NG/ng_1.png" in text(simulator)
     simulator.next.click()
-    assert "wb-error" not in simulator.message and "Outcome correct" in text(simulator)
+    assert "wb-error" not in simulator.message and "OK good part passed" in text(simulator)
     simulator.close()
 
 
@@ -170,7 +208,7 @@ def test_names_and_notes_are_escaped(tmp_path):
 def test_the_image_is_shown_even_without_labels(tmp_path):
     (write_parts(tmp_path / "x") / "OK").rename(tmp_path / "flat")
     view = Simulator(InspectionSession(DarkSpotDetector(), load_images(tmp_path / "flat")))
-    assert "True label - Outcome no label" in text(view) and "미검율 -" in text(view)
+    assert "NG no label True label - Verdict NG" in text(view)
     view.close()
 
 
@@ -190,11 +228,11 @@ def test_play_steps_to_the_last_part_and_stops(session):
     view = Simulator(session, play_ms=300)
     view.jump.value = 3
     view.play.value = True
-    assert view.play.description == "Pause"
+    assert view.play.description == "Pause ␣"
     deadline = time.monotonic() + 20
     while view.play.value and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert view.play.description == "Play" and session.position == 4 and session.judged == 4
+    assert view.play.description == "Play ␣" and session.position == 4 and session.judged == 4
     view.close()
 
 
@@ -218,19 +256,19 @@ def filtered(view, name):
 
 
 def test_keys_step_play_and_relabel(simulator, session):
-    for key, position in (("ArrowRight", 1), ("ArrowRight", 2), ("ArrowLeft", 1)):
-        simulator._react({"key": key})
+    for action, position in (("next", 1), ("next", 2), ("last", 4), ("first", 0), ("next", 1)):
+        simulator.on_message({"action": action})
         assert session.position == position and simulator.jump.value == position + 1
-    simulator._react({"key": "o"})
-    assert "relabelled, NG" in text(simulator) and "Outcome overkill" in text(simulator)
+    simulator.on_message({"action": "ok"})
+    assert "relabelled, NG" in text(simulator) and "OVERKILL" in text(simulator)
     assert "NG/ng_1.png is now labelled OK" in simulator.message
-    simulator._react({"key": "u"})
-    assert "taken back: NG/ng_1.png" in simulator.message and "Outcome correct" in text(simulator)
-    simulator._react({"key": "u"})
+    simulator.on_message({"action": "undo"})
+    assert "taken back: NG/ng_1.png" in simulator.message and "caught" in text(simulator)
+    simulator.on_message({"action": "undo"})
     assert "nothing to undo" in simulator.message
-    simulator._react({"key": " "})
+    simulator.on_message({"action": "play"})
     assert simulator.play.value
-    simulator._react({"key": " "})
+    simulator.on_message({"action": "play"})
     assert not simulator.play.value
 
 
@@ -255,7 +293,7 @@ def test_a_filter_shows_only_what_passes_and_says_how_many(simulator, session):
     simulator.ok.click()
     filtered(simulator, "called NG")
     filtered(simulator, "missed")
-    assert "no image passes" in simulator.message and simulator.filter.value == "called NG"
+    assert "no defect is missed" in simulator.message and simulator.filter.value == "called NG"
     simulator.order.value = "worst"
     assert session.name == "NG/ng_1.png" and len(session) == 2
 
@@ -271,19 +309,19 @@ def test_a_note_is_written_and_read_again(simulator, session):
 def test_opacity_zoom_and_scale_change_the_overlay_and_stay_for_the_next(simulator):
     seen = {bytes(simulator.panel.overlay.value)}
     for change in (
-        lambda: simulator._react({"zoom": 2, "at": [0.2, 0.25]}),  # the dark spot
+        lambda: simulator.on_message({"zoom": 2, "at": [0.2, 0.25]}),  # the dark spot
         lambda: setattr(simulator.opacity, "value", 0.2),
         lambda: setattr(simulator.scale, "value", False),
         lambda: setattr(simulator.zoom, "value", 3),
-        lambda: simulator._react({"pan": [0.1, 0]}),
+        lambda: simulator.on_message({"pan": [0.1, 0]}),
     ):
         change()
         assert bytes(simulator.panel.overlay.value) not in seen
         seen.add(bytes(simulator.panel.overlay.value))
-    look = simulator.panel.look
+    look = simulator.panel.settings
     assert look.zoom == simulator.zoom.value == 3 and "this part" in text(simulator)
     simulator.next.click()
-    assert simulator.panel.look == look
+    assert simulator.panel.settings == look
 
 
 def test_why_names_regions_and_scales_of_what_was_called_ng(simulator):
@@ -294,10 +332,10 @@ def test_why_names_regions_and_scales_of_what_was_called_ng(simulator):
     assert "1 finest 75 % 2 coarsest 25 %" in shown
     assert [word for word, _ in simulator.region.options] == ["whole photo", "region 1"]
     simulator.region.value = 1
-    box = simulator.panel.look.box(32, 24)
+    box = simulator.panel.settings.box(32, 24)
     assert box[0] <= 4 and box[2] >= 8 and simulator.zoom.value > 1
     simulator.region.value = 0
-    assert simulator.panel.look.zoom == 1
+    assert simulator.panel.settings.zoom == 1
 
 
 def test_export_writes_what_is_seen_and_offers_it(simulator, session):
@@ -309,8 +347,8 @@ def test_export_writes_what_is_seen_and_offers_it(simulator, session):
 
 
 def test_the_next_parts_are_scored_and_drawn_while_one_is_looked_at(simulator, session):
-    session.ahead.wait()
-    assert session.detector.calls == 5 and session.judged == 1
+    session.prefetcher.wait()
+    assert session.detector.calls == 5 and session.judged == 0
     for _ in range(4):
         simulator.next.click()
     assert session.detector.calls == 5 and session.judged == 5
@@ -336,11 +374,11 @@ def test_two_thousand_parts_leave_no_more_behind_than_twenty(tmp_path, monkeypat
     before, objects = alive(), len(gc.get_objects())
     for _ in range(1979):
         view.next.click()
-    session.ahead.wait()
+    session.prefetcher.wait()
     gc.collect()
     assert session.position == 1999 and session.judged == 2000 and source
-    assert alive() == before and len(session.ahead) <= MOST
-    assert len(view.panel._frames._entries) <= 16
+    assert alive() == before and len(session.prefetcher) <= MOST
+    assert len(view.panel.frames) <= 16
     # a verdict is a tuple of which each member but the score is shared or text
     assert len(gc.get_objects()) - objects < 2 * 1979
     view.close()
@@ -386,13 +424,13 @@ def test_every_control_has_a_name(simulator, explorer):
 def test_korean_labels(session):
     view = Simulator(session, language="ko")
     shown = text(view)
-    assert view.next.description == "다음" and "미검율" in shown and "양품" in shown
+    assert view.next.description == "다음 →" and "미검율" in shown and "양품" in shown
     assert "Miss rate" not in shown and "점수 90, 임계값 100 미만" in view.message
     view.close()
 
 
 def test_label_audit_goes_through_suspects_and_settles_them(session):
-    view = LabelAudit(session, n=1)
+    view = AuditView(session, n=1)
     assert [s.name for s in view.suspects] == ["OK/ok_2.png", "NG/ng_0.png"]
     assert "Further out than 50 % of the parts labelled NG" in text(view)
     assert "1 of 3 = 33.3 %, at first 1 of 3" in text(view)
@@ -400,9 +438,9 @@ def test_label_audit_goes_through_suspects_and_settles_them(session):
     assert session.name == "NG/ng_0.png" and session.settled == {"OK/ok_2.png"}
     assert "0 of 2 = 0.0 %, at first 1 of 3 = 33.3 %" in text(view)
     view.keep.click()
-    assert "last suspicious label" in view.message and session.verdict.note == "label confirmed"
+    assert "last suspicious label" in view.message and session.verdict.relabel == "NG"
     view.close()
-    again = LabelAudit(session, n=1)
+    again = AuditView(session, n=1)
     assert [s.name for s in again.suspects] == ["OK/ok_1.png", "NG/ng_1.png"]
     again.close()
 
@@ -411,7 +449,7 @@ def test_label_audit_needs_labels(tmp_path):
     (write_parts(tmp_path / "x") / "OK").rename(tmp_path / "flat")
     flat = InspectionSession(DarkSpotDetector(), load_images(tmp_path / "flat"))
     with pytest.raises(ValueError, match="needs labelled parts"):
-        LabelAudit(flat)
+        AuditView(flat)
 
 
 class Brighter(DarkSpotDetector):
@@ -426,7 +464,7 @@ class Brighter(DarkSpotDetector):
 def test_compare_lists_changes_and_opens_a_part_under_both(session, parts):
     view = Compare(session, InspectionSession(Brighter(180.0), parts, "name"), names=("x", "<y>"))
     assert [row for _, row in view.parts.options] == [0]  # 90 is OK at 100, 190 is NG at 180
-    assert "put right, made wrong 1, 0" in text(view) and "&lt;y&gt;" in view._head.value
+    assert "put right, made wrong 1, 0" in text(view) and "&lt;y&gt;" in text_of(view, "wb-header")
     assert "NG/ng_0.png  NG: OK 90 / NG 190" in view.message
     assert all(picture.value for picture in view.pictures)
     view.shown.value = False
@@ -459,7 +497,7 @@ def test_the_slider_moves_line_counts_and_rates(explorer):
 
 def test_the_line_stands_where_the_axis_says(explorer):
     def x():
-        return float(re.search(r'wb-mark" d="M([\d.]+) 22', explorer._plot.value)[1])
+        return float(re.search(r'data-lines="([\d.]+)"', text_of(explorer, "wb-histogram"))[1])
 
     explorer.slider.value = explorer.slider.min
     assert x() == 50
@@ -529,7 +567,8 @@ def test_a_policy_beyond_the_slider_keeps_its_value(session):
 def test_saving_hands_threshold_and_provenance_to_the_detector(explorer, session):
     explorer.policies.buttons["zero_miss"].click()
     assert session.detector.threshold == 100
-    explorer.save.click()
+    explorer.saving.save.click()
+    explorer.saving.confirm.click()
     assert session.detector.threshold == 90
     assert session.detector.threshold.policy == "zero_miss"
     assert "90: zero_miss" in explorer.message and "memory only" in explorer.message
@@ -546,7 +585,8 @@ def test_saving_writes_the_threshold_into_the_model_on_disk(fitted, photos, tmp_
     session = InspectionSession(detector, load_images(tmp_path / "disc"), "name")
     view = HistogramExplorer(session, model=folder)
     view.policies.buttons["zero_miss"].click()
-    view.save.click()
+    view.saving.save.click()
+    view.saving.confirm.click()
     assert "wb-error" not in view.message
     saved = load(folder).threshold
     assert saved == view.threshold and saved.policy == "zero_miss"
@@ -554,12 +594,14 @@ def test_saving_writes_the_threshold_into_the_model_on_disk(fitted, photos, tmp_
     assert (folder / "weights.safetensors").read_bytes() == weights
 
     view.slider.value = (view.slider.min + view.slider.max) / 2
-    view.save.click()
+    view.saving.save.click()
+    view.saving.confirm.click()
     assert load(folder).threshold.expected.keys() >= {"miss_rate", "overkill_rate"}
 
     before = (folder / "detector.json").read_bytes()
     detector.held_out = detector.held_out + 1  # as if trained anew since
-    view.save.click()
+    view.saving.save.click()
+    view.saving.confirm.click()
     assert "wb-error" in view.message and "load it anew" in view.message
     assert (folder / "detector.json").read_bytes() == before
     view.close()
@@ -574,22 +616,24 @@ def test_export_writes_the_threshold_with_what_it_costs(explorer, session):
 
 
 def test_the_chart_can_be_dragged_and_a_bar_opened(explorer, session):
-    chart = explorer._chart
-    explorer._react({"line": float(chart._place(85.0))})
+    chart = explorer.chart
+    explorer.on_message({"line": float(chart.x_of(85.0))})
     assert explorer.threshold == pytest.approx(85) and explorer.counts.fn == 0
     assert explorer.threshold.source == "set by hand in the histogram"
-    explorer._react({"bar": float(chart._place(120.0))})
+    explorer.on_message({"bar": float(chart.x_of(120.0))})
     assert [word.split() for word, _ in explorer.opener.names.options] == [
         ["OK/ok_2.png", "OK", "120"]
     ]
-    assert "wb-chosen" in explorer._plot.value
+    assert "wb-chosen" in text_of(explorer, "wb-histogram")
     explorer.opener.names.index = 0
     explorer.opener.button.click()
     assert session.name == "OK/ok_2.png"
-    (shown,) = explorer.opener._stage.children
+    (shown,) = explorer.opener.stage.children
     assert "OK/ok_2.png" in text(shown)
-    explorer._react({"bar": 0})  # beside the bars
-    assert not explorer.opener.names.options and "wb-chosen" not in explorer._plot.value
+    explorer.on_message({"bar": 0})  # beside the bars
+    assert not explorer.opener.names.options and "wb-chosen" not in text_of(
+        explorer, "wb-histogram"
+    )
 
 
 def test_a_bar_opens_in_the_simulator_that_is_there(session):
@@ -597,7 +641,7 @@ def test_a_bar_opens_in_the_simulator_that_is_there(session):
     view.bars.value = view.bars.options[-1][1]
     view.opener.names.index = 0
     view.opener.button.click()
-    assert "NG/ng_1.png" in text(simulator) and not view.opener._stage.children
+    assert "NG/ng_1.png" in text(simulator) and not view.opener.stage.children
     view.close()
     simulator.close()
 
@@ -615,21 +659,21 @@ def test_every_score_is_in_exactly_one_bar():
 def test_long_tails_get_a_log_axis_that_can_be_switched():
     scores = np.r_[np.linspace(0.5, 1.5, 99), 46.0]
     view = HistogramExplorer(scores, scores > 40, 1.2)
-    assert view.log_scores.value and "score, log" in view._plot.value
-    x = view._chart._place(np.array(1.2))
+    assert view.log_scores.value and "score, log" in text_of(view, "wb-histogram")
+    x = view.chart.x_of(np.array(1.2))
     assert x > 200  # on a linear axis it would stand at 65
-    assert view._chart.score_at(float(x)) == pytest.approx(1.2)
+    assert view.chart.score_at(float(x)) == pytest.approx(1.2)
     view.log_scores.value = False
-    assert "score, log" not in view._plot.value and view._chart._place(1.2) < 100
+    assert "score, log" not in text_of(view, "wb-histogram") and view.chart.x_of(1.2) < 100
     view.close()
     plain = HistogramExplorer([-1.0, 2.0], threshold=0.0)
-    assert plain.log_scores.layout.display == "none" and not plain._chart.log_x
+    assert plain.log_scores.layout.display == "none" and not plain.chart.log_x
     plain.close()
 
 
 def test_plain_scores_have_no_detector_to_save_to():
     view = HistogramExplorer([1.0, np.nan, 3.0], ["OK", "OK", "NG"], 2.0)
-    assert view.save.layout.display == "none" and "1 without a score left out" in text(view)
+    assert view.saving.save.layout.display == "none" and "1 without a score left out" in text(view)
     assert view.own.description == "As given" and "f1" in view.policies.buttons
     assert view.counts == (1, 0, 1, 0)
     view.close()
@@ -646,7 +690,8 @@ def test_log_counts_raise_the_low_bars():
     view = HistogramExplorer(scores, scores > 0, 0.5, bins=2)
 
     def ng_height():  # the second outline; the floor is 256 and the top 46
-        outline = re.findall(r'<path d="M[\d.]+ 256 ([VH\d. ]+)Z', view._plot.value)[1]
+        drawn = text_of(view, "wb-histogram")
+        outline = re.search(r'wb-bars-ng" d="M[\d.]+ 256 ([VH\d. ]+)Z', drawn)[1]
         return 256 - min(float(y) for y in re.findall(r"V([\d.]+)", outline))
 
     assert ng_height() == pytest.approx(210 / 1000, abs=0.1)
@@ -658,7 +703,7 @@ def test_log_counts_raise_the_low_bars():
 @pytest.mark.parametrize("scores", [[2.0], [2.0, 2.0, 2.0]])
 def test_equal_scores_are_drawn(scores):
     view = HistogramExplorer(scores, [False] * len(scores), 2.0)
-    assert view.counts.fp == len(scores) and "nan" not in view._plot.value
+    assert view.counts.fp == len(scores) and "nan" not in text_of(view, "wb-histogram")
     view.close()
 
 
@@ -688,3 +733,66 @@ def test_the_rounding_of_a_browser_is_no_move(explorer):
     assert explorer.threshold == 90 and explorer.threshold.policy == "zero_miss"
     explorer.slider.value += step
     assert explorer.threshold.policy == "manual" and explorer.threshold > 90
+
+
+HOSTILE = "<img src=x onerror=alert(1)>&\"'"
+
+
+@pytest.fixture
+def hostile(tmp_path):
+    """A session whose folder, files, defect kinds and notes try to become markup."""
+    name = HOSTILE.replace("/", "")
+    root = write_parts(tmp_path / name)
+    for path in sorted((root / "NG").iterdir()):
+        path.rename(path.with_name(f"{name}{path.name}"))
+    parts = replace(load_images(root), note=HOSTILE)
+    session = InspectionSession(DarkSpotDetector(), parts, "name", results=tmp_path / "r.csv")
+    session.annotate(HOSTILE)
+    return session
+
+
+def open_everything(view):
+    """Press every button and choose every option once, so that all is drawn."""
+    for widget in list(walk(view)):
+        if isinstance(widget, widgets.ToggleButton):
+            widget.value = not widget.value
+        elif isinstance(widget, widgets.Button):
+            widget.click()
+        elif isinstance(widget, (widgets.Dropdown, widgets.Select)) and len(widget.options) > 1:
+            widget.index = 1
+            widget.index = 0
+
+
+@pytest.mark.parametrize("kind", ["simulator", "histogram", "audit", "compare", "sensors"])
+def test_no_name_becomes_markup_in_any_view(hostile, kind, tmp_path, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path))
+    if kind == "sensors":
+        view = sensors_of_hostile_names()
+    else:
+        other = InspectionSession(Brighter(180.0), hostile.parts, "name")
+        view = {
+            "simulator": lambda: Simulator(hostile),
+            "histogram": lambda: HistogramExplorer(hostile),
+            "audit": lambda: AuditView(hostile, n=1),
+            "compare": lambda: Compare(hostile, other, names=(HOSTILE, "b")),
+        }[kind]()
+    seen = [markup(view)]
+    open_everything(view)
+    seen.append(markup(view))
+    view.close()
+    assert not [text for text in seen if "<img src=x" in text]
+    assert any("&lt;img src=x" in text for text in seen)  # it was shown, as text
+
+
+def markup(view):
+    return "\n".join(w.value for w in walk(view) if isinstance(w, widgets.HTML))
+
+
+def sensors_of_hostile_names():
+    from workbench import AutoEncoderConfig, AutoEncoderDetector
+    from workbench.ui import SensorExplorer
+
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame(rng.normal(size=(60, 2)), columns=[HOSTILE, "b"])
+    detector = AutoEncoderDetector(AutoEncoderConfig(epochs=2)).fit(rows, progress=False)
+    return SensorExplorer(detector, rows)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from workbench.csflow.evaluation import Region
 from workbench.csflow.heatmap import blend
-from workbench.ui.pictures import SIDE, Frames, Look, cut, draw, sheet
+from workbench.ui.pictures import SIDE, DisplaySettings, Frames, crop, draw, sheet
 
 
 def part(height, width):
@@ -27,17 +27,17 @@ def pixels(data):
 
 def test_the_overlay_is_the_blend_of_the_detector():
     whole = part(SIDE // 2, SIDE)
-    seen = cut(whole, None, Look())
+    seen = crop(whole, None, DisplaySettings())
     expected = blend(whole.image, whole.heatmap, whole.heat_range, 0.7)
-    overlay = pixels(draw(seen, Look(), whole.heat_range).overlay)
+    overlay = pixels(draw(seen, DisplaySettings(), whole.heat_range).overlay)
     assert overlay.shape == (SIDE // 2, SIDE, 3)
     assert np.abs(overlay - np.asarray(expected)).mean() < 2  # JPEG
 
 
 def test_photo_and_overlay_show_the_same_place_at_any_zoom():
     whole = part(300, 400)
-    look = Look(zoom=4, centre=(0.75, 0.25), opacity=0)
-    frame = draw(cut(whole, None, look), look, whole.heat_range)
+    look = DisplaySettings(zoom=4, centre=(0.75, 0.25), opacity=0)
+    frame = draw(crop(whole, None, look), look, whole.heat_range)
     photo, overlay = pixels(frame.photo), pixels(frame.overlay)
     assert photo.shape == overlay.shape and np.abs(photo - overlay).max() < 12
     red, green = photo[..., 0] / 255, photo[..., 1] / 255
@@ -49,7 +49,7 @@ def test_photo_and_overlay_show_the_same_place_at_any_zoom():
 @pytest.mark.parametrize(("height", "width"), [(24, 32), (1000, 3), (1, 1), (3000, 4000)])
 @pytest.mark.slow
 def test_pictures_of_any_size_travel_small(height, width):
-    seen = cut(part(height, width), None, Look())
+    seen = crop(part(height, width), None, DisplaySettings())
     assert max(seen.photo.size) <= SIDE
     assert seen.photo.size == seen.heat.shape[::-1]
     assert seen.photo.width / seen.photo.height == pytest.approx(width / height, rel=0.5)
@@ -58,17 +58,17 @@ def test_pictures_of_any_size_travel_small(height, width):
 def test_the_scale_is_one_for_all_parts_or_the_own_of_each():
     whole = part(60, 80)
     for fixed, ends in ((True, (0.2, 0.8)), (False, (0.0, whole.heatmap.max()))):
-        look = Look(fixed=fixed)
-        frame = draw(cut(whole, None, look), look, whole.heat_range)
+        look = DisplaySettings(fixed=fixed)
+        frame = draw(crop(whole, None, look), look, whole.heat_range)
         assert frame.heat_range == pytest.approx(ends, abs=0.01)
 
 
 def test_the_ground_truth_is_outlined_even_where_it_is_thin():
-    whole, look = part(2000, 2000), Look()
+    whole, look = part(2000, 2000), DisplaySettings()
     mask = np.zeros((2000, 2000), bool)
     mask[1000, 500:1500] = True  # a scratch of one pixel, a third of one when sent
     with_, without = (
-        pixels(draw(cut(whole, mask, each), each, whole.heat_range).photo)
+        pixels(draw(crop(whole, mask, each), each, whole.heat_range).photo)
         for each in (look, replace(look, outline=False))
     )
     changed = np.abs(with_ - without).max(-1) > 40
@@ -78,10 +78,10 @@ def test_the_ground_truth_is_outlined_even_where_it_is_thin():
 
 
 def test_regions_are_framed_where_they_are():
-    whole, look = part(320, 320), Look()
+    whole, look = part(320, 320), DisplaySettings()
     region = Region((100, 40, 140, 80), 1600, 1.0)
     plain, framed = (
-        pixels(draw(cut(whole, None, look), look, whole.heat_range, found).overlay)
+        pixels(draw(crop(whole, None, look), look, whole.heat_range, found).overlay)
         for found in ((), (region,))
     )
     rows, columns = np.nonzero(np.abs(plain - framed).max(-1) > 60)
@@ -90,16 +90,16 @@ def test_regions_are_framed_where_they_are():
 
 
 def test_looking_at_a_region_brings_it_into_the_middle():
-    look = Look().at_region((300, 10, 340, 40), 400, 300)
+    look = DisplaySettings().at_region((300, 10, 340, 40), 400, 300)
     left, top, right, bottom = look.box(400, 300)
     assert left <= 300 and right >= 340 and top <= 10 and bottom >= 40
     assert 1 < look.zoom <= 8
 
 
 def test_moving_stops_at_the_edge():
-    look = Look(zoom=2).moved(5, -5)
+    look = DisplaySettings(zoom=2).moved(5, -5)
     assert look.centre == (0.75, 0.25) and look.box(100, 100) == (50, 0, 100, 50)
-    assert Look().moved(1, 1).centre == (0.5, 0.5)
+    assert DisplaySettings().moved(1, 1).centre == (0.5, 0.5)
 
 
 def test_a_frame_is_made_once_and_another_look_only_colours_anew(monkeypatch):
@@ -108,20 +108,20 @@ def test_a_frame_is_made_once_and_another_look_only_colours_anew(monkeypatch):
     def mask():
         masks.append(1)
 
-    first = frames.get(1, whole, (), mask, Look())
-    assert frames.get(1, whole, (), mask, Look()) is first and len(masks) == 1
-    assert frames.get(1, whole, (), mask, Look(opacity=0.1)).overlay != first.overlay
+    first = frames.get(1, whole, (), mask, DisplaySettings())
+    assert frames.get(1, whole, (), mask, DisplaySettings()) is first and len(masks) == 1
+    assert frames.get(1, whole, (), mask, DisplaySettings(opacity=0.1)).overlay != first.overlay
     assert len(masks) == 1
-    frames.get(1, whole, (), mask, Look(zoom=2))
+    frames.get(1, whole, (), mask, DisplaySettings(zoom=2))
     assert len(masks) == 2
     for index in (2, 3, 4):
-        frames.get(index, whole, (), mask, Look())
-    assert len(frames._entries) == 2
+        frames.get(index, whole, (), mask, DisplaySettings())
+    assert len(frames) == 2
 
 
 def test_an_exported_sheet_holds_both_pictures_and_the_words():
     whole = part(60, 80)
-    frame = draw(cut(whole, None, Look()), Look(), whole.heat_range)
+    frame = draw(crop(whole, None, DisplaySettings()), DisplaySettings(), whole.heat_range)
     page = np.asarray(sheet(frame, "NG, score 3", "NG, score 3"))
     height, width = pixels(frame.photo).shape[:2]
     assert page.shape[1] >= 2 * width and page.shape[0] > height + 30

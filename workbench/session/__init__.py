@@ -2,14 +2,15 @@
 
 from .inspection import InspectionSession
 from .results import COLUMNS, OWN_COLUMNS, Verdict
-from .selection import ORDERS, OUTCOMES, Choice
+from .selection import ORDERS, OUTCOMES, NothingPasses, Selection
 
 __all__ = [
     "COLUMNS",
     "ORDERS",
     "OUTCOMES",
     "OWN_COLUMNS",
-    "Choice",
     "InspectionSession",
+    "NothingPasses",
+    "Selection",
     "Verdict",
 ]

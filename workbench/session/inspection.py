@@ -1,11 +1,12 @@
 """An inspection run without widgets: an order, a position, verdicts, and the file they go to.
 
-An image counts as judged once it was shown (`current`). Its verdict goes to the result CSV at
-that moment, one row an image, so that a killed run resumes where it was. File, verdicts and
-rates always speak of the detector's present threshold: when it moves, the scores are judged
-anew and the former file is kept under a number.
+`current` looks at an image; `judge` puts its verdict into the result CSV at that moment, one row
+an image, so that a killed run goes on where it was. File, verdicts and rates always speak of the
+detector's present threshold: when it moves, the scores are judged again and the former file is
+kept under a number.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from threading import RLock
@@ -19,17 +20,18 @@ from numpy.typing import NDArray
 from workbench import metrics
 from workbench.errors import DataError
 
-from .prefetch import Ahead, lock_of
+from .navigation import Navigation
+from .prefetch import Prefetcher, lock_of
 from .record import Record
 from .results import COLUMNS, OWN_COLUMNS, Verdict, outcome
-from .selection import Choice
+from .scoring import PartScores
+from .selection import Selection
 
 if TYPE_CHECKING:
     from workbench.csflow.evaluation import Evaluation
     from workbench.data import ImageFolder
 
 SAME_SCORE = 1e-3  # relative; a GPU and a CPU differ by less, two detectors by more
-CHUNK = 32  # images scored in one go; between two of them a waiting user gets his turn
 
 
 class ImageDetector(Protocol):
@@ -41,7 +43,7 @@ class ImageDetector(Protocol):
     def evaluate_one(self, source: Path) -> "Evaluation": ...  # noqa: D102
 
 
-class InspectionSession:
+class InspectionSession(Navigation):
     """Steps through a folder of parts with one detector.
 
     Args:
@@ -51,23 +53,24 @@ class InspectionSession:
             threshold first); the last two score everything beforehand.
         seed: Decides the random order.
         results: CSV to append to, relative to the workspace; an existing one is resumed. None
-            keeps the verdicts in memory only.
-        take_over: Become the writer of `results` even if a session of another process is, which
-            then stops with an error.
+            keeps the verdicts in memory only. Where a session of another process writes it, this
+            one can only look, see `read_only`.
+        take_over: Become the writer of `results` even then; the other session can only look.
 
     Raises:
-        DataError: `parts` is empty, or `results` is a file of another kind or in use.
+        DataError: `parts` is empty, or `results` is a file of another kind.
         ValueError: Unknown order.
 
     Attributes:
         position: Index of the current image among those shown, from 0.
-        choice: The order and the filter; see `show`.
+        selection: The order and the filter; see `show`.
         lock: Held while the state changes; widget callbacks run in threads of their own.
-        ahead: Evaluations by index in `parts`, the latest and the next ones.
+        prefetcher: Evaluations by index in `parts`, the latest and the next ones.
+        all_scores: Scores by index in `parts`, as far as they are known.
 
     Example:
         >>> session = InspectionSession(detector, parts.test)  # doctest: +SKIP
-        >>> session.current.verdict, session.next().current.verdict  # doctest: +SKIP
+        >>> session.judge().verdict, session.next().judge().verdict  # doctest: +SKIP
         ('OK', 'NG')
     """
 
@@ -81,42 +84,26 @@ class InspectionSession:
         results: Path | str | None = None,
         take_over: bool = False,
     ) -> None:
-        self.choice = Choice(order, seed)
+        self.selection = Selection(order, seed)
         if not len(parts):
             raise DataError("a session needs at least one image, got an empty folder of parts")
         self.detector, self.parts = detector, parts
         self.position, self.lock = 0, RLock()
-        self._scoring = lock_of(detector)
-        self.ahead = Ahead(self._evaluate, _bytes, self._scoring)
-        self._scores: NDArray[np.float64] | None = None
+        scoring = lock_of(detector)
+        self.prefetcher = Prefetcher(self._evaluate, _bytes, scoring)
+        self.all_scores = PartScores(lambda part: self.detector.score(part), parts, scoring)
         self._threshold = float(detector.threshold)
-        self._order = self._arrange(self.choice)
+        self._overall: tuple[tuple, metrics.Metrics] | None = None
+        self._order = self._arrange(self.selection)
         self._record = Record(parts, results, take_over=take_over)
         if lock := self._record.file.lock:
             self._release = finalize(self, lock.release)
-        self._record.resume(self._is_ours, self._threshold)
-        done = self._record.verdicts
-        waiting = [p for p, i in enumerate(self._order) if parts.names[i] not in done]
-        self.position = waiting[0] if waiting else len(self) - 1
-
-    def __len__(self) -> int:
-        """How many images are shown, that is, pass the filter."""
-        return len(self._order)
+        self._resume()
 
     @property
     def results(self) -> Path | None:
         """The result CSV, absolute."""
         return self._record.file.path
-
-    @property
-    def index(self) -> int:
-        """Index of the current image in `parts`."""
-        return int(self._order[self.position])
-
-    @property
-    def name(self) -> str:
-        """File name of the current image, relative to the folder."""
-        return self.parts.names[self.index]
 
     @property
     def label(self) -> str:
@@ -125,22 +112,53 @@ class InspectionSession:
 
     @property
     def current(self) -> "Evaluation":
-        """The evaluation of the current image, which is thereby judged."""
+        """The evaluation of the current image."""
         with self.lock:
             self._follow_threshold()
-            evaluation = self.ahead.get(self.index)
+            evaluation = self.prefetcher.get(self.index)
             if evaluation.threshold != self._threshold:  # it was computed before a move
                 evaluation = replace(evaluation, threshold=self._threshold)
+            return evaluation
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict on the current image: as recorded, else what `judge` would record."""
+        with self.lock:
+            return self._record.verdicts.get(self.name) or self._judged_now(self.current)
+
+    def judge(self) -> "Evaluation":
+        """Record the verdict on the current image, once.
+
+        Returns:
+            Its evaluation.
+
+        Raises:
+            DataError: Another session writes the result file.
+        """
+        with self.lock:
+            evaluation = self.current
             if self.name not in self._record.verdicts:
                 self._record.add(self._judged_now(evaluation))
             return evaluation
 
     @property
-    def verdict(self) -> Verdict:
-        """The verdict on the current image."""
+    def read_only(self) -> bool:
+        """Whether another session writes the result file, so that this one can only look."""
+        lock = self._record.file.lock
+        return lock is not None and not lock.is_ours
+
+    @property
+    def released(self) -> bool:
+        """Whether nobody writes the result file any more, so that it may be taken over."""
+        lock = self._record.file.lock
+        return lock is not None and lock.free
+
+    def take_over(self) -> "InspectionSession":
+        """Become the writer of the result file and read what the other session left there."""
         with self.lock:
-            _ = self.current
-            return self._record.verdicts[self.name]
+            self._record.reopen()
+            self._resume()
+        return self
 
     @property
     def note(self) -> str:
@@ -161,97 +179,29 @@ class InspectionSession:
                 list(self._record.verdicts.values()), columns=[*COLUMNS, *OWN_COLUMNS]
             )
 
-    def next(self) -> "InspectionSession":
-        """Move on by one image, at most to the last."""
-        return self.go(self.position + 1)
+    def relabel(self, label: str | None) -> Verdict:
+        """Confirm or correct the label of the current image; None takes it back.
 
-    def previous(self) -> "InspectionSession":
-        """Move back by one image, at most to the first."""
-        return self.go(self.position - 1)
-
-    def go(self, position: int) -> "InspectionSession":
-        """Move to a position, counted from 0 and kept within what is shown."""
-        with self.lock:
-            self.position = min(max(int(position), 0), len(self) - 1)
-        return self
-
-    def open(self, name: str) -> "InspectionSession":
-        """Move to an image by its file name; a filter that hides it is lifted.
-
-        Raises:
-            ValueError: No such image.
-        """
-        if name not in self.parts.names:
-            raise ValueError(f"no image {name!r} in this session; names look like {self.name!r}")
-        with self.lock:
-            index = self.parts.names.index(name)
-            if index not in self._order:
-                self.show(label="", verdict="", outcome="")
-            self.position = int(np.flatnonzero(self._order == index)[0])
-        return self
-
-    def show(self, **words: str | int) -> "InspectionSession":
-        """Change order or filter; the current image stays where it passes the filter.
-
-        A filter by verdict or outcome, like the orders "worst" and "closest", scores what has
-        not been scored yet.
+        It goes to the result file, a correction to the relabels beside the data too, see
+        `data.relabels`.
 
         Args:
-            **words: Any of order, seed, label, verdict and outcome; see `Choice`. "" takes a
-                filter away.
-
-        Raises:
-            ValueError: An unknown word, or no image passes; all stays as it was.
-
-        Example:
-            >>> session.show(outcome="missed", order="worst")  # doctest: +SKIP
-        """
-        choice = self.choice.changed(**words)
-        if choice.needs_scores or choice.needs_verdicts:
-            self.scores()  # outside the lock: stepping goes on meanwhile
-        with self.lock:
-            self._follow_threshold()
-            here, order = self.index, self._arrange(choice)
-            if not len(order):
-                raise ValueError("no image passes this filter; nothing was changed")
-            self.choice, self._order = choice, order
-            found = np.flatnonzero(order == here)
-            self.position = int(found[0]) if len(found) else 0
-        return self
-
-    def arrange(self, names: list[str]) -> "InspectionSession":
-        """Show these images only, in this order, from the first.
-
-        Raises:
-            ValueError: An unknown name, or none.
-        """
-        indices = {name: index for index, name in enumerate(self.parts.names)}
-        if not names or (unknown := [name for name in names if name not in indices]):
-            raise ValueError(
-                f"names must be images of this session, got {unknown[0] if names else 'none'}"
-            )
-        with self.lock:
-            self._order, self.position = np.array([indices[name] for name in names]), 0
-        return self
-
-    def relabel(self, label: str | None) -> Verdict:
-        """Correct the label of the current image: "OK", "NG", or None for the folder's own.
-
-        It goes to the result file and to the relabels beside the data, see `data.relabels`.
+            label: "OK", "NG" or None.
 
         Raises:
             ValueError: Another word.
+            DataError: Another session writes the result file.
         """
         if label not in ("OK", "NG", None):
             raise ValueError(f'label must be "OK", "NG" or None, got {label!r}')
         with self.lock:
-            former = self.verdict
-            word = "" if label in (None, former.label) else label
-            return self._record.change(former._replace(relabel=word))
+            self.judge()
+            return self._record.change(self.verdict._replace(relabel=label or ""))
 
     def annotate(self, text: str) -> Verdict:
         """Write a note on the current image, one line; "" takes it away."""
         with self.lock:
+            self.judge()
             note = " ".join(text.split())
             return self._record.change(self.verdict._replace(note=note))
 
@@ -271,16 +221,42 @@ class InspectionSession:
         labels = [verdict.truth == "NG" for verdict in known]
         return metrics.evaluate([verdict.score for verdict in known], labels, threshold)
 
+    def overall(self) -> metrics.Metrics | None:
+        """The same over all labelled parts, judged or not; None until all are scored."""
+        if not self.scored:
+            return None
+        with self.lock:
+            self._follow_threshold()
+            key = (self._threshold, self._record.changes)
+            if self._overall is None or self._overall[0] != key:
+                self._overall = key, self._measure()
+            return self._overall[1]
+
+    def _measure(self) -> metrics.Metrics:
+        known = [i for i in range(len(self.parts)) if self.truth(i) and self.prediction(i)]
+        labels = [self.truth(i) == "NG" for i in known]
+        return metrics.evaluate([self._score(i) for i in known], labels, self._threshold)
+
+    def prediction(self, index: int) -> str:
+        """What the detector says of an image of `parts`, or "" while that is not known."""
+        score = self._score(index)
+        return "" if np.isnan(score) else ("NG" if score >= self._threshold else "OK")
+
+    def outcome(self, index: int) -> str:
+        """`correct`, `missed`, `overkill`, or "" while that is not known."""
+        return outcome(self.truth(index), self.prediction(index))
+
     def scores(self) -> NDArray[np.float64]:
         """Scores of all parts, shape (N,), in the order of `parts`; computed once."""
-        if self._scores is None:
-            scores = np.full(len(self.parts), np.nan)
-            for start in range(0, len(scores), CHUNK):
-                rows = slice(start, start + CHUNK)
-                with self._scoring:
-                    scores[rows] = self.detector.score(self.parts[rows])
-            self._scores = scores
-        return self._scores
+        return self.all_scores.all()
+
+    def score_in_background(self, progress: Callable[[], None]) -> None:
+        """Score what has not been scored; a part that somebody looks at goes first.
+
+        Args:
+            progress: Called after each few parts, in a thread of its own.
+        """
+        self.all_scores.start(progress, self.prefetcher.wait)
 
     def truth(self, index: int) -> str:
         """What an image of `parts` is: the corrected label, else the folder's, or ""."""
@@ -288,26 +264,19 @@ class InspectionSession:
 
     @property
     def settled(self) -> set[str]:
-        """Names of the images that were relabelled or have a note."""
+        """Names of the images that a person confirmed, relabelled or wrote a note on."""
         rows = self._record.verdicts.values()
         return {row.name for row in rows if row.relabel or row.note}
 
     @property
     def scored(self) -> bool:
         """Whether all scores are known, so that orders and filters by them are at once."""
-        return self._scores is not None
+        return self.all_scores.complete
 
     def labels(self) -> NDArray[np.bool_] | None:
         """True for NG, shape (N,), corrected so far as we know; None where one is unlabelled."""
         words = [self.truth(index) for index in range(len(self.parts))]
         return None if "" in words else np.array([word == "NG" for word in words])
-
-    def look_ahead(self) -> None:
-        """Score the images around the current one in the background, the next ones first."""
-        with self.lock:
-            here = self.position
-            wanted = [here + 1, here + 2, here - 1, *range(here + 3, here + 16)]
-            self.ahead.want(int(self._order[p]) for p in wanted if 0 <= p < len(self))
 
     def reset(self) -> Path | None:
         """Forget all verdicts and return to the first image; relabels stay with the data.
@@ -317,33 +286,43 @@ class InspectionSession:
         """
         with self.lock:
             kept = self._record.reset()
-            self.position = 0
+            self.go(0)
             return kept
 
     def close(self) -> None:
-        """Let others write the result file."""
-        self.ahead.want([])
+        """Stop what runs in the background and let others write the result file."""
+        self.all_scores.stop()
+        self.prefetcher.request([])
         if self._record.file.lock:
             self._release()
 
     def _evaluate(self, index: int) -> "Evaluation":
-        return self.detector.evaluate_one(self.parts[index])
+        evaluation = self.detector.evaluate_one(self.parts[index])
+        self.all_scores.know(index, float(evaluation.score))
+        return evaluation
 
-    def _arrange(self, choice: Choice) -> NDArray[np.intp]:
-        scores = self.scores() if choice.needs_scores else None
-        order = choice.arrange(len(self.parts), scores, self._threshold)
-        return np.array([i for i in order if self._passes(i, choice)], dtype=np.intp)
-
-    def _passes(self, index: int, choice: Choice) -> bool:
-        if not (choice.label or choice.needs_verdicts):
+    def _passes(self, index: int, selection: Selection) -> bool:
+        if not (selection.label or selection.needs_verdicts):
             return True
-        truth, prediction = self.truth(index), ""
-        if choice.needs_verdicts and not np.isnan(score := self.scores()[index]):
-            judged = self._record.verdicts.get(self.parts.names[index])
-            # what was shown counts: scored alone and in a batch, it may differ by rounding
-            score = judged.score if judged else score
-            prediction = "NG" if score >= self._threshold else "OK"
-        return choice.lets_through(truth, prediction, outcome(truth, prediction))
+        prediction = self.prediction(index) if selection.needs_verdicts else ""
+        truth = self.truth(index)
+        return selection.lets_through(truth, prediction, outcome(truth, prediction))
+
+    def _score(self, index: int) -> float:
+        """What was shown counts: scored alone and in a batch, it may differ by rounding."""
+        judged = self._record.verdicts.get(self.parts.names[index])
+        return judged.score if judged else float(self.all_scores.values[index])
+
+    def _resume(self) -> None:
+        """Go on with the rows of the result file, where its last writer stood."""
+        self._record.resume(self._is_ours, self._threshold)
+        shown = [self.parts.names[i] for i in self._order]
+        done, place = self._record.verdicts, self._record.file.place
+        waiting = (p for p, name in enumerate(shown) if name not in done)
+        self.position = shown.index(place) if place in shown else next(waiting, len(shown) - 1)
+
+    def _moved(self) -> None:
+        self._record.file.remember(self.name)
 
     def _judged_now(self, evaluation: "Evaluation") -> Verdict:
         score, relabel = float(evaluation.score), self._record.relabel(self.name)
@@ -357,7 +336,7 @@ class InspectionSession:
 
     def _is_ours(self, row: Verdict) -> bool:
         """Whether this detector gives the same score: a retrained one must not be mixed in."""
-        score = self.ahead.get(self.parts.names.index(row.name)).score
+        score = self.prefetcher.get(self.parts.names.index(row.name)).score
         return bool(np.isclose(score, row.score, rtol=SAME_SCORE, atol=1e-9))
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import psutil
 
+from workbench import workspace
 from workbench.errors import DataError
 
 
@@ -25,6 +26,7 @@ class FileLock:
 
     def __init__(self, path: Path) -> None:
         self._file, self.path = path, path.with_name(path.name + ".lock")
+        self._held = False
         me = psutil.Process()
         self._mine = {
             "pid": me.pid,
@@ -33,37 +35,47 @@ class FileLock:
             "session": uuid.uuid4().hex,
         }
 
-    def take(self, *, by_force: bool = False) -> None:
+    def take(self, *, by_force: bool = False) -> bool:
         """Become the writer; a session of this process, or of a dead one, gives way.
 
-        Raises:
-            DataError: A session of another process writes this file.
+        Returns:
+            False where a session of another process writes this file.
         """
         holder = self._holder()
         if holder and not by_force and not self._gives_way(holder):
-            raise DataError(
-                f"{self._file.name} is being written by process {holder['pid']} on "
-                f"{holder['host']}; end that session, choose another results file, or pass "
-                "take_over=True"
-            )
-        part = self.path.with_name(f"{self.path.name}.{self._mine['session']}")
-        part.write_text(json.dumps(self._mine), "utf-8")
-        part.replace(self.path)
+            return False
+        with workspace.written(self.path) as file:
+            file.write(json.dumps(self._mine).encode())
+        self._held = True
+        return True
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether nobody else writes the file."""
+        holder = self._holder()
+        return self._held and (holder is None or holder["session"] == self._mine["session"])
+
+    @property
+    def free(self) -> bool:
+        """Whether the writer has gone, so that `take` needs no force."""
+        holder = self._holder()
+        return holder is None or (holder["pid"] != os.getpid() and self._gives_way(holder))
 
     def check(self) -> None:
-        """Make sure that nobody has become the writer since.
+        """Make sure that we are the writer.
 
         Raises:
-            DataError: Another session has.
+            DataError: Another session is.
         """
-        holder = self._holder()
-        if holder is None:  # somebody tidied up
-            self.take()
-        elif holder["session"] != self._mine["session"]:
+        if not self.is_ours:
+            self._held = False
+            pid = (self._holder() or self._mine)["pid"]
             raise DataError(
-                f"another session (process {holder['pid']}) has taken over {self._file.name}; "
-                "go on there, or run this cell again to take it back"
+                f"{self._file.name} is being written by another session (process {pid}); go on "
+                "there, or take it over with session.take_over()"
             )
+        if self._holder() is None:  # somebody tidied up
+            self.take()
 
     def release(self) -> None:
         """Leave the file to others, if it is still ours."""

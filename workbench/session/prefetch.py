@@ -1,4 +1,4 @@
-"""Computed ahead: while a person looks at one image, the next ones are scored."""
+"""While a person looks at one image, the next ones are scored."""
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
@@ -18,7 +18,7 @@ def lock_of(detector: object) -> RLock:
     return _locks.setdefault(detector, RLock())
 
 
-class Ahead(Generic[Value]):
+class Prefetcher(Generic[Value]):
     """Values by key, computed on demand or before that in one thread; the latest are kept.
 
     The thread lives only while there is something to compute, so there is nothing to close.
@@ -30,10 +30,10 @@ class Ahead(Generic[Value]):
         budget: Bytes to keep, though never fewer than three values.
 
     Attributes:
-        ready: Called with key and value after each computation ahead, in that thread.
+        on_ready: Called with key and value after each computation ahead, in that thread.
 
     Example:
-        >>> squares = Ahead(lambda key: key**2, lambda value: 1, RLock())
+        >>> squares = Prefetcher(lambda key: key**2, lambda value: 1, RLock())
         >>> squares.get(3)
         9
     """
@@ -45,13 +45,18 @@ class Ahead(Generic[Value]):
         lock: RLock,
         budget: int = BUDGET,
     ) -> None:
-        self.ready: Callable[[int, Value], None] | None = None
+        self.on_ready: Callable[[int, Value], None] | None = None
         self._compute, self._size, self._lock, self._budget = compute, size, lock, budget
         self._values: OrderedDict[int, Value] = OrderedDict()
         self._capacity = MOST
         self._wanted: deque[int] = deque()
         self._thread: Thread | None = None
         self._state, self._asking = Condition(), 0
+
+    @property
+    def asked(self) -> bool:
+        """Whether somebody waits for a value right now."""
+        return self._asking > 0
 
     def __contains__(self, key: int) -> bool:
         return key in self._values
@@ -76,7 +81,7 @@ class Ahead(Generic[Value]):
                 self._asking -= 1
                 self._state.notify_all()
 
-    def want(self, keys: Iterable[int]) -> None:
+    def request(self, keys: Iterable[int]) -> None:
         """Compute these next, in this order, instead of what was wanted before."""
         with self._state:
             wanted = list(keys)[: self._capacity - 2]  # beside them the present one is kept
@@ -89,7 +94,7 @@ class Ahead(Generic[Value]):
                 self._thread.start()
 
     def wait(self) -> None:
-        """Return when nothing is wanted any more."""
+        """Return when nothing more is requested."""
         with self._state:
             self._state.wait_for(lambda: self._thread is None)
 
@@ -101,8 +106,8 @@ class Ahead(Generic[Value]):
                         continue
                     value = self._compute(key)
                     self._keep(key, value)
-                if self.ready:
-                    self.ready(key, value)
+                if self.on_ready:
+                    self.on_ready(key, value)
             except Exception:  # noqa: S112 - whoever asks for this key meets the error then
                 continue
 

@@ -21,17 +21,18 @@ class Record:
         take_over: Become its writer even if another process is.
 
     Raises:
-        DataError: `results` is a file of another kind or in use.
+        DataError: `results` is a file of another kind.
 
     Attributes:
         verdicts: By file name, in the order of judging.
         note: What a user should know about the result file, or "".
+        changes: A number that grows whenever a truth or a score becomes another.
     """
 
     def __init__(
         self, parts: "ImageFolder", results: Path | str | None, *, take_over: bool = False
     ) -> None:
-        self.note = ""
+        self.note, self.changes = "", 0
         self.verdicts: dict[str, Verdict] = {}
         self._parts, self._relabels_path = parts, relabels_path(parts.root)
         known = read_relabels(self._relabels_path)
@@ -41,6 +42,10 @@ class Record:
         self._found = self.file.open(take_over=take_over)
         self._others: list[Verdict] = []
 
+    def reopen(self) -> None:
+        """Become the writer of the result file; `resume` takes up what is there."""
+        self._found = self.file.open(take_over=True)
+
     def resume(self, is_ours: Callable[[Verdict], bool], threshold: float) -> None:
         """Go on with the rows that were found; those of another detector are set aside.
 
@@ -48,20 +53,31 @@ class Record:
             is_ours: Whether the present detector gives this row's score.
             threshold: What the verdicts are held against.
         """
+        self.changes += 1
         labels = {name: self.label(index) for index, name in enumerate(self._parts.names)}
         ours = [row for row in self._found if row.name in labels]
         self._others = [row for row in self._found if row.name not in labels]
         if ours and not is_ours(ours[0]):
-            kept = self.file.set_aside()
-            self.note = f"results of another detector found and kept as {kept.name}"
+            self.note = "results of another detector found"
+            if kept := self._writable and self.file.set_aside():
+                self.note += f" and kept as {kept.name}"
             ours, self._others = [], []
         self.verdicts = {
-            row.name: row._replace(label=labels[row.name], relabel=self.relabel(row.name))
-            for row in ours
+            row.name: row._replace(label=labels[row.name], relabel=self._said(row)) for row in ours
         }
-        if list(self.verdicts.values()) != ours:  # labels were corrected elsewhere meanwhile
+        if (
+            self._writable and list(self.verdicts.values()) != ours
+        ):  # labels were corrected elsewhere meanwhile
             self._write(self.verdicts)
         self.rejudge(threshold)
+
+    @property
+    def _writable(self) -> bool:
+        return self.file.lock is None or self.file.lock.is_ours
+
+    def _said(self, row: Verdict) -> str:
+        """What a person says of an image: the relabel beside the data, or a confirmed label."""
+        return self.relabel(row.name) or ("" if row.relabelled else row.relabel)
 
     def label(self, index: int) -> str:
         """The folder's label of an image: "OK", "NG" or ""."""
@@ -102,7 +118,9 @@ class Record:
     def rejudge(self, threshold: float) -> None:
         """Hold all scores against another threshold; former verdicts stay in a kept file."""
         judged = {v.name: v.at(threshold) for v in self.verdicts.values()}
-        if judged != self.verdicts:
+        if not self._writable:
+            self.verdicts = judged
+        elif judged != self.verdicts:
             kept = self.file.set_aside()
             self._write(judged)
             self.verdicts = judged
@@ -112,14 +130,18 @@ class Record:
         """Forget all verdicts; returns where the former file was kept."""
         kept = self.file.set_aside()
         self.verdicts, self._others, self._undo = {}, [], []
+        self.changes += 1
         return kept
 
     def _replace(self, verdict: Verdict) -> Verdict:
         former = self.verdicts[verdict.name]
+        self.changes += 1
+        if verdict != former and self.file.lock:
+            self.file.lock.check()
         if verdict.relabel != former.relabel:
-            label = verdict.relabel == "NG" if verdict.relabel else None
-            write_relabel(self._relabels_path, verdict.name, label)
-            self._relabels[verdict.name] = verdict.relabel
+            ng = verdict.relabel == "NG" if verdict.relabelled else None
+            write_relabel(self._relabels_path, verdict.name, ng)
+            self._relabels[verdict.name] = verdict.relabel if verdict.relabelled else ""
         if verdict != former:
             judged = self.verdicts | {verdict.name: verdict}
             self._write(judged)

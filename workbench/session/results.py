@@ -18,7 +18,11 @@ _HEADER = (*COLUMNS, *OWN_COLUMNS)
 
 
 class Verdict(NamedTuple):
-    """One row of the result file; `label` is "" where nobody labelled the image."""
+    """One row of the result file.
+
+    `label` is the folder's, "" where nobody labelled the image; `relabel` is what a person says,
+    the same word where he confirmed it.
+    """
 
     name: str
     label: str
@@ -31,6 +35,11 @@ class Verdict(NamedTuple):
     def truth(self) -> str:
         """What the part is as far as we know: the inspector's label, else the folder's."""
         return self.relabel or self.label
+
+    @property
+    def relabelled(self) -> bool:
+        """Whether a person says something else than the folder."""
+        return bool(self.relabel) and self.relabel != self.label
 
     @property
     def outcome(self) -> str:
@@ -67,19 +76,19 @@ class ResultFile:
         self.lock = None if self.path is None else FileLock(self.path)
 
     def open(self, *, take_over: bool = False) -> list[Verdict]:
-        """Become its writer and read what is there, mended where a run was killed.
+        """Read what is there, as its writer where possible; rows of a killed run are mended.
 
         Raises:
-            DataError: Another process writes it, it has other columns, or a score that is no
-                number.
+            DataError: It has other columns, or a score that is no number.
         """
         if self.path is None:
             return []
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.lock.take(by_force=take_over)
+        writer = self.lock.take(by_force=take_over)
         if not self.path.exists():
             return []
-        self._cut_torn_row()
+        if writer:
+            self._cut_torn_row()
         with self.path.open(encoding="utf-8-sig", newline="") as file:
             header, *rows = list(csv.reader(file)) or [[]]
         if tuple(header[:4]) != COLUMNS:
@@ -90,7 +99,7 @@ class ResultFile:
             )
         rows = [self._verdict(row) for row in rows if row]
         once = list({row.name: row for row in rows}.values())  # the last word on each image
-        if tuple(header) != _HEADER or len(once) < len(rows):
+        if writer and (tuple(header) != _HEADER or len(once) < len(rows)):
             self.write(once)
         return once
 
@@ -120,12 +129,25 @@ class ResultFile:
         if self.path is None:
             return
         self.lock.check()
-        part = self.path.with_name(self.path.name + ".part")
-        with part.open("wb") as file:
+        with workspace.written(self.path) as file:
             file.write(_csv([_HEADER, *verdicts]))
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(self.path)
+
+    @property
+    def place(self) -> str:
+        """Name of the image that its writer last stood at, or ""."""
+        try:
+            return "" if self.path is None else self._place.read_text("utf-8")
+        except OSError:
+            return ""
+
+    def remember(self, name: str) -> None:
+        """Keep the place for a later session, if this one is the writer."""
+        if self.path is not None and self.lock.is_ours:
+            self._place.write_text(name, "utf-8")
+
+    @property
+    def _place(self) -> Path:
+        return self.path.with_name(f".{self.path.name}.place")
 
     def _cut_torn_row(self) -> None:
         """A run killed while writing leaves half a row: the image is judged again instead."""

@@ -10,8 +10,12 @@ OUTCOMES = ("missed", "overkill", "correct")
 _WORDS = {"label": ("OK", "NG"), "verdict": ("OK", "NG"), "outcome": OUTCOMES}
 
 
+class NothingPasses(ValueError):
+    """No image passes a filter, which may be good news."""
+
+
 @dataclass(frozen=True)
-class Choice:
+class Selection:
     """An order and a filter; "" lets everything through.
 
     Attributes:
@@ -26,7 +30,7 @@ class Choice:
         ValueError: A word that is none of these.
 
     Example:
-        >>> Choice("name", outcome="missed").needs_verdicts
+        >>> Selection("name", outcome="missed").needs_verdicts
         True
     """
 
@@ -53,7 +57,7 @@ class Choice:
         """Whether the filter asks what the detector says of every image."""
         return bool(self.verdict or self.outcome)
 
-    def changed(self, **words: str | int) -> "Choice":
+    def changed(self, **words: str | int) -> "Selection":
         """The same with some words replaced."""
         return replace(self, **words)
 

@@ -1,7 +1,7 @@
 """Widgets over an `InspectionSession`; nothing is loaded from the network."""
 
-from .app_page import Desk
-from .audit import LabelAudit
+from .app_page import AppPage
+from .audit import AuditView
 from .compare import Compare
 from .histogram import HistogramExplorer
 from .sensors import SensorExplorer
@@ -9,9 +9,9 @@ from .simulator import Simulator
 
 __all__ = [
     "Compare",
-    "Desk",
+    "AppPage",
     "HistogramExplorer",
-    "LabelAudit",
+    "AuditView",
     "SensorExplorer",
     "Simulator",
 ]

@@ -11,13 +11,13 @@ import ipywidgets as widgets
 from workbench import artifacts, workspace
 from workbench.session import InspectionSession
 
-from .audit import LabelAudit
+from .audit import AuditView
 from .histogram import HistogramExplorer
 from .simulator import Simulator
 from .view import View, html
 
 
-class Desk(View):
+class AppPage(View):
     """The page of `workbench app`.
 
     Args:
@@ -32,7 +32,7 @@ class Desk(View):
         tabs: Simulator, histogram, label audit.
 
     Example:
-        >>> Desk("lens")  # doctest: +SKIP
+        >>> AppPage("lens")  # doctest: +SKIP
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Desk(View):
     ) -> None:
         super().__init__(name, RLock(), language)
         self._name, self._language, self.session = name, language, None
-        self.add_class("wb-desk")
+        self.add_class("wb-app")
         self.tabs = widgets.Tab()
         self._waiting = html("wb-waiting")
         self._waiting.value = f"<p>{self._t('loading the model {0} ...', name)}</p>"
@@ -55,7 +55,7 @@ class Desk(View):
         self._start(lambda: self._load(name, order, take_over))
 
     def __repr__(self) -> str:
-        return f"Desk({self._name})"
+        return f"AppPage({self._name})"
 
     def close(self) -> None:
         """Close the tabs and let others write the result file."""
@@ -78,13 +78,13 @@ class Desk(View):
         except Exception:
             self._waiting.layout.display = "none"
             raise
-        session, speech = self.session, self._language
+        session, language = self.session, self._language
         self._makers = [
-            lambda: Simulator(session, language=speech),
+            lambda: Simulator(session, language=language),
             lambda: HistogramExplorer(
-                session, model=workspace.model(name), language=speech, opened=self._to_simulator
+                session, model=workspace.model(name), language=language, opened=self._to_simulator
             ),
-            lambda: LabelAudit(session, language=speech),
+            lambda: AuditView(session, language=language),
         ]
         self._made: dict[int, View] = {0: self._makers[0]()}
         self.tabs.children = [self._made[0], widgets.VBox([]), widgets.VBox([])]

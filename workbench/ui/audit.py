@@ -1,5 +1,6 @@
 """Labels worth a second look: the parts whose score speaks against their label, one by one."""
 
+import ipywidgets as widgets
 import numpy as np
 
 from workbench import metrics
@@ -9,14 +10,12 @@ from .controls import button, row
 from .simulator import Simulator
 from .view import html, rate_cell, table
 
-KEPT = "label confirmed"
 
-
-class LabelAudit(Simulator):
+class AuditView(Simulator):
     """The simulator, going through the suspicious labels, the most suspicious first.
 
-    *Keep* confirms a label by a note, *relabel* turns it round; both go on to the next. What
-    was settled does not come up again.
+    *Keep* confirms a label, *turn round* corrects it; both go on to the next. What was settled
+    does not come up again.
 
     Args:
         session: Of labelled parts; all are scored.
@@ -27,7 +26,7 @@ class LabelAudit(Simulator):
         ValueError: The parts are not labelled, or no label is left to be looked at.
 
     Example:
-        >>> audit = LabelAudit(session)  # doctest: +SKIP
+        >>> audit = AuditView(session)  # doctest: +SKIP
         >>> audit.keep.click()  # doctest: +SKIP
     """
 
@@ -47,18 +46,16 @@ class LabelAudit(Simulator):
         self.guard(self.session.arrange)(names)
         self.refresh()
 
-    def fill(self, *parts, **more) -> None:  # noqa: ANN002, ANN003
-        """As a simulator, with its own buttons and table under the facts."""
+    def layout_parts(self) -> list[widgets.Widget]:
+        """As a simulator, with its own buttons and table under the name."""
         t = self._t
         self.keep = button(t("Keep label"), "check", "wb-keep", style="primary")
         self.turn = button(t("Turn label round"), "exchange", "wb-turn")
-        self.keep.on_click(self.guard(lambda _: self._settle(self.session.annotate, t(KEPT))))
-        self.turn.on_click(self.guard(lambda _: self._settle(self.session.relabel, self._other())))
+        self.keep.on_click(self.guard(lambda _: self._settle(self._truth())))
+        self.turn.on_click(self.guard(lambda _: self._settle(self._other())))
         self._found = html("wb-audit")
-        head, photos, facts, *controls = parts
-        super().fill(
-            head, photos, row(self.keep, self.turn), self._found, facts, *controls, **more
-        )
+        notice, head, *parts = super().layout_parts()
+        return [notice, head, row(self.keep, self.turn, self._found), *parts]
 
     def _suspects(self, session: InspectionSession) -> list[metrics.Suspect]:
         """The worst of each class in turn, but for those that were settled before."""
@@ -83,11 +80,14 @@ class LabelAudit(Simulator):
                 chosen.append(suspect)
         return chosen
 
-    def _other(self) -> str:
-        return "OK" if self.session.verdict.truth == "NG" else "NG"
+    def _truth(self) -> str:
+        return self.session.verdict.truth
 
-    def _settle(self, action, word: str) -> None:  # noqa: ANN001
-        action(word)
+    def _other(self) -> str:
+        return "OK" if self._truth() == "NG" else "NG"
+
+    def _settle(self, label: str) -> None:
+        self.session.relabel(label)
         if self.session.position < len(self.session) - 1:
             self._step(1)
         else:

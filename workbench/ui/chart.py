@@ -1,23 +1,21 @@
 """The histogram as SVG, drawn without matplotlib so that it keeps up with a moving slider."""
 
-from collections.abc import Callable
-from itertools import count
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from workbench.language import translator
 
-from .style import NG, OK
+from .markup import render, unique
 
-WIDTH, HEIGHT, FLOOR = 1000, 300, 256  # of the drawing; the bars stand on FLOOR
-LEFT, RIGHT = 50, 980
-_numbers = count()
+WIDTH, FLOOR = 1000, 256  # of the drawing; the bars stand on FLOOR
+LEFT, RIGHT = 50, 980  # as in the template
 TAIL = 5  # times the median, as in `plots.histogram`: beyond it scores want a log axis
 
 
 class Chart:
-    """The drawing: bars and ticks are made once, the threshold line at every call.
+    """The drawing: bars and ticks are made once, the threshold lines at every call.
 
     OK bars are filled, NG bars hatched and outlined, and each NG part is a tick below.
 
@@ -57,38 +55,40 @@ class Chart:
             pad = 0.02 * (high - low)
             self.low, self.high = low - pad, high + pad
             self.edges = np.linspace(low, high, bins + 1)
-        self._hatch = f"wb-ng-{next(_numbers)}"  # its own: one of a hidden tab would not be drawn
         self.low, self.high = float(min(self.low, threshold)), float(max(self.high, threshold))
-        self._x = self._place(self.edges)
+        self._x = self.x_of(self.edges)
         self.counts = {name: np.histogram(s, self.edges)[0] for name, s in classes.items()}
-        self._rest = (
-            self._rug(classes.get("NG", np.empty(0)))
-            + self._axis()
-            + _legend(classes, self._hatch)
-        )
-        self._bars = {log: self._draw_bars(log) for log in (False, True)}
+        self._fixed = {log: self._draw_fixed(classes, log) for log in (False, True)}
 
-    def draw(self, threshold: float, *, log: bool = False, chosen: int | None = None) -> str:
+    def draw(
+        self, threshold: float, *, low: float | None = None, log: bool = False,
+        chosen: int | None = None,
+    ) -> str:  # fmt: skip
         """SVG with the threshold line at its place, or at the margin if it lies outside.
 
         Args:
             threshold: Where the line stands.
+            low: Where a second one stands; parts between the two are looked at again.
             log: Logarithmic counts.
             chosen: A bar to be marked.
         """
-        x = float(self._place(np.clip(threshold, self.low, self.high)))
-        side, shift = ("end", -8) if x > WIDTH / 2 else ("start", 8)
-        words = f"{self._t('threshold {0}', f'{threshold:.4g}')}"
-        return (
-            f'<svg class="wb-chart" viewBox="0 0 {WIDTH} {HEIGHT}" width="100%" role="img" '
-            f'data-line="{x:.1f}" aria-label="{self._t("histogram of scores")}, {words}">'
-            f"{self._mark(chosen)}{self._bars[log]}{self._rest}"
-            f'<g class="wb-line"><path class="wb-mark" d="M{x:.1f} 22 V{FLOOR}" '
-            f'stroke-width="2.5" stroke-dasharray="7 4"/><path class="wb-fill" '
-            f'd="M{x:.1f} {FLOOR} l-7 10 h14 z"/><text class="wb-strong" x="{x + shift:.1f}" '
-            f'y="30" text-anchor="{side}">{self._t("NG from {0}", f"{threshold:.4g}")}</text>'
-            "</g></svg>"
-        )
+        t = self._t
+        lines = [self._line(threshold, t("NG from {0}", f"{threshold:.4g}"))]
+        band = None
+        if low is not None:
+            lines.append(self._line(low, t("OK below {0}", f"{low:.4g}"), "end"))
+            width = round(lines[0]["x"] - lines[1]["x"], 1)
+            text = t("look again") if width > 60 else ""
+            band = {"x": lines[1]["x"], "width": max(width, 0), "text": text}
+        mark = None
+        if chosen is not None:
+            x, end = self._x[chosen : chosen + 2].round(1).tolist()
+            mark = {"x": x, "width": round(end - x, 1)}
+        words = f"{t('histogram of scores')}, {t('threshold {0}', f'{threshold:.4g}')}"
+        return render(
+            "charts.histogram", fixed=self._fixed[log], lines=lines, band=band, chosen=mark,
+            label=words,
+        )  # fmt: skip
 
     def score_at(self, x: float) -> float:
         """The score at a horizontal place of the drawing, kept on the axis.
@@ -115,60 +115,53 @@ class Chart:
         found = np.flatnonzero((scores >= low) & ((scores <= high) if last else (scores < high)))
         return found[np.argsort(-scores[found], kind="stable")]
 
-    def _place(self, score: NDArray[np.float64]) -> NDArray[np.float64]:
+    def x_of(self, score: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The horizontal place of scores in the drawing; the inverse of `score_at`."""
         if self.log_x:
             part = np.log(np.maximum(score, self.low) / self.low) / np.log(self.high / self.low)
         else:
             part = (score - self.low) / (self.high - self.low)
         return LEFT + (RIGHT - LEFT) * part
 
-    def _mark(self, bar: int | None) -> str:
-        if bar is None:
-            return ""
-        x, end = self._x[bar : bar + 2]
-        return f'<rect class="wb-chosen" x="{x:.1f}" y="40" width="{end - x:.1f}" height="216"/>'
+    def _line(self, score: float, text: str, side: str = "") -> dict[str, object]:
+        x = round(float(self.x_of(np.clip(score, self.low, self.high))), 1)
+        side = side or ("end" if x > WIDTH / 2 else "start")
+        shift = -8 if side == "end" else 8
+        return {"x": x, "text_x": x + shift, "anchor": side, "text": text}
 
-    def _draw_bars(self, log: bool) -> str:
+    def _draw_fixed(self, classes: dict[str, NDArray[np.float64]], log: bool) -> str:
         heights = [np.log10(1 + c) if log else c for c in self.counts.values()]
         top = max(1e-9, max(h.max() for h in heights))
-        colors = (
-            f'fill="{OK}" fill-opacity=".55" stroke="{OK}" stroke-width="1.5"',
-            f'fill="url(#{self._hatch})" stroke="{NG}" stroke-width="1.5"',
-        )
-        hatch = (
-            f'<defs><pattern id="{self._hatch}" width="7" height="7" '
-            f'patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
-            f'<rect width="7" height="7" fill="{NG}" opacity=".2"/>'
-            f'<path d="M0 0 V7" stroke="{NG}" stroke-width="2"/></pattern></defs>'
-        )
-        paths = [self._outline(h / top, c) for h, c in zip(heights, colors, strict=False)]
-        most = max(int(counts.max()) for counts in self.counts.values())
-        unit = self._t("parts, log" if log else "parts")
-        label = f'<text x="44" y="52" text-anchor="end">{most:,}</text>'
-        return hatch + "".join(paths) + f'{label}<text x="4" y="34">{unit}</text>'
+        kinds = ["ng" if name == "NG" else "ok" for name in classes]
+        shapes = [
+            {"kind": kind, "path": self._outline(h / top)}
+            for kind, h in zip(kinds, heights, strict=True)
+            if h.any()
+        ]
+        legend = [
+            {"kind": kind, "x": LEFT + 120 * i, "text": f"{self._t(name)} ({len(scores):,})"}
+            for i, (kind, (name, scores)) in enumerate(zip(kinds, classes.items(), strict=True))
+        ]
+        return render(
+            "charts.bars", shapes=shapes, rug=self._rug(classes.get("NG", np.empty(0))),
+            ticks=self._ticks(), legend=legend, hatch_id=unique("wb-ng"),
+            most=f"{max(int(counts.max()) for counts in self.counts.values()):,}",
+            counts_unit=self._t("parts, log" if log else "parts"),
+            score_unit=self._t("score, log" if self.log_x else "score"),
+        )  # fmt: skip
 
-    def _outline(self, heights: NDArray[np.float64], color: str) -> str:
-        if not heights.any():
-            return ""
+    def _outline(self, heights: NDArray[np.float64]) -> str:
         y = FLOOR - (FLOOR - 46) * heights
         steps = " ".join(f"V{b:.1f} H{x:.1f}" for b, x in zip(y, self._x[1:], strict=True))
-        return f'<path d="M{self._x[0]:.1f} {FLOOR} {steps} V{FLOOR} Z" {color}/>'
+        return f"M{self._x[0]:.1f} {FLOOR} {steps} V{FLOOR} Z"
 
     def _rug(self, ng: NDArray[np.float64]) -> str:
         # one tick a pixel at most: thousands of NG must not make the drawing heavy
-        ticks = "".join(f"M{x} {FLOOR + 2} v8" for x in np.unique(self._place(ng).round()))
-        return f'<path d="{ticks}" stroke="{NG}" stroke-width="1.5"/>' if ticks else ""
+        return "".join(f"M{x} {FLOOR + 2} v8" for x in np.unique(self.x_of(ng).round()))
 
-    def _axis(self) -> str:
+    def _ticks(self) -> Sequence[tuple[str, str]]:
         ticks = (_log_ticks if self.log_x else _round_ticks)(self.low, self.high)
-        marks = "".join(
-            f'<text x="{self._place(tick):.1f}" y="{FLOOR + 25}" text-anchor="middle">'
-            f"{tick:.6g}</text>"
-            for tick in ticks
-        )
-        line = f'<path class="wb-mark" d="M{LEFT} {FLOOR} H{RIGHT}" stroke-width="1"/>'
-        unit = self._t("score, log" if self.log_x else "score")
-        return f'{line}{marks}<text x="{RIGHT}" y="{HEIGHT - 3}" text-anchor="end">{unit}</text>'
+        return [(f"{self.x_of(tick):.1f}", f"{tick:.6g}") for tick in ticks]
 
 
 def long_tailed(scores: NDArray[np.float64]) -> bool:
@@ -180,16 +173,6 @@ def _range(classes: list[NDArray[np.float64]]) -> tuple[float, float]:
     """Lowest and highest score, apart even if all are equal."""
     low, high = min(s.min() for s in classes), max(s.max() for s in classes)
     return (low, high) if high > low else (low - 0.5, high + 0.5)
-
-
-def _legend(classes: dict[str, NDArray[np.float64]], hatch: str) -> str:
-    parts = zip(classes.items(), (OK, f"url(#{hatch})"), strict=False)
-    return "".join(
-        f'<rect x="{50 + 120 * i}" y="2" width="18" height="12" fill="{fill}" '
-        f'stroke="{NG if name == "NG" else OK}" fill-opacity="{0.55 if name != "NG" else 1}"/>'
-        f'<text class="wb-strong" x="{74 + 120 * i}" y="13">{name} ({len(scores):,})</text>'
-        for i, ((name, scores), fill) in enumerate(parts)
-    )
 
 
 def _round_ticks(low: float, high: float) -> NDArray[np.float64]:

@@ -1,7 +1,5 @@
 """Two detectors on the same parts: where they agree, where not, and what that looks like."""
 
-from html import escape
-
 import ipywidgets as widgets
 import numpy as np
 
@@ -9,8 +7,8 @@ from workbench import metrics
 from workbench.session import InspectionSession
 
 from .controls import dropdown, row
-from .gestures import hands
-from .pictures import Look, cut, draw
+from .markup import render
+from .pictures import DisplaySettings, crop, draw
 from .rates import rate_pair
 from .scatter import Scatter
 from .view import View, html, identity, styled, table
@@ -79,21 +77,20 @@ class Compare(View):
             widgets.Select(options=[], rows=10, description=t("Parts")), "wb-names"
         )
         self.parts.layout.width = "100%"
-        layout = {"width": "100%", "height": "300px", "object_fit": "contain"}
         self.pictures = [
-            styled(widgets.Image(format="jpeg", layout=layout), "wb-image", name)
+            styled(widgets.Image(format="jpeg"), "wb-image", name)
             for name in ("wb-photo", "wb-first", "wb-second")
         ]
         self.captions = [html("wb-caption") for _ in self.pictures]
         self.shown.observe(self.guard(lambda _: self._list()), "value")
-        self.parts.observe(self.guard(lambda change: self._open(change["new"])), "value")
+        self.parts.observe(self.guard(lambda change: self._look_at(change["new"])), "value")
         side = widgets.VBox([self._facts, row(self.shown), self.parts])
         pictures = widgets.Box([*self.captions, *self.pictures])
         self.fill(
             self._head,
-            styled(widgets.Box([self._plot, side]), "wb-facts", "wb-two"),
+            styled(widgets.Box([self._plot, side]), "wb-two"),
             styled(pictures, "wb-three"),
-            hands=hands(lambda _: None, t("Comparison"), self._words(), keys=False),
+            gestures=self.listen(lambda _: None, t("Comparison"), pictures=self._words()),
         )
 
     def _words(self) -> dict[str, str]:
@@ -103,11 +100,10 @@ class Compare(View):
 
     def _show(self) -> None:
         first = self.sessions[0].parts.root.name
-        self._head.value = (
-            f'<div class="wb-head"><b>{escape(first)}</b><span class="wb-name">'
-            f"{escape(' - '.join(self.names))}</span>"
-            f'<span class="wb-position">{len(self._rows):,}</span></div>'
-        )
+        self._head.value = render(
+            "part.head", title=first, note="", name=" - ".join(self.names), rates="",
+            position=f"{len(self._rows):,}",
+        )  # fmt: skip
         self._facts.value = self._table()
         self._list()
 
@@ -142,20 +138,23 @@ class Compare(View):
         score = session.scores()[index]
         return f"{'NG' if score >= session.detector.threshold else 'OK'} {score:.4g}"
 
-    def _open(self, row: int | None) -> None:
+    def _look_at(self, row: int | None) -> None:
         self._plot.value = self._scatter.draw(row)
         if row is None:
             return
-        index, look, frames = int(self._rows[row]), Look(), []
+        index, settings, frames = int(self._rows[row]), DisplaySettings(), []
         for session in self.sessions:
-            evaluation = session.ahead.get(index)  # looked at here, not judged
-            frames.append(draw(cut(evaluation, None, look), look, evaluation.heat_range))
+            evaluation = session.prefetcher.get(index)  # looked at here, not judged
+            frames.append(draw(crop(evaluation, None, settings), settings, evaluation.heat_range))
         self.pictures[0].value = frames[0].photo
         for picture, frame in zip(self.pictures[1:], frames, strict=True):
             picture.value = frame.overlay
-        self.captions[0].value = escape(self.sessions[0].parts.names[index])
+        self.captions[0].value = render(
+            "part.time", stages="", said=self.sessions[0].parts.names[index]
+        )
         for caption, name, session in zip(
             self.captions[1:], self.names, self.sessions, strict=True
         ):
-            caption.value = f"{escape(name)}: {self._verdict(session, index)}"
+            said = f"{name}: {self._verdict(session, index)}"
+            caption.value = render("part.time", stages="", said=said)
         self.say(self._line(row))

@@ -12,7 +12,7 @@ def button(text: str, symbol: str, name: str, *, style: str = "", tip: str = "")
     return styled(
         widgets.Button(
             description=text, icon=symbol, button_style=style, tooltip=tip or None,
-            layout={"width": "auto", "min_width": "88px"},
+            layout={"width": "auto"},
         ),
         name,
     )  # fmt: skip
@@ -20,7 +20,7 @@ def button(text: str, symbol: str, name: str, *, style: str = "", tip: str = "")
 
 def toggle(text: str, symbol: str, name: str) -> widgets.ToggleButton:
     """A button that stays down."""
-    layout = {"width": "auto", "min_width": "88px"}
+    layout = {"width": "auto"}
     return styled(widgets.ToggleButton(description=text, icon=symbol, layout=layout), name)
 
 

@@ -1,18 +1,70 @@
 // Keys, wheel and dragging for a view, and names for what ipywidgets leaves nameless.
 // The pictures and all state stay in the kernel: this only says what the hands did, one
-// message at a time, so that a key held down never runs ahead of what is seen.
-const KEYS = ["ArrowLeft", "ArrowRight", " ", "o", "n", "u"];
-const OWN_KEYS = "input, textarea, select, [contenteditable=true]";
+// message at a time, so that a key held down never runs ahead of what is seen. It also watches
+// whether the kernel still answers: a page without one must not look alive.
+const OWN_KEYS = "input:not([type=checkbox]), textarea, [contenteditable=true]";
+const ANSWER = 2000;  // milliseconds
+const app = () => document.body.dataset.voila !== undefined;
+const visible = (element) => element.getClientRects().length > 0;
+
+function watch(model, root) {
+  const config = document.getElementById("jupyter-config-data");
+  const { baseUrl = "/", token = "" } = JSON.parse(config?.textContent || "{}");
+  const key = token || new URLSearchParams(location.search).get("token") || "";
+  const about = key ? `?token=${encodeURIComponent(key)}` : "";
+  const id = model.get("kernel");
+  let asked = 0, bar = null;
+
+  const busy = async () => {  // it computes and answers later
+    try {
+      const signal = AbortSignal.timeout(1500);
+      const answer = await fetch(`${baseUrl}api/kernels/${id}${about}`, { signal });
+      return answer.ok && (await answer.json()).execution_state === "busy";
+    } catch { return false; }
+  };
+  const lost = () => {
+    if (bar || !root.isConnected) return;
+    const time = new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+    bar = document.createElement("div");
+    bar.className = "wb-lost";
+    bar.setAttribute("role", "alert");
+    bar.textContent = model.get("lost").replace("{time}", time);
+    if (app()) {
+      const again = bar.appendChild(document.createElement("button"));
+      again.textContent = model.get("again");
+      again.onclick = () => location.reload();
+    }
+    for (const child of root.children) child.inert = true;
+    root.prepend(bar);
+  };
+  const found = () => {
+    asked = 0;
+    if (!bar) return;
+    bar.remove();
+    bar = null;
+    for (const child of root.children) child.inert = false;
+  };
+  const tick = async () => {
+    if (!asked) {
+      asked = performance.now();
+      try { model.send({ ping: 1 }); } catch { /* no comm any more: it stays unanswered */ }
+    } else if (performance.now() - asked > ANSWER && !(await busy()) && asked) lost();
+  };
+  const leave = () => navigator.sendBeacon(`${baseUrl}voila/api/shutdown/${id}${about}`);
+  const timer = setInterval(tick, 500);
+  if (app()) window.addEventListener("pagehide", leave);
+  return { found, stop: () => { clearInterval(timer); window.removeEventListener("pagehide", leave); } };
+}
 
 function render({ model, el }) {
-  let root = null, waiting = false;
+  let root = null, waiting = false, watched = null, keys = null;
   const queue = [];
 
   const kind = (message) => Object.keys(message)[0];
   const tell = (message, repeated) => {
     if (waiting && repeated) return;
     const last = queue.at(-1);  // of movements the latest counts, of keys each
-    if (last && kind(message) !== "key" && kind(last) === kind(message)) queue.pop();
+    if (last && kind(message) !== "action" && kind(last) === kind(message)) queue.pop();
     queue.push(message);
     if (!waiting) send();
   };
@@ -20,19 +72,40 @@ function render({ model, el }) {
     waiting = queue.length > 0;
     if (waiting) model.send(queue.shift());
   };
-  const done = () => send();
-  model.on("msg:custom", done);
+  const heard = (message) => {
+    if (message.pong) watched?.found();
+    else send();
+  };
+  model.on("msg:custom", heard);
+
+  let covered = null;  // the overlay's own picture while the photo lies over it
+  const bare = (on) => {
+    const overlay = root.querySelector("img.wb-overlay"), photo = root.querySelector("img.wb-photo");
+    if (!overlay || on === (covered !== null)) return;
+    if (on) { covered = overlay.src; overlay.src = photo.src; }
+    else { if (overlay.src === photo.src) overlay.src = covered; covered = null; }
+  };
+  const full = () => document.fullscreenElement ? document.exitFullscreen()
+    : (root.closest(".wb-app") || root).requestFullscreen();
 
   const onKey = (event) => {
     const target = event.target;
-    if (!model.get("listens") || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (!KEYS.includes(event.key) || target.closest(OWN_KEYS)) return;
-    if (target.closest("[role=slider]") && event.key.startsWith("Arrow")) return;
-    if (event.key === " " && target.closest("button")) return;  // presses that button
+    if (!visible(root) || event.ctrlKey || event.metaKey || event.altKey) return;
+    const action = model.get("actions")[event.key];
+    if (!action || target.closest?.(OWN_KEYS) || target.closest?.(".wb-lost")) return;
+    if (root.closest("[inert]") || root.querySelector(":scope > [inert]")) return;
+    const control = target.closest?.("[role=slider], [role=tab]");
+    if (control && /^(Arrow|Home|End)/.test(event.key)) return;
+    if (event.key === " " && target.closest?.("button, summary")) return;  // presses it
     event.preventDefault();
     event.stopPropagation();
-    tell({ key: event.key }, event.repeat);
+    if (action === "bare") bare(true);
+    else if (action === "full") full();
+    else tell({ action }, event.repeat);
   };
+  const onKeyUp = (event) => { if (model.get("actions")[event.key] === "bare") bare(false); };
+  // a list that keeps the focus would swallow the next key
+  const onChange = (event) => { if (event.target.matches("select")) event.target.blur(); };
 
   // where in the picture, as fractions; it is letterboxed within its element
   const within = (image, event) => {
@@ -66,19 +139,26 @@ function render({ model, el }) {
     const svg = root.querySelector(".wb-histogram svg");
     const at = (event.clientX - svg.getBoundingClientRect().left) /
       svg.getBoundingClientRect().width * svg.viewBox.baseVal.width;
-    const line = +svg.dataset.line;
-    if (grip.near === undefined) grip.near = Math.abs(at - line) < 14;
+    const lines = svg.dataset.lines.split(" ").map(Number);
+    if (grip.line === undefined) {
+      const away = lines.map((x) => Math.abs(x - at)), nearest = Math.min(...away);
+      grip.line = nearest < 14 ? away.indexOf(nearest) : -1;
+    }
     grip.at = at;
     grip.moved = grip.moved || Math.abs(event.clientX - grip.start) > 3;
-    if (grip.moved && grip.near) {
-      const mark = svg.querySelector(".wb-line");  // moves at once; the kernel draws it anew
-      if (mark) mark.setAttribute("transform", `translate(${at - line} 0)`);
-      tell({ line: at });
+    if (grip.moved && grip.line >= 0) {
+      const mark = svg.querySelectorAll(".wb-line")[grip.line];  // moves at once
+      if (mark) mark.setAttribute("transform", `translate(${at - lines[grip.line]} 0)`);
+      tell({ line: at, which: grip.line });
     }
   };
   const onUp = () => {
     if (grip && grip.chart && !grip.moved) tell({ bar: grip.at });
     grip = null;
+  };
+  const onClick = (event) => {
+    const chosen = event.target.closest("[data-open]");
+    if (chosen && chosen.closest(".wb-view") === root) tell({ open: chosen.dataset.open });
   };
   const onDouble = (event) => {
     const image = event.target.closest("img.wb-image");
@@ -87,7 +167,8 @@ function render({ model, el }) {
   };
   const onWheel = (event) => {
     const image = event.target.closest("img.wb-image");
-    if (!image || !event.ctrlKey) return;  // the bare wheel scrolls the page
+    // in a notebook the bare wheel scrolls, unless one works in the view
+    if (!image || !(event.ctrlKey || app() || root.contains(document.activeElement))) return;
     event.preventDefault();
     const at = within(image, event);
     if (inside(at)) tell({ zoom: event.deltaY < 0 ? 1.25 : 0.8, at }, true);
@@ -111,16 +192,28 @@ function render({ model, el }) {
     }
   };
 
+  let later = 0;
+  const sizes = new ResizeObserver(([{ contentRect }]) => {
+    clearTimeout(later);
+    const pixels = Math.max(contentRect.width, contentRect.height) * window.devicePixelRatio;
+    if (pixels > 50) later = setTimeout(() => tell({ size: Math.round(pixels) }), 200);
+  });
   const listeners = [
-    ["keydown", onKey, true], ["pointerdown", onDown, false], ["dblclick", onDouble, false],
-    ["wheel", onWheel, { passive: false }],
+    ["pointerdown", onDown, false], ["click", onClick, false], ["dblclick", onDouble, false],
+    ["wheel", onWheel, { passive: false }], ["change", onChange, false],
   ];
   const attach = () => {
     root = el.closest(".wb-view");
     if (!root) return;
+    keys = app() ? document : root;  // on a page of its own the keys need no click first
+    keys.addEventListener("keydown", onKey, true);
+    keys.addEventListener("keyup", onKeyUp, true);
     for (const [type, listener, how] of listeners) root.addEventListener(type, listener, how);
     window.addEventListener("pointermove", onMove);
     window.addEventListener("pointerup", onUp);
+    const photo = root.querySelector(".wb-photos img.wb-photo");
+    if (photo) sizes.observe(photo);
+    if (!root.parentElement.closest(".wb-view")) watched = watch(model, root);
     name();
   };
   const waitForRoot = setInterval(() => {
@@ -130,10 +223,14 @@ function render({ model, el }) {
 
   return () => {
     clearInterval(waitForRoot);
-    model.off("msg:custom", done);
+    model.off("msg:custom", heard);
+    watched?.stop();
+    sizes.disconnect();
     window.removeEventListener("pointermove", onMove);
     window.removeEventListener("pointerup", onUp);
     if (!root) return;
+    keys.removeEventListener("keydown", onKey, true);
+    keys.removeEventListener("keyup", onKeyUp, true);
     for (const [type, listener, how] of listeners) root.removeEventListener(type, listener, how);
   };
 }

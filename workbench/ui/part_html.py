@@ -1,19 +1,18 @@
-"""What is said of a part, as HTML: verdict, truth, score, reasons, running rates."""
+"""What is said of a part, as HTML: outcome, truth, score, reasons, rates."""
 
 import base64
 from collections.abc import Callable
-from html import escape
-from itertools import count
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
+from workbench import metrics
 from workbench.csflow.heatmap import colourise
 from workbench.session import InspectionSession, Verdict
 
+from .markup import render, unique
 from .pictures import encoded
-from .style import NG, OK, icon
 from .view import interval_cell, rate_cell, table
 
 if TYPE_CHECKING:
@@ -21,45 +20,75 @@ if TYPE_CHECKING:
 
 REGIONS = 3  # are listed and numbered; beyond the strongest few they are noise
 Words = Callable[..., str]
-_numbers = count()
+_RING = "M41 22 A19 19 0 1 1 3 22 A19 19 0 1 1 41 22 "
+_TICK, _CROSS = _RING + "M13 22 l7 7 l12 -14", _RING + "M15 15 l14 14 M29 15 l-14 14"
+_WARNING = "M22 4 L42 39 H2 Z M22 17 V27 M22 33 V33.5"
+SIGNS = {  # outcome and verdict: CSS class, word, what it means, icon
+    ("missed", "OK"): ("missed", "MISSED", "defect passed as OK", _WARNING),
+    ("overkill", "NG"): ("overkill", "OVERKILL", "good part called NG", _WARNING),
+    ("correct", "OK"): ("ok", "OK", "good part passed", _TICK),
+    ("correct", "NG"): ("ng", "NG", "defect caught", _CROSS),
+    ("", "OK"): ("ok", "OK", "no label", _TICK),
+    ("", "NG"): ("ng", "NG", "no label", _CROSS),
+}
 
 
-def verdict(word: str, t: Words) -> str:
-    """The verdict, large: a word, a sign and a colour."""
-    kind = t("good" if word == "OK" else "defective")
-    gloss = f'<small lang="ko">{kind}</small>' if kind not in ("good", "defective") else ""
-    return (
-        f'<div class="wb-verdict wb-{word.lower()}">{icon(word)}<span>{word}</span>{gloss}</div>'
-    )
+def sign(verdict: Verdict, t: Words) -> str:
+    """The outcome, large, where the truth is known, else the verdict: word, sign and colour."""
+    kind, word, said, icon = SIGNS[verdict.outcome, verdict.prediction]
+    return render("part.sign", kind=kind, word=t(word), said=t(said), icon=icon)
 
 
-def part(verdict: Verdict, threshold: float, calm: float, t: Words) -> str:
-    """Truth, outcome and score of the part, with the score on a bar."""
-    truth = f"<b>{verdict.truth or '-'}</b>"
-    if verdict.relabel:
-        truth += f' <span class="wb-caption">{t("relabelled")}, {verdict.label or "-"}</span>'
-    kind = verdict.outcome or "none"
+def no_sign(t: Words) -> str:
+    """Of a part that could not be judged."""
+    return render("part.sign", kind="none", word=t("not judged"), said="", icon="")
+
+
+def part(verdict: Verdict, threshold: float, lowest_ok: float, t: Words) -> str:
+    """Truth, verdict and score of the part, with the score on a bar.
+
+    Args:
+        verdict: On the part.
+        threshold: That it was held against.
+        lowest_ok: Score of the best known good part, the left end of the bar.
+        t: From English to the user's language.
+    """
+    score = f"{verdict.score:.4g} / {threshold:.4g}"
     rows = {
-        t("True label"): truth,
-        t(
-            "Outcome"
-        ): f'<span class="wb-outcome wb-{kind}">{t(verdict.outcome or "no label")}</span>',
-        t("Score / threshold"): f"<b>{verdict.score:.4g}</b> / {threshold:.4g}",
+        t("True label"): render("part.truth", verdict=verdict, t=t),
+        t("Verdict"): render("tables.strong", text=verdict.prediction),
+        t("Score / threshold"): score,
     }
-    return table(rows) + score_bar(verdict.score, threshold, calm, t)
+    return table(rows) + score_bar(verdict.score, threshold, lowest_ok, t)
 
 
-def totals(session: InspectionSession, time: str, t: Words) -> str:
-    """Running counts and rates with their intervals."""
-    rates = session.rates()
-    return table(
-        {
-            t("Judged"): t("{0} of {1}", session.judged, len(session.parts)),
-            t("Miss rate 미검율"): _rate(rates.fn, rates.n_ng, rates.miss_interval, t),
-            t("Overkill rate 과검율"): _rate(rates.fp, rates.n_ok, rates.overkill_interval, t),
-            t("Time"): time,
-        }
-    )
+def totals(session: InspectionSession, t: Words) -> str:
+    """Rates over all parts, beside them those of the parts stepped through so far."""
+    all_parts, so_far = session.overall(), session.rates()
+    n = f"{len(session.parts):,}"
+    first = t("All {0} parts", n)
+    if all_parts is None:
+        first = t("All parts: scored {0} of {1}", session.all_scores.done, n)
+    rows = {
+        first: _rates(all_parts, t),
+        t("Stepped through: {0}", f"{session.judged:,}"): _rates(so_far, t),
+    }
+    seen = t("{0} confirmed or relabelled by a person", len(session.settled))
+    head = [t("Miss rate 미검율"), t("Overkill rate 과검율")]
+    return render("tables.grid", head=head, rows=rows) + render("part.time", stages="", said=seen)
+
+
+def head_rates(session: InspectionSession, t: Words) -> str:
+    """Both rates over all parts in a line, or how far their scoring is."""
+    rates = session.overall()
+    if rates is None:
+        return t("scored {0} of {1}", session.all_scores.done, len(session.parts))
+    if not rates.n:
+        return ""
+    return t(
+        "missed {0}, overkill {1}",
+        rate_cell(rates.fn, rates.n_ng, t), rate_cell(rates.fp, rates.n_ok, t),
+    )  # fmt: skip
 
 
 def why(evaluation: "Evaluation", t: Words) -> str:
@@ -73,12 +102,14 @@ def why(evaluation: "Evaluation", t: Words) -> str:
         )
         for number, region in enumerate(found, start=1)
     ]  # fmt: skip
-    items = "".join(f"<li>{line}</li>" for line in lines or [t("no place stands out")])
     shares = getattr(evaluation, "shares", ())
-    return (
-        f'<div class="wb-reasons"><div><b>{t("Why")}</b><ul class="wb-list">{items}</ul></div>'
-        f"<div>{_shares(shares, t)}</div></div>"
-    )
+    ends = {0: t("finest"), len(shares) - 1: t("coarsest")} if len(shares) > 1 else {}
+    bars = [
+        {"name": f"{k + 1} {ends.get(k, '')}", "width": round(100 * share),
+         "text": f"{100 * share:.0f} %"}
+        for k, share in enumerate(shares)
+    ]  # fmt: skip
+    return render("part.why", lines=lines or [t("no place stands out")], shares=bars, t=t)
 
 
 def regions(evaluation: "Evaluation") -> tuple["Region", ...]:
@@ -91,7 +122,7 @@ def times(evaluation: "Evaluation", shown: float, t: Words) -> str:
     stages = [f"{k} {1000 * v:.0f} ms" for k, v in evaluation.timing.items() if k != "total"]
     scored = f"{1000 * evaluation.timing['total']:.0f}"
     said = t("scored {0} ms, shown {1} ms", scored, f"{1000 * shown:.0f}")
-    return f'<span title="{escape(", ".join(stages))}">{said}</span>'
+    return render("part.time", stages=", ".join(stages), said=said)
 
 
 def scale(heat_range: tuple[float, float], fixed: bool, t: Words) -> str:
@@ -99,36 +130,22 @@ def scale(heat_range: tuple[float, float], fixed: bool, t: Words) -> str:
     low, high = heat_range
     ramp = colourise(np.linspace(high, low, 256, dtype=np.float32)[:, None], heat_range)
     png = base64.b64encode(encoded(Image.fromarray(ramp), "PNG")).decode()
-    whose = t("same for<br>all parts" if fixed else "this part<br>alone")
-    return (
-        f'<div class="wb-scale"><img src="data:image/png;base64,{png}" '
-        f'alt="{t("colour scale of the heat map")}">'
-        f"<div><span>{high:.3g}</span><span>{whose}</span><span>{low:.3g}</span></div></div>"
-    )
+    return render(
+        "part.scale", png=png, high=f"{high:.3g}", low=f"{low:.3g}",
+        whose=t("same for all parts" if fixed else "this part alone"),
+        label=t("colour scale of the heat map"),
+    )  # fmt: skip
 
 
-def score_bar(score: float, threshold: float, calm: float, t: Words) -> str:
+def score_bar(score: float, threshold: float, lowest_ok: float, t: Words) -> str:
     """Where the score lies: OK left of the line in the middle, NG (hatched) right of it.
 
     The ends are equally far from the threshold; scores beyond are drawn at the end.
     """
-    reach = max(threshold - calm, 1e-12)
-    hatch = f"wb-hatch-{next(_numbers)}"  # its own: one of a hidden tab would not be drawn
+    reach = max(threshold - lowest_ok, 1e-12)
     x = 150 + 140 * float(np.clip((score - threshold) / reach, -1, 1))
-    return (
-        f'<svg class="wb-chart wb-bar" viewBox="0 0 300 38" width="100%" height="38" role="img" '
-        f'aria-label="{sentence(score, threshold, t)}"><defs>'
-        f'<pattern id="{hatch}" width="6" height="6" patternUnits="userSpaceOnUse" '
-        f'patternTransform="rotate(45)"><rect width="6" height="6" fill="{NG}" '
-        f'opacity=".25"/><path d="M0 0 V6" stroke="{NG}" stroke-width="2"/></pattern></defs>'
-        f'<rect x="10" y="12" width="140" height="10" rx="3" fill="{OK}" opacity=".35"/>'
-        f'<rect x="150" y="12" width="140" height="10" rx="3" fill="url(#{hatch})"/>'
-        '<path class="wb-mark" d="M150 7 V27" stroke-width="2"/>'
-        f'<path class="wb-fill" d="M{x:.1f} 14 l-6 -11 h12 z"/>'
-        '<text x="10" y="36">OK</text>'
-        f'<text x="150" y="37" text-anchor="middle">{t("threshold")}</text>'
-        '<text x="290" y="36" text-anchor="end">NG</text></svg>'
-    )
+    label = sentence(score, threshold, t)
+    return render("charts.score_bar", x=f"{x:.1f}", hatch_id=unique("wb-hatch"), label=label, t=t)
 
 
 def sentence(score: float, threshold: float, t: Words) -> str:
@@ -137,21 +154,20 @@ def sentence(score: float, threshold: float, t: Words) -> str:
     return t(f"score {{0}} {how} threshold {{1}}", f"{score:.4g}", f"{threshold:.4g}")
 
 
-def _rate(events: int, n: int, interval: tuple[float, float], t: Words) -> str:
-    if not n:
-        return "-"
-    words = f"{t('95 % interval')} {interval_cell(interval, t)}"
-    return f"<b>{rate_cell(events, n, t)}</b><br><span class='wb-caption'>{words}</span>"
+def caption(verdict: Verdict, threshold: float, t: Words) -> str:
+    """A part in a line: name, verdict, score, outcome."""
+    score = sentence(verdict.score, threshold, t)
+    return f"{verdict.name}: {verdict.prediction}, {score}, {t(verdict.outcome or 'no label')}"
 
 
-def _shares(shares: tuple[float, ...], t: Words) -> str:
-    """A bar a scale, finest first."""
-    if not shares:
-        return ""
-    ends = {0: t("finest"), len(shares) - 1: t("coarsest")} if len(shares) > 1 else {}
-    bars = "".join(
-        f'<div class="wb-share"><span>{k + 1} {ends.get(k, "")}</span>'
-        f'<i style="width:{100 * share:.0f}px"></i>{100 * share:.0f} %</div>'
-        for k, share in enumerate(shares)
-    )
-    return f'<span class="wb-caption">{t("share of the scales")}</span>{bars}'
+def _rates(rates: metrics.Metrics | None, t: Words) -> list[str]:
+    if rates is None:
+        return ["-", "-"]
+    pairs = ((rates.fn, rates.n_ng), (rates.fp, rates.n_ok))
+    return [rate_with_interval(*pair, t) for pair in pairs]
+
+
+def rate_with_interval(count: int, n: int, t: Words) -> str:
+    """A rate with its counts over its 95 % interval."""
+    interval = interval_cell(metrics.wilson(count, n), t) if n else ""
+    return render("tables.rate", cell=rate_cell(count, n, t), interval=interval, t=t)

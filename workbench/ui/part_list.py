@@ -13,7 +13,7 @@ from .view import identity, styled
 MOST = 200  # lines; a browser slows down with thousands
 
 
-class Opener:
+class PartList:
     """The list with its button; what is opened shows in the session's simulator.
 
     Where no simulator of that session is open, one is made below the list.
@@ -40,9 +40,9 @@ class Opener:
         self.names.layout.width, self.names.style.description_width = "520px", "initial"
         self.button = button(t("Open in the simulator"), "search-plus", "wb-open")
         self._line = styled(widgets.HBox([self.names, self.button]), "wb-controls")
-        self._stage = widgets.VBox([])
+        self.stage = widgets.VBox([])
         self._line.layout.display = "none"
-        self.box = widgets.VBox([self._line, self._stage])
+        self.box = widgets.VBox([self._line, self.stage])
 
     def offer(self, rows: Iterable[int], words: Callable[[int], str] | None = None) -> None:
         """List these parts.
@@ -68,7 +68,7 @@ class Opener:
         elif simulator:
             simulator.refresh()
         else:
-            self._stage.children = (Simulator(self._session),)
+            self.stage.children = (Simulator(self._session),)
 
     def _words(self, row: int) -> str:
         name, score = self._session.parts.names[row], self._session.scores()[row]

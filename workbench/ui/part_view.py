@@ -1,7 +1,8 @@
-"""A part as it is shown: name, two pictures with their scale, verdict and reasons."""
+"""A part as it is shown: name, two pictures with their scale, sign and reasons."""
 
+from collections.abc import Callable
 from functools import partial
-from html import escape
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
@@ -13,14 +14,21 @@ from workbench.errors import DataError
 from workbench.session import InspectionSession
 
 from . import part_html
-from .pictures import Frame, Frames, Look, encoded
+from .markup import render
+from .pictures import DisplaySettings, Frame, Frames, encoded
 from .view import html, styled
 
 if TYPE_CHECKING:
     from workbench.csflow.evaluation import Evaluation
 
+CAPTIONS = {
+    "Photo": "wb-photo-word",
+    "Heat map overlay": "wb-overlay-word",
+    "Heat": "wb-caption-heat",
+}
 
-class Panel:
+
+class PartView:
     """Shows where a session stands; frames of the next parts are drawn ahead.
 
     Args:
@@ -28,24 +36,26 @@ class Panel:
         t: From English to the user's language.
 
     Attributes:
-        boxes: The widgets, from top to bottom.
-        look: How parts are shown; set it with `show_photos`.
+        head: Model, part, rates and position in one line.
+        stage: Pictures, and beside them what is said of the part.
+        frames: The latest pictures.
+        settings: How parts are shown; set it with `show_photos`.
     """
 
-    def __init__(self, session: InspectionSession, t: part_html.Words) -> None:
-        self.session, self.look, self._t = session, Look(), t
-        self._frames, self._scaled = Frames(), None
-        layout = {"width": "100%", "height": "380px", "object_fit": "contain"}
+    def __init__(self, session: InspectionSession, t: Callable[..., str]) -> None:
+        self.session, self.settings, self._t = session, DisplaySettings(), t
+        self.frames, self._scaled, self._told = Frames(), None, 0.0
         self.photo, self.overlay = (
-            styled(widgets.Image(format="jpeg", layout=layout), "wb-image", name)
+            styled(widgets.Image(format="jpeg"), "wb-image", name)
             for name in ("wb-photo", "wb-overlay")
         )
-        names = ("header", "word", "part", "totals", "why", "scale-box")
-        self.head, self.verdict, self.part, self.totals, self.why, self._scale = (
+        names = ("header", "word", "part", "totals", "why", "time", "scale-box")
+        self.head, self.sign, self.part, self.totals, self.why, self._time, self._scale = (
             html(f"wb-{name}") for name in names
         )
-        words = [self.verdict, self.part, self.totals, self.why]
-        self.boxes = (self.head, self._photos(), styled(widgets.Box(words), "wb-facts"))
+        words = [self.sign, self.part, self.totals, self.why, self._time]
+        side = styled(widgets.VBox(words), "wb-side")
+        self.stage = styled(widgets.Box([self._photos(), side]), "wb-stage")
 
     @property
     def place(self) -> str:
@@ -55,53 +65,60 @@ class Panel:
     def prepare(self, index: int, evaluation: "Evaluation") -> None:
         """Draw a part ahead, in the background."""
         found = part_html.regions(evaluation)
-        self._frames.get(index, evaluation, found, partial(self._mask, index), self.look)
+        self.frames.get(index, evaluation, found, partial(self._mask, index), self.settings)
 
     def frame(self, evaluation: "Evaluation") -> Frame:
         """The pictures of the current part."""
         index, found = self.session.index, part_html.regions(evaluation)
         mask = partial(self._mask, index)
-        return self._frames.get(index, evaluation, found, mask, self.look)
+        return self.frames.get(index, evaluation, found, mask, self.settings)
 
     def show_place(self) -> None:
-        """Say which part this is."""
-        parts = self.session.parts
-        note = f'<span class="wb-note">{escape(parts.note)}</span>' if parts.note else ""
-        self.head.value = (
-            f'<div class="wb-head"><b>{escape(parts.root.name)}</b>{note}'
-            f'<span class="wb-name">{escape(self.session.name)}</span>'
-            f'<span class="wb-position">{self.place}</span></div>'
-        )
+        """Say which part this is, and the rates over all."""
+        parts, t = self.session.parts, self._t
+        self.head.value = render(
+            "part.head", title=parts.root.name, note=t(parts.note) if parts.note else "",
+            name=self.session.name, rates=part_html.head_rates(self.session, t),
+            position=self.place,
+        )  # fmt: skip
 
     def show_nothing(self) -> None:
         """No photo or verdict of another part may stand beside this part's name."""
         self.photo.value = self.overlay.value = encoded(Image.new("LA", (1, 1)), "PNG")
-        self.verdict.value = f'<div class="wb-verdict wb-none">{self._t("not judged")}</div>'
-        self.part.value = self.why.value = ""
-        self.show_totals("-")
+        self.sign.value = part_html.no_sign(self._t)
+        self.part.value = self.why.value = self._time.value = ""
+        self.show_totals()
 
     def show_photos(self, evaluation: "Evaluation") -> None:
         """Send the pictures, and the colour scale where it is another one."""
         frame = self.frame(evaluation)
         self.photo.value, self.overlay.value = frame.photo, frame.overlay
-        scale = (frame.heat_range, self.look.fixed)
+        scale = (frame.heat_range, self.settings.fixed)
         if scale != self._scaled:
             self._scaled, self._scale.value = scale, part_html.scale(*scale, self._t)
 
-    def show_facts(self, evaluation: "Evaluation") -> None:
-        """Verdict, truth and reasons."""
+    def show_facts(self, evaluation: "Evaluation", shown: float) -> None:
+        """Outcome, truth, reasons, and how long it took in seconds."""
         verdict, threshold = self.session.verdict, float(evaluation.threshold)
-        self.verdict.value = part_html.verdict(verdict.prediction, self._t)
-        self.part.value = part_html.part(verdict, threshold, self._calm(), self._t)
+        self.sign.value = part_html.sign(verdict, self._t)
+        self.part.value = part_html.part(verdict, threshold, self._lowest_ok(), self._t)
         self.why.value = part_html.why(evaluation, self._t)
+        self._time.value = part_html.times(evaluation, shown, self._t)
 
-    def show_totals(self, time: str) -> None:
-        """Running counts and rates."""
-        self.totals.value = part_html.totals(self.session, time, self._t)
+    def show_totals(self) -> None:
+        """Rates over all parts and over those stepped through."""
+        self.totals.value = part_html.totals(self.session, self._t)
+
+    def scored_more(self) -> None:
+        """While the parts are scored, say how far it is, now and then."""
+        if self.session.scored or monotonic() - self._told > 0.5:
+            self._told = monotonic()
+            self.show_place()
+            self.show_totals()
 
     def _photos(self) -> widgets.Widget:
-        captions = [html("wb-caption") for _ in range(3)]
-        for caption, text in zip(captions, ("Photo", "Heat map overlay", "Heat"), strict=True):
+        captions = [html("wb-caption", name) for name in CAPTIONS.values()]
+        for caption, text in zip(captions, CAPTIONS, strict=True):
             caption.value = self._t(text)
         parts = [*captions, self.photo, self.overlay, self._scale]
         return styled(widgets.Box(parts), "wb-photos")
@@ -112,7 +129,7 @@ class Panel:
         except (DataError, OSError):
             return None  # the photo matters; `workbench data check` names the bad mask
 
-    def _calm(self) -> float:
-        """The lowest score of a held-out good part: the left end of the score bar."""
+    def _lowest_ok(self) -> float:
+        """The lowest score of a calibration part: the left end of the score bar."""
         held_out = np.asarray(getattr(self.session.detector, "held_out", ()), float)
         return float(held_out.min()) if held_out.size else 0.0

@@ -1,6 +1,6 @@
-"""The two pictures of a part, photo and overlay, cut and coloured alike and ready to send.
+"""The two pictures of a part, photo and overlay, cropped and coloured alike and ready to send.
 
-They travel as JPEG of at most `SIDE` pixels. What costs time with a large photo, cutting and
+They travel as JPEG of as many pixels as are seen. What costs time with a large photo, cutting and
 shrinking, is kept apart from colouring, so that a moved slider only colours anew.
 """
 
@@ -16,23 +16,23 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from workbench import language
-from workbench.csflow.heatmap import colourise
+from workbench.csflow.heatmap import blend
 from workbench.data.encode import outline as outline_of
 
 if TYPE_CHECKING:
     from workbench.csflow.evaluation import Evaluation, Region
 
-SIDE = 640  # pixels
+SIDE = 640  # pixels, where nobody knows how large the screen is
+SIDES = (320, 480, 640, 800, 960, 1120, 1280)  # that a page may ask for
 Box = tuple[int, int, int, int]  # left, top, right, bottom
 Mask = Callable[[], NDArray[np.bool_] | None]
 Regions = Sequence["Region"]
-_PALETTE = colourise(np.arange(256, dtype=np.float32)[None], (0, 255)).tobytes()
 _OUTLINE, _BOX = "#00E5A8", "#FFFFFF"
 _SHEET = 16  # pixels: margin and height of a line
 
 
 @dataclass(frozen=True)
-class Look:
+class DisplaySettings:
     """How a part is shown.
 
     Attributes:
@@ -41,6 +41,7 @@ class Look:
         outline: Whether the ground truth is outlined where there is one.
         zoom: How many times larger than the whole photo.
         centre: What lies in the middle, as fractions of width and height.
+        side: Pixels of the longer side of what is sent.
     """
 
     opacity: float = 0.7
@@ -48,12 +49,13 @@ class Look:
     outline: bool = True
     zoom: float = 1.0
     centre: tuple[float, float] = (0.5, 0.5)
+    side: int = SIDE
 
     def box(self, width: int, height: int) -> Box:
         """The part of a photo that is seen, within it.
 
         Example:
-            >>> Look(zoom=2, centre=(1, 0.5)).box(100, 60)
+            >>> DisplaySettings(zoom=2, centre=(1, 0.5)).box(100, 60)
             (50, 15, 100, 45)
         """
         w, h = (max(1, round(side / self.zoom)) for side in (width, height))
@@ -61,7 +63,7 @@ class Look:
         top = min(max(round(self.centre[1] * height - h / 2), 0), height - h)
         return left, top, left + w, top + h
 
-    def moved(self, right: float, down: float) -> "Look":
+    def moved(self, right: float, down: float) -> "DisplaySettings":
         """Moved by fractions of what is seen, not beyond the edge."""
         reach = 0.5 / self.zoom
         centre = (
@@ -70,7 +72,18 @@ class Look:
         )
         return replace(self, centre=tuple(centre))
 
-    def at_region(self, box: Box, width: int, height: int) -> "Look":
+    def zoomed(self, zoom: float, at: tuple[float, float] = (0.5, 0.5)) -> "DisplaySettings":
+        """Zoomed with the point `at` held where it is, fractions of what is seen.
+
+        Example:
+            >>> DisplaySettings().zoomed(2, (0, 1)).box(100, 100)
+            (0, 50, 50, 100)
+        """
+        shift = 1 / self.zoom - 1 / zoom
+        centre = tuple(c + (a - 0.5) * shift for c, a in zip(self.centre, at, strict=True))
+        return replace(self, zoom=zoom, centre=centre).moved(0, 0)
+
+    def at_region(self, box: Box, width: int, height: int) -> "DisplaySettings":
         """Close enough for a region to fill a third of the picture."""
         left, top, right, bottom = box
         centre = (left + right) / 2 / width, (top + bottom) / 2 / height
@@ -79,7 +92,7 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Cut:
+class Crop:
     """What is seen of a part, at the size it is sent: neither coloured nor encoded."""
 
     photo: Image.Image
@@ -87,6 +100,11 @@ class Cut:
     outline: Image.Image | None
     box: Box
     scale: float  # sent pixels a pixel of the photo
+    side: int
+
+    def fits(self, settings: DisplaySettings, width: int, height: int) -> bool:
+        """Whether it need not be cropped again for these settings."""
+        return self.box == settings.box(width, height) and self.side == settings.side
 
 
 @dataclass(frozen=True)
@@ -98,18 +116,20 @@ class Frame:
     heat_range: tuple[float, float]
 
 
-def cut(evaluation: "Evaluation", mask: NDArray[np.bool_] | None, look: Look) -> Cut:
-    """Photo, heat map and outline of what is seen, no side longer than `SIDE`.
+def crop(
+    evaluation: "Evaluation", mask: NDArray[np.bool_] | None, settings: DisplaySettings
+) -> Crop:
+    """Photo, heat map and outline of what is seen, no side longer than the settings say.
 
     Args:
         evaluation: Of the part.
         mask: Defective pixels, shape (H, W), where somebody marked them.
-        look: Its zoom and centre.
+        settings: Its zoom, centre and side.
     """
     height, width = evaluation.heatmap.shape
-    box = left, top, right, bottom = look.box(width, height)
-    scale = SIDE / max(right - left, bottom - top)
-    # small cuts grow by whole pixels: what is one pixel should look like one
+    box = left, top, right, bottom = settings.box(width, height)
+    scale = settings.side / max(right - left, bottom - top)
+    # small cuts grow by whole pixels: what is one pixel should settings like one
     scale = min(scale, 1.0) if scale < 2 else float(int(scale))
     size = max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale))
     part = (slice(top, bottom), slice(left, right))
@@ -119,25 +139,31 @@ def cut(evaluation: "Evaluation", mask: NDArray[np.bool_] | None, look: Look) ->
         how = Image.Resampling.BOX if scale < 1 else Image.Resampling.NEAREST
         photo, heat = photo.resize(size, how), heat.resize(size, Image.Resampling.BILINEAR)
     outline = None if mask is None or not mask.any() else outline_of(mask[part], size, 2)
-    return Cut(photo, np.asarray(heat), outline, box, scale)
+    return Crop(photo, np.asarray(heat), outline, box, scale, settings.side)
 
 
-def draw(cut: Cut, look: Look, heat_range: tuple[float, float], regions: Regions = ()) -> Frame:
-    """Colour and encode a cut.
+def draw(
+    seen: Crop,
+    settings: DisplaySettings,
+    heat_range: tuple[float, float],
+    regions: Regions = (),
+) -> Frame:
+    """Colour and encode what is seen.
 
     Args:
-        cut: What is seen.
-        look: Opacity, colour scale and outline.
+        seen: What is seen.
+        settings: Opacity, colour scale and outline.
         heat_range: Ends of the fixed colour scale.
         regions: Those to be numbered on the overlay, with a `box` in pixels of the photo.
     """
-    if not look.fixed:
-        heat_range = float(cut.heat.min()), float(max(cut.heat.max(), cut.heat.min() + 1e-6))
-    photo, overlay = cut.photo.copy(), _blend(cut, look.opacity, heat_range)
+    if not settings.fixed:
+        heat_range = float(seen.heat.min()), float(max(seen.heat.max(), seen.heat.min() + 1e-6))
+    photo = seen.photo.copy()
+    overlay = blend(np.asarray(photo), seen.heat, heat_range, settings.opacity)
     for picture in (photo, overlay):
-        if look.outline and cut.outline:
-            picture.paste(_OUTLINE, mask=cut.outline)
-    _number(overlay, regions, cut)
+        if settings.outline and seen.outline:
+            picture.paste(_OUTLINE, mask=seen.outline)
+    _number(overlay, regions, seen)
     return Frame(encoded(photo), encoded(overlay), heat_range)
 
 
@@ -169,21 +195,11 @@ def sheet(frame: Frame, english: str, translated: str) -> Image.Image:
     return page
 
 
-def _blend(cut: Cut, opacity: float, heat_range: tuple[float, float]) -> Image.Image:
-    """As `heatmap.blend`, in 256 steps of colour and some twenty times as fast."""
-    low, high = heat_range
-    level = ((cut.heat - low) * (255 / max(high - low, 1e-12))).clip(0, 255).astype(np.uint8)
-    colour = Image.fromarray(level)
-    colour.putpalette(_PALETTE)
-    mask = Image.fromarray((level * opacity).round().astype(np.uint8))
-    return Image.composite(colour.convert("RGB"), cut.photo, mask)
-
-
-def _number(picture: Image.Image, regions: Regions, cut: Cut) -> None:  # noqa: ANN401
+def _number(picture: Image.Image, regions: Regions, seen: Crop) -> None:
     pen = ImageDraw.Draw(picture)
     for number, region in enumerate(regions, start=1):
         left, top, right, bottom = (
-            round((at - cut.box[i % 2]) * cut.scale) for i, at in enumerate(region.box)
+            round((at - seen.box[i % 2]) * seen.scale) for i, at in enumerate(region.box)
         )
         pen.rectangle((left - 1, top - 1, right, bottom), outline="black")
         pen.rectangle((left - 2, top - 2, right + 1, bottom + 1), outline=_BOX)
@@ -197,7 +213,10 @@ class Frames:
 
     def __init__(self, most: int = 16) -> None:
         self._most, self._lock = most, Lock()
-        self._entries: OrderedDict[int, tuple[Cut, tuple, Frame]] = OrderedDict()
+        self._entries: OrderedDict[int, tuple[Crop, tuple, Frame]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._entries)
 
     def get(
         self,
@@ -205,7 +224,7 @@ class Frames:
         evaluation: "Evaluation",
         regions: Regions,
         mask: Mask,
-        look: Look,
+        settings: DisplaySettings,
     ) -> Frame:
         """The frame of a part, from what is kept of it as far as that serves.
 
@@ -214,18 +233,18 @@ class Frames:
             evaluation: Of the part.
             regions: Those to be numbered.
             mask: Called for the ground truth, if it comes to that.
-            look: How it is shown.
+            settings: How it is shown.
         """
         boxes = tuple(region.box for region in regions)
         with self._lock:
             kept, seen, frame = self._entries.get(index, (None, None, None))
-        if seen == (look, boxes):
+        if seen == (settings, boxes):
             return frame
-        if kept is None or kept.box != look.box(*evaluation.heatmap.shape[::-1]):
-            kept = cut(evaluation, mask(), look)
-        frame = draw(kept, look, evaluation.heat_range, regions)
+        if kept is None or not kept.fits(settings, *evaluation.heatmap.shape[::-1]):
+            kept = crop(evaluation, mask(), settings)
+        frame = draw(kept, settings, evaluation.heat_range, regions)
         with self._lock:
-            self._entries[index] = kept, (look, boxes), frame
+            self._entries[index] = kept, (settings, boxes), frame
             self._entries.move_to_end(index)
             while len(self._entries) > self._most:
                 self._entries.popitem(last=False)

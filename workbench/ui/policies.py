@@ -1,6 +1,7 @@
-"""A button for every policy of `metrics.threshold`, and fields for what they ask."""
+"""Three goals in plain words, and every other policy of `metrics.threshold` for experts."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import ipywidgets as widgets
 import numpy as np
@@ -10,20 +11,38 @@ from workbench import metrics
 from workbench.metrics import Threshold
 
 from .controls import button, number, row
+from .markup import render
+from .view import html, styled
 
-# policy: the words on its button, and the fields that it asks
-BUTTONS = {
-    "percentile": ("Percentile", {"q": "q"}),
-    "conformal": ("Conformal", {"alpha": "alpha"}),
-    "zero_miss": ("Zero miss", {}),
-    "max_miss": ("Limit misses", {"miss": "miss"}),
-    "max_overkill": ("Limit overkill", {"overkill": "overkill"}),
-    "cost": (
-        "Lowest cost",
-        {"prevalence": "prevalence", "miss_cost": "miss_cost", "overkill_cost": "overkill_cost"},
+
+class Offer(NamedTuple):
+    """A policy as it is offered: its button, the fields that it asks, a sentence."""
+
+    words: str
+    fields: tuple[str, ...]
+    sentence: str
+
+
+GOALS = {
+    "zero_miss": Offer("Let no defect pass", (), "The highest threshold that catches every NG."),
+    "max_overkill": Offer(
+        "Throw away few good parts", ("overkill",),
+        "At most this share of good parts is called NG.",
     ),
-    "f1": ("Best F1", {}),
+    "cost": Offer(
+        "Cheapest", ("miss_cost", "overkill_cost", "prevalence"),
+        "The lowest cost of misses and overkill together.",
+    ),
+}  # fmt: skip
+EXPERT = {
+    "percentile": Offer("Percentile", ("q",), "This percentile of good scores."),
+    "conformal": Offer(
+        "Conformal", ("alpha",), "A bound on overkill that holds for new good parts on average."
+    ),
+    "max_miss": Offer("Limit misses", ("miss",), "At most this share of NG passes as OK."),
+    "f1": Offer("Best F1", (), "The best balance of precision and recall on these parts."),
 }
+OFFERS = GOALS | EXPERT
 # field: words, value, lowest, highest, and by what it is divided; per cent is what people think in
 FIELDS = {
     "q": ("Percentile of OK", 99.0, 0, 100, 1),
@@ -42,7 +61,7 @@ class Policies:
     Args:
         scores: Of the parts shown, finite, shape (N,).
         ng: True for NG, shape (N,); None where they are unlabelled.
-        held_out: Scores of held-out OK parts, the better choice for all that needs OK only.
+        calibration: Scores of calibration OK parts, the better choice for all that needs OK only.
         choose: Called with the threshold of a button that was pressed.
         t: From English to the user's language.
 
@@ -55,23 +74,29 @@ class Policies:
         self,
         scores: NDArray[np.float64],
         ng: NDArray[np.bool_] | None,
-        held_out: NDArray[np.float64],
+        calibration: NDArray[np.float64],
         choose: Callable[[Threshold], None],
         t: Callable[..., str],
     ) -> None:
-        self._scores, self._ng, self._held_out, self._choose = scores, ng, held_out, choose
+        self._scores, self._ng, self._calibration = scores, ng, calibration
+        self._choose, self._t = choose, t
         self.fields = {
             name: number(t(text), value, low, high, f"wb-{name.replace('_', '-')}")
             for name, (text, value, low, high, _) in FIELDS.items()
         }
         self.buttons: dict[str, widgets.Button] = {}
-        for policy, (text, _) in BUTTONS.items():
+        for policy, offer in OFFERS.items():
             if self._possible(policy):
-                self.buttons[policy] = button(t(text), "", "wb-policy")
+                self.buttons[policy] = button(t(offer.words), "", "wb-policy")
 
-    def rows(self) -> list[widgets.Widget]:
-        """The fields that the buttons or the rates ask for."""
-        return [row(*self.fields.values())]
+    def goals(self) -> widgets.Widget:
+        """The three goals side by side."""
+        return row(*(self._offered(policy) for policy in GOALS if policy in self.buttons))
+
+    def expert(self) -> widgets.Widget:
+        """All other policies, one a line."""
+        lines = [self._offered(policy) for policy in EXPERT if policy in self.buttons]
+        return widgets.VBox(lines)
 
     def value(self, field: str) -> float:
         """What a field stands for: a share where it says per cent."""
@@ -83,9 +108,9 @@ class Policies:
         Raises:
             ValueError: The data are too few for what the fields ask.
         """
-        params = {name: self.value(field) for name, field in BUTTONS[policy][1].items()}
-        if metrics.POLICIES[policy].needs == ("OK",) and self._held_out.size:
-            return metrics.threshold(self._held_out, policy=policy, **params)
+        params = {name: self.value(name) for name in OFFERS[policy].fields}
+        if metrics.POLICIES[policy].needs == ("OK",) and self._calibration.size:
+            return metrics.threshold(self._calibration, policy=policy, **params)
         source = "the labelled parts shown"
         return metrics.threshold(self._scores, self._ng, policy=policy, source=source, **params)
 
@@ -93,9 +118,17 @@ class Policies:
         """What its button does."""
         self._choose(self.threshold(policy))
 
+    def _offered(self, policy: str) -> widgets.Widget:
+        offer, said = OFFERS[policy], html("wb-caption")
+        said.value = render("part.time", stages="", said=self._t(offer.sentence))
+        fields = [self.fields[name] for name in offer.fields]
+        return styled(
+            widgets.HBox([self.buttons[policy], *fields, said]), "wb-controls", "wb-goal"
+        )
+
     def _possible(self, policy: str) -> bool:
         needs = metrics.POLICIES[policy].needs
-        if needs == ("OK",) and self._held_out.size:
+        if needs == ("OK",) and self._calibration.size:
             return True
         if self._ng is None:
             return False

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from .style import NG, OK
+from .markup import render
 
 SIDE, EDGE = 420, 44  # of the drawing, and of its left and lower margin
 CELL = 2  # points that fall on the same two pixels are drawn once
@@ -49,27 +49,12 @@ class Scatter:
             f"M{x - 3:.0f} {y - 3:.0f} l6 6 M{x + 3:.0f} {y - 3:.0f} l-6 6" for x, y in ng
         )
         x, y = EDGE + self._lines[0], SIDE - EDGE - self._lines[1]
-        bottom = SIDE - EDGE
-        words = self._t("scores of {0} against those of {1}", *self._names)
-        return (
-            f'<svg class="wb-chart wb-scatter" viewBox="0 0 {SIDE} {SIDE}" width="100%" '
-            f'style="max-width:520px" role="img" aria-label="{words}">'
-            f'<path class="wb-mark" fill="none" d="M{EDGE} 0 V{bottom} H{SIDE}"/>'
-            f'<path d="{circles}" fill="{OK}" fill-opacity=".6"/>'
-            f'<path d="{crosses}" stroke="{NG}" stroke-width="1.5" fill="none"/>'
-            f'<path class="wb-mark" stroke-dasharray="7 4" d="M{x:.1f} 0 V{bottom} '
-            f'M{EDGE} {y:.1f} H{SIDE}"/>{self._ring(chosen)}'
-            f'<text x="{SIDE}" y="{SIDE - 22}" text-anchor="end">{self._names[0]}</text>'
-            f'<text x="14" y="10" transform="rotate(-90 14 10)" text-anchor="end">'
-            f"{self._names[1]}</text>"
-            f'<text class="wb-strong" x="{EDGE}" y="{SIDE - 4}">○ OK   × NG</text></svg>'
-        )
-
-    def _ring(self, chosen: int | None) -> str:
-        if chosen is None:
-            return ""
-        x, y = self._points[chosen]
-        return f'<circle class="wb-mark" cx="{x:.0f}" cy="{y:.0f}" r="9" fill="none"/>'
+        ring = None if chosen is None else self._points[chosen].round().tolist()
+        return render(
+            "charts.scatter", side=SIDE, edge=EDGE, circles=circles, crosses=crosses, ring=ring,
+            lines=f"M{x:.1f} 0 V{SIDE - EDGE} M{EDGE} {y:.1f} H{SIDE}", names=self._names,
+            label=self._t("scores of {0} against those of {1}", *self._names),
+        )  # fmt: skip
 
 
 def _scale(scores: NDArray[np.float64], threshold: float) -> Callable[[NDArray], NDArray]:

@@ -1,6 +1,5 @@
 """Sensors over time: pick a moment and see who is to blame, move the threshold and see alarms."""
 
-from html import escape
 from threading import RLock
 from typing import TYPE_CHECKING
 
@@ -9,9 +8,8 @@ import numpy as np
 
 from workbench.metrics import Threshold
 
-from .gestures import hands
-from .sensor_chart import Strips
-from .style import NG
+from .markup import render
+from .sensor_chart import SensorChart
 from .view import View, html, rate_cell, styled, table
 
 if TYPE_CHECKING:
@@ -30,6 +28,7 @@ class SensorExplorer(View):
         detector: A fitted row or window model.
         rows: The recording, oldest first; labels, where it has them, are shaded.
         rule: What makes an alarm of scores; every reading over the threshold if None.
+        language: "en" or "ko"; that of `$WORKBENCH_LANG` if None.
 
     Raises:
         ValueError: No rows, or columns that the detector does not know.
@@ -48,6 +47,8 @@ class SensorExplorer(View):
         detector: "AutoEncoderDetector",
         rows: "SensorTable",
         rule: "AlarmRule | None" = None,
+        *,
+        language: str | None = None,
     ) -> None:
         from workbench.autoencoder.alarms import AlarmRule, detections
 
@@ -55,15 +56,16 @@ class SensorExplorer(View):
         self.scores = detector.score(rows)
         if not len(self.scores):
             raise ValueError("a sensor view needs rows, got none")
-        super().__init__((id(detector), id(rows)), RLock())
+        super().__init__((id(detector), id(rows)), RLock(), language)
         self._detections = detections
         self._values = np.asarray(getattr(rows, "values", rows), float)
         self.labels, self.time = getattr(rows, "labels", None), getattr(rows, "time", None)
         self.threshold = Threshold.of(detector.threshold)
         shown = range(min(SENSORS_SHOWN, len(detector.columns)))
-        self._strips = Strips(
-            self._values[:, shown], detector.columns[: len(shown)], self.scores, self.labels
-        )
+        self._strips = SensorChart(
+            self._values[:, shown], detector.columns[: len(shown)], self.scores, self.labels,
+            self._t,
+        )  # fmt: skip
         self._make_widgets()
         self._show()
 
@@ -71,13 +73,14 @@ class SensorExplorer(View):
         return f"SensorExplorer({len(self.scores)} rows, threshold {float(self.threshold):.4g})"
 
     def _make_widgets(self) -> None:
+        t = self._t
         self._head, self._chart = html("wb-header"), html("wb-strips")
         self._blame, self._alarms = html("wb-blame"), html("wb-counts")
         wide = {"width": "100%"}
         self.moment = styled(
             widgets.IntSlider(
                 int(self.scores.argmax()), min=0, max=len(self.scores) - 1,
-                description="Row", layout=wide,
+                description=t("Row"), layout=wide,
             ),
             "wb-moment",
         )  # fmt: skip
@@ -85,23 +88,25 @@ class SensorExplorer(View):
         self.slider = styled(
             widgets.FloatSlider(
                 float(self.threshold), min=0, max=high, step=high / 1000,
-                description="Threshold", readout=False, layout=wide,
+                description=t("Threshold"), readout=False, layout=wide,
             ),
             "wb-threshold",
         )  # fmt: skip
-        self.next = widgets.Button(description="Next alarm", layout={"width": "auto"})
+        self.next = widgets.Button(description=t("Next alarm"), layout={"width": "auto"})
         self.save = widgets.Button(
-            description="Save to detector", button_style="primary", layout={"width": "auto"}
+            description=t("Save to detector"), button_style="primary", layout={"width": "auto"}
         )
         self.moment.observe(self.guard(lambda _: self._show()), "value")
         self.slider.observe(self.guard(self._moved), "value")
         self.next.on_click(self.guard(self._next))
         self.save.on_click(self.guard(self._save))
-        facts = styled(widgets.Box([self._blame, self._alarms]), "wb-facts", "wb-two")
+        facts = styled(widgets.Box([self._blame, self._alarms]), "wb-two")
         controls = styled(widgets.HBox([self.next, self.save]), "wb-controls")
         # there are no keys of its own; this names the view and its sliders for screen readers
-        named = hands(lambda _: None, "Sensors", keys=False)
-        self.fill(self._head, self._chart, self.moment, self.slider, facts, controls, hands=named)
+        named = self.listen(lambda _: None, t("Sensors"))
+        self.fill(
+            self._head, self._chart, self.moment, self.slider, facts, controls, gestures=named
+        )
 
     @property
     def raised(self) -> list[int]:
@@ -118,15 +123,17 @@ class SensorExplorer(View):
     def _next(self, _: object) -> None:
         later = [row for row in self.raised if row > self.moment.value] or self.raised
         if not later:
-            self.say("no alarm at this threshold")
+            self.say(self._t("no alarm at this threshold"))
             return
         self.moment.value = later[0]
 
     def _save(self, _: object) -> None:
         self.detector.threshold = self.threshold
         self.say(
-            f"the detector now cuts at {self.threshold.describe()}; "
-            "wb.save(detector, folder) keeps it"
+            self._t(
+                "the detector now cuts at {0}; wb.save(detector, folder) keeps it",
+                self.threshold.describe(),
+            )
         )
 
     def _show(self) -> None:
@@ -136,46 +143,49 @@ class SensorExplorer(View):
         self._head.value = self._header(row)
         self._blame.value = self._blame_table(row)
         self._alarms.value = self._alarm_table(active)
-        self.say(f"threshold {self.threshold.describe()}")
+        self.say(self._t("threshold {0}", self.threshold.describe()))
 
     def _header(self, row: int) -> str:
-        when = f"row {row:,}" if self.time is None else f"{self.time[row]}"
+        t = self._t
+        when = t("row {0}", f"{row:,}") if self.time is None else f"{self.time[row]}"
         verdict = "NG" if self.scores[row] >= self.threshold else "OK"
-        truth = "" if self.labels is None else f", labelled {'NG' if self.labels[row] else 'OK'}"
-        return (
-            f'<div class="wb-head"><b>{verdict}</b><span class="wb-name">score '
-            f"{self.scores[row]:.3g}{truth}</span>"
-            f'<span class="wb-position">{escape(when)}</span></div>'
-        )
+        said = t("score {0}", f"{self.scores[row]:.3g}")
+        if self.labels is not None:
+            said += ", " + t("labelled {0}", "NG" if self.labels[row] else "OK")
+        return render("part.head", title=verdict, note="", name=said, rates="", position=when)
 
     def _blame_table(self, row: int) -> str:
         """The sensors, most to blame first: share, what was seen, what was expected."""
         window = self._values[max(0, row - self.detector.config.window + 1) : row + 1]
         one = self.detector.evaluate_one(window)
-        lines = "".join(
-            f'<tr><th scope="row">{escape(name)}</th><td>'
-            f'<span style="display:inline-block;height:9px;width:{60 * share:.0f}px;'
-            f'background:{NG}"></span> {100 * share:.0f} %</td>'
-            f"<td>{one.seen[name]:.4g}</td><td>{one.reconstruction[name]:.4g}</td></tr>"
-            for name, share in sorted(one.blame.items(), key=lambda item: -item[1])[:SENSORS_SHOWN]
-        )
-        return (
-            '<table class="wb-table"><tr><th></th><td>blame</td><td>seen</td><td>expected</td>'
-            f"</tr>{lines}</table>"
-        )
+        worst = sorted(one.blame.items(), key=lambda item: -item[1])[:SENSORS_SHOWN]
+        rows = [
+            {
+                "name": name, "share": share, "seen": f"{one.seen[name]:.4g}",
+                "expected": f"{one.reconstruction[name]:.4g}",
+            }
+            for name, share in worst
+        ]  # fmt: skip
+        return render("tables.blame", rows=rows, t=self._t)
 
     def _alarm_table(self, active: np.ndarray) -> str:
-        facts = {"Alarms raised": f"<b>{len(self.raised)}</b>"}
+        t = self._t
+        raised = render("tables.strong", text=len(self.raised))
+        facts = {t("Alarms raised"): raised}
         if self.labels is None:
-            facts["Rows in alarm"] = rate_cell(int(active.sum()), len(active))
+            facts[t("Rows in alarm")] = rate_cell(int(active.sum()), len(active), t)
             return table(facts)
         found = self._detections(active, self.labels, self.time)
         delays = [d for d in found if d.delay is not None]
-        facts["Faults found"] = rate_cell(len(delays), len(found))
+        facts[t("Faults found")] = rate_cell(len(delays), len(found), t)
         if delays:
             typical = float(np.median([d.delay for d in delays]))
-            facts["Time to detection, median"] = f"{typical:.0f} rows"
+            facts[t("Time to detection, median")] = t("{0} rows", f"{typical:.0f}")
         normal = ~self.labels
-        facts["Normal rows in alarm"] = rate_cell(int(active[normal].sum()), int(normal.sum()))
-        facts["NG rows without"] = rate_cell(int((~active & ~normal).sum()), int((~normal).sum()))
+        facts[t("Normal rows in alarm")] = rate_cell(
+            int(active[normal].sum()), int(normal.sum()), t
+        )
+        facts[t("NG rows without")] = rate_cell(
+            int((~active & ~normal).sum()), int((~normal).sum()), t
+        )
         return table(facts)

@@ -3,7 +3,6 @@
 import base64
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import nullcontext
-from html import escape
 from pathlib import Path
 from threading import RLock
 from typing import Any, ClassVar
@@ -12,6 +11,8 @@ import ipywidgets as widgets
 
 from workbench import language, metrics, workspace
 
+from .gestures import gestures
+from .markup import render
 from .style import CSS
 
 _ENGLISH = language.translator("en")
@@ -25,9 +26,11 @@ class View(widgets.VBox):
     closes the first, so that running a cell again leaves nothing behind.
     """
 
-    _open: ClassVar[dict[Hashable, "View"]] = {}
+    open_views: ClassVar[dict[Hashable, "View"]] = {}
     _key: Hashable = None  # ipywidgets closes what fails half-built, too
+    _lock: Any = nullcontext()
     _helpers: Sequence[widgets.Widget] = ()
+    _gestures: widgets.Widget | None = None
 
     def __init__(self, key: Hashable, lock: RLock, speech: str | None = None) -> None:
         self._t = language.translator(speech)
@@ -35,9 +38,9 @@ class View(widgets.VBox):
         self.add_class("wb-view")
         self._key, self._lock, self._helpers = (type(self), key), lock, []
         self._status = html("wb-status")
-        if former := View._open.get(self._key):
+        if former := View.open_views.get(self._key):
             former.close()
-        View._open[self._key] = self
+        View.open_views[self._key] = self
 
     @property
     def message(self) -> str:
@@ -50,36 +53,52 @@ class View(widgets.VBox):
         Args:
             text: Plain text.
             error: Set it off as an error.
-            more: HTML to follow it.
+            more: Rendered HTML to follow it.
         """
-        kind = "wb-say wb-error" if error else "wb-say"
-        self._status.value = f'<div class="{kind}" role="status">{escape(text)}{more}</div>'
+        self._status.value = render("part.say", text=text, error=error, more=more)
 
     def hand_out(self, path: Path, data: bytes, kind: str) -> None:
         """Write a file and offer it for download, which a user of the web application needs."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-        link = (
-            f' <a download="{escape(path.name)}" href="data:{kind};base64,'
-            f'{base64.b64encode(data).decode()}">{self._t("download")}</a>'
-        )
+        with workspace.written(path) as file:
+            file.write(data)
+        link = render(
+            "part.download", name=path.name, kind=kind, text=self._t("download"),
+            data=base64.b64encode(data).decode(),
+        )  # fmt: skip
         self.say(self._t("exported to {0}", workspace.portable(path)), more=link)
 
-    def fill(self, *parts: widgets.Widget, hands: widgets.Widget | None = None) -> None:
+    def fill(self, *parts: widgets.Widget, gestures: widgets.Widget | None = None) -> None:
         """Set the content between the style sheet and the status line.
 
         Args:
             *parts: From top to bottom.
-            hands: What listens to keys and pointer, if anything does.
+            gestures: What listens to keys and pointer, if anything does.
         """
         style = html()
         style.value, style.layout.display = f"<style>{CSS}</style>", "none"
-        self.children = (style, *parts, self._status, *([hands] if hands else []))
+        self._gestures = gestures
+        self.children = (style, *parts, self._status, *([gestures] if gestures else []))
+
+    def listen(self, on_message: Callable[[dict], None], label: str, **more: Any) -> Any:  # noqa: ANN401
+        """A widget for `fill` that reports keys and pointer; see `gestures`."""
+        t = self._t
+        lost = t("connection lost at {0}; what was done until then is saved", "{time}")
+        return gestures(on_message, label, lost=lost, again=t("Reload the page"), **more)
+
+    def saved_at(self, place: object) -> None:
+        """Name the part up to which all is saved, for the case that the connection is lost."""
+        if self._gestures:
+            t = self._t
+            self._gestures.lost = t(
+                "connection lost at {0}, saved up to part {1}", "{time}", place
+            )
+            self._gestures.again = t("Reload and go on at part {0}", place)
 
     @classmethod
     def opened(cls, key: Hashable) -> "View | None":
         """The open view of this class with that key, if there is one."""
-        return View._open.get((cls, key))
+        return View.open_views.get((cls, key))
 
     def guard(self, action: Callable[..., None], *, locked: bool = True) -> Callable[..., None]:
         """The action as a callback: locked, and with its error in the status line."""
@@ -95,11 +114,12 @@ class View(widgets.VBox):
 
     def close(self) -> None:
         """Close all widgets inside too; ipywidgets leaves them, and they pile up."""
-        if View._open.get(self._key) is self:
-            del View._open[self._key]
-        for widget in [*self._helpers, *_inside(self)]:
-            widget.close()
-        super().close()
+        if View.open_views.get(self._key) is self:
+            del View.open_views[self._key]
+        with self._lock:  # not while a thread is at its widgets
+            for widget in [*self._helpers, *_inside(self)]:
+                widget.close()
+            super().close()
 
 
 def identity(session: object) -> Hashable:
@@ -141,11 +161,8 @@ def interval_cell(interval: tuple[float, float], t: Callable[..., str] = _ENGLIS
 
 
 def table(rows: dict[str, str]) -> str:
-    """Two columns of HTML; the values may hold markup, the names may not."""
-    cells = "".join(
-        f"<tr><th scope='row'>{escape(k)}</th><td>{v}</td></tr>" for k, v in rows.items()
-    )
-    return f'<table class="wb-table">{cells}</table>'
+    """Two columns of HTML; values that a macro rendered are kept, all else is escaped."""
+    return render("tables.rows", rows=rows)
 
 
 def _inside(box: widgets.Widget) -> list[widgets.Widget]:

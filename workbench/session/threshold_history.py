@@ -1,0 +1,64 @@
+"""Who set a model's threshold, when and why: one line a change, in `thresholds.jsonl`."""
+
+import getpass
+import json
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from workbench.metrics import Threshold
+
+
+class ThresholdChange(NamedTuple):
+    """One line of the history."""
+
+    when: str
+    who: str
+    why: str
+    threshold: Threshold
+
+
+def read_history(path: Path) -> list[ThresholdChange]:
+    """All changes, the latest first; lines that cannot be read are left out."""
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except OSError:
+        return []
+    found = []
+    for line in lines:
+        try:
+            row = json.loads(line)
+            change = Threshold.from_json(row["threshold"])
+            found.append(ThresholdChange(row["when"], row["who"], row["why"], change))
+        except (ValueError, TypeError, KeyError):  # half a line, which only a crash leaves
+            continue
+    return found[::-1]
+
+
+def append_change(path: Path, threshold: Threshold, why: str, *, former: Threshold) -> None:
+    """Note a change.
+
+    Args:
+        path: The history.
+        threshold: What was saved.
+        why: In the words of who saved it.
+        former: What it replaces; it begins the history, so that it can be restored.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        if not file.tell():
+            file.write(_line(former, "", "before the first change"))
+        file.write(_line(threshold, _user(), why))
+
+
+def _line(threshold: Threshold, who: str, why: str) -> str:
+    when = time.strftime("%Y-%m-%d %H:%M:%S")
+    row = {"when": when, "who": who, "why": why, "threshold": threshold.to_json()}
+    return json.dumps(row, ensure_ascii=False) + "\n"
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user may have no name
+        return ""

@@ -1,0 +1,72 @@
+"""The bar over a view whose result file another window writes."""
+
+from collections.abc import Callable
+from time import monotonic
+
+import ipywidgets as widgets
+
+from workbench.session import InspectionSession
+
+from .controls import button
+from .markup import render
+from .view import html, styled
+
+GRACE = 4.0  # seconds in which the page that was just closed may let go of the file
+
+
+class WriterNotice:
+    """Says that one can only look, and offers to take over.
+
+    Args:
+        session: Whose result file it is.
+        t: From English to the user's language.
+        changed: Called when the session may write again, or may no more.
+
+    Attributes:
+        box: The bar, to be placed at the top.
+        take: The button that takes over; its owner guards the click.
+        look: The button that leaves it at looking.
+    """
+
+    def __init__(
+        self, session: InspectionSession, t: Callable[..., str], changed: Callable[[], None]
+    ) -> None:
+        self._session, self._t, self._changed = session, t, changed
+        self._began, self._looking, self._was = monotonic(), False, session.read_only
+        self._text = html("wb-notice-text")
+        self.take = button(t("Take over"), "", "wb-take-over", style="primary")
+        self.look = button(t("Only look"), "", "wb-only-look")
+        self.box = styled(widgets.HBox([self._text, self.take, self.look]), "wb-notice")
+        self.box.layout.display = "none"
+
+    def check(self) -> None:
+        """See who writes the file; a file that became free is ours, unless one only looks."""
+        read_only = self._session.read_only
+        if read_only and self._session.released and not self._looking:
+            self.take_over()
+            return
+        waited = not self._was or monotonic() - self._began > GRACE
+        if read_only and waited and self.box.layout.display == "none":
+            self._say("another window inspects {0}; here you can only look")
+        if not read_only:
+            self.box.layout.display = "none"
+        if read_only != self._was:
+            self._was = read_only
+            self._changed()
+
+    def take_over(self) -> None:
+        """Become the writer; the other window can then only look."""
+        self._session.take_over()
+        self._looking = self._was = False
+        self.box.layout.display = "none"
+        self._changed()
+
+    def only_look(self) -> None:
+        """Leave the file to the other window, even when it goes."""
+        self._looking, self.look.layout.display = True, "none"
+        self._say("only looking at {0}; nothing is written")
+
+    def _say(self, text: str) -> None:
+        said = self._t(text, self._session.results.name)
+        self._text.value = render("part.notice", text=said)
+        self.box.layout.display = None
