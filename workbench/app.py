@@ -1,7 +1,8 @@
 """The inspection as a web page without code: a notebook served by Voila, on this machine only.
 
-Whoever has the address with its token works with the model and writes its result file; Voila
-gives each page a kernel of its own. README says how to let other machines in safely.
+Whoever has the address with its token works with the model; Voila gives each page a kernel of
+its own. One page writes the result file, others can look. README says how to let other machines
+in safely.
 """
 
 import os
@@ -14,13 +15,14 @@ import nbformat
 from workbench import artifacts, workspace
 from workbench.language import LANGUAGES
 
-NOTEBOOK = "45_app"
-IDLE_SECONDS = 900  # after which the kernel of a page that was left is ended
+SHARE = Path(__file__).with_name("ui") / "share"  # where Voila finds our page
+GONE_SECONDS = 20  # after which the kernel of a page that does not come back is ended
 
 
 def serve(
-    name: str, *, port: int = 8866, language: str = "", token: str = "", browser: bool = True
-) -> None:
+    name: str, *, port: int = 8866, language: str = "", token: str = "", browser: bool = True,
+    operator: bool = False,
+) -> None:  # fmt: skip
     """Serve the page of a model until interrupted.
 
     Args:
@@ -29,10 +31,11 @@ def serve(
         language: "en" or "ko"; that of `$WORKBENCH_LANG` if empty.
         token: What the address must carry; a new random one if empty.
         browser: Open the page.
+        operator: Whether the page shows the threshold only.
 
     Raises:
         ArtifactError: No such model.
-        ValueError: It is one of sensor rows, or the language is unknown.
+        ValueError: The language is unknown.
     """
     from voila.app import Voila
 
@@ -40,26 +43,25 @@ def serve(
     os.environ["WORKBENCH_HOME"] = str(workspace.root())
     if language:
         os.environ["WORKBENCH_LANG"] = language
+    paths = [str(SHARE), *filter(None, [os.environ.get("JUPYTER_PATH")])]
+    os.environ["JUPYTER_PATH"] = os.pathsep.join(paths)
     with tempfile.TemporaryDirectory() as folder:
-        page = write_page(Path(folder), name)
+        page = write_page(Path(folder), name, operator=operator)
         Voila.launch_instance(arguments(page, port, token or secrets.token_urlsafe(24), browser))
 
 
 def check(name: str, language: str) -> None:
     """See before anything is started whether this can be served."""
-    kind = artifacts.read_facts(workspace.model(name))["kind"]
-    if kind != "csflow":
-        raise ValueError(f"workbench app needs a model of photos, {name} is of kind {kind}")
+    artifacts.read_facts(workspace.model(name))
     if language and language not in LANGUAGES:
         raise ValueError(f"language must be one of {', '.join(LANGUAGES)}, got {language!r}")
 
 
-def write_page(folder: Path, name: str) -> Path:
-    """The notebook with the model's name in it, nothing else of it changed."""
-    notebook = nbformat.read(workspace.notebook(NOTEBOOK), 4)
-    tags = [cell.metadata.get("tags", []) for cell in notebook.cells]
-    after = next(i for i, found in enumerate(tags) if "parameters" in found) + 1
-    notebook.cells.insert(after, nbformat.v4.new_code_cell(f"name = {name!r}"))
+def write_page(folder: Path, name: str, *, operator: bool = False) -> Path:
+    """A notebook of one cell that shows the page."""
+    code = f"from workbench import ui\n\ndisplay(ui.AppPage({name!r}, operator={operator}))"
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
     path = folder / f"{name}.ipynb"
     nbformat.write(notebook, path)
     return path
@@ -76,6 +78,8 @@ def arguments(page: Path, port: int, token: str, browser: bool) -> list[str]:
         "--show_tracebacks=False",
         "--strip_sources=True",
         "--progressive_rendering=True",
-        f"--MappingKernelManager.cull_idle_timeout={IDLE_SECONDS}",
-        "--MappingKernelManager.cull_interval=60",
+        "--template=workbench",
+        "--KernelManager.autorestart=False",  # a new kernel knows nothing of the page
+        f"--MappingKernelManager.cull_idle_timeout={GONE_SECONDS}",
+        "--MappingKernelManager.cull_interval=5",
     ]

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Protocol
 from weakref import finalize
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from workbench import metrics
@@ -28,6 +27,8 @@ from .scoring import PartScores
 from .selection import Selection
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from workbench.csflow.evaluation import Evaluation
     from workbench.data import ImageFolder
 
@@ -171,10 +172,12 @@ class InspectionSession(Navigation):
         return len(self._record.verdicts)
 
     @property
-    def verdicts(self) -> pd.DataFrame:
+    def verdicts(self) -> "pd.DataFrame":
         """What was judged, in that order, with the columns of the result file."""
         with self.lock:
             self._follow_threshold()
+            import pandas as pd  # nearly a second, which an inspector need not wait for
+
             return pd.DataFrame(
                 list(self._record.verdicts.values()), columns=[*COLUMNS, *OWN_COLUMNS]
             )

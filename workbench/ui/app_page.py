@@ -1,4 +1,4 @@
-"""Everything about one model on one page: simulator, histogram and label audit as tabs.
+"""Everything about one model on one page: inspection, overview, histogram and label audit as tabs.
 
 The page is there at once; the model, and what the later tabs need, is loaded in the background.
 """
@@ -13,6 +13,9 @@ from workbench.session import InspectionSession
 
 from .audit import AuditView
 from .histogram import HistogramExplorer
+from .markup import render
+from .notice import WriterNotice
+from .sensors import SensorExplorer
 from .simulator import Simulator
 from .view import View, html
 
@@ -24,12 +27,13 @@ class AppPage(View):
         name: A model under `models/`.
         language: "en" or "ko"; that of `$WORKBENCH_LANG` if None.
         order: Of the parts; see `InspectionSession`.
-        take_over: Whether a page that is opened later becomes the writer of the result file;
-            the earlier one then says so. False refuses the later page instead.
+        operator: Whether the threshold is to be seen only.
+        take_over: Become the writer of the result file even if another page is.
 
     Attributes:
-        session: The inspection, once the model is loaded.
-        tabs: Simulator, histogram, label audit.
+        session: The inspection, once a model of photos is loaded.
+        tabs: Of a model of photos or of sensors.
+        worker: The thread that loads the model or makes a tab.
 
     Example:
         >>> AppPage("lens")  # doctest: +SKIP
@@ -41,15 +45,21 @@ class AppPage(View):
         *,
         language: str | None = None,
         order: str = "random",
-        take_over: bool = True,
+        operator: bool = False,
+        take_over: bool = False,
     ) -> None:
         super().__init__(name, RLock(), language)
-        self._name, self._language, self.session = name, language, None
+        self._name, self._language, self._operator = name, language, operator
+        self.session: InspectionSession | None = None
+        self.notice: WriterNotice | None = None
+        self._makers: list[Callable[[], View]] = []
+        self._made: dict[int, View] = {}
         self.add_class("wb-app")
-        self.tabs = widgets.Tab()
-        self._waiting = html("wb-waiting")
-        self._waiting.value = f"<p>{self._t('loading the model {0} ...', name)}</p>"
-        self.fill(self._waiting, self.tabs)
+        self.tabs, self._top = widgets.Tab(), widgets.VBox([])
+        self.waiting = html("wb-waiting")
+        self._wait_for(self._t("loading the model {0} ...", name))
+        listening = self.listen(lambda _: None, name, on_ping=self._see_writer)
+        self.fill(self._top, self.waiting, self.tabs, gestures=listening)
         self.tabs.layout.display = "none"
         self.tabs.observe(self._visit, "selected_index")
         self._start(lambda: self._load(name, order, take_over))
@@ -67,32 +77,59 @@ class AppPage(View):
         self.worker = Thread(target=self.guard(action, locked=False), daemon=True)
         self.worker.start()
 
+    def _wait_for(self, text: str) -> None:
+        self.waiting.value = render("part.waiting", text=text)
+
     def _load(self, name: str, order: str, take_over: bool) -> None:
         try:
             detector = artifacts.load(workspace.model(name))
-            parts = detector.parts().test
-            results = workspace.report(name) / f"{name}_result.csv"
-            self.session = InspectionSession(
-                detector, parts, order, results=results, take_over=take_over
-            )
+            if detector.kind == "csflow":
+                self._open_photos(detector, order, take_over)
+            else:
+                self._open_sensors(detector)
         except Exception:
-            self._waiting.layout.display = "none"
+            self.waiting.layout.display = "none"
             raise
-        session, language = self.session, self._language
-        self._makers = [
-            lambda: Simulator(session, language=language),
-            lambda: HistogramExplorer(
-                session, model=workspace.model(name), language=language, opened=self._to_simulator
-            ),
-            lambda: AuditView(session, language=language),
-        ]
-        self._made: dict[int, View] = {0: self._makers[0]()}
-        self.tabs.children = [self._made[0], widgets.VBox([]), widgets.VBox([])]
-        self.tabs.titles = [self._t(word) for word in ("Simulator", "Histogram", "Label audit")]
-        self._waiting.layout.display, self.tabs.layout.display = "none", None
+        self.waiting.layout.display, self.tabs.layout.display = "none", None
+
+    def _open_photos(self, detector: object, order: str, take_over: bool) -> None:
+        parts = detector.parts().test
+        results = workspace.report(self._name) / f"{self._name}_result.csv"
+        self.session = session = InspectionSession(
+            detector, parts, order, results=results, take_over=take_over
+        )
+        self.notice = WriterNotice(session, self._t, self._writer_changed)
+        self.notice.take.on_click(self.guard(lambda _: self.notice.take_over()))
+        self.notice.look.on_click(self.guard(lambda _: self.notice.only_look()))
+        self._top.children = [self.notice.box]
+        speech, model = self._language, workspace.model(self._name)
+        self._offer(
+            {
+                "Simulator": lambda: Simulator(session, language=speech),
+                "Histogram": lambda: HistogramExplorer(
+                    session, model=model, language=speech, operator=self._operator,
+                    opened=self._to_simulator,
+                ),
+                "Label audit": lambda: AuditView(session, language=speech),
+            }
+        )  # fmt: skip
+
+    def _open_sensors(self, detector: object) -> None:
+        from workbench.data import load_rows  # brings pandas, which photos do without
+
+        path = workspace.resolve(detector.data["path"])
+        rows = load_rows(path, **detector.data["options"]).test
+        self._offer({"Sensors": lambda: SensorExplorer(detector, rows, language=self._language)})
+
+    def _offer(self, makers: dict[str, Callable[[], View]]) -> None:
+        """Show tabs; only the first is made now."""
+        self._makers = list(makers.values())
+        self._made = {0: self._makers[0]()}
+        self.tabs.children = [self._made[0], *(widgets.VBox([]) for _ in self._makers[1:])]
+        self.tabs.titles = [self._t(word) for word in makers]
 
     def _visit(self, change: dict) -> None:
-        """Make a tab when it is first looked at: histogram and audit score every part."""
+        """Make a tab when it is first looked at: later ones score every part."""
         index = change["new"]
         if index is None or not self.tabs.children:
             return
@@ -111,3 +148,11 @@ class AppPage(View):
 
     def _to_simulator(self) -> None:
         self.tabs.selected_index = 0  # whose simulator then shows where the session stands
+
+    def _see_writer(self) -> None:
+        if self.notice:
+            self.notice.check()
+
+    def _writer_changed(self) -> None:
+        for view in self._made.values():
+            getattr(view, "writer_changed", lambda: None)()

@@ -74,12 +74,12 @@ class Simulator(ControlPanel):
         self._wish = 0  # number of the latest filter that was asked for
         self.make_controls()
         self._wire(play_ms)
-        self.notice = WriterNotice(session, self._t, self.guard(self._writer_changed))
+        self.notice = WriterNotice(session, self._t, self.guard(self.writer_changed))
         self.notice.take.on_click(self.guard(lambda _: self.notice.take_over()))
         self.notice.look.on_click(self.guard(lambda _: self.notice.only_look()))
         self.fill(*self.layout_parts(), gestures=self._listening())
         session.prefetcher.on_ready = self.panel.prepare
-        self._writer_changed()
+        self.writer_changed()
         session.score_in_background(self.guard(self._scored_more))
 
     def __repr__(self) -> str:
@@ -345,7 +345,7 @@ class Simulator(ControlPanel):
         if self.comm is not None:
             self.panel.scored_more()
 
-    def _writer_changed(self) -> None:
+    def writer_changed(self) -> None:
         """Only who writes the result file may label parts or start it again."""
         for control in (self.ok, self.ng, self.undo, self.reset, self.remark):
             control.disabled = self.session.read_only
