@@ -148,6 +148,11 @@ class InspectionSession(Navigation):
         lock = self._record.file.lock
         return lock is not None and not lock.is_ours
 
+    def only_look(self) -> None:
+        """Leave the result file to others, until `take_over`."""
+        if lock := self._record.file.lock:
+            lock.give_up()
+
     @property
     def released(self) -> bool:
         """Whether nobody writes the result file any more, so that it may be taken over."""

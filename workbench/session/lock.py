@@ -77,6 +77,11 @@ class FileLock:
         if self._holder() is None:  # somebody tidied up
             self.take()
 
+    def give_up(self) -> None:
+        """Be the writer no more, until `take`."""
+        self.release()
+        self._held = False
+
     def release(self) -> None:
         """Leave the file to others, if it is still ours."""
         if (self._holder() or {}).get("session") == self._mine["session"]:

@@ -117,7 +117,7 @@ class AppPage(View):
     def _open_sensors(self, detector: object) -> None:
         from workbench.data import load_rows  # brings pandas, which photos do without
 
-        path = workspace.resolve(detector.data["path"])
+        path = workspace.resolve(detector.data["source"])
         rows = load_rows(path, **detector.data["options"]).test
         self._offer({"Sensors": lambda: SensorExplorer(detector, rows, language=self._language)})
 

@@ -63,6 +63,7 @@ class WriterNotice:
 
     def only_look(self) -> None:
         """Leave the file to the other window, even when it goes."""
+        self._session.only_look()
         self._looking, self.look.layout.display = True, "none"
         self._say("only looking at {0}; nothing is written")
 

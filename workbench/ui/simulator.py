@@ -118,7 +118,8 @@ class Simulator(ControlPanel):
         )  # fmt: skip
 
     def _wire(self, play_ms: int) -> None:
-        self.player = Player(self._advance, play_ms / 1000, self._pause)
+        ended = partial(setattr, self.play, "value", False)
+        self.player = Player(self._advance, play_ms / 1000, ended)
         self.previous.on_click(self.guard(lambda _: self._step(-1)))
         self.next.on_click(self.guard(lambda _: self._step(1)))
         self.play.observe(self._play, "value")
@@ -186,9 +187,6 @@ class Simulator(ControlPanel):
         self.play.description = f"{word} {shown(keys()['play'])}"
         self.play.icon = "pause" if change["new"] else "play"
         (self.player.start if change["new"] else self.player.stop)()
-
-    def _pause(self) -> None:
-        self.play.value = False
 
     def on_message(self, message: dict) -> None:
         """What keyboard and pointer did; see `gestures`."""
@@ -376,8 +374,9 @@ class Simulator(ControlPanel):
         self.remark.value = verdict.note
         self.panel.show_totals()
         self.saved_at(self.session.position + 1)
-        where = self.session.note or self._where()
-        self.say(f"{part_html.caption(verdict, float(evaluation.threshold), self._t)} · {where}")
+        self.say(
+            f"{part_html.caption(verdict, float(evaluation.threshold), self._t)} · {self._where()}"
+        )
 
     def _show_controls(self) -> None:
         """The controls follow where somebody else moved the session."""
@@ -396,8 +395,6 @@ class Simulator(ControlPanel):
         self.region.value = 0
 
     def _where(self) -> str:
-        path = self.session.results
-        t = self._t
-        return (
-            t("results in {0}", workspace.portable(path)) if path else t("results are not written")
-        )
+        path, t = self.session.results, self._t
+        where = t("results in {0}", workspace.portable(path)) if path else ""
+        return self.session.note or where or t("results are not written")
