@@ -109,6 +109,7 @@ def test_the_name_never_runs_ahead_of_its_photo(simulator, session, monkeypatch)
         return evaluate(source)
 
     session.prefetcher.wait()
+    session.all_scores.wait()
     monkeypatch.setattr(session, "look_ahead", lambda: None)
     session.prefetcher = Prefetcher(session._evaluate, lambda _: 1, session.lock)  # nothing ahead
     former = text(simulator)
