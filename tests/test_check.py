@@ -13,6 +13,13 @@ def test_rows_are_described(tmp_path):
         found = check(tmp_path / "rows.csv")
     assert found.kind == "rows"
     assert found.understood[0] == "3 rows of 2 sensors: 2 OK, 1 NG"
-    assert "b is constant" in found.looks_wrong
-    assert found.left_alone == ("line 5: b is missing",)
+    assert found.understood[1:] == (
+        "text in UTF-8, separated by comma, data from line 2",
+        "time time: numbers, taken for seconds; 0.0 to 2.0, a row every 1 s",
+        "label label: ng = NG, ok = OK",
+        "sensor a: 1 to 9",
+        "sensor b: 5 to 5; missing: empty 1",
+    )
+    assert "b is constant (--ignore b)" in found.looks_wrong
+    assert found.left_alone == ("b has no reading in 1 rows", "line 5: b is missing")
     assert json.loads(json.dumps(found.as_dict()))["facts"]["rows"] == 3

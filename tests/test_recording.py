@@ -45,7 +45,7 @@ def test_or_bridged_up_to_so_many_cells(write):
     np.testing.assert_allclose(rows.values, [[1, 10], [2, 20], [3, 30], [4, 40], [8, 80]])
     assert [bad.line for bad in rows.bad] == [6, 7, 8, 10]  # three in a row; and a bad label
     assert rows.summary()["filled"] == {"b": 2}
-    assert "interpolation: 2 of b" in str(warned[0].message)
+    assert "filled in cells: 2 of b" in str(warned[0].message)
     with pytest.warns(UserWarning):
         assert len(load_rows(write(GAPS), missing="interpolate", most=3)) == 8
 

@@ -109,7 +109,7 @@ def test_bad_rows_are_named_by_line_and_left_out(tmp_path):
 
 
 def test_a_column_of_words_is_left_out_with_a_warning(tmp_path):
-    with pytest.warns(UserWarning, match="no numbers in machine"):
+    with pytest.warns(UserWarning, match=r"not used as sensors: machine \(it holds no numbers\)"):
         rows = load_rows(write(tmp_path, "machine,a\nP1,1\nP1,2\n"))
     assert rows.columns == ("a",)
 

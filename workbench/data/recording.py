@@ -1,4 +1,4 @@
-"""What can be odd in a recording: gaps, a clock that jumps, columns that repeat others."""
+"""What can be odd in a recording: gaps, clocks that jump, columns that repeat others or drift."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 
 MISSING = ("drop", "refuse", "interpolate")
 """What to do with a row that lacks a cell."""
+LEAST = 20  # rows from which a drift is no coincidence
+ENDLESS = 0.9  # correlation with the number of the row from which a column counts as drifting
 PAUSE = 5  # usual steps of the clock from which a recording counts as interrupted
 
 
 def seconds(time: "pd.Index") -> NDArray[np.float64]:
     """Dates, or numbers taken for seconds, as seconds since the first."""
-    since = time - time[0]
+    since = time - (time[0] if len(time) else 0)
     return np.asarray(since.total_seconds() if hasattr(since, "total_seconds") else since, float)
 
 
@@ -77,27 +79,79 @@ def duplicates(values: NDArray[np.float64], columns: Sequence[str]) -> dict[str,
     return found
 
 
-def fill(sensors: Sequence["Column"], missing: str, most: int) -> tuple[list["Column"], dict]:
-    """Bridge runs of at most `most` unusable cells by a line between their neighbours.
+def endless(values: NDArray[np.float64], columns: Sequence[str]) -> list[str]:
+    """Columns of (N, D) that drift from the first row to the last, as totals and wear do.
+
+    What they hold later was never learned from, so that every later row is judged NG.
+
+    Example:
+        >>> t = np.arange(100.0)
+        >>> endless(np.column_stack([3 * t + np.sin(t), np.sin(t)]), ("total", "temp"))
+        ['total']
+    """
+    n = len(values)
+    if n < LEAST:
+        return []
+    at = np.linspace(-1, 1, n)
+    found = []
+    for name, column in zip(columns, values.T, strict=True):
+        centred = column - column.mean()
+        norm = np.sqrt((centred @ centred) * (at @ at))
+        if norm > 0 and abs(centred @ at) / norm > ENDLESS:
+            found.append(name)
+    return found
+
+
+def two_valued(values: NDArray[np.float64], columns: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Columns of (N, D) with two different values, and how often each occurs.
+
+    Example:
+        >>> two_valued(np.array([[0.0, 1.5], [1.0, 2.5], [0.0, 3.5]]), ("valve", "temp"))
+        {'valve': {'0': 2, '1': 1}}
+    """
+    found = {}
+    for name, column in zip(columns, values.T, strict=True):
+        low, high = (column.min(), column.max()) if len(column) else (0.0, 0.0)
+        lows, highs = int((column == low).sum()), int((column == high).sum())
+        if low < high and lows + highs == len(column) > 2:
+            found[name] = {f"{low:g}": lows, f"{high:g}": highs}
+    return found
+
+
+def fill(
+    sensors: Sequence["Column"],
+    missing: str,
+    most: int,
+    hold: float | None,
+    time: "pd.Index | None",
+) -> tuple[list["Column"], dict[str, int]]:
+    """Bridge what is missing, as far as a person has said that it may be.
 
     Args:
         sensors: As found, in the order of the file.
-        missing: One of `MISSING`; all but "interpolate" leave the columns alone.
+        missing: One of `MISSING`; "interpolate" bridges runs of at most `most` cells by a line
+            between their neighbours.
         most: Cells in a row; longer runs, and those at either end, stay unusable.
+        hold: Seconds for which a sensor's last value holds until it is recorded again.
+        time: Of the rows, which holding needs.
 
     Returns:
         The columns, and the number of filled cells by name.
 
     Raises:
-        ValueError: Another word for `missing`, or a number below 1.
+        ValueError: Another word for `missing`, a number below 1, or nothing to hold by.
     """
     if missing not in MISSING:
         raise ValueError(f"missing must be one of {', '.join(MISSING)}, got {missing!r}")
     if most < 1:
         raise ValueError(f"most must be at least 1, got {most}")
-    if missing != "interpolate":
-        return list(sensors), {}
-    filled = [_bridged(column, most) for column in sensors]
+    if hold is not None and (hold <= 0 or time is None):
+        raise ValueError("hold must be seconds above 0, of a recording with a time column")
+    filled = list(sensors)
+    if hold is not None:
+        filled = [_held(column, hold, seconds(time)) for column in filled]
+    if missing == "interpolate":
+        filled = [_bridged(column, most) for column in filled]
     pairs = zip(sensors, filled, strict=True)
     counts = {old.name: int(old.bad.sum() - new.bad.sum()) for old, new in pairs}
     return filled, {name: n for name, n in counts.items() if n}
@@ -120,6 +174,16 @@ def _bridged(column: "Column", most: int) -> "Column":
             line = np.linspace(values[start - 1], values[stop], stop - start + 2)
             values[start:stop], bad[start:stop] = line[1:-1], False
     return column._replace(values=values, bad=bad)
+
+
+def _held(column: "Column", hold: float, clock: NDArray[np.float64]) -> "Column":
+    """Each cell without a value takes the last one that is at most `hold` seconds old."""
+    rows = np.arange(len(column.bad))
+    last = np.maximum.accumulate(np.where(column.bad, -1, rows))
+    age = clock - clock[np.maximum(last, 0)]
+    usable = column.bad & (last >= 0) & (age >= 0) & (age <= hold)
+    values = np.where(usable, column.values[np.maximum(last, 0)], column.values)
+    return column._replace(values=values, bad=column.bad & ~usable)
 
 
 def _usual(steps: NDArray[np.float64]) -> float:

@@ -1,187 +1,89 @@
-"""Sensor readings from a CSV file: numbers, names, labels and blocks of time.
+"""Sensor readings from files as machines leave them: text, workbooks, Parquet, long and wide."""
 
-A row is used whole or not at all: one missing or non-numeric cell puts it into `.bad` with its
-line number, because a filled-in reading would be scored as if it had been measured. Who wants
-short gaps bridged all the same says so, and the summary counts the cells.
-"""
-
-import hashlib
-import warnings
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from inspect import signature
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple, overload
+from typing import Any
 
 import numpy as np
-import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from workbench.errors import DataError
 
-from .columns import Column, find_label, find_sensors, find_time, name_columns
-from .recording import clock, duplicates, fill, pauses, refuse
-from .splits import SPLITS, by_hash, by_time
-from .table import read_cells
+from .cells import Cells, Sheet
+from .columns import (
+    Column,
+    Label,
+    find_label,
+    find_time,
+    is_doubtful,
+    name_columns,
+    require,
+    to_numbers,
+)
+from .reading import BadRow, Reading, missing_in, skipped_in, units_of
+from .recording import fill, refuse
+from .reshaping import Rows, by_time, find_long, resampled, widened
+from .sensors import choose_sensors
+from .sheets import ENDINGS, are_alike, joined, read_sheet
+from .splits import by_hash
+from .splits import by_time as split_by_time
+from .table import NOTE, SensorTable
+from .times import Times
 
-NOTE = "generated sample data, for demo and tests only"
-"""The comment in the first line of a generated file."""
+__all__ = ["NOTE", "BadRow", "Reading", "SensorTable", "is_rows", "load_like", "load_rows"]
+
+LAYOUTS = ("wide", "long")
+"""One column a sensor, or one row a reading with its tag."""
 
 
-class BadRow(NamedTuple):
-    """A row that was left out: its line in the file (1 is the first), and why."""
+@dataclass(frozen=True)
+class RowOptions:
+    """The arguments of `load_rows`."""
 
-    line: int
-    reason: str
+    columns: Sequence[str] | None = None
+    label: str | None = None
+    time: str | None = None
+    ignore: Sequence[str] = ()
+    seed: int = 0
+    calibration: float = 0.15
+    test: float = 0.15
+    missing: str = "drop"
+    most: int = 3
+    dates: str | None = None
+    decimal: str | None = None
+    encoding: str | None = None
+    sheet: str | None = None
+    layout: str | None = None
+    hold: float | None = None
+    every: float | None = None
 
+    def __post_init__(self) -> None:
+        if self.decimal not in (None, ".", ","):
+            raise ValueError(f"decimal must be '.' or ',', got {self.decimal!r}")
+        if self.layout not in (None, *LAYOUTS):
+            raise ValueError(f"layout must be one of {', '.join(LAYOUTS)}, got {self.layout!r}")
+        if self.every is not None and self.every <= 0:
+            raise ValueError(f"every must be seconds above 0, got {self.every}")
 
-@dataclass(frozen=True, eq=False)
-class SensorTable:
-    """What `load_rows` found; cut it like an array, or take one reading as a dict.
-
-    `values` is float64 of shape (N, D) in the units of the file, `labels` is True for NG or
-    None, `time` holds dates (or numbers, where the column has numbers) or None. `options` are
-    the arguments of `load_rows` that were not left to their defaults.
-    """
-
-    values: NDArray[np.float64]
-    columns: tuple[str, ...]
-    labels: NDArray[np.bool_] | None = None
-    time: pd.Index | None = None
-    source: str = ""
-    splits: NDArray[np.str_] | None = None
-    bad: tuple[BadRow, ...] = ()
-    note: str = ""
-    filled: dict[str, int] = field(default_factory=dict)  # cells bridged, by column
-    options: dict[str, Any] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-    @overload
-    def __getitem__(self, index: int) -> dict[str, float]: ...
-    @overload
-    def __getitem__(self, index: slice | ArrayLike) -> "SensorTable": ...
-    def __getitem__(self, index):
-        """One reading as a dict, or the table of a slice, positions or a bool mask."""
-        if isinstance(index, int | np.integer):
-            return dict(zip(self.columns, self.values[index].tolist(), strict=True))
-        chosen = np.arange(len(self))[index if isinstance(index, slice) else np.asarray(index)]
-        return replace(
-            self,
-            values=self.values[chosen],
-            labels=None if self.labels is None else self.labels[chosen],
-            time=None if self.time is None else self.time[chosen],
-            splits=None if self.splits is None else self.splits[chosen],
-        )
-
-    def __iter__(self) -> Iterator[dict[str, float]]:
-        return (self[i] for i in range(len(self)))
-
-    def __repr__(self) -> str:
-        ng = "" if self.labels is None else f", {int(self.labels.sum())} NG"
-        note = f", {self.note}" if self.note else ""
-        return f"SensorTable({len(self)} rows of {', '.join(self.columns)}{ng}{note})"
-
-    @property
-    def ok(self) -> "SensorTable":
-        """The rows labelled normal; none of an unlabelled table."""
-        return self[np.zeros(len(self), bool) if self.labels is None else ~self.labels]
-
-    @property
-    def ng(self) -> "SensorTable":
-        """The rows labelled faulty; none of an unlabelled table."""
-        return self[np.zeros(len(self), bool) if self.labels is None else self.labels]
-
-    @property
-    def train(self) -> "SensorTable":
-        """The normal rows to learn from; of an unlabelled table all rows count as normal."""
-        return self[self._in("train")]
-
-    @property
-    def calibration(self) -> "SensorTable":
-        """The normal rows held out for the threshold."""
-        return self[self._in("calibration")]
-
-    @property
-    def test(self) -> "SensorTable":
-        """The rows for the final numbers: the remaining normal and all faulty ones."""
-        return self[self._in("test")]
-
-    @property
-    def breaks(self) -> NDArray[np.int64]:
-        """Numbers of the rows before which the recording pauses or its clock runs back."""
-        return pauses(self.time)
-
-    def frame(self) -> pd.DataFrame:
-        """The table with pandas; columns "time" and "label" where they are known."""
-        frame = pd.DataFrame(self.values, columns=list(self.columns))
-        if self.time is not None:
-            frame.insert(0, "time", self.time)
-        if self.labels is not None:
-            frame["label"] = np.where(self.labels, "NG", "OK")
-        return frame
-
-    def fingerprint(self) -> str:
-        """SHA-256 over column names, values and labels, the same on every system."""
-        total = hashlib.sha256("\0".join(self.columns).encode())
-        total.update(np.ascontiguousarray(self.values, dtype="<f8").tobytes())
-        total.update(b"" if self.labels is None else self.labels.tobytes())
-        return total.hexdigest()
-
-    def summary(self) -> dict:
-        """Counts, time range, range of each sensor and whatever is odd; fit for JSON.
-
-        Bad rows are left out, filled cells were bridged. A column that is constant is judged by
-        its value alone, one that repeats another counts twice. Rows stay in the order of the
-        file, with repeated times too; no window of rows spans a pause or a clock that runs back.
-        """
-        return {
-            "source": self.source,
-            "rows": len(self),
-            "columns": list(self.columns),
-            "labels": self._counts(),
-            "splits": {name: int(self._in(name).sum()) for name in SPLITS},
-            "time": [] if self.time is None or not len(self) else _ends(self.time),
-            "clock": clock(self.time),
-            "ranges": self._ranges(),
-            "constant": self._constant(),
-            "duplicated": duplicates(self.values, self.columns),
-            "filled": dict(self.filled),
-            "bad": [{"line": line, "reason": reason} for line, reason in self.bad],
-            "note": self.note,
-        }
-
-    def _constant(self) -> list[str]:
-        pairs = zip(self.columns, self.values.T, strict=True)
-        return [name for name, x in pairs if len(x) and np.ptp(x) == 0]
-
-    def _in(self, split: str) -> NDArray[np.bool_]:
-        return np.zeros(len(self), bool) if self.splits is None else self.splits == split
-
-    def _counts(self) -> dict[str, int]:
-        if self.labels is None:
-            return {"unlabelled": len(self)}
-        ng = int(self.labels.sum())
-        return {"OK": len(self) - ng, "NG": ng}
-
-    def _ranges(self) -> dict[str, dict[str, float]]:
-        if not len(self):
-            return {}
-        rows = {"min": self.values.min(0), "mean": self.values.mean(0), "max": self.values.max(0)}
-        return {
-            column: {name: float(row[i]) for name, row in rows.items()}
-            for i, column in enumerate(self.columns)
-        }
+    def chosen(self) -> dict[str, Any]:
+        """Those that are not the defaults, fit for JSON."""
+        plain, default = asdict(self), asdict(RowOptions())
+        chosen = {name: value for name, value in plain.items() if value != default[name]}
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in chosen.items()}
 
 
 def is_rows(path: Path | str) -> bool:
-    """Whether a path is a file of sensor rows rather than a folder of photos."""
-    return Path(path).is_file()
+    """Whether a path is sensor rows rather than photos: a file, or a folder of files of rows."""
+    path = Path(path)
+    if not path.is_dir():
+        return path.is_file()
+    inside = list(path.iterdir())
+    return not any(p.is_dir() for p in inside) and any(p.suffix.lower() in ENDINGS for p in inside)
 
 
 def load_rows(
-    path: Path | str,
+    path: Path | str | Sequence[Path | str],
     *,
     columns: Sequence[str] | None = None,
     label: str | None = None,
@@ -192,11 +94,19 @@ def load_rows(
     test: float = 0.15,
     missing: str = "drop",
     most: int = 3,
+    dates: str | None = None,
+    decimal: str | None = None,
+    encoding: str | None = None,
+    sheet: str | None = None,
+    layout: str | None = None,
+    hold: float | None = None,
+    every: float | None = None,
 ) -> SensorTable:
-    """The sensor readings of a CSV file, separated by commas, semicolons or tabs.
+    """The sensor readings of a file or of several: delimited text, a workbook or Parquet.
 
-    A first line without any number is the header. Plain numbers without one are named
-    `sensor_1`, `sensor_2`, ... Decimal commas are read beside semicolons and tabs.
+    Separator, encoding, header, units, decimal sign and the order of day and month are decided
+    on whole columns; what stays ambiguous is refused with the option to pass. Columns that count
+    rows, hold no numbers or give the verdict away are left out and named in `.reading`.
 
     With a time column or labels the file is a recording, cut by time so that no training row
     has its near-copy in another split: the rows before the first fault are training, then
@@ -205,13 +115,15 @@ def load_rows(
     Rows labelled NG are always test.
 
     Args:
-        path: The file.
+        path: A file; a folder or a list of files with the same columns is one recording, in
+            order of time.
         columns: With a header, the sensors to keep, in this order; without one, the names of
             all columns of the file.
-        label: Name of the label column (0/1, true/false, OK/NG, normal/anomaly); found by the
-            names in `columns.LABELS` where it is not given.
-        time: Name of the time column; found by the names in `columns.TIMES` or, without a
-            header, as the first column of dates.
+        label: Name of the label column (0/1, true/false, OK/NG, normal/anomaly ...);
+            `NAME=VALUE` says which value is NG, `NAME!=VALUE` which is not. Found by the names
+            in `column_words.LABELS` where it is not given.
+        time: Name of the time column; found by the names in `column_words.TIMES`, or as the first
+            column of dates.
         ignore: Columns that are no sensors.
         seed: Another seed, another draw, where rows are drawn.
         calibration: Share of the normal rows held out for the threshold.
@@ -219,6 +131,14 @@ def load_rows(
         missing: What becomes of a row with a cell missing or not numeric: "drop" leaves it out,
             "refuse" raises, "interpolate" bridges short gaps of a sensor by a straight line.
         most: Cells in a row that are bridged; rows of a longer gap are left out.
+        dates: Order of the dates (dmy, mdy, ymd), unit of a count since 1970 (s, ms, us, ns),
+            "days" of a spreadsheet, "number", or a format with percent signs.
+        decimal: "." or ",".
+        encoding: Of text, as Python names it.
+        sheet: The worksheet of a workbook, else the first with a table.
+        layout: "wide", or "long": a tag, a time and a value in each row.
+        hold: Seconds for which a sensor that is recorded more seldom keeps its last value.
+        every: Seconds of a step over which readings are averaged first.
 
     Returns:
         The table without the rows that have a cell missing or not numeric: those are counted
@@ -226,87 +146,249 @@ def load_rows(
 
     Raises:
         DataError: No such file, no text, a column named here that the file lacks, no row of
-            numbers, or an unusable row where those are refused.
+            numbers, an unusable row where those are refused, or something ambiguous.
         ValueError: A share is out of range, or no such policy.
     """
-    given = {**locals()}
-    path = Path(path)
-    cells = read_cells(path)
-    by_name = dict(zip(name_columns(cells, columns, path), cells.columns, strict=True))
-    when = find_time(by_name, time, path)
-    truth = find_label(by_name, label, path)
-    wanted = columns if cells.header else None
-    sensors, text = find_sensors(by_name, {when.name, truth.name, *ignore}, wanted, path)
-    sensors, filled = fill(sensors, missing, most)
-    reasons = _reasons([*sensors, *(column for column in (when, truth) if column.name)])
-    keep = np.array([reason == "" for reason in reasons], dtype=bool)
-    bad = [BadRow(line, why) for line, why in zip(cells.lines, reasons, strict=True) if why]
-    bad = tuple(sorted([*bad, *(BadRow(*row) for row in cells.ragged)]))
-    refuse(path, bad, missing)
+    return _load(
+        path,
+        RowOptions(
+            columns, label, time, ignore, seed, calibration, test, missing, most, dates, decimal,
+            encoding, sheet, layout, hold, every,
+        ),
+    )  # fmt: skip
+
+
+def load_like(
+    path: Path | str | Sequence[Path | str],
+    trained: Mapping[str, Any],
+    columns: Sequence[str],
+    **given: Any,  # noqa: ANN401
+) -> SensorTable:
+    """Another file of the machine, read as the one that a model was trained with.
+
+    Args:
+        path: As for `load_rows`.
+        trained: A detector's `data`.
+        columns: The detector's sensors.
+        given: Options that are to differ.
+
+    Raises:
+        DataError: As for `load_rows`; a label or time column may be absent.
+    """
+    found = trained.get("reading", {}).get("found", {})
+    kept = {k: v for k, v in trained.get("options", {}).items() if k != "columns"}
+    known = {**found, **kept}
+    optional = {known[name].partition("=")[0].rstrip("!") for name in ("label", "time")
+                if name in known and name not in given} | set(known.get("ignore", ()))  # fmt: skip
+    return _load(path, RowOptions(**{**known, **given}), tuple(columns), optional)
+
+
+def _load(
+    path: Path | str | Sequence[Path | str],
+    options: RowOptions,
+    wanted: Sequence[str] | None = None,
+    optional: Collection[str] = (),
+) -> SensorTable:
+    """Read as `options` say; `wanted` are a model's sensors, `optional` columns may be absent."""
+    paths, source, skipped = _files(path)
+    sheets = _sheets(paths, options)
+    sheet = joined(sheets)
+    names = name_columns(sheet.names, sheet.columns, options.columns, source)
+    cells = dict(zip(names, sheet.columns, strict=True))
+    options = _without_absent(options, cells, optional)
+    time, times, of_time = find_time(cells, options.time, options.dates, source)
+    free = {n: c for n, c in cells.items() if n not in {*of_time, *options.ignore}}
+    label = find_label(free if options.label is None else cells, options.label, source)
+    rows = Rows(time, label and label.column, sheet.lines, _file_of_rows(sheets))
+    parts = {*of_time, *([label.column.name] if label else [])}
+    cells, rows, said = _wide(cells, rows, parts, sheet, options, source)
+    if wanted is None and sheet.names is not None:
+        wanted = options.columns
+    require(cells, [*(wanted or ()), *options.ignore], source)
+    sensors, left_out, assumed = choose_sensors(
+        {n: c for n, c in cells.items() if n not in {*parts, *options.ignore}}, wanted, rows.label,
+        path=source, separator=sheet.separator, decimal=options.decimal,
+    )  # fmt: skip
+    left_out |= dict.fromkeys(options.ignore, "as asked")
+    left_out |= {n: "another column of time" for n in of_time if n not in time.name.split(" + ")}
+    missing = missing_in(sensors)
+    sensors, rows = by_time(sensors, rows)
+    if options.every is not None:
+        sensors, rows = resampled(sensors, rows, options.every)
+    sensors, filled = fill(sensors, options.missing, options.most, options.hold,
+                           rows.time and rows.time.values)  # fmt: skip
+    keep, bad = _usable(sensors, rows, sheet.ragged)
+    refuse(source, bad, options.missing)
     if not keep.any():
         what = f"line {bad[0].line}: {bad[0].reason}" if bad else "it has a header only"
-        raise DataError(f"{path} must hold at least one whole row of numbers; {what}")
-    _warn(path, bad, text, len(cells.lines) + len(cells.ragged), filled)
+        hint = "; pass hold=SECONDS (--hold)" if rows.time and len(sensors) > 1 else ""
+        raise DataError(f"{source} must hold at least one whole row of numbers; {what}{hint}")
+    reading = Reading(
+        form=sheet.form + (f", {len(sheets)} files" if len(sheets) > 1 else ""),
+        time=f"{time.name}: {times.form}" if time else "",
+        label=f"{label.column.name}: {label.rule}" if label else "",
+        units=units_of(sheet, names),
+        assumed=(*sheet.notes, *filter(None, [times and times.assumed, label and label.assumed]),
+                 *said, *assumed),
+        left_out=left_out,
+        skipped=(*skipped, *skipped_in(sheet)),
+        missing=missing,
+        found=_found(sheet, of_time, times, label, options),
+    )  # fmt: skip
+    reading.warn(source, bad, len(keep) + len(sheet.ragged), filled)
     table = SensorTable(
-        values=np.column_stack([sensor.values for sensor in sensors])[keep],
+        values=_stacked(sensors, keep),
         columns=tuple(sensor.name for sensor in sensors),
-        labels=None if truth.name is None else truth.values[keep].astype(bool),
-        time=None if when.name is None else when.values[keep],
-        source=path.as_posix(),
-        bad=bad,
-        note=NOTE if any(NOTE in line for line in cells.comments) else "",
+        labels=None if rows.label is None else rows.label.values[keep].astype(bool),
+        time=None if rows.time is None else rows.time.values[keep],
+        source=source,
+        bad=tuple(bad),
+        note=NOTE if any(NOTE in line for line in sheet.comments) else "",
         filled=filled,
-        options=_chosen(given),
+        options=options.chosen(),
+        lines=rows.lines[keep],
+        files=None if rows.files is None else rows.files[keep],
+        reading=reading,
     )
-    return replace(table, splits=_split(table, seed, calibration, test))
+    return _with_splits(table, options)
 
 
-def _reasons(columns: list[Column]) -> list[str]:
-    """Per row, the first column whose cell is unusable and what the cell holds, or ""."""
-    reasons = np.full(len(columns[0].cells), "", dtype=object)
+def _wide(
+    cells: dict[str, Cells],
+    rows: Rows,
+    parts: Collection[str],
+    sheet: Sheet,
+    options: RowOptions,
+    source: str,
+) -> tuple[dict[str, Cells], Rows, list[str]]:
+    """A long table as a wide one; a wide one as it is."""
+    free = {name: column for name, column in cells.items() if name not in parts}
+    long = find_long(free) if options.layout != "wide" else None
+    if long is None or rows.time is None:
+        if options.layout == "long":
+            raise DataError(
+                f"{source} must have columns of tag, value and time to be read as long; it has "
+                f"{', '.join(cells)}"
+            )
+        return cells, rows, []
+    value = to_numbers({long.value: cells[long.value]}, source, sheet.separator, options.decimal)
+    if not value:
+        raise DataError(f"{source}: column {long.value} must hold numbers")
+    quality = cells[long.quality] if long.quality else None
+    columns, rows, said = widened(cells[long.tag].values, value[long.value], quality, rows)
+    rest = [name for name in free if name not in long]
+    return columns, rows, [*said, *(f"{name} is no part of the long table" for name in rest)]
+
+
+def _files(path: Path | str | Sequence[Path | str]) -> tuple[list[Path], str, list[str]]:
+    """The files, what to call them, and what else lies in the folder."""
+    if not isinstance(path, str | Path):
+        paths = [Path(p) for p in path]
+        if not paths:
+            raise DataError("rows must come from a file at least, got none")
+        return paths, ", ".join(p.as_posix() for p in paths), []
+    path = Path(path)
+    if not path.is_dir():
+        return [path], path.as_posix(), []
+    inside = sorted(p for p in path.iterdir() if not p.name.startswith("."))
+    paths = [p for p in inside if p.suffix.lower() in ENDINGS and p.is_file()]
+    if not paths:
+        raise DataError(f"{path} must hold files of sensor rows ({', '.join(ENDINGS)})")
+    others = [p.name for p in inside if p not in paths]
+    return (
+        paths,
+        path.as_posix(),
+        [f"not read in the folder: {', '.join(others)}"] if others else [],
+    )
+
+
+def _sheets(paths: Sequence[Path], options: RowOptions) -> list[Sheet]:
+    """The files; all as text where their numbers leave a doubt about the decimal sign."""
+
+    def read(*, as_text: bool) -> list[Sheet]:
+        return [
+            read_sheet(p, encoding=options.encoding, decimal=options.decimal, sheet=options.sheet,
+                       as_text=as_text) for p in paths
+        ]  # fmt: skip
+
+    sheets = read(as_text=False)
+    doubtful = options.decimal is None and all(
+        is_doubtful(s.columns, s.separator, s.decimal) or not _has_floats(s) for s in sheets
+    ) and any(map(_has_floats, sheets))  # fmt: skip
+    mixed = len({s.decimal for s in sheets}) > 1 or not are_alike(sheets)
+    return read(as_text=True) if doubtful or mixed else sheets
+
+
+def _has_floats(sheet: Sheet) -> bool:
+    return any(cells.values.dtype.kind == "f" for cells in sheet.columns)
+
+
+def _without_absent(
+    options: RowOptions, cells: Mapping[str, Cells], optional: Collection[str]
+) -> RowOptions:
+    """Without the columns of training that this file may lack."""
+    absent = {name for name in optional if name not in cells}
+    column = (options.label or "").partition("=")[0].rstrip("!")
+    return replace(
+        options,
+        label=None if column in absent else options.label,
+        time=None if options.time in absent else options.time,
+        ignore=tuple(name for name in options.ignore if name not in absent),
+    ) if absent else options  # fmt: skip
+
+
+def _file_of_rows(sheets: Sequence[Sheet]) -> NDArray[np.str_] | None:
+    if len(sheets) == 1:
+        return None
+    return np.repeat([s.path.name for s in sheets], [len(s.lines) for s in sheets])
+
+
+def _usable(
+    sensors: Sequence[Column], rows: Rows, ragged: Sequence[tuple[int, str]]
+) -> tuple[NDArray[np.bool_], list[BadRow]]:
+    """Which rows are whole, and the others with the first column that is not."""
+    columns = [*sensors, *(column for column in (rows.time, rows.label) if column)]
+    broken = np.zeros(len(rows.lines), bool)
     for column in columns:
-        for i in np.flatnonzero(column.bad & (reasons == "")):
-            cell = column.cells[i]
-            reasons[i] = f"{column.name} is {cell!r}" if cell else f"{column.name} is missing"
-    return reasons.tolist()
+        broken |= column.bad
+    bad = []
+    for row in np.flatnonzero(broken).tolist():
+        why = next(column for column in columns if column.bad[row]).reason(row)
+        where = "" if rows.files is None else f" ({rows.files[row]})"
+        bad.append(BadRow(int(rows.lines[row]), why + where))
+    return ~broken, sorted([*bad, *(BadRow(*row) for row in ragged)])
 
 
-def _chosen(given: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of `load_rows` that are not its defaults, fit for JSON."""
-    known = {name: p.default for name, p in signature(load_rows).parameters.items()}
-    chosen = {k: given[k] for k in known if k != "path" and given[k] != known[k]}
-    return {k: list(v) if isinstance(v, tuple) else v for k, v in chosen.items()}
+def _stacked(sensors: Sequence[Column], keep: NDArray[np.bool_]) -> NDArray[np.float64]:
+    values = np.empty((int(keep.sum()), len(sensors)))
+    whole = keep.all()
+    for i, sensor in enumerate(sensors):
+        values[:, i] = sensor.values if whole else sensor.values[keep]
+    return values
 
 
-def _warn(
-    path: Path,
-    bad: Sequence[BadRow],
-    text: Sequence[str],
-    total: int,
-    filled: dict[str, int],
-    most: int = 5,
-) -> None:
-    if filled:
-        cells = ", ".join(f"{n} of {name}" for name, n in filled.items())
-        warnings.warn(f"{path}: filled in cells by interpolation: {cells}", stacklevel=3)
-    if text:
-        names = ", ".join(text)
-        warnings.warn(f"{path}: no numbers in {names}, not used as sensors", stacklevel=3)
-    if bad:
-        shown = "; ".join(f"line {line}: {reason}" for line, reason in bad[:most])
-        more = f"; and {len(bad) - most} more, see .bad" if len(bad) > most else ""
-        warnings.warn(f"{path}: left out {len(bad)} of {total} rows: {shown}{more}", stacklevel=3)
+def _found(
+    sheet: Sheet,
+    of_time: Sequence[str],
+    times: Times | None,
+    label: Label | None,
+    options: RowOptions,
+) -> dict[str, Any]:
+    """Options with which the next file is read the same way."""
+    found = {
+        "label": label and label.again,
+        "time": next(iter(of_time), None),
+        "dates": times and times.order,
+        "decimal": "," if sheet.decimal == "," else options.decimal,
+    }
+    return {name: value for name, value in found.items() if value}
 
 
-def _split(table: SensorTable, seed: int, calibration: float, test: float) -> NDArray[np.str_]:
-    shares = {"calibration": calibration, "test": test}
+def _with_splits(table: SensorTable, options: RowOptions) -> SensorTable:
+    shares = {"calibration": options.calibration, "test": options.test}
     if table.time is None and table.labels is None:
         names = [str(i) for i in range(len(table))]
-        return np.array(by_hash(names, seed=seed, **shares))
+        return replace(table, splits=np.array(by_hash(names, seed=options.seed, **shares)))
     normal = np.ones(len(table), bool) if table.labels is None else ~table.labels
     order = np.arange(len(table)) if table.time is None else np.argsort(table.time, kind="stable")
-    return by_time(order, normal, **shares)
-
-
-def _ends(time: pd.Index) -> list[str]:
-    return [str(time.min()), str(time.max())]
+    return replace(table, splits=split_by_time(order, normal, **shares))

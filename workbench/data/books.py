@@ -1,0 +1,118 @@
+"""Workbooks and Parquet files, whose cells know what they are."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from workbench.errors import DataError
+
+from .cells import Cells, Sheet, without_cells
+from .decimals import is_missing, like_a_number
+from .dialect import find_header, unique
+
+
+def read_book(path: Path, sheet: str | None) -> Sheet:
+    """A worksheet: the one that is named, else the first with a table.
+
+    Raises:
+        DataError: A damaged workbook, no such worksheet, or no reader.
+    """
+    try:
+        with pd.ExcelFile(path, engine="calamine") as book:
+            names = [str(name) for name in book.sheet_names]
+            if sheet is not None and sheet not in names:
+                raise DataError(f"{path} must have a worksheet {sheet}; it has {', '.join(names)}")
+            for name in [sheet] if sheet else names:
+                frame = book.parse(name, header=None, dtype=object, na_filter=False)
+                if len(frame) > 1 and any(isinstance(c, int | float) for c in frame.iloc[-1]):
+                    break
+    except ImportError:
+        raise DataError(
+            f"{path} needs a reader of workbooks: pip install python-calamine, or save it as CSV"
+        ) from None
+    except DataError:
+        raise
+    except Exception as error:  # what a damaged workbook raises depends on its kind
+        raise DataError(f"{path} must be a workbook that can be read: {error}") from error
+    if not len(frame):
+        raise DataError(f"{path} must hold rows of numbers; it is empty")
+    rows = [
+        (i, [_shown(cell) for cell in row]) for i, row in enumerate(frame.head(400).to_numpy(), 1)
+    ]
+    header, first, width, units, above = find_header([row for row in rows if any(row[1])])
+    body = frame.iloc[first - 1 :, :width]
+    lines = np.arange(first, first + len(body))
+    columns = [_typed(body.iloc[:, i].to_numpy(object)) for i in range(body.shape[1])]
+    empty = without_cells(columns, len(lines))
+    kept = np.flatnonzero(~empty)
+    others = [other for other in names if other != name]
+    notes = (f"worksheets not read: {', '.join(others)} (--sheet)",) if others else ()
+    return Sheet(
+        path, header, [c.take(kept) for c in columns], lines[kept],
+        f"worksheet {name}, data from row {first}", units=units, above=above, notes=notes,
+        blank=int(empty.sum()),
+    )  # fmt: skip
+
+
+def read_parquet(path: Path) -> Sheet:
+    """A Parquet file; its rows count from 1.
+
+    Raises:
+        DataError: A damaged file, or no reader.
+    """
+    try:
+        frame = pd.read_parquet(path)
+    except ImportError:
+        raise DataError(f"{path} needs a reader of Parquet: pip install pyarrow") from None
+    except Exception as error:  # what a damaged file raises is pyarrow's own
+        raise DataError(f"{path} must be a Parquet file that can be read: {error}") from error
+    if not isinstance(frame.index, pd.RangeIndex):
+        frame = frame.reset_index(names=frame.index.name or "time")
+    columns = [_of_series(frame.iloc[:, i]) for i in range(frame.shape[1])]
+    return Sheet(path, unique([str(name) for name in frame.columns]), columns,
+                 np.arange(1, len(frame) + 1), "Parquet, rows counted from 1")  # fmt: skip
+
+
+def _of_series(series: pd.Series) -> Cells:
+    kind = series.dtype.kind if isinstance(series.dtype, np.dtype) else ""
+    if kind in "iufM" and kind:
+        values = series.to_numpy()
+        return Cells(values.astype(np.float64) if kind == "f" else values)
+    if isinstance(series.dtype, pd.DatetimeTZDtype):
+        return Cells(np.array([_shown(cell) for cell in series], dtype=object))
+    return _typed(series.astype(object).where(series.notna(), None).to_numpy(object))
+
+
+def _typed(cells: NDArray[np.object_]) -> Cells:
+    """Cells that know what they are: numbers, dates, or all of them as text."""
+    texts = np.array([_shown(cell) for cell in cells], dtype=object)
+    known = [c for c, text in zip(cells, texts, strict=True) if text]
+    if known and all(isinstance(c, pd.Timestamp) or hasattr(c, "tzinfo") and hasattr(c, "year")
+                     for c in known):  # fmt: skip
+        return Cells(
+            pd.to_datetime(pd.Series(cells, dtype=object).where(texts != "", None)).values
+        )
+    is_number = np.array([_is_number(c) for c in cells], bool)
+    others = texts[~is_number]
+    if is_number.any() and not any(like_a_number(t) or not is_missing(t) for t in set(others)):
+        values = np.array(
+            [c if n else np.nan for c, n in zip(cells, is_number, strict=True)], float
+        )
+        return Cells(values, (np.flatnonzero(~is_number), others))
+    return Cells(texts)
+
+
+def _is_number(cell: object) -> bool:
+    return isinstance(cell, int | float | np.number) and not isinstance(cell, bool) and bool(
+        np.isfinite(cell))  # fmt: skip
+
+
+def _shown(cell: object) -> str:
+    """A cell as a person would write it."""
+    if cell is None or cell is pd.NaT or (isinstance(cell, float) and np.isnan(cell)):
+        return ""
+    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 1e15:
+        return str(int(cell))
+    return str(cell).strip()

@@ -1,0 +1,180 @@
+"""Text as machines and spreadsheets save it: which encoding, and tables of our own that come back.
+
+A program for tables may save our CSV files in another encoding or with another separator, and
+takes a cell that starts like a formula for one. Both are undone on reading.
+"""
+
+import codecs
+import csv
+import io
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from workbench.errors import DataError
+
+BOM = codecs.BOM_UTF8
+"""What tells Excel that a file is UTF-8; the first bytes of the files that we write."""
+LEGACY = ("cp949", "cp932", "cp1252")
+"""Encodings without a mark: Korean, Japanese and western machines."""
+_BLOCK = 1 << 20
+_SAMPLE = 1 << 16  # bytes from which a legacy encoding is told
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_QUOTED_FORMULA = re.compile(r"'+[=+\-@\t\r]")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|nan|[+-]?inf")
+_WESTERN = set("°µ²³±×·€–Ø½¼") | set("ÄÖÜäöüßÀÂÇÈÉÊËÎÏÔÙÛàâçèéêëîïôùûœŒÆæÅåñÑ")
+_SYMBOLS = set("℃℉㎛㎜㎝㎞㎏㎎㎍㎡㎥㎐㎑㎒㎾㎸㎃㎄㎲㎳㎷㎽Ω℧Å°±×÷′″μ")
+
+
+def encoding_of(path: Path) -> str:
+    """The encoding of a text file by its mark, else UTF-8 if it is that, else a legacy one.
+
+    Raises:
+        DataError: There is no such file, or it is no text.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(4096)
+            if found := _marked(start):
+                return found
+            if b"\0" in start:
+                raise DataError(f"{path} must be text with separated cells; it is a binary file")
+            file.seek(0)
+            sample = _not_utf8(file)
+    except FileNotFoundError:
+        raise DataError(f"{path} must be a CSV file; there is no such file") from None
+    except OSError as error:
+        raise DataError(f"{path} must be a CSV file: {error.strerror}") from None
+    return "utf-8" if sample is None else legacy_encoding(sample)
+
+
+def legacy_encoding(sample: bytes) -> str:
+    """The one of `LEGACY` whose characters are those that people write.
+
+    Example:
+        >>> [legacy_encoding(word.encode(code)) for word, code in
+        ...  [("온도", "cp949"), ("温度", "cp932"), ("°C", "cp1252"), ("Größe", "cp1252")]]
+        ['cp949', 'cp932', 'cp1252', 'cp1252']
+    """
+    marks = {name: _plausibility(sample, name) for name in LEGACY}
+    return max(marks, key=marks.get)
+
+
+def decoded(content: bytes) -> str:
+    """The text of a small file in any of the encodings; it never fails."""
+    if found := _marked(content[:4096]):
+        return content.decode(found, errors="replace")
+    sample = _not_utf8(io.BytesIO(content))
+    return content.decode("utf-8" if sample is None else legacy_encoding(sample), "replace")
+
+
+def read_table(path: Path) -> tuple[list[list[str]], bool]:
+    """The rows of a CSV file of ours without formula guards, and whether it is as we left it.
+
+    A file that a spreadsheet has saved since comes back with the numbers and names it had.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    content = path.read_bytes()
+    text = decoded(content)
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    separator = max(",;\t", key=first.count)
+    rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if row]
+    if separator != ",":  # where a semicolon separates, a comma may be the decimal sign
+        rows = [[_with_point(cell) for cell in row] for row in rows]
+    rows = [[_unguarded(cell) for cell in row] for row in rows]
+    ours = separator == "," and content.startswith(BOM)
+    return rows, ours
+
+
+def csv_text(rows: Iterable[Sequence[object]]) -> str:
+    r"""Rows as CSV; text that a spreadsheet would take for a formula is guarded by a quote.
+
+    Example:
+        >>> csv_text([("=1+1.png", -0.5)])
+        "'=1+1.png,-0.5\n"
+    """
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([map(_guarded, row) for row in rows])
+    return text.getvalue()
+
+
+def _guarded(cell: object) -> str:
+    text = str(cell)
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+
+
+def _unguarded(cell: str) -> str:
+    return cell[1:] if _QUOTED_FORMULA.match(cell) else cell
+
+
+def _with_point(cell: str) -> str:
+    return cell.replace(",", ".") if re.fullmatch(r"-?\d+,\d+(E[+-]?\d+)?", cell) else cell
+
+
+def _marked(start: bytes) -> str | None:
+    """By the byte order mark, or by the zero bytes that ASCII has in UTF-16."""
+    if start.startswith(BOM):
+        return "utf-8-sig"
+    if start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return "utf-16"
+    for name, zeros, others in (("utf-16-le", start[1::2], start[::2]),
+                                ("utf-16-be", start[::2], start[1::2])):  # fmt: skip
+        if len(start) > 7 and zeros.count(0) > len(zeros) / 2 and not others.count(0):
+            return name
+    return None
+
+
+def _not_utf8(file: io.BufferedIOBase) -> bytes | None:
+    """None for UTF-8 (which may be cut off in its last character), else bytes that are not ASCII.
+
+    The sample holds the lines with such bytes, as far as `_SAMPLE` goes.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    sample, valid = bytearray(), True
+    while block := file.read(_BLOCK):
+        if block.isascii() and not decoder.getstate()[0]:
+            continue
+        if valid:
+            try:
+                decoder.decode(block)
+            except UnicodeDecodeError:
+                valid = False
+        for line in block.split(b"\n"):
+            if len(sample) > _SAMPLE:
+                break
+            if not line.isascii():
+                sample += line + b"\n"
+        if not valid and len(sample) > _SAMPLE:
+            break
+    return None if valid else bytes(sample)
+
+
+def _plausibility(sample: bytes, encoding: str) -> float:
+    """Mean mark of the bytes that are not ASCII, from -1 to 1; -2 where they cannot be decoded."""
+    try:
+        text = sample.decode(encoding)
+    except UnicodeDecodeError as error:
+        if error.start < len(sample) - 2:
+            return -2.0
+        text = sample.decode(encoding, "ignore")
+    counted = [(_mark(char, encoding), len(char.encode(encoding, "ignore"))) for char in text
+               if not char.isascii()]  # fmt: skip
+    total = sum(size for _, size in counted)
+    return sum(mark * size for mark, size in counted) / total if total else 0.0
+
+
+def _mark(char: str, encoding: str) -> float:
+    if encoding == "cp1252":
+        return 1.0 if char in _WESTERN else -1.0
+    if char in _SYMBOLS:
+        return 1.0
+    code, name = char.encode(encoding), unicodedata.name(char, "")
+    if encoding == "cp949":  # common syllables and signs have two bytes above ASCII
+        return 1.0 if name.startswith("HANGUL SYLLABLE") and min(code) > 0xA0 else -1.0
+    if name.startswith("HALFWIDTH"):
+        return 0.5
+    common = name.startswith(("CJK", "HIRAGANA", "KATAKANA", "FULLWIDTH")) and code[0] < 0x99
+    return 1.0 if common else -0.5

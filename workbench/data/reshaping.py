@@ -1,0 +1,136 @@
+"""Rows made of other rows: a long table as a wide one, steps of equal length, files in order."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from .cells import Cells
+from .columns import Column
+from .recording import seconds
+from .column_words import GOOD_QUALITY, QUALITIES, TAGS, VALUES, folded
+
+_MOST_TAGS = 1000
+
+
+class Rows(NamedTuple):
+    """What rows have beside sensors: time, label, line and file."""
+
+    time: Column | None
+    label: Column | None
+    lines: NDArray[np.int64]
+    files: NDArray[np.str_] | None
+
+    def take(self, rows: NDArray[np.int64]) -> "Rows":
+        """Other rows, or the same in another order."""
+        return Rows(
+            self.time and self.time.take(rows),
+            self.label and self.label.take(rows),
+            self.lines[rows],
+            None if self.files is None else self.files[rows],
+        )
+
+    def grouped(self, group_of: NDArray[np.int64], first: NDArray[np.int64]) -> "Rows":
+        """One row a group, that of its first row; NG if any row of the group is.
+
+        Args:
+            group_of: The number of the group of each row, -1 for none.
+            first: The first row of each group.
+        """
+        rows = self.take(first)
+        if self.label is None:
+            return rows
+        known = ~self.label.bad & (group_of >= 0)
+        groups, ng = group_of[known], self.label.values[known]
+        n_ng = np.bincount(groups, ng, minlength=len(first))
+        unknown = np.bincount(groups, minlength=len(first)) == 0
+        return rows._replace(label=rows.label._replace(values=n_ng > 0, bad=unknown))
+
+
+class Long(NamedTuple):
+    """Which columns of a long table are what."""
+
+    tag: str
+    value: str
+    quality: str | None
+
+
+def find_long(cells: Mapping[str, Cells]) -> Long | None:
+    """The columns of a long table, by their names; None where the table is wide."""
+    tags = [name for name in cells if folded(name) in TAGS and cells[name].is_text()]
+    values = [name for name in cells if folded(name) in VALUES]
+    if len(tags) != 1 or len(values) != 1:
+        return None
+    if len(set(cells[tags[0]].values)) > min(_MOST_TAGS, max(1, len(cells[tags[0]]) // 2)):
+        return None
+    return Long(tags[0], values[0], next((n for n in cells if folded(n) in QUALITIES), None))
+
+
+def widened(
+    tags: NDArray[np.object_], value: Column, quality: Cells | None, rows: Rows
+) -> tuple[dict[str, Cells], Rows, list[str]]:
+    """One row for each time, in the order of the file, and a column for each tag.
+
+    A cell has no value where the tag has no reading of good quality; of two readings of a tag
+    at one time the last counts.
+    """
+    row_of, times = pd.factorize(rows.time.values)
+    good = np.ones(len(row_of), bool) if quality is None else _is_good(quality)
+    usable = good & ~value.bad & (row_of >= 0)
+    columns, twice = {}, 0
+    for tag in pd.unique(pd.Series(tags, dtype=object)):
+        of_tag = (tags == tag) & (row_of >= 0)
+        here = np.flatnonzero(of_tag & usable)
+        column = np.full(len(times), np.nan)
+        column[row_of[here]] = value.values[here]
+        columns[str(tag)] = Cells(column)
+        twice += int(of_tag.sum()) - len(np.unique(row_of[of_tag]))
+    said = [f"a long table: a row a time, a column for each {value.name} of a tag (--layout)"]
+    if n := int((~good).sum()):
+        said.append(f"{n:,} readings of a quality other than good count as missing")
+    if twice:
+        said.append(f"{twice:,} readings came twice for a time, of which the last counts")
+    return columns, rows.grouped(row_of, _firsts(row_of, len(times))), said
+
+
+def resampled(sensors: Sequence[Column], rows: Rows, every: float) -> tuple[list[Column], Rows]:
+    """Means of the readings in each step of so many seconds, in order of time."""
+    known = np.flatnonzero(~rows.time.bad)
+    rows, sensors = rows.take(known), [sensor.take(known) for sensor in sensors]
+    clock = seconds(rows.time.values)
+    steps, step_of = np.unique(np.floor((clock - clock.min()) / every), return_inverse=True)
+    means = []
+    for sensor in sensors:
+        usable = ~sensor.bad
+        counts = np.bincount(step_of[usable], minlength=len(steps))
+        sums = np.bincount(step_of[usable], sensor.values[usable], minlength=len(steps))
+        empty = counts == 0
+        values = np.divide(sums, counts, out=np.full(len(steps), np.nan), where=~empty)
+        means.append(Column(sensor.name, Cells(values), values, empty))
+    return means, rows.grouped(step_of, _firsts(step_of, len(steps)))
+
+
+def by_time(sensors: Sequence[Column], rows: Rows) -> tuple[list[Column], Rows]:
+    """Whole files in order of their first time; as they were given where there is none."""
+    if rows.time is None or rows.files is None:
+        return list(sensors), rows
+    starts = pd.Series(rows.time.values).groupby(rows.files, sort=False).min()
+    place = {name: i for i, name in enumerate(starts.sort_values(kind="stable").index)}
+    order = np.argsort([place[name] for name in rows.files], kind="stable")
+    return [sensor.take(order) for sensor in sensors], rows.take(order)
+
+
+def _is_good(quality: Cells) -> NDArray[np.bool_]:
+    """Where a reading can be used, by the words or codes (0, 192) of historians."""
+    if quality.is_text():
+        return np.array([cell.lower() in GOOD_QUALITY for cell in quality.values], bool)
+    return np.isin(quality.values, (0, 192))
+
+
+def _firsts(group_of: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+    """The first row of each of n groups."""
+    first = np.zeros(n, np.int64)
+    first[group_of[::-1]] = np.arange(len(group_of))[::-1]
+    return first

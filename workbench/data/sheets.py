@@ -1,0 +1,97 @@
+"""One file or several as a sheet of cells, whatever kind they are of."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from workbench.errors import DataError
+
+from .books import read_book, read_parquet
+from .cells import Cells, Sheet
+from .text import read_text
+
+TEXT = (".csv", ".txt", ".tsv", ".dat", ".asc", ".prn", ".log")
+BOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+TABLES = (".parquet", ".pq")
+ENDINGS = (*TEXT, *BOOKS, *TABLES)
+"""Files that are read as sensor rows where a folder is looked through."""
+
+
+def read_sheet(
+    path: Path,
+    *,
+    encoding: str | None = None,
+    decimal: str | None = None,
+    sheet: str | None = None,
+    as_text: bool = False,
+) -> Sheet:
+    """One file as columns of cells.
+
+    Args:
+        path: A text file, a workbook or a Parquet file.
+        encoding: Of text, else it is told from the file.
+        decimal: The decimal sign if it is known.
+        sheet: The worksheet of a workbook, else the first with a table.
+        as_text: Convert nothing.
+
+    Raises:
+        DataError: No such file, not of such a kind, or a reader is not installed.
+    """
+    ending = path.suffix.lower()
+    if not path.is_file():
+        raise DataError(f"{path} must be a CSV file; there is no such file")
+    if ending in BOOKS:
+        return read_book(path, sheet)
+    if ending in TABLES:
+        return read_parquet(path)
+    return read_text(path, encoding, decimal, as_text=as_text)
+
+
+def joined(sheets: Sequence[Sheet]) -> Sheet:
+    """Files with the same columns, one after the other.
+
+    Raises:
+        DataError: A file has other columns.
+    """
+    first = sheets[0]
+    for other in sheets[1:]:
+        if set(other.names or ()) != set(first.names or ()) or len(other.columns) != len(
+            first.columns
+        ):
+            raise DataError(
+                f"{other.path} must have the columns of {first.path.name} "
+                f"({', '.join(first.names or ())}), got {', '.join(other.names or ())}; read the "
+                "files apart"
+            )
+    if len(sheets) == 1:
+        return first
+    columns = []
+    for i in range(len(first.columns)):
+        at = [s.names.index(first.names[i]) if first.names else i for s in sheets]
+        columns.append(_stacked([s.columns[k] for s, k in zip(sheets, at, strict=True)]))
+    return replace(
+        first,
+        columns=columns,
+        lines=np.concatenate([sheet.lines for sheet in sheets]),
+        ragged=[row for sheet in sheets for row in sheet.ragged],
+        blank=sum(sheet.blank for sheet in sheets),
+        notes=tuple(dict.fromkeys(note for sheet in sheets for note in sheet.notes)),
+    )
+
+
+def are_alike(sheets: Sequence[Sheet]) -> bool:
+    """Whether each column is text in all files or in none."""
+    if any(len(s.columns) != len(sheets[0].columns) for s in sheets):
+        return True  # `joined` says what is wrong
+    return all(len({cells.is_text() for cells in column}) == 1
+               for column in zip(*(s.columns for s in sheets), strict=True))  # fmt: skip
+
+
+def _stacked(parts: Sequence[Cells]) -> Cells:
+    starts = np.cumsum([0, *(len(part) for part in parts[:-1])])
+    rows = [part.odd[0] + start for part, start in zip(parts, starts, strict=True)]
+    texts = [part.odd[1] for part in parts]
+    return Cells(np.concatenate([part.values for part in parts]),
+                 (np.concatenate(rows), np.concatenate(texts)))  # fmt: skip
