@@ -151,6 +151,7 @@ def _source(rows: "Table", train: Rows, calibration: Rows) -> dict[str, Any]:
     return {
         "source": portable(rows.source) if table and rows.source else "rows in memory",
         "options": dict(rows.options) if table else {},
+        "reading": rows.reading.as_dict() if table else {},
         "note": rows.note if table else "",
         "fingerprint": rows.fingerprint() if table else hashlib.sha256(used.tobytes()).hexdigest(),
         "counts": {"train": len(train), "calibration": len(calibration)},

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from workbench.errors import DataError
 
 from .cells import Cells
+from .column_words import COUNTERS, GOOD, LABELS, NG_WORDS, NOTES, OK_WORDS, TIMES, folded
 from .decimals import converted, decide, is_missing
 from .times import Times, are_dates, are_days, are_times_of_day, read_times
-from .column_words import COUNTERS, GOOD, LABELS, NG_WORDS, NOTES, OK_WORDS, TIMES, folded
 
 _HEAD = 50  # cells that tell what a column of text is
 _BARE = {"0", "1", "0.0", "1.0", "true", "false", "t", "f", "yes", "no", "y", "n", "p", "-1"}

@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 from workbench.errors import DataError
 
+from .column_words import is_known
 from .csv import encoding_of
 from .decimals import is_missing, like_a_number
 from .times import are_dates, are_times_of_day
-from .column_words import is_known
 
 SEPARATORS = ("\t", ";", "|", ",")
 """In the order in which they are believed; else columns are set apart by spaces."""

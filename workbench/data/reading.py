@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from .cells import Sheet
+from .column_words import unit_of
 from .columns import Column
 from .decimals import is_missing
-from .column_words import unit_of
 
 QUIET = ("an annotation", "it has no name", "as asked", "another column of time")
 """Reasons to leave a column out that no warning is needed for."""

@@ -8,9 +8,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .cells import Cells
+from .column_words import GOOD_QUALITY, QUALITIES, TAGS, VALUES, folded
 from .columns import Column
 from .recording import seconds
-from .column_words import GOOD_QUALITY, QUALITIES, TAGS, VALUES, folded
 
 _MOST_TAGS = 1000
 
