@@ -3,6 +3,8 @@
 import base64
 import io
 import os
+import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -387,6 +389,29 @@ def test_a_kill_under_load_loses_no_verdict_that_was_answered(served):
     assert len(answered) >= 4
     for name, score in answered:
         assert table.loc[name, "anomaly score"] == pytest.approx(score)
+
+
+PAGE = Path(__file__).parents[1] / "docs" / "service.md"
+LINES = re.findall(r"`(curl [^`]+)`", PAGE.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_every_line_of_the_page_works(server, served, line):
+    (served / "part.png").write_bytes(png())
+    words = shlex.split(line.replace("http://127.0.0.1:8000", server))
+    if "img_name" in line:
+        names = httpx.get(f"{server}/getAllData", params={"dataset": "lens"}).json()["list"]
+        words = [word.replace("OK%2Fpart.png", quote(names[0], safe="")) for word in words]
+    done = subprocess.run(words, cwd=served, capture_output=True, timeout=60)
+    assert done.returncode == 0 and done.stdout
+
+
+def test_every_path_is_on_the_page():
+    paths = create_app().openapi()["paths"]
+    listed = PAGE.read_text("utf-8").replace("NAME", "{name}")
+    for path, methods in paths.items():
+        for method in methods:
+            assert "/versions/" in path or f"`{method.upper()} {path}`" in listed
 
 
 # --- requests made from the description
