@@ -13,7 +13,8 @@ import torch
 from workbench import CSFlowConfig, CSFlowDetector
 from workbench.csflow.square import to_square
 from workbench.csflow.weights import find_weights
-from workbench.data import load_images, make_samples, read_image
+from workbench.data import load_images, read_image
+from workbench.samples import make_samples
 
 
 def photos(count=16, size=512):
