@@ -11,7 +11,7 @@ from scipy.stats import ks_2samp
 
 from workbench import metrics, reports, workspace
 from workbench.data import load_images
-from workbench.data.photo_stats import alike, look
+from workbench.data.photo_stats import near_duplicates, photo_stats
 from workbench.errors import DataError
 from workbench.reports import cache, display, guarantees, photo_checks, runs, stress
 from workbench.reports.comparison import ComparisonReport
@@ -82,7 +82,7 @@ def test_an_interrupted_computation_goes_on_where_it_was(home, monkeypatch):
 
 def test_a_look_in_numbers():
     image = part(0)
-    seen = look(image)
+    seen = photo_stats(image)
     grey = np.asarray(Image.fromarray(image).convert("L"), float)
     assert seen.brightness == pytest.approx(grey.mean())
     assert seen.contrast == pytest.approx(grey.std())
@@ -98,12 +98,18 @@ def test_the_same_part_is_found_under_another_exposure_and_on_a_shared_fixture()
     flatter = (255 * (train[12] / 255) ** 0.7).astype(np.uint8)  # as another camera's gamma does
     softer = np.asarray(Image.fromarray(train[7]).resize((60, 45)))  # another camera
     test = [part(seed) for seed in range(100, 120)] + [darker, softer, flatter]
-    signatures = [np.array([look(image).signature for image in group]) for group in (train, test)]
+    signatures = [
+        np.array([photo_stats(image).signature for image in group]) for group in (train, test)
+    ]
     sizes = [np.array([image.shape[:2] for image in group]) for group in (train, test)]
-    assert {(a, b) for a, b, _ in alike(*signatures, sizes)} == {(3, 20), (7, 21), (12, 22)}
+    assert {(a, b) for a, b, _ in near_duplicates(*signatures, sizes)} == {
+        (3, 20),
+        (7, 21),
+        (12, 22),
+    }
     sizes[1][21] = 60, 30
-    assert {(a, b) for a, b, _ in alike(*signatures, sizes)} == {(3, 20), (12, 22)}
-    assert alike(signatures[0][:0], signatures[1]) == []
+    assert {(a, b) for a, b, _ in near_duplicates(*signatures, sizes)} == {(3, 20), (12, 22)}
+    assert near_duplicates(signatures[0][:0], signatures[1]) == []
 
 
 def test_tiles_photographed_twice_are_found_among_real_ones(real_data):
@@ -111,10 +117,12 @@ def test_tiles_photographed_twice_are_found_among_real_ones(real_data):
     same = ["exp1_num_5907.jpg", "exp3_num_5941.jpg", "exp1_num_824.jpg", "exp4_num_889.jpg"]
     others = [path.name for path in sorted(folder.iterdir())[:200:2] if path.name not in same]
     names = [*same, *others]
-    looks = [look(np.asarray(Image.open(folder / name).convert("RGB"))) for name in names]
+    looks = [photo_stats(np.asarray(Image.open(folder / name).convert("RGB"))) for name in names]
     signatures = np.array([seen.signature for seen in looks])
     sizes = np.array([(seen.height, seen.width) for seen in looks])
-    pairs = {(a, b) for a, b, _ in alike(signatures, signatures, (sizes, sizes)) if a < b < 4}
+    pairs = {
+        (a, b) for a, b, _ in near_duplicates(signatures, signatures, (sizes, sizes)) if a < b < 4
+    }
     assert pairs == {(0, 1), (2, 3)}
 
 
@@ -190,8 +198,8 @@ def test_the_changes_do_what_they_say():
     moved = np.asarray(stress.shift(image, 0.05), float)
     np.testing.assert_array_equal(moved[3:, 4:], pixels[:-3, :-4])
     assert moved.shape == pixels.shape
-    blurred = look(np.asarray(stress.blur(image, 0.02)))
-    assert blurred.sharpness < 0.7 * look(np.asarray(image)).sharpness
+    blurred = photo_stats(np.asarray(stress.blur(image, 0.02)))
+    assert blurred.sharpness < 0.7 * photo_stats(np.asarray(image)).sharpness
     assert 0 < np.abs(np.asarray(stress.compress(image, 20), float) - pixels).mean() < 20
 
 

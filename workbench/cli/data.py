@@ -1,6 +1,7 @@
 """Commands about data and the machine: demo, data make, data check, doctor."""
 
 import os
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,7 @@ import typer
 from workbench import workspace
 from workbench.errors import DataError
 
-from .program import Answer, app, command, shown
+from .program import Answer, Groups, Layout, Relabels, app, command, photo_options, shown
 
 data_app = typer.Typer(help="Sample data and a check-up of your own.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
@@ -43,16 +44,33 @@ def data_make(
 @command(data_app, "check")
 def data_check(
     source: Annotated[Path, typer.Argument(help="A folder of photos or a CSV of sensor rows.")],
+    layout: Layout = None,
+    groups: Groups = "",
+    relabels: Relabels = True,
+    headers: Annotated[
+        bool, typer.Option("--headers", help="Open headers only; fast (photos).")
+    ] = False,
+    write_groups: Annotated[
+        Path | None, typer.Option(help="Write photos that look like one part to this CSV.")
+    ] = None,
 ) -> Answer:
     """Say what a dataset was taken for, what was left alone and what looks wrong."""
     from workbench.data.check import check
 
     if not source.exists():
         raise DataError(f"{source} must be a folder of photos or a CSV file; nothing is there")
-    found = check(source)
+    options = photo_options(layout, groups, relabels) if source.is_dir() else {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # all of it is among the lines below
+        found = check(source, **options, **({"check": False} if headers else {}))
     lines = [f"{shown(source)} ({found.kind})"]
     for title, below in found.sections():
         lines += ["", title, *(f"  {line}" for line in below)]
+    if write_groups:
+        from workbench.data.photo_check import group_table
+
+        write_groups.write_text(group_table(found.facts["near_copies"]), "utf-8-sig")
+        lines += ["", f"wrote {shown(write_groups)}"]
     return Answer(lines, found.as_dict())
 
 

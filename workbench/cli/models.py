@@ -9,7 +9,19 @@ import typer
 
 from workbench import workspace
 
-from .program import Answer, Name, app, command, note, opened, shown
+from .program import (
+    Answer,
+    Groups,
+    Layout,
+    Name,
+    Relabels,
+    app,
+    command,
+    note,
+    opened,
+    photo_options,
+    shown,
+)
 
 if TYPE_CHECKING:
     from workbench.autoencoder import AutoEncoderDetector
@@ -36,15 +48,15 @@ def train(
     checkpoint_every: Annotated[
         float, typer.Option(help="Seconds between checkpoints, at least (photos).")
     ] = 60,
-    relabels: Annotated[
-        bool, typer.Option(help="Correct labels by what inspectors found (photos).")
-    ] = True,
+    layout: Layout = None,
+    groups: Groups = "",
+    relabels: Relabels = True,
 ) -> Answer:
     """Train on the good parts of a dataset and save the detector under models/."""
     from workbench import artifacts
 
     name = workspace.plain(name or source.resolve().stem)
-    data = opened(source, seed, relabels=relabels)
+    data = opened(source, seed, **photo_options(layout, groups, relabels))
     given = {"epochs": epochs, "backbone": backbone}
     changes = {key: value for key, value in given.items() if value} | {"seed": seed}
     if resume and (seeds > 1 or source.is_file()):

@@ -25,6 +25,16 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+Layout = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="How labels are read: folders, flat, a CSV, or WORD=OK; repeatable (photos)."
+    ),
+]
+Groups = Annotated[
+    str, typer.Option(help="Which photos show one part: a CSV, folder, or a pattern with {part}.")
+]
+Relabels = Annotated[bool, typer.Option(help="Correct labels by what inspectors found (photos).")]
 Name = Annotated[str, typer.Option("--name", "-n", help="The model, a folder under models/.")]
 _Json = Annotated[bool, typer.Option("--json", help="Answer with JSON, for scripts.")]
 
@@ -101,6 +111,12 @@ def opened(source: Path, seed: int = 0, **photos: Any) -> "Dataset":  # noqa: AN
     if source.is_file():
         return load_rows(source, seed=seed)
     return load_images(source, seed=seed, progress=True, **photos)
+
+
+def photo_options(layout: list[str] | None, groups: str, relabels: bool) -> dict[str, Any]:
+    """Options of `load_images` as they were typed, without those left to their default."""
+    given: dict[str, Any] = {"layout": ",".join(layout or ()), "groups": groups}
+    return {key: value for key, value in given.items() if value} | {"relabels": relabels}
 
 
 def shown(path: Path) -> str:

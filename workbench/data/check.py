@@ -59,8 +59,9 @@ def check(path: Path | str, **options: Any) -> DataCheck:  # noqa: ANN401
     if is_rows(path):
         return row_check(load_rows(path, **options))
     from .images import load_images
+    from .photo_check import photo_check
 
-    return photo_check(load_images(path, **options))
+    return photo_check(load_images(path, **options), pixels=options.get("check", True))
 
 
 def row_check(table: "SensorTable") -> DataCheck:
@@ -124,11 +125,3 @@ def _row_options(table: "SensorTable") -> tuple[str, ...]:
         for option, value in now.items()
         if not option.startswith(absent or "\0") and reading
     )
-
-
-def photo_check(images: Any) -> DataCheck:  # noqa: ANN401
-    """The check of a loaded `ImageFolder`."""
-    summary = images.summary()
-    understood = tuple(f"{key}: {value}" for key, value in summary.items() if key != "bad")
-    bad = tuple(str(entry) for entry in summary.get("bad", ()))
-    return DataCheck(str(images.root), "photos", understood, (), bad, facts=summary)

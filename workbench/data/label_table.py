@@ -80,7 +80,8 @@ def read_table_layout(
     at = _Paths(files, table.path)
     entries: dict[str, Entry] = {}
     left: list[BadFile] = []
-    missing, unknown, objects = [], {}, set()
+    missing, objects = [], set()
+    unknown: dict[str, list[str]] = {}
     for row, details in zip(table.rows, table.details, strict=True):
         name = at.name(row["name"])
         if name is None:

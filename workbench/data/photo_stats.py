@@ -10,13 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from .groups import together
+
 SIDE = 256  # pixels of the longer side at which sharpness is measured, whatever the camera
 CELLS = 16  # a side of the signature
 ALIKE = 0.95  # correlation from which two signatures are of one part
+TOGETHER = 0.92  # the same for proposing parts, where one too many does no harm
 _SAME_SHAPE = 0.05  # in the logarithm of width over height
+_NEAR_SHAPE = 0.1  # for proposing parts: a photo may be cut a little closer
+_ROWS = 1024  # compared at a time with all others
 
 
-class Look(NamedTuple):
+class PhotoStats(NamedTuple):
     """A photo in numbers.
 
     Attributes:
@@ -36,7 +41,7 @@ class Look(NamedTuple):
     signature: NDArray[np.float32]
 
 
-class Pair(NamedTuple):
+class NearCopy(NamedTuple):
     """Two photos that look like one part, by their positions, and how much alike they are."""
 
     first: int
@@ -44,11 +49,11 @@ class Pair(NamedTuple):
     correlation: float
 
 
-def look(image: NDArray[np.uint8]) -> Look:
+def photo_stats(image: NDArray[np.uint8]) -> PhotoStats:
     """The numbers of a photo, RGB of shape (H, W, 3).
 
     Example:
-        >>> seen = look(np.full((40, 30, 3), 100, np.uint8))
+        >>> seen = photo_stats(np.full((40, 30, 3), 100, np.uint8))
         >>> round(seen.brightness), seen.contrast, seen.height
         (100, 0.0, 40)
     """
@@ -57,7 +62,7 @@ def look(image: NDArray[np.uint8]) -> Look:
     grey.thumbnail((SIDE, SIDE), Image.Resampling.BOX)
     values = np.asarray(grey, np.float64)
     cells = grey.resize((CELLS, CELLS), Image.Resampling.BOX)
-    return Look(
+    return PhotoStats(
         float(values.mean()),
         float(values.std()),
         _sharpness(values),
@@ -67,13 +72,13 @@ def look(image: NDArray[np.uint8]) -> Look:
     )
 
 
-def alike(
+def near_duplicates(
     first: NDArray[np.float32],
     second: NDArray[np.float32],
     sizes: tuple[NDArray[np.int_], NDArray[np.int_]] | None = None,
     *,
     least: float = ALIKE,
-) -> list[Pair]:
+) -> list[NearCopy]:
     """Photos of two sets that show the same part, most alike first.
 
     What all photos have in common, such as a fixture, is taken away first: parts are alike if
@@ -97,9 +102,36 @@ def alike(
         correlation[np.abs(a[:, None] - b) > _SAME_SHAPE] = 0
     rows, columns = np.nonzero(correlation >= least)
     found = [
-        Pair(int(i), int(j), float(correlation[i, j])) for i, j in zip(rows, columns, strict=True)
+        NearCopy(int(i), int(j), float(correlation[i, j]))
+        for i, j in zip(rows, columns, strict=True)
     ]
     return sorted(found, key=lambda pair: -pair.correlation)
+
+
+def near_groups(
+    signatures: NDArray[np.float32], sizes: NDArray[np.int_], *, least: float = TOGETHER
+) -> list[list[int]]:
+    """Photos that may show one part: groups of two and more, by their positions.
+
+    Args:
+        signatures: Shape (N, 256).
+        sizes: Height and width in pixels, (N, 2).
+        least: Correlation from which on two photos count as one part.
+
+    Returns:
+        Groups that such pairs tie together, in the order of their first photo.
+    """
+    own = _own(signatures, _unit(signatures.mean(axis=0, keepdims=True))[0])
+    shape = np.log(sizes[:, 1] / sizes[:, 0])
+    pairs: list[tuple[int, int]] = []
+    for start in range(0, len(own), _ROWS):
+        rows = slice(start, start + _ROWS)
+        near = own[rows] @ own.T >= least
+        near &= np.abs(shape[rows, None] - shape) <= _NEAR_SHAPE
+        first, second = np.nonzero(near)
+        later = first + start < second
+        pairs += zip((first[later] + start).tolist(), second[later].tolist(), strict=True)
+    return together(pairs, len(own))
 
 
 def _sharpness(grey: NDArray[np.float64]) -> float:

@@ -14,7 +14,7 @@ from PIL import Image
 from workbench import plots
 from workbench.data import read_image
 from workbench.data.encode import jpeg
-from workbench.data.photo_stats import Look, alike, look
+from workbench.data.photo_stats import PhotoStats, near_duplicates, photo_stats
 from workbench.errors import DataError
 
 from . import display, wording
@@ -30,7 +30,7 @@ MEASURES = ("brightness", "contrast", "sharpness")
 THUMBNAIL = 96  # pixels of the longer side
 DRIFT = 0.25  # Kolmogorov-Smirnov distance that is worth a warning, if it is no accident
 ACCIDENT = 0.01  # p value from which on it may be one
-_NO_LOOK = Look(np.nan, np.nan, np.nan, 0, 0, np.zeros(256, np.float32))
+_NO_LOOK = PhotoStats(np.nan, np.nan, np.nan, 0, 0, np.zeros(256, np.float32))
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class PhotoCheck:
 
     @cached_property
     def table(self) -> Table:
-        """The numbers of `looks.look` and a JPEG thumbnail, one row a photo."""
+        """The numbers of `photo_stats` and a JPEG thumbnail, one row a photo."""
         return by_content("photos-1", self.digests, lambda rows: _looks(self.parts, rows))
 
     @cached_property
@@ -136,7 +136,7 @@ class PhotoCheck:
         """Positions of photos to train and to test on, and their correlation."""
         train, test, table = self._train, self._test, self.table
         sizes = np.stack([table["height"], table["width"]], axis=1)
-        found = alike(
+        found = near_duplicates(
             table["signature"][train], table["signature"][test], (sizes[train], sizes[test])
         )
         return [(int(train[i]), int(test[j]), min(c, 1.0)) for i, j, c in found]
@@ -191,17 +191,17 @@ def _looks(parts: "ImageFolder", rows: list[int]) -> Table:
     looks, thumbnails = zip(*seen, strict=True)
     table = {
         name: np.array(values)
-        for name, values in zip(Look._fields, zip(*looks, strict=True), strict=True)
+        for name, values in zip(PhotoStats._fields, zip(*looks, strict=True), strict=True)
     }
     return table | {"thumbnail": np.array(thumbnails), "ok": table["height"] > 0}
 
 
-def _look(path: "Path") -> tuple[Look, bytes]:
+def _look(path: "Path") -> tuple[PhotoStats, bytes]:
     try:
         image = read_image(path)
     except DataError:
         return _NO_LOOK, b"-"
-    return look(image), jpeg(Image.fromarray(image), THUMBNAIL, quality=75)
+    return photo_stats(image), jpeg(Image.fromarray(image), THUMBNAIL, quality=75)
 
 
 def _drift_words(row: dict[str, Any]) -> dict[str, str]:
