@@ -24,16 +24,6 @@ def real_data():
     return folder
 
 
-@pytest.fixture(scope="session")
-def samples():
-    """The folder of small checkpoints in the formats that users have, or a skip that says why."""
-    beside = Path(__file__).parents[2] / "shared" / "samples"
-    folder = Path(os.environ.get("WORKBENCH_SAMPLES", beside))
-    if not (folder / "original-small.pt").is_file():
-        pytest.skip("sample checkpoints needed: set WORKBENCH_SAMPLES to their folder")
-    return folder
-
-
 def photo(index, defect=False, size=96):
     """A grey disc under varying light; a defect is a bright bar across it."""
     rng = np.random.default_rng([7, index, defect])

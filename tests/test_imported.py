@@ -79,13 +79,13 @@ def test_thresholds_by_name_by_number_and_from_held_out_photos(old, parts):
         limit = import_original(old, threshold=name.lower(), **LITE).threshold
         assert limit == value and limit.source == f"the simulator's for {name}"
     assert import_original(old, threshold="2.5", **LITE).threshold == 2.5
-    detector = import_original(old, held_out=load_images(parts), **LITE)
+    detector = import_original(old, calibration=load_images(parts), **LITE)
     assert len(detector.held_out) == 10  # 12 good ones, 2 of them test
     assert detector.threshold == metrics.threshold(detector.held_out, q=99)
     assert detector.heat_range[0] < detector.heat_range[1]
     assert len(detector.parts().test) == 6 and len(detector.parts().calibration) == 10
     both = import_original(
-        old, threshold=7, heat_range=(1, 2), held_out=load_images(parts), **LITE
+        old, threshold=7, heat_range=(1, 2), calibration=load_images(parts), **LITE
     )
     assert (both.threshold, both.heat_range) == (7, (1, 2))
 

@@ -4,10 +4,12 @@ Three oracles: the sample that the original wrote, the original's arithmetic in 
 float64 (below), and the original's class tree (`originals.py`).
 """
 
+import functools
 import io
 import os
 import pickle
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,9 +18,11 @@ from scipy.signal import correlate2d
 
 from tests import originals
 from workbench.csflow import cell_energy, nll, read_original, score
-from workbench.csflow.original.checkpoint import Checkpoint
+from workbench.csflow.original.checkpoint import TorchFile
 from workbench.csflow.original.reader import read_checkpoint
 from workbench.errors import ArtifactError
+
+DATA = Path(__file__).parent / "data"
 
 
 def saved(path, net, **how):
@@ -99,9 +103,9 @@ def reference(net, xs):
 # ---- the numbers
 
 
-def test_the_sample_gives_the_numbers_that_the_original_gave(samples):
-    flow = read_original(samples / "original-small.pt")
-    expected = np.load(samples / "original-small.npz")
+def test_the_sample_gives_the_numbers_that_the_original_gave():
+    flow = read_original(DATA / "original-small.pt")
+    expected = np.load(DATA / "original-small.npz")
     assert (flow.channels, flow.hidden, flow.kernels, flow.clamp) == (8, 12, (5,), 3)
     with torch.no_grad():
         zs, logdet = flow([torch.from_numpy(expected[f"x{k}"]) for k in range(3)])
@@ -116,13 +120,13 @@ def test_the_sample_gives_the_numbers_that_the_original_gave(samples):
         np.testing.assert_allclose(value, expected[name], rtol=1e-5, atol=1e-6, err_msg=name)
 
 
-def test_in_float64_the_sample_agrees_with_the_arithmetic_written_out(samples):
-    expected = np.load(samples / "original-small.npz")
+def test_in_float64_the_sample_agrees_with_the_arithmetic_written_out():
+    expected = np.load(DATA / "original-small.npz")
     with originals.module():  # the sample is ours to trust: torch itself may unpickle it
-        net = torch.load(samples / "original-small.pt", weights_only=False)
+        net = torch.load(DATA / "original-small.pt", weights_only=False)
     check_against_reference(
         net,
-        read_original(samples / "original-small.pt"),
+        read_original(DATA / "original-small.pt"),
         [expected[f"x{k}"].astype(np.float64) for k in range(3)],
     )
 
@@ -230,6 +234,12 @@ def test_what_would_compute_other_numbers_is_refused(tmp_path):
     def shape(net):
         net.module_list[4].s1.conv_scale1_0 = torch.nn.Conv2d(2, 3, 3)
 
+    def huge(net):
+        net.module_list[4].clamp = 10**400
+
+    def laughs(net):  # 2^60 words, if somebody writes them out
+        net.module_list[4].s1.leaky_slope = LAUGHS
+
     def missing(net):
         del net.module_list[4].s2.down_conv12
 
@@ -240,6 +250,8 @@ def test_what_would_compute_other_numbers_is_refused(tmp_path):
             unclamped: "clamp",
             order: "shuffle 4 channels",
             shape: "size mismatch",
+            huge: "must hold a CS-Flow",
+            laughs: "leaky_slope 0.1",
             missing: "down_conv12",
         }.items()
     ):
@@ -252,6 +264,9 @@ def test_what_would_compute_other_numbers_is_refused(tmp_path):
 
 
 # ---- hostile, damaged and foreign files
+
+
+LAUGHS = functools.reduce(lambda inner, _: (inner, inner), range(60), ())
 
 
 class Call:
@@ -310,6 +325,9 @@ def test_a_pickle_that_would_write_a_file_writes_none_and_is_refused_by_name(
             assert target.exists()
 
 
+DEEP = b")" + b"q\x00h\x00\x86" * 60  # as LAUGHS: its hash takes forever
+
+
 def pickled(body):
     """A zip as of torch.save around opcodes written by hand."""
     file = io.BytesIO()
@@ -330,15 +348,19 @@ def pickled(body):
         (b"cfreia_funcs\nglobals\n)R", "freia_funcs.globals"),
         (b"cfreia_funcs.os\nsystem\n)R", "freia_funcs.os.system"),
         (b"\x80\x02cos\nsystem\n(S'true'\ntR", "os.system"),
-        (b"(S'true'\nios\nsystem\n", "opcode STRING"),
-        (b"(ios\nsystem\n", "opcode INST"),
-        (b"\x82\x01", "opcode EXT1"),
-        (b"Pevil\n", "opcode PERSID"),
+        (b"(S'true'\nios\nsystem\n", "opcode 83"),
+        (b"(ios\nsystem\n", "opcode 105"),
+        (b"\x82\x01", "opcode 130"),
+        (b"Pevil\n", "opcode 80"),
         (b"X\x01\0\0\0aQ", "persistent id"),
         (b"K\x01K\x02R", "calls a int"),
         (b"r\xff\xff\xff\x7f", "cannot be read"),
         (b"K\x01r\xff\xff\xff\x7f", "got an? int"),
         (b"}))s", "a tuple as a key"),
+        (b"}" + DEEP + b"K\x01s", "a tuple as a key"),
+        (b"ccollections\nOrderedDict\n](" + DEEP + b"K\x01ta\x85R", "a tuple as a key"),
+        (b"\x8f(" + DEEP + b"\x90", "opcode 144"),
+        (b"\x96" + (20 << 30).to_bytes(8, "little"), "opcode 150"),
         (b"h\x07", "cannot be read"),
         (b"u", "cannot be read"),
         (b"", "cannot be read"),
@@ -366,7 +388,7 @@ def test_a_stream_cut_within_numbers_that_nobody_needs_is_refused(tmp_path):
     path = saved(tmp_path / "two.pt", tree, _use_new_zipfile_serialization=False)
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(ArtifactError, match=r"two\.pt"):
-        Checkpoint(path)
+        TorchFile(path)
 
 
 @pytest.mark.parametrize("form", ["zip", "stream"])

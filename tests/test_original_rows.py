@@ -1,6 +1,5 @@
 """Autoencoder checkpoints of other programs: their own numbers, and what is refused."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from workbench.autoencoder import AutoEncoder, AutoEncoderConfig, from_weights, 
 from workbench.autoencoder.training import measure
 from workbench.errors import ArtifactError
 
-SAMPLES = Path(os.environ.get("WORKBENCH_SAMPLES", Path(__file__).parents[2] / "shared/samples"))
+DATA = Path(__file__).parent / "data"
 
 
 class Other(nn.Module):
@@ -82,15 +81,13 @@ def test_another_activation_can_be_named(saved):
 
 
 def test_the_sample_gives_its_own_numbers_and_is_dead():
-    if not (SAMPLES / "autoencoder-original.pth").is_file():
-        pytest.skip("sample checkpoints needed: set WORKBENCH_SAMPLES to their folder")
-    sample = np.load(SAMPLES / "autoencoder-original.npz")
-    network = wb.autoencoder.read_original(SAMPLES / "autoencoder-original.pth")
+    sample = np.load(DATA / "autoencoder-original.npz")
+    network = wb.autoencoder.read_original(DATA / "autoencoder-original.pth")
     found = network(torch.from_numpy(sample["x"]).double()).detach().numpy()
     np.testing.assert_allclose(found, sample["reconstruction"], rtol=1e-6)
     with pytest.warns(UserWarning, match=r"autoencoder-original.pth is dead: .* the same for"):
         detector = wb.AutoEncoderDetector.from_original(
-            SAMPLES / "autoencoder-original.pth", rows(100, 3)
+            DATA / "autoencoder-original.pth", rows(100, 3)
         )
     np.testing.assert_allclose(detector.score(sample["x"]), sample["error"], rtol=1e-6)
     assert detector.data["dead"] is True

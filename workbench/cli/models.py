@@ -123,7 +123,7 @@ def import_(
         if threshold is None and data is None and name in SIMULATOR_THRESHOLDS:
             threshold = name
         detector = import_original(
-            source, threshold=threshold, held_out=data and opened(data), heat_range=heat,
+            source, threshold=threshold, calibration=data and opened(data), heat_range=heat,
             preset=preset, backbone=backbone, block=block, image_size=size, score=score,
             weights=weights,
         )  # fmt: skip

@@ -1,6 +1,13 @@
-"""A file of `torch.save` and the tensors in it, read without running anything of the file."""
+"""A file of `torch.save` and the tensors in it, read without running anything of the file.
+
+The standard library's unpickler keeps the stack; whatever calls, imports or changes something is
+taken out of it. Where the file wants something called there stands a `Made`: what by which name
+from which arguments. A name that is not allowed, or an opcode that `torch.save` does not write,
+ends the reading. The memory needed is bounded by the size of the file.
+"""
 
 import io
+import pickle
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,8 +20,6 @@ from torch import Tensor
 
 from workbench.errors import ArtifactError
 
-from .pickles import Made, Name, Parser
-
 DTYPES = {
     "torch.FloatStorage": torch.float32,
     "torch.DoubleStorage": torch.float64,
@@ -26,13 +31,119 @@ DTYPES = {
     "torch.BoolStorage": torch.bool,
 }
 TENSOR, PARAMETER = "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_parameter"
+STREAM_MAGIC = 0x1950A86A20F9469CFC6C  # the first value in a file from before torch 1.6
+OPCODES = (
+    "PROTO FRAME STOP POP MARK NONE NEWTRUE NEWFALSE BININT BININT1 BININT2 LONG1 BINFLOAT "
+    "BINUNICODE SHORT_BINUNICODE TUPLE EMPTY_TUPLE TUPLE1 TUPLE2 TUPLE3 EMPTY_LIST APPEND APPENDS "
+    "EMPTY_SET SETITEM SETITEMS BINPUT LONG_BINPUT BINGET LONG_BINGET MEMOIZE GLOBAL STACK_GLOBAL "
+    "BINPERSID"
+)  # that put values together; those that would call or fill something are ours, below
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A class or function that the pickle names, e.g. "collections.OrderedDict"."""
+
+    path: str
+
+
+@dataclass(eq=False, slots=True)
+class Made:
+    """What the pickle wants made by calling `name` with `args`, and the state set on it."""
+
+    name: str
+    args: tuple[Any, ...]
+    state: Any = None
+
+
+class Table(dict):
+    """A dict whose keys are words and numbers: the hash of nested tuples takes forever."""
+
+    def __init__(self, items: Any = ()) -> None:  # noqa: ANN401
+        super().__init__()
+        for key, value in items:
+            self[key] = value
+
+    def __setitem__(self, key: Any, value: Any) -> None:  # noqa: ANN401
+        if not isinstance(key, str | int):
+            raise TypeError(f"a {type(key).__name__} as a key")
+        super().__setitem__(key, value)
+
+
 NAMES: dict[str, Callable[..., Any] | None] = {
-    "collections.OrderedDict": dict,
+    "collections.OrderedDict": Table,
     PARAMETER: lambda tensor, *_: tensor,
     TENSOR: None,
     **dict.fromkeys(DTYPES),
 }
-STREAM_MAGIC = 0x1950A86A20F9469CFC6C  # the first value in a file from before torch 1.6
+
+
+class Unpickler(pickle._Unpickler):
+    """Reads one pickle of a stream, which then stands behind its end.
+
+    It is the variant in Python: that in C takes as much memory as the file says it needs.
+
+    Args:
+        stream: Where the pickle begins.
+        names: What it may name, dotted; for some of them a harmless function of ours that gives
+            the value at once, for the others None, which leaves a `Made`.
+        pointed: Gives the value of a persistent id, by which torch points to its storages.
+
+    Example:
+        >>> Unpickler(io.BytesIO(pickle.dumps({"a": (1, [2.5])}, protocol=2)), {}).load()
+        {'a': (1, [2.5])}
+    """
+
+    def __init__(
+        self,
+        stream: BinaryIO,
+        names: Mapping[str, Callable[..., Any] | None],
+        pointed: Callable[[Any], Any] | None = None,
+    ) -> None:
+        super().__init__(stream)
+        self._names, self._pointed = names, pointed
+
+    def find_class(self, module: str, name: str) -> Name:
+        """Take the name for itself, if it is allowed; nothing is imported."""
+        path = f"{module}.{name}"
+        if path not in self._names:
+            raise ArtifactError(
+                f"names {path}, which no checkpoint of CS-Flow needs; nothing of it was run"
+            )
+        return Name(path)
+
+    def persistent_load(self, pid: Any) -> Any:  # noqa: ANN401
+        """Give what torch points to."""
+        if not self._pointed:
+            raise ValueError("a persistent id, which only torch.save writes")
+        return self._pointed(pid)
+
+    def _call(self) -> None:
+        arguments, name = self.stack.pop(), self.stack.pop()
+        if not isinstance(name, Name) or not isinstance(arguments, tuple):
+            raise TypeError(f"calls a {type(name).__name__}")
+        stand_in = self._names[name.path]
+        self.append(stand_in(*arguments) if stand_in else Made(name.path, arguments))
+
+    def _build(self) -> None:
+        state, target = self.stack.pop(), self.stack[-1]
+        if isinstance(target, Made):
+            target.state = state
+        elif not isinstance(target, Table):  # that of a state dict is its versions: not needed
+            raise TypeError(f"sets the state of a {type(target).__name__}")
+
+    def _table(self) -> None:
+        self.append(Table())
+
+    dispatch = {
+        getattr(pickle, name)[0]: pickle._Unpickler.dispatch[getattr(pickle, name)[0]]
+        for name in OPCODES.split()
+    } | {
+        pickle.REDUCE[0]: _call,
+        pickle.NEWOBJ[0]: _call,
+        pickle.BUILD[0]: _build,
+        pickle.EMPTY_DICT[0]: _table,
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +155,12 @@ class Storage:
     count: int
 
 
-class Checkpoint:
+class TorchFile:
     """A file of `torch.save`: a zip, or the stream that torch wrote before 1.6.
 
     Args:
         path: The file.
-        names: What its pickle may name beside tensors, as `Parser` takes it.
+        names: What its pickle may name beside tensors, as `Unpickler` takes it.
 
     Attributes:
         tree: What was saved, of dicts, lists, tuples, words, numbers, `Made` and `Name`.
@@ -62,7 +173,7 @@ class Checkpoint:
         self, path: Path | str, names: Mapping[str, Callable[..., Any] | None] | None = None
     ) -> None:
         path = Path(path)
-        self._parser = Parser(NAMES | dict(names or {}), self._point)
+        self._names = NAMES | dict(names or {})
         self._storages: dict[str, Storage] = {}
         self._bytes: dict[str, bytes] = {}
         try:
@@ -73,10 +184,7 @@ class Checkpoint:
             self._left = sum(map(len, self._bytes.values()))
         except ArtifactError as error:
             raise ArtifactError(f"{path} {error}") from None
-        except (
-            OSError, ValueError, LookupError, TypeError, EOFError, RuntimeError,
-            MemoryError, zipfile.BadZipFile,
-        ) as error:  # fmt: skip
+        except Exception as error:  # damaged bytes fail in every way
             reason = str(error) or type(error).__name__
             raise ArtifactError(
                 f"{path} must be a whole checkpoint of torch.save, got one that cannot be "
@@ -112,7 +220,13 @@ class Checkpoint:
             )
         return torch.frombuffer(bytearray(raw), dtype=storage.dtype)
 
-    def _point(self, identity: Any) -> Any:  # noqa: ANN401
+    def _parsed(self, stream: BinaryIO) -> Any:  # noqa: ANN401
+        try:
+            return Unpickler(stream, self._names, self._pointed).load()
+        except KeyError as error:
+            raise ValueError(f"opcode {error}, which torch.save does not write") from None
+
+    def _pointed(self, identity: Any) -> Any:  # noqa: ANN401
         match identity:
             case ("storage", Name(path), str(key), _, int(count), *rest) if (
                 path in DTYPES and not any(rest)
@@ -137,15 +251,15 @@ class Checkpoint:
         if "data.pkl" not in files:
             raise ValueError("a zip without data.pkl")
         self._bytes = {name.removeprefix("data/"): content for name, content in files.items()}
-        return self._parser.parse(io.BytesIO(files["data.pkl"]))
+        return self._parsed(io.BytesIO(files["data.pkl"]))
 
     def _read_stream(self, file: BinaryIO, size: int) -> Any:  # noqa: ANN401
-        if self._parser.parse(file) != STREAM_MAGIC:
+        if self._parsed(file) != STREAM_MAGIC:
             raise ValueError("a pickle of something else")
-        self._parser.parse(file)  # the protocol's version
-        self._parser.parse(file)  # facts about the machine that wrote it
-        tree = self._parser.parse(file)
-        for key in self._parser.parse(file):
+        self._parsed(file)  # the protocol's version
+        self._parsed(file)  # facts about the machine that wrote it
+        tree = self._parsed(file)
+        for key in self._parsed(file):
             wanted = int.from_bytes(file.read(8), "little") * self._storages[key].dtype.itemsize
             self._bytes[key] = file.read(min(wanted, size))
             if len(self._bytes[key]) != wanted:  # also where nobody asks for these numbers

@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,80 +16,64 @@ from workbench.errors import DataError
 from workbench.metrics import Threshold
 from workbench.metrics import threshold as choose
 
-from .reader import read_checkpoint
+from .reader import Original, read_checkpoint
 
-_MAPS = 64  # held-out images that the colour scale is taken from
+_MAPS = 64  # calibration images that the colour scale is taken from
 
 
 def import_original(
     path: Path | str,
     *,
     threshold: float | str | None = None,
-    held_out: ImageFolder | None = None,
+    calibration: ImageFolder | None = None,
     heat_range: tuple[float, float] | None = None,
     preset: str = "simulator",
-    backbone: str = "efficientnet-b5",
-    block: int | None = None,
-    image_size: int | None = None,
-    score: str | None = None,
     weights: str | Path | None = None,
     device: str | None = None,
     progress: bool = True,
+    **changes: Any,  # noqa: ANN401
 ) -> CSFlowDetector:
     """Make a detector of an original checkpoint, which holds the flow alone.
 
     Args:
         path: The checkpoint, see `workbench.csflow.read_original`.
         threshold: A number, or "SMT", "lens" or "flex" for the simulator's own; by default the
-            preset's percentile of the scores of `held_out`.
-        held_out: A folder of parts: OK photos that the checkpoint was not trained with, outside
-            their test split, set threshold and colour scale; the test photos are reported on.
+            preset's percentile of the scores of `calibration`.
+        calibration: A folder of parts: OK photos that the checkpoint was not trained with,
+            outside their test split, set threshold and colour scale; the test photos are
+            reported on.
         heat_range: Ends of the colour scale of heat maps.
         preset: For how images are stretched and scored: "simulator" or "paper".
-        backbone: The network whose features it was trained on, which the file does not say.
-        block: The block of it; by default the last of its last stage but one.
-        image_size: Pixels a side; by default what a whole module says, else the preset's.
-        score: Another than the preset's.
         weights: The backbone's, as for `CSFlowDetector`.
         device: As for `CSFlowDetector`.
         progress: Show progress bars.
+        **changes: Fields of `CSFlowConfig` that the file does not say, None for the default:
+            `backbone` (efficientnet-b5), `block` (the last of its last stage but one),
+            `image_size` (what a whole module says, else the preset's), `score` (the preset's).
 
     Raises:
         ArtifactError: The file is no such checkpoint.
         ValueError: The block has not as many channels as the flow, no threshold to be had, or
             no size that fits.
-        DataError: The backbone's weights are missing, or no held-out image can be read.
+        DataError: The backbone's weights are missing, or no calibration image can be read.
     """
     original = read_checkpoint(path)
-    flow = original.flow
-    cut = _fitting_block(backbone, block, flow.channels)
-    given = {"image_size": image_size or (original.map_side or 0) * cut.stride, "score": score}
-    config = CSFlowConfig.preset(
-        preset,
-        backbone=backbone,
-        block=cut.block,
-        kernels=flow.kernels,
-        hidden=flow.hidden,
-        scales=flow.scales,
-        finer=False,
-        clamp=flow.clamp,
-        **{key: value for key, value in given.items() if value},
-    )
+    config = _config(original, preset, changes)
     limit = None if threshold is None else _threshold(threshold, config)
-    if limit is None and held_out is None:
+    if limit is None and calibration is None:
         raise ValueError(
             "an imported detector needs a threshold: a number, one of the simulator's "
             f"({', '.join(SIMULATOR_THRESHOLDS)}), or OK photos to take it from "
             "(--threshold or --data)"
         )
     detector = CSFlowDetector(config, device=device, weights=weights)
-    detector.network.flow.load_state_dict(flow.state_dict())
+    detector.network.flow.load_state_dict(original.flow.state_dict())
     detector.data = {"counts": {"train": 0, "calibration": 0}}
-    if held_out is not None:
-        _calibrate(detector, held_out, progress)
+    if calibration is not None:
+        _calibrate(detector, calibration, progress)
     if limit is not None:
         detector.threshold = limit
-    if heat_range or held_out is None:
+    if heat_range or calibration is None:
         # unseen, a cell of a good part has 1/2: that of z^2 / 2 for a standard normal z
         detector.heat_range = heat_range or (0.5, 0.5 + 2 * max(detector.threshold, 0.5))
     detector.data["imported"] = {
@@ -96,6 +81,18 @@ def import_original(
         "sha256": hashlib.sha256(Path(path).read_bytes()).hexdigest(),
     }
     return detector
+
+
+def _config(original: Original, preset: str, changes: dict[str, Any]) -> CSFlowConfig:
+    """What the file says, then what the caller says, then the preset."""
+    given = {"backbone": "efficientnet-b5"}
+    given |= {name: value for name, value in changes.items() if value is not None}
+    flow = original.flow
+    cut = _fitting_block(given["backbone"], given.get("block"), flow.channels)
+    if original.map_side:
+        given = {"image_size": original.map_side * cut.stride} | given
+    said = {name: getattr(flow, name) for name in ("kernels", "hidden", "scales", "clamp")}
+    return CSFlowConfig.preset(preset, **given | said | {"block": cut.block, "finer": False})
 
 
 def _fitting_block(backbone: str, block: int | None, channels: int) -> Backbone:

@@ -6,6 +6,7 @@ and none of its classes is needed. Reference: https://github.com/marco-rudolph/c
 """
 
 import re
+import reprlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,7 @@ from torch import Tensor
 from workbench.csflow.flow import CrossScaleFlow, permutations
 from workbench.errors import ArtifactError
 
-from .checkpoint import Checkpoint
-from .pickles import Made, Name
+from .checkpoint import Made, Name, TorchFile
 
 SCALES = 3  # the original knows no other number
 CLAMP = 3.0  # the original's; a state dict does not hold it
@@ -91,21 +91,21 @@ def read_checkpoint(path: Path | str, *, clamp: float = CLAMP) -> Original:
     names = _CLASSES | dict.fromkeys(_ARITHMETIC)
     for builtins in ("__builtin__", "builtins"):  # as Python 2 and 3 call the module
         names |= {f"{builtins}.getattr": _nested, f"{builtins}.set": _empty_set}
-    checkpoint = Checkpoint(path, names)
+    file = TorchFile(path, names)
     try:
-        found = _find(checkpoint.tree)
+        found = _find(file.tree)
         if isinstance(found, dict):
-            return Original(_flow(checkpoint, _blocks_of_keys(found), None, clamp), None)
+            return Original(_flow(file, _blocks_of_keys(found), None, clamp), None)
         couplings, orders = _couplings(found)
         clamps = {float(_of(coupling, "clamp")) for coupling in couplings}
         if len(clamps) != 1:
             raise ArtifactError(f"must have one clamp for all blocks, got {sorted(clamps)}")
         blocks = [_block_of_module(coupling) for coupling in couplings]
-        order = [torch.stack([checkpoint.tensor(perm) for perm in perms]) for perms in orders]
-        return Original(_flow(checkpoint, blocks, order, clamps.pop()), _map_side(found))
+        order = [torch.stack([file.tensor(perm) for perm in perms]) for perms in orders]
+        return Original(_flow(file, blocks, order, clamps.pop()), _map_side(found))
     except ArtifactError as error:
         raise ArtifactError(f"{path} {error}") from None
-    except (RuntimeError, ValueError, TypeError, LookupError) as error:
+    except Exception as error:  # a tree that another program made fails in every way
         raise ArtifactError(f"{path} must hold a CS-Flow of the original: {error}") from error
 
 
@@ -176,13 +176,13 @@ def _blocks_of_keys(state: dict[Any, Any]) -> list[Block]:
 
 
 def _flow(
-    checkpoint: Checkpoint, blocks: list[Block], orders: list[Tensor] | None, clamp: float
+    file: TorchFile, blocks: list[Block], orders: list[Tensor] | None, clamp: float
 ) -> CrossScaleFlow:
     if not blocks:
         raise ArtifactError("must have at least one coupling block, got none")
     if not clamp > 0:
         raise ArtifactError(f"must clamp its scales as the paper does, got clamp {clamp}")
-    states = [_renamed(checkpoint, block) for block in blocks]
+    states = [_renamed(file, block) for block in blocks]
     enter = [state["given_b.enter.0.weight"].shape for state in states]
     hidden, channels = enter[0][0], enter[0][1] + states[0]["given_a.enter.0.weight"].shape[1]
     orders = orders or [permutations(channels, SCALES, seed) for seed in range(len(blocks))]
@@ -205,7 +205,7 @@ def _flow(
     return flow.eval()
 
 
-def _renamed(checkpoint: Checkpoint, block: Block) -> dict[str, Tensor]:
+def _renamed(file: TorchFile, block: Block) -> dict[str, Tensor]:
     """The weights of one block under the names of ours, float32."""
     sources = {
         f"{half}.{ours}.{kind}": [f"{theirs_half}.{theirs}.{kind}"]
@@ -218,7 +218,7 @@ def _renamed(checkpoint: Checkpoint, block: Block) -> dict[str, Tensor]:
         verb = "lacks" if wrong[0] in expected else "also holds"
         raise ArtifactError(f"must hold the weights of {SCALES} scales; a block {verb} {wrong[0]}")
     state = {
-        ours: torch.cat([checkpoint.tensor(block[name]) for name in names]).float()
+        ours: torch.cat([file.tensor(block[name]) for name in names]).float()
         for ours, names in sources.items()
     }
     for name, value in state.items():
@@ -239,6 +239,7 @@ def _check_arithmetic(layer: Any, expected: dict[str, Any]) -> None:  # noqa: AN
     _of(layer, "_modules")  # it is a module
     for name, value in expected.items():
         if (got := layer.state.get(name, value)) != value:
+            got = reprlib.repr(got)  # of a nested list that names itself twice a level, too
             raise ArtifactError(f"must have {name} {value} as in the paper, got {got}")
 
 
