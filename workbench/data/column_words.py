@@ -81,10 +81,12 @@ def folded(name: str) -> str:
     return re.sub(r"[\W_]+", "", bare)
 
 
-def is_known(name: str) -> bool:
-    """Whether a cell is the name of a column of time, label, count, tag or value."""
+def known(name: str) -> int:
+    """How well a cell is known as the name of a column: 2 as time or label, 1 as others, or 0."""
     word = folded(name)
-    return word in TIMES or word in LABELS or word in COUNTERS or word in TAGS
+    if word in TIMES or word in LABELS:
+        return 2
+    return int(word in COUNTERS or word in TAGS or word in VALUES)
 
 
 def unit_of(name: str) -> str:

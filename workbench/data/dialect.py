@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from workbench.errors import DataError
 
-from .column_words import is_known
+from .column_words import known
 from .csv import encoding_of
 from .decimals import is_missing, like_a_number
 from .times import are_dates, are_times_of_day
@@ -218,7 +218,7 @@ def _is_data(row: Sequence[str], valued: Sequence[int], body: Sequence[Sequence[
     words = [c for c, v in zip(cells, values, strict=True) if not v and not is_missing(c)]
     if not words:
         return any(values) and not _counts_columns(row, body)
-    if any(is_known(cell) for cell in row) or not any(values):
+    if any(map(known, row)) or not any(values):
         return False
     whole = all(cell.isdigit() for cell, v in zip(cells, values, strict=True) if v)
     return not whole or len(words) < len(cells) / 2
@@ -232,14 +232,13 @@ def _counts_columns(row: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
 
 
 def _header_row(rows: Sequence[Sequence[str]], width: int, valued: Sequence[int]) -> int | None:
-    """The first full row of names; of several, the one with a word that is known."""
+    """The full row of names with the words that are known best, of equals the first."""
     full = [
         k for k, row in enumerate(rows)
         if len(row) >= min(width, max(valued, default=0) + 1)
         and sum(map(bool, row[:width])) > 0.7 * len(valued)
     ]  # fmt: skip
-    known = [k for k in full if any(is_known(cell) for cell in rows[k])]
-    return next(iter(known or full), None)
+    return max(full, key=lambda k: sum(map(known, rows[k])), default=None)
 
 
 def _without_tail(row: Sequence[str], width: int) -> list[str]:
