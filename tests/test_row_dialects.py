@@ -86,7 +86,9 @@ def tables(draw):
         lines += [line for line in draw(st.lists(st.sampled_from(ABOVE), max_size=3))]
     lines.append(_line(header, separator))
     if draw(st.booleans()) and draw(st.booleans()):
-        units = [""] * (len(header) - len(names)) + ["bar", "1/min", "mm/s", "K", "A"][: len(names)]
+        units = [""] * (len(header) - len(names)) + ["bar", "1/min", "mm/s", "K", "A"][
+            : len(names)
+        ]
         lines.append(_line(units, separator))
     mark, expected = draw(st.sampled_from(MARKS)), {}
     for row, time in zip(numbers, times, strict=True):
@@ -104,7 +106,9 @@ def tables(draw):
 
 
 def _clock_names(clock, script):
-    return {0: [], 1: [TIME_NAMES[script]], 2: ["Date", "Time"]}[len(CLOCKS[clock](datetime.now()))]
+    return {0: [], 1: [TIME_NAMES[script]], 2: ["Date", "Time"]}[
+        len(CLOCKS[clock](datetime.now()))
+    ]
 
 
 def _number(x, digits, decimal, thousands):

@@ -12,14 +12,19 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from workbench import workspace
+from workbench.data.csv import BOM, csv_text
 from workbench.data.layouts import read_photos
 from workbench.data.walk import BadFile
 from workbench.errors import DataError
 from workbench.progress import bar
 
 if TYPE_CHECKING:
+    from workbench.autoencoder import AutoEncoderDetector
     from workbench.csflow.detector import CSFlowDetector
+    from workbench.data import SensorTable
 
+ROW_COLUMNS = ("line", "time", "anomaly score", "prediction", "top sensor", "error")
 COLUMNS = ("file name", "label", "prediction", "anomaly score", "error")
 
 
@@ -80,6 +85,41 @@ def score_folder(
             shown.update()
     seconds = time.perf_counter() - start
     return Bulk(**counts, before=len(done), seconds=seconds, left_alone=tuple(left_alone))
+
+
+def score_rows(detector: "AutoEncoderDetector", rows: "SensorTable", out: Path | str) -> Bulk:
+    """Write one line a row to a CSV file, which is replaced as a whole.
+
+    Columns are `ROW_COLUMNS`: the line of the file that the row is in, its time, score, verdict
+    and the sensor with the largest share of the error; and error, for a row that was left out.
+    A recording of several files has their names in front.
+
+    Raises:
+        OSError: The file cannot be written.
+        ValueError: Rows of other columns than the detector's.
+    """
+    start = time.perf_counter()
+    scores, top = detector.score(rows), detector.blame(rows).argmax(1)
+    flags = scores >= detector.threshold
+    times = [""] * len(rows) if rows.time is None else rows.time.astype(str)
+    files = None if rows.files is None else rows.files.tolist()
+    columns = ROW_COLUMNS if files is None else ("file", *ROW_COLUMNS)
+    judged = zip(
+        rows.lines.tolist(), times, scores.tolist(), flags.tolist(), top.tolist(), strict=True
+    )
+    lines: list[tuple] = [
+        (line, at, score, "NG" if ng else "OK", rows.columns[sensor], "")
+        for line, at, score, ng, sensor in judged
+    ]
+    if files is not None:
+        lines = [(name, *row) for name, row in zip(files, lines, strict=True)]
+    blank = ("",) * (len(columns) - 6)
+    lines += [(*blank, line, "", "", "", "", reason) for line, reason in rows.bad]
+    if files is None:
+        lines.sort(key=lambda row: row[0])
+    with workspace.written(Path(out)) as file:
+        file.write(BOM + csv_text([columns, *lines]).encode())
+    return Bulk(len(rows), int(flags.sum()), len(rows.bad), 0, time.perf_counter() - start)
 
 
 def _write(

@@ -3,14 +3,25 @@
 import os
 import warnings
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from workbench import workspace
 from workbench.errors import DataError
 
-from .program import Answer, Groups, Layout, Relabels, app, command, photo_options, shown
+from .program import (
+    Answer,
+    Groups,
+    Layout,
+    Relabels,
+    app,
+    command,
+    photo_options,
+    refuse_row_options,
+    row_options,
+    shown,
+)
 
 data_app = typer.Typer(help="Sample data and a check-up of your own.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
@@ -41,9 +52,9 @@ def data_make(
     return Answer([f"made {shown(made)}: {NOTE}"], {"path": made, "note": NOTE})
 
 
-@command(data_app, "check")
+@command(data_app, "check", reads_rows=True)
 def data_check(
-    source: Annotated[Path, typer.Argument(help="A folder of photos or a CSV of sensor rows.")],
+    source: Annotated[Path, typer.Argument(help="A folder of photos or files of sensor rows.")],
     layout: Layout = None,
     groups: Groups = "",
     relabels: Relabels = True,
@@ -53,16 +64,23 @@ def data_check(
     write_groups: Annotated[
         Path | None, typer.Option(help="Write photos that look like one part to this CSV.")
     ] = None,
+    *,
+    options: dict[str, Any],
 ) -> Answer:
     """Say what a dataset was taken for, what was left alone and what looks wrong."""
     from workbench.data.check import check
+    from workbench.data.rows import is_rows
 
     if not source.exists():
         raise DataError(f"{source} must be a folder of photos or a CSV file; nothing is there")
-    options = photo_options(layout, groups, relabels) if source.is_dir() else {}
+    if is_rows(source):
+        options = row_options(options, layout)
+    else:
+        refuse_row_options(options)
+        options = photo_options(layout, groups, relabels) | ({"check": False} if headers else {})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # all of it is among the lines below
-        found = check(source, **options, **({"check": False} if headers else {}))
+        found = check(source, **options)
     lines = [f"{shown(source)} ({found.kind})"]
     for title, below in found.sections():
         lines += ["", title, *(f"  {line}" for line in below)]

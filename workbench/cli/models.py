@@ -20,6 +20,7 @@ from .program import (
     note,
     opened,
     photo_options,
+    row_options,
     shown,
 )
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from workbench.csflow.seeds import SeedResult
 
 
-@command(app)
+@command(app, reads_rows=True)
 def train(
     source: Annotated[Path, typer.Argument(help="A folder of photos or a CSV of sensor rows.")],
     name: Annotated[str, typer.Option("--name", "-n", help="Default: the source's name.")] = "",
@@ -51,18 +52,25 @@ def train(
     layout: Layout = None,
     groups: Groups = "",
     relabels: Relabels = True,
+    *,
+    options: dict[str, Any],
 ) -> Answer:
     """Train on the good parts of a dataset and save the detector under models/."""
     from workbench import artifacts
+    from workbench.data.rows import is_rows
 
     name = workspace.plain(name or source.resolve().stem)
-    data = opened(source, seed, **photo_options(layout, groups, relabels))
+    given = row_options(options, layout)
+    rows = is_rows(source)
+    data = opened(
+        source, seed, given if rows else options, **photo_options(layout, groups, relabels)
+    )
     given = {"epochs": epochs, "backbone": backbone}
     changes = {key: value for key, value in given.items() if value} | {"seed": seed}
-    if resume and (seeds > 1 or source.is_file()):
+    if resume and (seeds > 1 or rows):
         raise ValueError("--resume goes on with one training on photos; leave it out")
     checkpoint, spread = None, Answer([], {})
-    if source.is_file():
+    if rows:
         detector = _row_detector(changes, preset, seeds).fit(data)
     elif seeds != 1:
         from workbench.csflow.seeds import fit_seeds

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from workbench.reports import ReportRun
 
 
-@command(app)
+@command(app, reads_rows=True)
 def report(
     names: Annotated[list[str] | None, typer.Argument(help="Models under models/.")] = None,
     everything: Annotated[
@@ -27,6 +27,8 @@ def report(
     resume: Annotated[bool, typer.Option(help="Leave out what would say the same again.")] = False,
     pdf: Annotated[bool, typer.Option(help="Print each page to a PDF, by a Chromium.")] = False,
     watch: Annotated[bool, typer.Option(help="Go on: make what is new or has changed.")] = False,
+    *,
+    options: dict[str, Any],
 ) -> Iterator[Answer]:
     """Execute the report notebook for one, some or all models and rebuild the index."""
     from workbench import reports
@@ -35,9 +37,10 @@ def report(
         raise ValueError(
             "report needs a model's name or --all, got " + ("both", "neither")[not names]
         )
+    reading = {"reading": options} if options else {}
     options = {
         "template": template,
-        "parameters": reports.parsed(parameter or []),
+        "parameters": reports.parsed(parameter or []) | reading,
         "jobs": jobs,
         "timeout": timeout or None,
     }

@@ -4,10 +4,11 @@ import inspect
 import json
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from math import isfinite
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
@@ -27,15 +28,26 @@ app = typer.Typer(
 )
 Layout = Annotated[
     list[str] | None,
-    typer.Option(
-        help="How labels are read: folders, flat, a CSV, or WORD=OK; repeatable (photos)."
-    ),
+    typer.Option(help="Photos: folders, flat, a CSV, or WORD=OK; repeatable. Rows: wide or long."),
 ]
 Groups = Annotated[
     str, typer.Option(help="Which photos show one part: a CSV, folder, or a pattern with {part}.")
 ]
 Relabels = Annotated[bool, typer.Option(help="Correct labels by what inspectors found (photos).")]
 Name = Annotated[str, typer.Option("--name", "-n", help="The model, a folder under models/.")]
+_ROWS = {
+    "label": (str, "Column of labels; NAME=VALUE says which value is NG (rows)."),
+    "time": (str, "Column of times (rows)."),
+    "ignore": (list[str], "A column that is no sensor; repeatable (rows)."),
+    "columns": (list[str], "A column that is a sensor, and no other; repeatable (rows)."),
+    "dates": (str, "dmy, mdy, ymd, s, ms, us, days, number, or a format with % (rows)."),
+    "decimal": (str, "Decimal sign, . or , (rows)."),
+    "encoding": (str, "Of text, such as cp949 (rows)."),
+    "sheet": (str, "Worksheet of a workbook (rows)."),
+    "hold": (float, "Seconds for which a sensor keeps its last value (rows)."),
+    "every": (float, "Seconds of a step over which rows are averaged (rows)."),
+}
+"""Options of `load_rows` that every command has which reads rows."""
 _Json = Annotated[bool, typer.Option("--json", help="Answer with JSON, for scripts.")]
 
 
@@ -50,13 +62,27 @@ class Answer(NamedTuple):
     code: int = 0
 
 
-def command(group: typer.Typer, name: str | None = None) -> Callable[[Callable], Callable]:
-    """Add a function that returns an `Answer`, or yields several, as a command with `--json`."""
+def command(
+    group: typer.Typer, name: str | None = None, *, reads_rows: bool = False
+) -> Callable[[Callable], Callable]:
+    """Add a function that returns an `Answer`, or yields several, as a command with `--json`.
+
+    One that reads rows gets the options of `load_rows` that were given as its last argument, a
+    dict.
+    """
+    further = {"json": _Json}
+    if reads_rows:
+        further |= {
+            option: Annotated[kind | None, typer.Option(help=text)]
+            for option, (kind, text) in _ROWS.items()
+        }
 
     def add(function: Callable[..., Answer | Iterable[Answer]]) -> Callable:
         @wraps(function)
         def run(*, json: bool, **given: Any) -> None:  # noqa: ANN401
-            found = function(**given)
+            options = {option: given.pop(option) for option in further if option in given}
+            options = {option: value for option, value in options.items() if value}
+            found = function(**given, options=options) if reads_rows else function(**given)
             code = 0
             for answer in [found] if isinstance(found, Answer) else found:
                 typer.echo(_as_json(answer.values) if json else "\n".join(answer.lines))
@@ -65,9 +91,17 @@ def command(group: typer.Typer, name: str | None = None) -> Callable[[Callable],
                 raise typer.Exit(code)
 
         signature = inspect.signature(function)
-        option = inspect.Parameter("json", inspect.Parameter.KEYWORD_ONLY, default=False)
-        run.__signature__ = signature.replace(parameters=[*signature.parameters.values(), option])
-        run.__annotations__ = function.__annotations__ | {"json": _Json}
+        own = [
+            p for p in signature.parameters.values() if not (reads_rows and p.name == "options")
+        ]
+        added = [
+            inspect.Parameter(
+                o, inspect.Parameter.KEYWORD_ONLY, default=None if o != "json" else 0
+            )
+            for o in further
+        ]
+        run.__signature__ = signature.replace(parameters=[*own, *added])
+        run.__annotations__ = function.__annotations__ | further
         group.command(name)(run)
         return function
 
@@ -84,6 +118,9 @@ def options(
 def main() -> None:
     """Run the command line; turn errors into one line and exit code 2."""
     warnings.showwarning = _warn
+    for stream in (sys.stdout, sys.stderr):  # a console of another encoding ends no command
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     debug = "--debug" in sys.argv
     try:
         app()
@@ -102,14 +139,21 @@ def note(line: str) -> None:
     typer.echo(line, err=True)
 
 
-def opened(source: Path, seed: int = 0, **photos: Any) -> "Dataset":  # noqa: ANN401
-    """The photos or rows at a path that was typed; further options are for photos."""
-    from workbench.data import load_images, load_rows
+def opened(
+    source: Path,
+    seed: int = 0,
+    rows: Mapping[str, Any] = MappingProxyType({}),
+    **photos: Any,  # noqa: ANN401
+) -> "Dataset":
+    """The photos or rows at a path that was typed, with options for either."""
+    from workbench.data import load_images
+    from workbench.data.rows import is_rows, load_rows
 
     if not source.exists():
         raise DataError(f"{source} must be a folder of photos or a CSV file; nothing is there")
-    if source.is_file():
-        return load_rows(source, seed=seed)
+    if is_rows(source):
+        return load_rows(source, seed=seed, **rows)
+    refuse_row_options(rows)
     return load_images(source, seed=seed, progress=True, **photos)
 
 
@@ -117,6 +161,21 @@ def photo_options(layout: list[str] | None, groups: str, relabels: bool) -> dict
     """Options of `load_images` as they were typed, without those left to their default."""
     given: dict[str, Any] = {"layout": ",".join(layout or ()), "groups": groups}
     return {key: value for key, value in given.items() if value} | {"relabels": relabels}
+
+
+def row_options(options: Mapping[str, Any], layout: list[str] | None) -> dict[str, Any]:
+    """Options of `load_rows` as they were typed."""
+    return dict(options) | ({"layout": layout[0]} if layout else {})
+
+
+def refuse_row_options(options: Mapping[str, Any]) -> None:
+    """Say that options for rows mean nothing for photos.
+
+    Raises:
+        ValueError: There are any.
+    """
+    if options:
+        raise ValueError(f"{', '.join(f'--{name}' for name in options)} are for sensor rows")
 
 
 def shown(path: Path) -> str:

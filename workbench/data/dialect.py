@@ -59,11 +59,12 @@ class Dialect(NamedTuple):
         )
 
 
-def read_dialect(path: Path, encoding: str | None = None) -> Dialect:
+def read_dialect(path: Path, encoding: str | None = None, decimal: str | None = None) -> Dialect:
     """The dialect of a delimited text file.
 
     Raises:
-        DataError: No such file, no text in that encoding, or it is empty.
+        DataError: No such file, no text in that encoding, it is empty, or its commas may be
+            separators or decimal signs.
     """
     encoding = encoding_of(path) if encoding is None else _checked(encoding)
     try:
@@ -85,10 +86,16 @@ def read_dialect(path: Path, encoding: str | None = None) -> Dialect:
     remarks, lines = lines[start:comments], lines[comments:]
     separator = separator or find_separator(lines)
     rows = split(lines, separator, first=comments + 1)
-    if not rows and remarks:
-        rows = []
     if not rows:
         raise DataError(f"{path} must hold rows of numbers; it is empty")
+    if separator == "," and _is_one_column(rows):
+        if decimal is None:
+            raise DataError(
+                f"{path}: the commas below {rows[0][1][0]!r} may separate columns or be decimal "
+                "signs; pass decimal='.' or decimal=',' (--decimal)"
+            )
+        separator = ";" if decimal == "," else ","
+        rows = split(lines, separator, first=comments + 1)
     found = find_header(rows, remarks, separator)
     return Dialect(encoding, separator, *found, comments=tuple(_remark(line) for line in remarks),
                    head=tuple(rows))  # fmt: skip
@@ -181,6 +188,13 @@ def unique(names: Sequence[str]) -> tuple[str, ...]:
         seen[name] += 1
         told.append(f"{name} ({seen[name]})" if name and seen[name] > 1 else name)
     return tuple(told)
+
+
+def _is_one_column(rows: Sequence[Row]) -> bool:
+    """Whether lines with one comma each lie below a line with none, as decimals below a name."""
+    body = [row for _, row in rows[1:]]
+    pairs = all(len(row) == 2 and row[1].isdigit() and like_a_number(row[0]) for row in body)
+    return len(rows[0][1]) == 1 and bool(body) and pairs
 
 
 def _checked(encoding: str) -> str:

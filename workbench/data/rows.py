@@ -21,6 +21,7 @@ from .columns import (
     require,
     to_numbers,
 )
+from .decode import SUFFIXES
 from .reading import BadRow, Reading, missing_in, skipped_in, units_of
 from .recording import fill, refuse
 from .reshaping import Rows, by_time, find_long, resampled, widened
@@ -79,7 +80,9 @@ def is_rows(path: Path | str) -> bool:
     if not path.is_dir():
         return path.is_file()
     inside = list(path.iterdir())
-    return not any(p.is_dir() for p in inside) and any(p.suffix.lower() in ENDINGS for p in inside)
+    endings = {p.suffix.lower() for p in inside}
+    alone = not any(p.is_dir() for p in inside) and endings.isdisjoint(SUFFIXES)
+    return alone and not endings.isdisjoint(ENDINGS)
 
 
 def load_rows(

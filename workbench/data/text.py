@@ -37,7 +37,7 @@ def read_text(
     Raises:
         DataError: No text, or empty.
     """
-    dialect = read_dialect(path, encoding)
+    dialect = read_dialect(path, encoding, decimal)
     decimal = decimal or _shown_decimal(dialect)
     text = set(range(dialect.width)) if as_text else _text_columns(dialect, decimal)
     found = None if dialect.separator == " " else _parsed(path, dialect, decimal, text)

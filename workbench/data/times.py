@@ -37,6 +37,7 @@ _OF_DAY = re.compile(r"(\d+):(\d\d)(?::(\d\d(?:[.,]\d+)?))?\s*(AM|PM)?")
 _WORD = re.compile(r"[^\W\d_]+\.?")
 _ZONE = re.compile(r"\s*([+-]\d\d:?\d\d)$")
 _COMPACT = re.compile(r"((?:19|20)\d\d)(\d\d)(\d\d)(?:([ T_-]?)(\d\d)(\d\d)(\d\d)?)?")
+_BETWEEN = frozenset("-./ :,T_APM\0년월일시분초年月日時分秒时")
 _RUN = re.compile(r"\d+")
 
 
@@ -213,8 +214,10 @@ def _form(cell: str) -> str | None:
     zone = _ZONE.search(cell)
     if zone:
         cell = cell[: zone.start(1)]
+    if not _BETWEEN.issuperset(_RUN.sub("", cell)):
+        return None
     runs = _RUN.findall(cell)
-    if not 3 <= len(runs) <= 7 or len(runs) == 4 or "%" in cell:
+    if not 3 <= len(runs) <= 7 or len(runs) == 4:
         return None
     sizes = [len(run) for run in runs]
     if sorted(sizes[:3])[-1] > 4 or max(sizes[:3], default=0) == 3 or sizes[1] > 2:
