@@ -151,12 +151,6 @@ def test_kinds_show_counts_and_intervals():
         plots.kinds([])
 
 
-def test_confusion_names_the_two_errors():
-    ax = plots.confusion(metrics.evaluate(SCORES, LABELS, 3.5))
-    texts = [text.get_text() for text in ax.texts]
-    assert texts == ["3\ncorrect", "0\noverkill", "1\nmissed", "1\ncaught"]
-
-
 def test_history_draws_everything_but_the_time():
     epochs = [{"epoch": i, "train_nll": -i, "calibration_nll": i, "seconds": 9} for i in (1, 2)]
     ax = plots.history(epochs)

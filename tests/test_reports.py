@@ -540,12 +540,16 @@ def test_the_index_sorts_offline(lens, pump, browser):
 
 
 @pytest.mark.browser
-def test_a_pdf_is_printed_where_there_is_a_chromium(lens, monkeypatch):
+def test_a_pdf_is_printed_where_there_is_a_chromium(lens, tmp_path, monkeypatch):
     path = chromium.find()
     if path is None:
         pytest.skip("a Chromium is needed; run: python -m tests.browser.chromium")
     monkeypatch.setenv("WORKBENCH_CHROMIUM", path)
     assert reports.print_pdf(lens).read_bytes().startswith(b"%PDF")
+    other = replace(lens, folder=tmp_path)
+    (tmp_path / "report.html").write_text("<p>from elsewhere")
+    with pytest.raises(RuntimeError, match="carries no policy; make it again"):
+        reports.print_pdf(other)
     monkeypatch.setenv("WORKBENCH_CHROMIUM", "")
     monkeypatch.setenv("PATH", "")
     with pytest.raises(RuntimeError, match="a PDF needs Chromium or Chrome"):

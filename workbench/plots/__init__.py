@@ -11,7 +11,7 @@ from workbench.plots.curves import calibration, cost, kinds, precision_recall, r
 from workbench.plots.figure import COLORS, Picture, png
 from workbench.plots.photos import gallery, overview, sample_grid
 from workbench.plots.rows import blame, sensors, timeline
-from workbench.plots.scores import confusion, histogram, history
+from workbench.plots.scores import histogram, history
 
 __all__ = [
     "COLORS",
@@ -19,7 +19,6 @@ __all__ = [
     "agreement",
     "blame",
     "calibration",
-    "confusion",
     "cost",
     "distributions",
     "gallery",

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from workbench.plots.figure import COLORS, Picture, finish, fonts, new_axes
+from workbench.plots.figure import COLORS, Picture, finish, lettered, new_axes, words
 
 Rate = tuple[float | None, tuple[float | None, float | None]]
 
@@ -21,6 +21,7 @@ def rate_intervals(names: Sequence[str], panels: dict[str, Sequence[Rate]]) -> F
     """
     figure = Picture(figsize=(3.6 * len(panels), 1.1 + 0.34 * len(names)), layout="constrained")
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    t = words()
     colors = (COLORS["miss"], COLORS["overkill"], COLORS["line"])
     for ax, (title, rates), color in zip(axes, panels.items(), colors, strict=False):
         for row, (rate, ends) in enumerate(rates):
@@ -28,12 +29,13 @@ def rate_intervals(names: Sequence[str], panels: dict[str, Sequence[Rate]]) -> F
                 if None not in ends:
                     ax.plot([100 * end for end in ends], [row, row], color=color, lw=2, alpha=0.5)
                 ax.plot(100 * rate, row, "o", ms=7, color=color)
-        ax.set(title=title, xlabel="%")
+        ax.set(title=t(title), xlabel="%")
         ax.set_xlim(left=min(0, ax.get_xlim()[0]))
         ax.grid(axis="x", color=COLORS["quiet"], alpha=0.25)
         finish(ax)
-    axes[0].set_yticks(range(len(names)), names, family=fonts())
+    axes[0].set_yticks(range(len(names)), names)
     axes[0].set_ylim(len(names) - 0.5, -0.5)
+    lettered(figure)
     figure.alt = f"{' and '.join(panels)} of {', '.join(names)}, with intervals"
     return figure
 
@@ -55,6 +57,7 @@ def agreement(
         names: Of the models.
         ax: Axes to draw on; a new figure if None.
     """
+    t = words()
     ax = ax or new_axes(5, 4.6, f"Scores of the same parts by {names[0]} and by {names[1]}")
     for word, chosen, mark in (("OK", ~labels, "o"), ("NG", labels, "^")):
         label = f"{word} ({int(chosen.sum())})"
@@ -62,10 +65,10 @@ def agreement(
         ax.plot(
             first[chosen], second[chosen], mark, ms=5, mew=0, alpha=0.55, color=color, label=label
         )
-    ax.axvline(1, color=COLORS["threshold"], lw=1.2, ls="--", label="thresholds")
+    ax.axvline(1, color=COLORS["threshold"], lw=1.2, ls="--", label=t("thresholds"))
     ax.axhline(1, color=COLORS["threshold"], lw=1.2, ls="--")
     if min(first.min(), second.min()) > 0 and max(first.max(), second.max()) > 5:
         ax.set(xscale="log", yscale="log")
-    ax.set_xlabel(f"{names[0]}, in thresholds", family=fonts())
-    ax.set_ylabel(f"{names[1]}, in thresholds", family=fonts())
+    ax.set_xlabel(t("{0}, in thresholds", names[0]))
+    ax.set_ylabel(t("{0}, in thresholds", names[1]))
     return finish(ax, legend=True)

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
 from workbench import metrics
-from workbench.plots.figure import COLORS, finish, fonts, new_axes
+from workbench.plots.figure import COLORS, finish, new_axes, words
 from workbench.plots.scores import edges, groups, long_tailed, mark_threshold
 
 POINTS = 1000  # of a curve, at most: more cannot be seen
@@ -25,17 +25,18 @@ def roc(scores: ArrayLike, labels: ArrayLike, *, ax: Axes | None = None) -> Axes
         labels: True or "NG" for NG, shape (N,).
         ax: Axes to draw on; a new figure if None.
     """
+    t = words()
     ax = ax or new_axes(4.2, 4, "Receiver operating characteristic")
     curve = _thinned(metrics.roc_curve(scores, labels).thresholds)
     counts = metrics.confusion(scores, labels, curve)
     area, (low, high) = metrics.auroc(scores, labels), metrics.auroc_interval(scores, labels)
-    interval = "" if np.isnan(low) else f" ({low:.3f} to {high:.3f})"
-    ax.plot([0, 1], [0, 1], color=COLORS["quiet"], lw=1, ls=":", label="chance")
+    interval = "" if np.isnan(low) else t(" ({0} to {1})", f"{low:.3f}", f"{high:.3f}")
+    ax.plot([0, 1], [0, 1], color=COLORS["quiet"], lw=1, ls=":", label=t("chance"))
     band = metrics.wilson(counts.tp, counts.n_ng)
-    ax.fill_between(counts.overkill_rate, *band, color=COLORS["ok"], label="95 % band", **_BAND)
+    ax.fill_between(counts.overkill_rate, *band, color=COLORS["ok"], label=t("95 % band"), **_BAND)
     name = f"AUROC {area:.3f}{interval}"
     ax.plot(counts.overkill_rate, counts.recall, color=COLORS["ok"], lw=2, label=name)
-    _share_axes(ax, "overkill rate", "share of NG caught")
+    _share_axes(ax, t("overkill rate"), t("share of NG caught"))
     return finish(ax, legend=True)
 
 
@@ -50,17 +51,18 @@ def precision_recall(scores: ArrayLike, labels: ArrayLike, *, ax: Axes | None = 
         labels: True or "NG" for NG, shape (N,).
         ax: Axes to draw on; a new figure if None.
     """
+    t = words()
     ax = ax or new_axes(4.2, 4, "Precision against recall")
     curve = _thinned(metrics.pr_curve(scores, labels).thresholds)
     counts = metrics.confusion(scores, labels, curve)
     found = metrics.average_precision(scores, labels)
     share = metrics.rate(counts.n_ng, counts.n)[:1]
-    ax.plot([0, 1], [*share, *share], color=COLORS["quiet"], lw=1, ls=":", label="chance")
+    ax.plot([0, 1], [*share, *share], color=COLORS["quiet"], lw=1, ls=":", label=t("chance"))
     band = metrics.wilson(counts.tp, counts.tp + counts.fp)
-    ax.fill_between(counts.recall, *band, color=COLORS["ok"], label="95 % band", **_BAND)
-    name = f"average precision {found:.3f}"
+    ax.fill_between(counts.recall, *band, color=COLORS["ok"], label=t("95 % band"), **_BAND)
+    name = t("average precision {0}", f"{found:.3f}")
     ax.plot(counts.recall, counts.precision, color=COLORS["ok"], lw=2, label=name)
-    _share_axes(ax, "share of NG caught", "share of alarms that are NG")
+    _share_axes(ax, t("share of NG caught"), t("share of alarms that are NG"))
     above_chance = (0, min(float(share.max(initial=0)) + 0.02, 0.6))
     ax.legend(frameon=False, fontsize=9, loc="lower left", bbox_to_anchor=above_chance)
     return finish(ax)
@@ -81,19 +83,20 @@ def rates(
         threshold: Drawn as a line where given.
         ax: Axes to draw on; a new figure if None.
     """
+    t = words()
     ax = ax or new_axes(7, 3.2, "Miss rate and overkill rate against the threshold")
     at, counts = _against_threshold(ax, scores, labels)
     for name, share, count, n, style in (
-        ("miss", counts.miss_rate, counts.fn, counts.n_ng, "-"),
-        ("overkill", counts.overkill_rate, counts.fp, counts.n_ok, "--"),
+        ("miss rate", counts.miss_rate, counts.fn, counts.n_ng, "-"),
+        ("overkill rate", counts.overkill_rate, counts.fp, counts.n_ok, "--"),
     ):
         if not n[0]:
             continue
         low, high = metrics.wilson(count, n)
-        ax.fill_between(at, 100 * low, 100 * high, color=COLORS[name], **_BAND)
-        ax.plot(at, 100 * share, color=COLORS[name], lw=2, ls=style, label=f"{name} rate")
+        ax.fill_between(at, 100 * low, 100 * high, color=COLORS[name.split()[0]], **_BAND)
+        ax.plot(at, 100 * share, color=COLORS[name.split()[0]], lw=2, ls=style, label=t(name))
     mark_threshold(ax, threshold)
-    ax.set(xlabel="threshold", ylabel="%", ylim=(-2, 102))
+    ax.set(xlabel=t("threshold"), ylabel="%", ylim=(-2, 102))
     return finish(ax, legend=True)
 
 
@@ -121,6 +124,7 @@ def cost(
     Raises:
         ValueError: A class is missing, or a number is out of range.
     """
+    t = words()
     ax = ax or new_axes(7, 3.2, "Expected cost against the threshold")
     params = {"prevalence": prevalence, "miss_cost": miss_cost, "overkill_cost": overkill_cost}
     kept = np.isfinite(np.asarray(scores, np.float64))
@@ -135,12 +139,12 @@ def cost(
     }
     for name, (color, style, each) in of.items():
         values = 1000 * metrics.expected_cost(counts, **each)
-        ax.plot(at, values, color=COLORS[color], ls=style, lw=2, label=name)
+        ax.plot(at, values, color=COLORS[color], ls=style, lw=2, label=t(name))
     lowest = 1000 * best.expected["cost"]
-    label = f"lowest: {lowest:.3g} at {float(best):.4g}"
+    label = t("lowest: {0} at {1}", f"{lowest:.3g}", f"{float(best):.4g}")
     ax.plot([best], [lowest], "o", ms=8, mfc="white", mec=COLORS["line"], mew=2, label=label)
     mark_threshold(ax, threshold)
-    ax.set(xlabel="threshold", ylabel="cost per 1000 parts")
+    ax.set(xlabel=t("threshold"), ylabel=t("Cost per 1000 parts"))
     ax.set_ylim(bottom=0)
     return finish(ax, legend=True)
 
@@ -165,19 +169,20 @@ def calibration(held_out: ArrayLike, new: ArrayLike, *, ax: Axes | None = None) 
         raise ValueError(
             f"held_out and new must hold scores, got {held_out.size} and {new.size} of them"
         )
+    t = words()
     ax = ax or new_axes(4.2, 4, "Promised against observed overkill")
     at = np.unique(held_out)[::-1]
     reached = metrics.confusion(held_out, np.zeros(held_out.size, bool), at).fp
     promised = metrics.rate(reached + 1, held_out.size + 1)
     seen = metrics.confusion(new, np.zeros(new.size, bool), at)
-    ax.plot([0, 1], [0, 1], color=COLORS["quiet"], lw=1, ls=":", label="as promised")
+    ax.plot([0, 1], [0, 1], color=COLORS["quiet"], lw=1, ls=":", label=t("as promised"))
     band = metrics.wilson(seen.fp, seen.n_ok)
-    ax.fill_between(promised, *band, color=COLORS["overkill"], label="95 % band", **_BAND)
+    ax.fill_between(promised, *band, color=COLORS["overkill"], label=t("95 % band"), **_BAND)
     ax.plot(
         promised, seen.overkill_rate, color=COLORS["overkill"], lw=2,
-        label=f"{new.size} new of {held_out.size} held out",
+        label=t("{0} new of {1} held out", new.size, held_out.size),
     )  # fmt: skip
-    _share_axes(ax, "overkill promised", "overkill observed")
+    _share_axes(ax, t("overkill promised"), t("overkill observed"))
     return finish(ax, legend=True)
 
 
@@ -193,6 +198,7 @@ def kinds(rows: Sequence[metrics.KindRates], *, ax: Axes | None = None) -> Axes:
     """
     if not rows:
         raise ValueError("kinds needs at least one kind of defect, got none")
+    t = words()
     ax = ax or new_axes(6, 1.0 + 0.32 * len(rows), "Miss rate by kind of defect")
     y, share = np.arange(len(rows)), 100 * np.array([row.miss_rate for row in rows])
     ends = 100 * np.array([row.miss_interval for row in rows]).T
@@ -200,9 +206,9 @@ def kinds(rows: Sequence[metrics.KindRates], *, ax: Axes | None = None) -> Axes:
     ax.errorbar(
         share, y, xerr=off, fmt="o", color=COLORS["miss"], ms=7, capsize=3, lw=1.5, clip_on=False
     )
-    names = [f"{row.kind}  {row.missed} of {row.n}" for row in rows]
-    ax.set_yticks(y, names, family=fonts(), fontsize=9)
-    ax.set(xlabel="missed, %", xlim=(0, 100), ylim=(len(rows) - 0.5, -0.5))
+    names = [f"{row.kind}  {t('{0} of {1}', row.missed, row.n)}" for row in rows]
+    ax.set_yticks(y, names, fontsize=9)
+    ax.set(xlabel=t("missed, %"), xlim=(0, 100), ylim=(len(rows) - 0.5, -0.5))
     ax.grid(axis="x", color=COLORS["quiet"], alpha=0.3)
     return finish(ax)
 

@@ -1,14 +1,18 @@
 """What all figures share: colours by meaning, fonts, and a figure that shows itself."""
 
 import io
+from collections.abc import Callable
 from functools import cache
+from typing import TypeVar
 
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from workbench import language
 
+Drawn = TypeVar("Drawn", Axes, Figure)
 COLORS = {
     "ok": "#0072B2",
     "ng": "#D55E00",
@@ -56,36 +60,29 @@ def new_axes(width: float, height: float, alt: str) -> Axes:
 
 
 def finish(ax: Axes, *, legend: bool = False) -> Axes:
-    """Take away the frame and show the legend if there is anything in it."""
+    """Take away the frame, show the legend if there is anything in it, set the fonts."""
     ax.spines[["top", "right"]].set_visible(False)
     if legend and ax.get_legend_handles_labels()[0]:
         ax.legend(frameon=False, fontsize=9)
-    return speak(ax)
+    return lettered(ax)
 
 
-def speak(ax: Axes) -> Axes:
-    """Say labels, legend and notes in the language of the setting.
+def lettered(drawn: Drawn) -> Drawn:
+    """Give every text in it fonts that hold its letters: file names may be Korean."""
+    for text in drawn.findobj(Text):
+        text.set_family(fonts())
+    return drawn
 
-    Without a font that has Korean letters they stay English, which is said once.
+
+def words() -> Callable[..., str]:
+    """A function from English to the language of the setting, as of `language.translator`.
+
+    Without a font that has Korean letters it stays English, which is said once.
     """
-    if language.current() != "ko":
-        return ax
-    if len(fonts()) == 1:
+    if language.current() == "ko" and len(fonts()) == 1:
         language.warn_without_font()
-        return ax
-    legend = ax.get_legend()
-    texts = [ax.xaxis.label, ax.yaxis.label, ax.title, *ax.texts]
-    for text in [*texts, *(legend.get_texts() if legend else ())]:
-        lines = text.get_text().split("\n")
-        text.set(text="\n".join(map(_korean, lines)), family=fonts())
-    return ax
-
-
-def _korean(line: str) -> str:
-    word, _, number = line.partition(" ")
-    if word == "threshold" and number:
-        return language.translator("ko")("threshold {0}", number)
-    return language.KOREAN.get(line, line)
+        return language.translator("en")
+    return language.translator()
 
 
 @cache

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from workbench.csflow.heatmap import colourise
 from workbench.data.encode import OUTLINE, outline
-from workbench.plots.figure import COLORS, Picture, fonts
+from workbench.plots.figure import COLORS, Picture, lettered, words
 
 if TYPE_CHECKING:
     from workbench.csflow.evaluation import Evaluation
@@ -31,14 +31,12 @@ def overview(
         title: Instead of verdict, score and threshold.
         mask: Ground truth, shape (H, W) of the photo; outlined in both.
     """
-    verdict = f"{evaluation.verdict}   score {evaluation.score:.4g}"
-    title = title or f"{verdict}   threshold {evaluation.threshold:.4g}"
+    t, score, limit = words(), f"{evaluation.score:.4g}", f"{evaluation.threshold:.4g}"
+    said = f"{evaluation.verdict}   {t('score {0}', score)}   {t('threshold {0}', limit)}"
+    title = title or said
     figure = gallery([evaluation], titles=[""], masks=[mask], columns=1, size=4)
-    figure.suptitle(
-        title,
-        family=fonts(),
-        color=COLORS["ng" if evaluation.is_anomaly else "ok"],
-    )
+    figure.suptitle(title, color=COLORS["ng" if evaluation.is_anomaly else "ok"])
+    lettered(figure)
     figure.alt = f"Photo and heat map overlay: {title}"
     return figure
 
@@ -71,11 +69,12 @@ def gallery(
     for pair, evaluation, title, mask in zip(axes, evaluations, titles, masks, strict=False):
         for ax, image in zip(pair, (evaluation.image, evaluation.overlay()), strict=True):
             _photo(ax, image, mask)
-        pair[0].set_title(title, loc="left", fontsize=9, family=fonts())
+        pair[0].set_title(title, loc="left", fontsize=9)
     scale = ScalarMappable(Normalize(*heat_range), _heat_colors(heat_range))
     bar = figure.colorbar(scale, ax=[ax for pair in axes for ax in pair], fraction=0.03, pad=0.01)
-    bar.set_label("heat, same scale for every part", fontsize=8)
+    bar.set_label(words()("heat, same scale for every part"), fontsize=8)
     bar.ax.tick_params(labelsize=8)
+    lettered(figure)
     figure.alt = f"Photos and heat map overlays of {len(evaluations)} parts"
     return figure
 
@@ -108,9 +107,9 @@ def sample_grid(
             word + kind,
             fontsize=9,
             loc="left",
-            family=fonts(),
             color=COLORS["ng" if ng else "ok"],
         )
+    lettered(figure)
     figure.alt = f"{len(chosen)} sample photos from {parts.root.name}"
     return figure
 

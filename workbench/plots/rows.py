@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from workbench.plots.figure import COLORS, Picture, finish, fonts, new_axes
+from workbench.plots.figure import COLORS, Picture, finish, lettered, new_axes, words
 
 if TYPE_CHECKING:
     from workbench.data import SensorTable
@@ -38,12 +38,13 @@ def sensors(
     axes = figure.subplots(len(names), sharex=True, squeeze=False)[:, 0]
     for ax, name in zip(axes, names, strict=True):
         _strip(ax, x, table.values[:, table.columns.index(name)], flags, labels)
-        ax.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8, family=fonts())
-    axes[-1].set_xlabel("row" if table.time is None else "time")
+        ax.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8)
+    axes[-1].set_xlabel(words()("row" if table.time is None else "time"))
     if axes[0].get_legend_handles_labels()[0]:
         axes[0].legend(
             loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False, fontsize=8
         )
+    lettered(figure)
     figure.alt = f"{len(names)} sensors over {len(table)} rows, alarms and faults marked"
     return figure
 
@@ -75,16 +76,19 @@ def timeline(
     axes = figure.subplots(len(heights), sharex=True, height_ratios=heights, squeeze=False)[:, 0]
     for ax, name in zip(axes, names, strict=False):
         _strip(ax, x, table.values[:, table.columns.index(name)], active, table.labels)
-        ax.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8, family=fonts())
+        ax.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8)
     _strip(axes[-1], x, scores, active, table.labels)
-    axes[-1].axhline(threshold, color=COLORS["threshold"], ls="--", lw=1.2, label="threshold")
+    axes[-1].axhline(
+        threshold, color=COLORS["threshold"], ls="--", lw=1.2, label=words()("threshold")
+    )
     # the largest scores would flatten all others
     axes[-1].set_ylim(0, max(1.15 * float(np.quantile(scores, 0.995)), 1.3 * threshold))
-    axes[-1].set_ylabel("score", rotation=0, ha="right", va="center", fontsize=8)
-    axes[-1].set_xlabel("row" if table.time is None else "time")
-    handles, words = axes[-1].get_legend_handles_labels()
-    axes[0].legend(handles, words, loc="lower right", bbox_to_anchor=(1, 1), ncols=3,
+    axes[-1].set_ylabel(words()("score"), rotation=0, ha="right", va="center", fontsize=8)
+    axes[-1].set_xlabel(words()("row" if table.time is None else "time"))
+    handles, said = axes[-1].get_legend_handles_labels()
+    axes[0].legend(handles, said, loc="lower right", bbox_to_anchor=(1, 1), ncols=3,
                    frameon=False, fontsize=8)  # fmt: skip
+    lettered(figure)
     figure.alt = (
         f"{len(names)} sensors and the score over {len(table)} rows, threshold {threshold:.4g}, "
         "alarms and faults marked"
@@ -119,7 +123,7 @@ def blame(
     ax.bar_label(bars, fmt="%.0f %%", padding=3, fontsize=8)
     ax.invert_yaxis()
     ax.margins(x=0.12)
-    ax.set(xlabel="share of the error, %")
+    ax.set(xlabel=words()("share of the error, %"))
     return finish(ax)
 
 
@@ -138,7 +142,7 @@ def _strip(
             color=COLORS["quiet"],
             alpha=0.35,
             lw=0,
-            label="true fault",
+            label=words()("true fault"),
         )
     if flags is not None and np.any(flags):
         flags = np.asarray(flags, bool)
@@ -148,7 +152,7 @@ def _strip(
             ".",
             ms=4,
             color=COLORS["ng"],
-            label="alarm",
+            label=words()("alarm"),
         )
     ax.tick_params(labelsize=7)
     ax.locator_params(axis="y", nbins=3)

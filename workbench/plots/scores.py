@@ -1,4 +1,4 @@
-"""Scores, verdicts and training: axes in, axes out."""
+"""Scores and training: axes in, axes out."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
 from workbench import metrics
-from workbench.plots.figure import COLORS, finish, new_axes, speak
+from workbench.plots.figure import COLORS, finish, new_axes, words
 
 TAIL = 5  # times the median: beyond it the axis of scores is logarithmic
 
@@ -19,6 +19,7 @@ def histogram(
     *,
     bins: int = 40,
     log: bool = False,
+    things: str = "parts",
     ax: Axes | None = None,
 ) -> Axes:
     """Counts of OK and NG over shared score bins, with each NG part as a tick below.
@@ -31,6 +32,7 @@ def histogram(
         threshold: Drawn as a line where given.
         bins: Number of bins over the range of all scores.
         log: Logarithmic counts, for a few NG among thousands.
+        things: What is counted, "parts" or "rows".
         ax: Axes to draw on; a new figure if None.
 
     Example:
@@ -40,6 +42,7 @@ def histogram(
     """
     import seaborn as sns  # takes seconds, which figures of photos can do without
 
+    t = words()
     ax = ax or new_axes(7, 3.6, "Histogram of the anomaly scores of OK and NG parts")
     scores, by_class = groups(scores, labels)
     bins_at = edges(scores, bins)
@@ -65,42 +68,8 @@ def histogram(
     # limits first: the rug below would leave no room above, and without NG a logarithmic axis
     # finds nothing positive to begin from
     ax.set_ylim(bottom, top)
-    ax.set(xlabel="anomaly score", ylabel="parts", yscale="log" if log else "linear")
+    ax.set(xlabel=t("anomaly score"), ylabel=t(things), yscale="log" if log else "linear")
     return finish(ax, legend=True)
-
-
-def confusion(result: Mapping, *, ax: Axes | None = None) -> Axes:
-    """The four counts of `metrics.evaluate`, rows by true label, columns by verdict.
-
-    Args:
-        result: Anything with "tp", "fp", "tn" and "fn".
-        ax: Axes to draw on; a new figure if None.
-    """
-    import seaborn as sns
-
-    ax = ax or new_axes(3.8, 3.2, "Confusion table")
-    counts = np.array([[result["tn"], result["fp"]], [result["fn"], result["tp"]]])
-    words = np.array([["correct", "overkill"], ["missed", "caught"]])
-    texts = np.array([f"{n}\n{w}" for n, w in zip(counts.flat, words.flat, strict=True)])
-    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    sns.heatmap(
-        share,
-        annot=texts.reshape(2, 2),
-        fmt="",
-        cbar=False,
-        square=True,
-        ax=ax,
-        vmin=0,
-        vmax=1.2,
-        cmap="Blues",
-        linewidths=2,
-        annot_kws={"fontsize": 12},
-        xticklabels=["OK", "NG"],
-        yticklabels=["OK", "NG"],
-    )
-    ax.set(xlabel="verdict", ylabel="true label")
-    ax.tick_params(length=0, rotation=0)
-    return speak(ax)
 
 
 def history(
@@ -118,31 +87,32 @@ def history(
     """
     if not len(history):
         raise ValueError("history must hold at least one epoch, got none; fit the detector first")
+    t = words()
     ax = ax or new_axes(6, 3.2, "Training history")
     epochs = [row.get("epoch", i + 1) for i, row in enumerate(history)]
     names = [key for key in history[0] if key not in ("epoch", "seconds")]
     styles = [(COLORS["ok"], "-"), (COLORS["ng"], "--"), (COLORS["line"], ":")]
     for i, name in enumerate(names):
         color, style = styles[i % len(styles)]
-        values = [row.get(name, np.nan) for row in history]
+        values, said = [row.get(name, np.nan) for row in history], name.replace("_", " ")
         ax.plot(
             epochs,
             values,
             style,
             color=color,
             lw=2,
-            label=name.replace("_", " "),
+            label=t(said),
             marker="o" if len(history) == 1 else None,
         )
     ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.set(xlabel="epoch", ylabel="loss", yscale="log" if logy else "linear")
+    ax.set(xlabel=t("epoch"), ylabel=t("loss"), yscale="log" if logy else "linear")
     return finish(ax, legend=True)
 
 
 def mark_threshold(ax: Axes, threshold: float | None) -> None:
     """A line at the threshold, if there is one."""
     if threshold is not None:
-        label = f"threshold {float(threshold):.4g}"
+        label = words()("threshold {0}", f"{float(threshold):.4g}")
         ax.axvline(float(threshold), color=COLORS["threshold"], lw=1.5, ls="--", label=label)
 
 

@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from workbench import metrics
+from workbench import metrics, plots
 
 from . import display, wording
 
 Numbers = Mapping[str, Any]
 
 HELD_OUT, TEST = "held-out good ones", "this very test set"
+COST = {"prevalence": 0.01, "miss_cost": 100, "overkill_cost": 1}
 POLICIES = (
     ("95 % of good ones pass", HELD_OUT, "percentile", {"q": 95}),
     ("at most 1 % overkill, conformal", HELD_OUT, "conformal", {"alpha": 0.01}),
@@ -22,8 +23,7 @@ POLICIES = (
     ("zero miss", TEST, "zero_miss", {}),
     ("at most 1 % overkill", TEST, "max_overkill", {"overkill": 0.01}),
     ("best F1", TEST, "f1", {}),
-    ("least cost: 1 % NG, a miss costs 100 overkills", TEST, "cost",
-     {"prevalence": 0.01, "miss_cost": 100, "overkill_cost": 1}),
+    ("least cost: 1 % NG, a miss costs 100 overkills", TEST, "cost", COST),
 )  # fmt: skip
 
 
@@ -56,7 +56,7 @@ def numbers(
         target: The rates that are asked for.
     """
     if labels is None:
-        return {"alternatives": [], "claims": [], "judgement": None}
+        return {"alternatives": [], "claims": [], "judgement": None, "review": None}
     rows = [("in use", threshold.origin(), threshold)]
     for words, source, policy, params in POLICIES:
         known = (held_out, None) if source == HELD_OUT else (scores, labels)
@@ -73,6 +73,7 @@ def numbers(
         judgement = {"met": found.met, "claims": [claim_json(claim) for claim in found.claims]}
     return {
         "judgement": judgement,
+        "review": _review(scores, labels),
         "alternatives": [_at(*row, scores, labels) for row in rows],
         "claims": [
             _claim("miss", counts.fn, counts.fn + counts.tp, "NG"),
@@ -104,6 +105,47 @@ def show_alternatives(m: Numbers) -> None:
         frame,
         "Rates on the test set at other thresholds. Those chosen on the test set itself show what "
         "could be had at best; they are no result.",
+    )
+
+
+def show_review(m: Numbers) -> None:
+    """Say what a second look at the doubtful parts would do."""
+    r = m["review"]
+    if not r:
+        return
+    thing, good, wasted = wording.TERMS[m["kind"]]
+    if r["low"] == r["high"]:
+        display.text(
+            f"One threshold, {r['low']:.4g}, misses none of these NG {thing}s at no more than 1 % "
+            "overkill: nothing has to be looked at twice."
+        )
+        return
+    low, high = r["review_interval"]
+    display.text(
+        f"**With a second look** at what scores from {r['low']:.4g} to {r['high']:.4g}, no NG "
+        f"{thing} passes and {wording.percent(r['overkill_rate'])} of the {good} ones are "
+        f"{wasted} unseen. A person looks at {wording.percent(r['review_rate_ok'])} of the {good} {thing}s "
+        f"and {wording.percent(r['review_rate_ng'])} of the NG ones, "
+        f"{wording.percent(r['review_rate'])} of this test set (95 % interval "
+        f"{100 * low:.1f} to {wording.percent(high)})."
+    )
+
+
+def show_cost(
+    m: Numbers,
+    scores: NDArray[np.float64],
+    labels: NDArray[np.bool_] | None,
+    threshold: float,
+) -> None:
+    """Show what a thousand parts cost at each threshold, where there are both classes."""
+    if m.get("auroc") is None:
+        return
+    drawn = plots.cost(scores, labels, threshold, **COST)
+    least = next(row for row in m["alternatives"] if row["policy"].startswith("least cost"))
+    display.figure(
+        drawn,
+        "Expected cost of a thousand parts if 1 % of them are NG and a miss costs as much as 100 "
+        f"overkills: least at {least['threshold']:.4g}; the threshold in use is {threshold:.4g}.",
     )
 
 
@@ -151,6 +193,14 @@ def _at(words: str, source: str, limit: float, scores: NDArray, labels: NDArray)
     found = metrics.evaluate(scores, labels, limit).to_dict()
     keys = ("threshold", "fn", "fp", "miss_rate", "overkill_rate")
     return {"policy": words, "source": source} | {key: found[key] for key in keys}
+
+
+def _review(scores: NDArray, labels: NDArray) -> dict[str, Any] | None:
+    if labels.all() or not labels.any():
+        return None
+    both = metrics.two_thresholds(scores, labels)
+    found = {"low": float(both.low), "high": float(both.high)} | both.expected._asdict()
+    return found | {"review_interval": list(both.expected.review_interval)}
 
 
 def _claim(rate: str, found: int, n: int, kind: str) -> dict[str, Any]:

@@ -159,15 +159,18 @@ class ImageReport:
         )
 
     def alternatives(self) -> None:
-        """Show what other thresholds would have done."""
+        """Show what other thresholds, and a second look, would have done."""
         guarantees.show_alternatives(self.metrics)
+        guarantees.show_review(self.metrics)
+        limit = float(self.detector.threshold)
+        guarantees.show_cost(self.metrics, self.scores, self.test.labels, limit)
 
     def claims(self) -> None:
         """Say what the test proves, and what a stronger claim would take."""
         guarantees.show_claims(self.metrics)
 
     def histogram(self) -> None:
-        """Show the scores of OK and NG with the threshold."""
+        """Show the scores of OK and NG with the threshold, and whether its promise held."""
         ax = plots.histogram(self.scores, self.test.labels, self.detector.threshold)
         q = self.metrics["score_quantiles"]
         display.figure(
@@ -176,6 +179,7 @@ class ImageReport:
             f"{q['0']:.3g} to {q['1']:.3g}, half of them below {q['0.5']:.3g}; "
             f"{self.metrics['flagged']:,} reach the threshold {self.metrics['threshold']:.4g}.",
         )
+        self._show_promise()
 
     def ranking(self) -> None:
         """Show the ROC curve and both rates over the threshold, where there are two classes."""
@@ -186,7 +190,14 @@ class ImageReport:
         display.figure(
             plots.roc(self.scores, self.test.labels),
             f"ROC curve: AUROC {m['auroc']:.3f}, average precision "
-            f"{m['average_precision']:.3f}, over all thresholds.",
+            f"{m['average_precision']:.3f}, over all thresholds; up to 10 % overkill "
+            f"{m['partial_auroc']:.3f} of the NG parts are caught on average.",
+        )
+        display.figure(
+            plots.precision_recall(self.scores, self.test.labels),
+            f"Of the alarms, how many are right: average precision {m['average_precision']:.3f} "
+            f"where {wording.percent(m['n_ng'] / m['n'])} of the parts are NG, as here; a line "
+            "has fewer NG, and fewer of its alarms are right.",
         )
         display.figure(
             plots.rates(self.scores, self.test.labels, self.detector.threshold),
@@ -201,10 +212,18 @@ class ImageReport:
             display.text("No NG part with a label, so no kinds of defect.")
             return
         frame = pd.DataFrame([_kind_words(row) for row in self.metrics["defects"]])
+        rows = metrics.by_kind(
+            self.scores, self.test.labels, self.test.kinds, self.detector.threshold
+        )
         display.table(
             frame,
             "Misses by kind of defect, at the threshold in use; intervals are exact, AUROC is "
             "against all good parts.",
+        )
+        display.figure(
+            plots.kinds(rows),
+            f"Share missed by kind of defect with its exact interval; {rows[0].kind} is missed "
+            f"most, {rows[0].missed} of {rows[0].n}.",
         )
 
     def calmest_ng(self) -> None:
@@ -284,6 +303,21 @@ class ImageReport:
     def record(self) -> None:
         """Leave `metrics.json` and the thumbnail: the part with the highest score."""
         display.record(self.metrics, self._thumbnail())
+
+    def _show_promise(self) -> None:
+        promised = self.detector.held_out
+        ok = None if self.test.labels is None else self.scores[~self.test.labels]
+        if ok is None or not len(ok) or not len(promised):
+            return
+        reached = int((promised >= self.detector.threshold).sum())
+        display.figure(
+            plots.calibration(promised, ok),
+            f"Overkill promised by {wording.plural(len(promised), 'score')} of good parts kept "
+            f"for the threshold against what {wording.plural(len(ok), 'good test part')} show: at "
+            f"the threshold in use {wording.percent((reached + 1) / (len(promised) + 1))} were "
+            f"promised and {wording.percent(self.metrics['overkill_rate'])} seen. Above the "
+            "diagonal new parts score worse than those did: the light or the line changed.",
+        )
 
     def _words(self) -> list[str]:
         if self.test.labels is None:

@@ -11,6 +11,7 @@ from .runs import PAGE, PDF, ReportRun
 BROWSERS = (
     "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge",
 )  # fmt: skip
+POLICY = 'http-equiv="Content-Security-Policy" content="default-src'
 SECONDS = 120  # to print a page
 
 
@@ -19,17 +20,24 @@ def print_pdf(run: ReportRun) -> Path:
 
     `$WORKBENCH_CHROMIUM` names the browser where it is not found by itself.
 
+    The browser runs no script and resolves no address, and prints only pages that carry the
+    policy of `html.page`: what they show comes from data that nobody vouches for.
+
     Raises:
-        RuntimeError: There is no Chromium, or it printed nothing.
+        RuntimeError: There is no Chromium, it printed nothing, or the page has no policy.
     """
     browser = find_browser()
-    target = run.folder / PDF
+    page, target = run.folder / PAGE, run.folder / PDF
+    if POLICY not in page.read_text("utf-8")[:2000]:
+        raise RuntimeError(f"{run.name}: its page carries no policy; make it again, then print it")
     with tempfile.TemporaryDirectory() as profile:
         command = [browser, "--headless", "--disable-gpu", "--no-first-run"]
         command += ["--no-pdf-header-footer", f"--user-data-dir={profile}"]
-        # Chromium's sandbox refuses root, as in containers; the page is our own, without scripts
+        command += ["--blink-settings=scriptEnabled=false", "--disable-background-networking"]
+        command += ["--host-resolver-rules=MAP * ~NOTFOUND"]
+        # Chromium's sandbox refuses root, as in containers
         command += ["--no-sandbox"] if getattr(os, "geteuid", lambda: 1)() == 0 else []
-        command += [f"--print-to-pdf={target}", (run.folder / PAGE).resolve().as_uri()]
+        command += [f"--print-to-pdf={target}", page.resolve().as_uri()]
         done = subprocess.run(command, capture_output=True, timeout=SECONDS)
     if done.returncode or not target.exists():
         raise RuntimeError(f"{Path(browser).name} printed no PDF of {run.name}")

@@ -112,8 +112,9 @@ class SensorReport:
         )
 
     def alternatives(self) -> None:
-        """Show what other thresholds would have done."""
+        """Show what other thresholds, and a second look, would have done."""
         guarantees.show_alternatives(self.metrics)
+        guarantees.show_review(self.metrics)
 
     def setting(self) -> None:
         """Say what was tested and with what."""
@@ -147,8 +148,9 @@ class SensorReport:
         """Show the error histogram of the test rows."""
         rows, test, q = self.rows, self._test, self.metrics["score_quantiles"]
         labels = None if rows.labels is None else rows.labels[test]
-        ax = plots.histogram(self.scores[test], labels, self.detector.threshold, log=True)
-        ax.set_ylabel("rows (logarithmic)")
+        ax = plots.histogram(
+            self.scores[test], labels, self.detector.threshold, log=True, things="rows"
+        )
         display.figure(
             ax,
             f"Errors of {wording.plural(int(test.sum()), 'test row')}: half below {q['0.5']:.3g}, "

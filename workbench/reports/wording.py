@@ -103,6 +103,7 @@ def rated(
     if labels is None:
         return found
     found |= metrics.evaluate(scores, labels, threshold).to_dict()
+    found["partial_auroc"] = _finite(metrics.partial_auroc(scores, labels))
     zero = labels.any() and metrics.threshold(
         scores, labels, policy="zero_miss", source="NG of this very test set"
     )
@@ -123,7 +124,7 @@ def answer(m: Numbers) -> str:
     wasted = _wasted(m) if m["n_ok"] else f"There is no {good} {thing} among them."
     return (
         f"{missed} {wasted} The threshold {m['threshold']:.4g} comes from "
-        f"{plain(m['threshold_source'])}.{_at_zero_miss(m)}"
+        f"{plain(m['threshold_source'])}.{_under_stress(m)}{_at_zero_miss(m)}"
     )
 
 
@@ -255,6 +256,19 @@ def _none(tested: str, fate: str, ends: tuple[float, float]) -> str:
     )
 
 
+def _under_stress(m: Numbers) -> str:
+    """The worst finding of the stress test, if it found one."""
+    changes = m.get("stress", {}).get("changes", ())
+    worst = max(changes, key=lambda row: row["flips"], default=None)
+    if not worst or not worst["flips"]:
+        return ""
+    tested = m["stress"]["n_ok"] + m["stress"]["n_ng"]
+    return (
+        f" In the stress test {worst['flips']} of {tested} verdicts change when photos are "
+        f"changed on purpose ({worst['change']})."
+    )
+
+
 def _at_zero_miss(m: Numbers) -> str:
     zero, (thing, good, wasted) = m["zero_miss"], TERMS[m["kind"]]
     if not zero or not m["n_ok"] or not m["fn"]:
@@ -281,6 +295,10 @@ def _rates_row(policy: str, m: Numbers) -> list[str]:
 def _interval(ends: tuple[float | None, float | None]) -> str:
     low, high = ends
     return "-" if low is None else f"{100 * low:.1f} to {percent(high)}"
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
 
 
 def _quantiles(scores: NDArray[np.float64]) -> dict[str, float]:
