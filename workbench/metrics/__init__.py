@@ -10,8 +10,10 @@ labels raises ValueError where their lengths differ, a score is not finite or a 
 """
 
 from workbench.metrics.acceptance import Acceptance, Claim, accept, parts_needed
+from workbench.metrics.agreement import Agreement, agreement
 from workbench.metrics.audit import Suspect, Suspects, label_audit
 from workbench.metrics.auroc_intervals import auroc_interval
+from workbench.metrics.by_group import GroupRates, PChart, by_group, p_chart
 from workbench.metrics.by_kind import KindRates, by_kind
 from workbench.metrics.comparison import ChangedVerdict, Comparison, compare
 from workbench.metrics.counts import Confusion, SortedScores, confusion, rate
@@ -37,6 +39,7 @@ from workbench.metrics.thresholds import Threshold
 
 __all__ = [
     "Acceptance",
+    "Agreement",
     "Area",
     "POLICIES",
     "ChangedVerdict",
@@ -45,7 +48,9 @@ __all__ = [
     "Confusion",
     "Drift",
     "Escape",
+    "GroupRates",
     "Metrics",
+    "PChart",
     "PrCurve",
     "ReviewRates",
     "RocCurve",
@@ -56,6 +61,7 @@ __all__ = [
     "TwoThresholds",
     "KindRates",
     "accept",
+    "agreement",
     "as_labels",
     "as_scores",
     "aupimo",
@@ -63,6 +69,7 @@ __all__ = [
     "auroc",
     "auroc_interval",
     "average_precision",
+    "by_group",
     "by_kind",
     "clopper_pearson",
     "compare",
@@ -73,6 +80,7 @@ __all__ = [
     "expected_cost",
     "label_audit",
     "ng_needed",
+    "p_chart",
     "partial_auroc",
     "parts_needed",
     "pixel_auroc",

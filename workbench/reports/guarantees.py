@@ -124,8 +124,8 @@ def show_review(m: Numbers) -> None:
     display.text(
         f"**With a second look** at what scores from {r['low']:.4g} to {r['high']:.4g}, no NG "
         f"{thing} passes and {wording.percent(r['overkill_rate'])} of the {good} ones are "
-        f"{wasted} unseen. A person looks at {wording.percent(r['review_rate_ok'])} of the {good} {thing}s "
-        f"and {wording.percent(r['review_rate_ng'])} of the NG ones, "
+        f"{wasted} unseen. A person looks at {wording.percent(r['review_rate_ok'])} of the {good} "
+        f"{thing}s and {wording.percent(r['review_rate_ng'])} of the NG ones, "
         f"{wording.percent(r['review_rate'])} of this test set (95 % interval "
         f"{100 * low:.1f} to {wording.percent(high)})."
     )

@@ -20,7 +20,7 @@ def print_pdf(run: ReportRun) -> Path:
 
     `$WORKBENCH_CHROMIUM` names the browser where it is not found by itself.
 
-    The browser runs no script and resolves no address, and prints only pages that carry the
+    The browser resolves no address, and prints only pages that carry the
     policy of `html.page`: what they show comes from data that nobody vouches for.
 
     Raises:
@@ -33,8 +33,7 @@ def print_pdf(run: ReportRun) -> Path:
     with tempfile.TemporaryDirectory() as profile:
         command = [browser, "--headless", "--disable-gpu", "--no-first-run"]
         command += ["--no-pdf-header-footer", f"--user-data-dir={profile}"]
-        command += ["--blink-settings=scriptEnabled=false", "--disable-background-networking"]
-        command += ["--host-resolver-rules=MAP * ~NOTFOUND"]
+        command += ["--disable-background-networking", "--host-resolver-rules=MAP * ~NOTFOUND"]
         # Chromium's sandbox refuses root, as in containers
         command += ["--no-sandbox"] if getattr(os, "geteuid", lambda: 1)() == 0 else []
         command += [f"--print-to-pdf={target}", page.resolve().as_uri()]

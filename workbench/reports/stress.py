@@ -101,7 +101,7 @@ class StressTest:
         display.text(
             f"A sample of {sample}, changed on purpose and scored again. "
             + (
-                f"**{worst['change']}** changes most verdicts: {worst['flips']} of "
+                f"**{worst['change'].capitalize()}** changes most verdicts: {worst['flips']} of "
                 f"{m['n_ok'] + m['n_ng']}."
                 if worst["flips"]
                 else "No verdict changes."
