@@ -97,6 +97,37 @@ def test_json_says_what_the_lines_say(workbench, home):
     assert (refused.returncode, refused.stdout) == (2, "") and "gone.png" in refused.stderr
 
 
+def test_accept_is_a_no_with_the_interval_that_failed(workbench, home, few):
+    done = workbench("accept", "disc", "--labelled", few, "--misses", "0", "--overkill", "99%")
+    assert done.returncode == 0 and done.stdout.startswith("disc accepted\nNone missed: met by 0")
+    done = workbench("accept", "disc", "--labelled", few, "--overkill", "1 %", "--json")
+    found = json.loads(done.stdout)
+    (claim,) = found["claims"]
+    assert done.returncode == 1 and not found["accepted"] and claim["n"] == 8
+    assert claim["interval"][1] > 0.01 and claim["name"] == "overkill" and claim["limit"] == 0.01
+    assert claim["needed"] == (368 if not claim["found"] else None)
+    done = workbench("accept", "disc", "--labelled", few)
+    assert done.returncode == 2 and "needs a limit" in done.stderr
+    done = workbench("accept", "disc", "--labelled", few, "--misses", "few")
+    assert done.returncode == 2 and "such as 2% or 0.02, got 'few'" in done.stderr
+
+
+def test_rates_and_agreement_of_result_files(workbench, home, few):
+    assert workbench("score", few, "--name", "disc", "--out", "one.csv").returncode == 0
+    done = workbench("rates", "one.csv", "--chart", "p.png")
+    assert done.returncode == 0 and "NG: 2 parts, 100.0% NG, missed 0 of 2" in done.stdout
+    assert (home / "p.png").read_bytes().startswith(b"\x89PNG")
+    groups = json.loads(workbench("rates", "one.csv", "--json").stdout)["groups"]
+    assert {group["group"]: group["n"] for group in groups} == {"OK": 8, "NG": 2}
+    text = (home / "one.csv").read_text("utf-8").replace("OK/3.png,OK", "OK/3.png,NG")
+    (home / "two.csv").write_text(text, "utf-8")
+    done = workbench("agree", "one.csv", "two.csv")
+    assert "they agree on 9 of 10 parts (90.0%)\nOK/3.png: OK and NG" in done.stdout
+    found = json.loads(workbench("agree", "one.csv", "two.csv", "--json").stdout)
+    assert found["disagreed"] == [{"file name": "OK/3.png", "first": "OK", "second": "NG"}]
+    assert found["kappa"] == pytest.approx(0.7368421)
+
+
 def test_every_command_speaks_json():
     for name, command in typer.main.get_command(cli.app).commands.items():
         for each in getattr(command, "commands", {name: command}).values():

@@ -27,7 +27,16 @@ from .browser import chromium
 pytestmark = pytest.mark.slow
 
 TEMPLATES = {
-    "90_report_images": ["name", "shown", "threshold", "relabels", "misses", "overkill"],
+    "90_report_images": [
+        "name",
+        "shown",
+        "threshold",
+        "relabels",
+        "misses",
+        "overkill",
+        "by",
+        "details",
+    ],
     "91_report_sensors": ["name", "shown", "threshold", "misses", "overkill"],
     "92_report_comparison": ["names"],
 }
@@ -346,8 +355,8 @@ def detector(home):
 
 
 SECTIONS = (
-    "answer", "setting", "histogram", "ranking", "alternatives", "defects", "calmest_ng",
-    "hottest_ok", "hottest", "sheet", "heat.localisation", "heat.blame_map", "photos.duplicates",
+    "answer", "setting", "histogram", "ranking", "alternatives", "defects", "groups",
+    "calmest_ng", "hottest_ok", "hottest", "sheet", "heat.localisation", "heat.blame_map", "photos.duplicates",
     "photos.drift", "stress.show", "claims", "left_out", "training", "origins", "record",
 )  # fmt: skip
 
@@ -402,6 +411,22 @@ def test_corrected_labels_count_and_are_said(detector, tmp_path, monkeypatch):
     off = replace(parts, reading={"relabels": False})
     report = reports.ImageReport("lens", detector, off)
     assert "without inspectors' corrections" in shows(report.setting)
+
+
+def test_lots_are_rated_where_a_column_is_stated(detector, tmp_path, monkeypatch):
+    monkeypatch.setenv(display.FOLDER, str(tmp_path))
+    parts = detector.parts()
+    names = parts.test.names
+    lots = pd.DataFrame({"file name": names, "lot": [f"<b>{i % 2}" for i in range(len(names))]})
+    lots.to_csv(tmp_path / "lots.csv", index=False)
+    report = reports.ImageReport(
+        "lens", detector, parts, by="lot", details=str(tmp_path / "lots.csv")
+    )
+    found = report.metrics["groups"]["rows"]
+    assert [row["n"] for row in found] == [7, 7] and found[0]["group"] == "<b>0"
+    assert sum(row["missed"] for row in found) == report.metrics["fn"]
+    assert "<td>&lt;b&gt;0</td>" in shows(report.groups)
+    assert "No lots were stated" in shows(reports.ImageReport("lens", detector, parts).groups)
 
 
 def test_no_test_images_is_an_error(detector):

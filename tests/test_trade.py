@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from sklearn.metrics import cohen_kappa_score
 
-from workbench import metrics
+from workbench import metrics, plots
+from workbench.errors import DataError
+from workbench.session import result_tables
 
 # Montgomery, Introduction to statistical quality control, 6th ed., table 7.1: nonconforming
 # cans in 30 samples of 50; centre 0.2313, limits 0.0524 and 0.4102, samples 15 and 23 out
@@ -74,9 +76,8 @@ def test_kappa_and_its_interval_are_those_of_statsmodels(table, expected):
     assert (found.both_ok, found.only_second_ng, found.only_first_ng, found.both_ng) == (
         oo, on, no, nn
     )  # fmt: skip
-    assert found.disagreed == tuple(
-        i for i, (a, b) in enumerate(zip(first, second, strict=True)) if a != b
-    )
+    differ = np.flatnonzero(np.array(first) != np.array(second))
+    assert found.disagreed == tuple(differ)
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=40))
@@ -105,7 +106,7 @@ def test_acceptance_asks_that_the_exact_interval_ends_below_the_limit():
     for n, upper in ((359, 0.01997857), (358, 0.02003397)):  # of 2, by scipy's binomtest
         found = metrics.accept(*sample(n, 2, 10, 0), overkill=0.02)
         assert found.claims[0].interval[1] == pytest.approx(upper)
-        assert found.met == (upper <= 0.02) and found.claims[0].needed == 359
+        assert found.met == (upper <= 0.02)
 
 
 def test_no_misses_are_asked_and_one_is_too_many():
@@ -137,3 +138,76 @@ def test_an_acceptance_needs_a_limit_that_is_a_share():
         metrics.accept(*sample(5, 0, 5, 0))
     with pytest.raises(ValueError, match=r"must be in \[0, 1\), got 2 for overkill"):
         metrics.accept(*sample(5, 0, 5, 0), overkill=2)
+
+
+def results(path, rows, header="file name,label,prediction,anomaly score"):
+    path.write_text("\n".join([header, *rows]) + "\n", "utf-8")
+    return path
+
+
+@pytest.fixture
+def scored(tmp_path):
+    """Three lots of 100; the last one has a bad camera."""
+    rows, details = [], ["file name,lot,taken"]
+    for i in range(300):
+        verdict = "NG" if i % 100 < (4 if i < 200 else 30) else "OK"
+        label = "NG" if i % 50 == 0 else "OK"
+        rows.append(f"{label}/{i}.png,{label},{verdict},1.0")
+        details.append(f"{label}/{i}.png,부품 {i // 100},2026-11-{i // 100 + 1:02} 0{i % 9}:00")
+    (tmp_path / "lots.csv").write_text("\n".join(details), "utf-8-sig")
+    return results(tmp_path / "scores.csv", [*rows, "OK/torn.png,OK,,"])
+
+
+def test_rates_by_lot_from_a_second_file(scored):
+    table = result_tables.read_results(scored)
+    assert len(table) == 300  # the unreadable one has no verdict
+    rows = result_tables.rates_by(table, "lot", details=scored.with_name("lots.csv"))
+    assert [(row.group, row.n, row.flagged) for row in rows] == [
+        ("부품 0", 100, 4), ("부품 1", 100, 4), ("부품 2", 100, 30)
+    ]  # fmt: skip
+    assert rows[2].n_ng == 2 and rows[2].missed == 1 and rows[2].overkill == 29
+    days = result_tables.rates_by(table, "taken", details=scored.with_name("lots.csv"), every="1D")
+    assert [row.group for row in days] == ["2026-11-01", "2026-11-02", "2026-11-03"]
+    assert {row.group for row in result_tables.rates_by(table, "folder")} == {"OK", "NG"}
+
+
+@pytest.mark.parametrize(
+    ("column", "more", "words"),
+    [
+        ("shift", {}, "rates need a column, got 'shift'; there are file name, label"),
+        ("lot", {"details": "gone.csv"}, "gone.csv must be a CSV file; there is none"),
+        ("prediction", {"every": "1D"}, "prediction must hold times such as"),
+    ],
+)
+def test_what_rates_need(scored, column, more, words):
+    with pytest.raises(DataError, match=words):
+        result_tables.rates_by(result_tables.read_results(scored), column, **more)
+
+
+def test_inspectors_are_compared_by_their_own_words(tmp_path):
+    header = "file name,label,prediction,anomaly score,relabel,note"
+    first = ["a,OK,NG,1,,", "b,OK,NG,1,NG,", "c,NG,NG,1,,", "d,,OK,1,,", "e,OK,OK,1,,"]
+    second = ["b,OK,OK,1,,", "a,OK,OK,1,,", "c,NG,NG,1,,", "d,OK,OK,1,,", "f,OK,OK,1,,"]
+    both = result_tables.compare_inspectors(
+        results(tmp_path / "1.csv", first, header), results(tmp_path / "2.csv", second, header)
+    )
+    assert both.found.n == 3 and both.disagreed == (("b", "NG", "OK"),)
+    assert (both.only_first, both.only_second) == (1, 2)  # e; d and f
+    results(tmp_path / "3.csv", ["z,OK,OK,1"])
+    with pytest.raises(DataError, match="no judged part in common"):
+        result_tables.compare_inspectors(tmp_path / "1.csv", tmp_path / "3.csv")
+    (tmp_path / "4.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(DataError, match="must be a result file with the columns file name"):
+        result_tables.read_results(tmp_path / "4.csv")
+
+
+def test_the_p_chart_marks_what_is_more_than_chance(scored):
+    rows = result_tables.rates_by(
+        result_tables.read_results(scored), "lot", details=scored.with_name("lots.csv")
+    )
+    chart = metrics.p_chart([row.flagged for row in rows], [row.n for row in rows])
+    ax = plots.p_chart([row.group for row in rows], chart)
+    (marked,) = [line for line in ax.lines if line.get_label() == "more than chance"]
+    assert chart.out.tolist() == [False, False, True]
+    assert marked.get_xydata().tolist() == [[2, 30]]
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["부품 0", "부품 1", "부품 2"]

@@ -1,4 +1,4 @@
-"""Commands that ask a detector: evaluate, score."""
+"""Commands that ask a detector or read its verdicts: evaluate, score, accept, rates, agree."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -11,11 +11,13 @@ import typer
 from workbench import workspace
 from workbench.errors import DataError
 
-from .program import Answer, Name, app, command, refuse_row_options, shown
+from .program import Answer, Name, app, command, note, opened, refuse_row_options, shown
 
 if TYPE_CHECKING:
     from workbench.autoencoder import AutoEncoderDetector
+    from workbench.csflow import CSFlowDetector
     from workbench.data import SensorTable
+    from workbench.metrics import GroupRates
 
 
 @command(app, reads_rows=True)
@@ -97,6 +99,145 @@ def _rows_for(
     if not is_rows(source):
         raise DataError(f"model {name} judges sensor rows, got a folder of photos ({source})")
     return load_like(source, detector.data, detector.columns, **options)
+
+
+@command(app)
+def accept(
+    name: Annotated[str, typer.Argument(help="The model, a folder under models/.")],
+    misses: Annotated[
+        str, typer.Option(help="Highest share of NG missed, as 1% or 0.01; 0: none seen.")
+    ] = "",
+    overkill: Annotated[str, typer.Option(help="Highest share of OK called NG, likewise.")] = "",
+    labelled: Annotated[
+        Path | None,
+        typer.Option(help="Labelled photos or rows; by default the model's own test split."),
+    ] = None,
+) -> Answer:
+    """Judge a model against stated rates; exit code 1 where the test does not prove them."""
+    from workbench import artifacts, metrics
+    from workbench.reports import wording
+
+    limits = {"misses": share(misses), "overkill": share(overkill)}
+    detector = artifacts.load(workspace.model(name))
+    scores, labels = _tested(detector, name, labelled)
+    found = metrics.accept(scores, labels, detector.threshold, **limits)
+    values = [claim._asdict() for claim in found.claims]
+    word = "accepted" if found.met else "not accepted"
+    return Answer(
+        [f"{name} {word}", *map(wording.claim, values)],
+        {
+            "model": name,
+            "accepted": found.met,
+            "threshold": detector.threshold,
+            "claims": values,
+        },
+        code=int(not found.met),
+    )
+
+
+@command(app)
+def rates(
+    results: Annotated[Path, typer.Argument(help="A result file, as score and sessions write.")],
+    by: Annotated[str, typer.Option(help="A column; folder: where a part lies.")] = "folder",
+    details: Annotated[
+        Path | None, typer.Option(help="A CSV with file name and further columns, such as lot.")
+    ] = None,
+    every: Annotated[
+        str, typer.Option(help="Join times of the column by this much: 1D, 8h.")
+    ] = "",
+    chart: Annotated[Path | None, typer.Option(help="Draw the p-chart into this PNG.")] = None,
+) -> Answer:
+    """Rates by lot, shift or any column, and which differ by more than chance."""
+    from workbench import metrics
+    from workbench.session.result_tables import rates_by, read_results
+
+    rows = rates_by(read_results(results), by, details=details, every=every or None)
+    limits = metrics.p_chart([row.flagged for row in rows], [row.n for row in rows])
+    lines = [_rates_line(row, out) for row, out in zip(rows, limits.out, strict=True)]
+    lines.append(f"all: {limits.centre:.1%} NG; {int(limits.out.sum())} beyond chance (p-chart)")
+    if chart:
+        from workbench import plots
+
+        chart.write_bytes(plots.png(plots.p_chart([row.group for row in rows], limits).figure))
+        lines.append(f"wrote {chart}")
+    groups = [
+        row._asdict() | {"low": low, "high": high, "beyond_chance": bool(out)}
+        for row, low, high, out in zip(rows, limits.low, limits.high, limits.out, strict=True)
+    ]
+    return Answer(lines, {"by": by, "groups": groups, "centre": limits.centre, "chart": chart})
+
+
+@command(app)
+def agree(
+    first: Annotated[Path, typer.Argument(help="A result file of one inspector.")],
+    second: Annotated[Path, typer.Argument(help="Another's, of the same parts.")],
+) -> Answer:
+    """Say how far two inspectors agree (kappa), and on which parts they do not."""
+    from workbench.session.result_tables import compare_inspectors
+
+    both = compare_inspectors(first, second)
+    found, (low, high) = both.found, both.found.interval
+    lines = [
+        f"kappa {found.kappa:.3f} (95 % interval {low:.3f} to {high:.3f}); "
+        f"they agree on {found.n - len(found.disagreed)} of {found.n} parts ({found.share:.1%})",
+        *(f"{name}: {one} and {other}" for name, one, other in both.disagreed),
+    ]
+    if both.only_first or both.only_second:
+        lines.append(
+            f"judged by one only and left out: {both.only_first} in {first.name}, "
+            f"{both.only_second} in {second.name}"
+        )
+    disagreed = [
+        {"file name": name, "first": one, "second": other} for name, one, other in both.disagreed
+    ]
+    left_out = {"only_first": both.only_first, "only_second": both.only_second}
+    return Answer(lines, found._asdict() | {"disagreed": disagreed} | left_out)
+
+
+def share(word: str) -> float | None:
+    """A share as typed: "2%", "2 %" or "0.02"; None for "".
+
+    Example:
+        >>> share("2%"), share("0.02"), share("")
+        (0.02, 0.02, None)
+    """
+    if not word:
+        return None
+    try:
+        number = float(word.removesuffix("%"))
+    except ValueError:
+        raise ValueError(f"a share must be a number such as 2% or 0.02, got {word!r}") from None
+    return number / 100 if word.endswith("%") else number
+
+
+def _tested(
+    detector: "CSFlowDetector | AutoEncoderDetector", name: str, labelled: Path | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Scores and labels of what was given, else of the model's own test split."""
+    if detector.kind == "autoencoder":
+        from workbench.reports.sensors import rows_of
+
+        data = _rows_for(detector, name, labelled, {}) if labelled else rows_of(detector).test
+    else:
+        data = opened(labelled) if labelled else detector.parts().test
+    if data.labels is None:
+        raise DataError("an acceptance needs labels: OK/ and NG/ folders, or a label column")
+    scores = np.asarray(detector.score(data))
+    read = np.isfinite(scores)
+    if unread := int((~read).sum()):
+        note(f"warning: {unread} could not be read and are left out")
+    return scores[read], np.asarray(data.labels)[read]
+
+
+def _rates_line(row: "GroupRates", out: bool) -> str:
+    words = [f"{row.group}: {row.n} parts, {row.flagged_rate:.1%} NG"]
+    for n, count, verb, value, ends in (
+        (row.n_ng, row.missed, "missed", row.miss_rate, row.miss_interval),
+        (row.n_ok, row.overkill, "overkill", row.overkill_rate, row.overkill_interval),
+    ):
+        if n:
+            words.append(f"{verb} {count} of {n} ({value:.1%}, {ends[0]:.1%} to {ends[1]:.1%})")
+    return ", ".join(words) + (" - beyond chance" if out else "")
 
 
 def _evaluated_rows(detector: "AutoEncoderDetector", rows: "SensorTable") -> Answer:

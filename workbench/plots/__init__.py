@@ -9,6 +9,7 @@ from workbench.plots.checks import distributions, mean_maps, shifts
 from workbench.plots.comparisons import agreement, rate_intervals
 from workbench.plots.curves import calibration, cost, kinds, precision_recall, rates, roc
 from workbench.plots.figure import COLORS, Picture, png
+from workbench.plots.groups import p_chart
 from workbench.plots.photos import gallery, overview, sample_grid
 from workbench.plots.rows import blame, sensors, timeline
 from workbench.plots.scores import histogram, history
@@ -27,6 +28,7 @@ __all__ = [
     "kinds",
     "mean_maps",
     "overview",
+    "p_chart",
     "png",
     "precision_recall",
     "rate_intervals",

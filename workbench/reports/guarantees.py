@@ -70,7 +70,7 @@ def numbers(
     judgement = None
     if target != NOTHING_ASKED:
         found = metrics.accept(scores, labels, threshold, **target._asdict())
-        judgement = {"met": found.met, "claims": [claim_json(claim) for claim in found.claims]}
+        judgement = {"met": found.met, "claims": [_plain(claim) for claim in found.claims]}
     return {
         "judgement": judgement,
         "review": _review(scores, labels),
@@ -177,15 +177,19 @@ def show_claims(m: Numbers) -> None:
     display.table(frame, "Parts to test at this threshold, all different, at the rate found here.")
 
 
-def claim_json(claim: metrics.Claim) -> dict[str, Any]:
-    """The claim as plain values; None for what is not defined."""
-    return {
-        key: [_finite(end) for end in value] if key == "interval" else _finite(value)
-        for key, value in claim._asdict().items()
-    }
+def _plain(row: tuple) -> dict[str, Any]:
+    return {key: finite(value) for key, value in row._asdict().items()}
 
 
-def _finite(value: Any) -> Any:  # noqa: ANN401
+def finite(value: Any) -> Any:  # noqa: ANN401
+    """The value for JSON: None for what is not defined, a list for an interval.
+
+    Example:
+        >>> finite(float("nan")), finite((0.0, 0.5))
+        (None, [0.0, 0.5])
+    """
+    if isinstance(value, tuple):
+        return [finite(end) for end in value]
     return None if isinstance(value, float) and not isfinite(value) else value
 
 

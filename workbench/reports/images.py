@@ -4,26 +4,23 @@ Score and heat map of an image come from one pass, and from none where the same 
 the same bytes before.
 """
 
-import hashlib
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from workbench import metrics, plots, workspace
 from workbench.data.relabels import relabels_path
-from workbench.errors import DataError
 from workbench.session import COLUMNS
 
-from . import cache, display, guarantees, wording
+from . import cache, display, guarantees, lots, wording
 from .gallery import OUTCOMES, Card, cards_html, sheet_html
 from .heat_checks import HeatCheck
 from .photo_checks import PhotoCheck
+from .scored import model_key, score_test_set
 from .stress import StressTest
 from .wording import code, plain
 
@@ -36,17 +33,6 @@ if TYPE_CHECKING:
 SHEET = 200  # photos on the sheet of all parts
 
 
-class Scored(NamedTuple):
-    """The test images that could be read, their scores and what was left out."""
-
-    test: "ImageFolder"
-    scores: NDArray[np.float64]  # (N,)
-    cells: NDArray[np.float32]  # (N, h, w), the heat at the size of the cells
-    digests: list[str]  # (N,) SHA-256 of the files
-    rows: NDArray[np.intp]  # (N,) positions among all parts
-    bad: list[tuple[str, str]]
-
-
 class ImageReport:
     """What the detector says of the test images, and the sections of the report.
 
@@ -57,6 +43,8 @@ class ImageReport:
         shown: Parts in each gallery.
         misses: Highest share of NG parts that may be missed, for the judgement.
         overkill: Highest share of good parts that may be thrown away, for the judgement.
+        by: Column of `details` to rate the parts by, such as a lot; "folder" is where they lie.
+        details: A CSV with "file name" and further columns.
 
     Example:
         `report = ImageReport("lens", detector, detector.parts())`, then `report.answer()`,
@@ -72,10 +60,12 @@ class ImageReport:
         *,
         misses: float | None = None,
         overkill: float | None = None,
+        by: str = "",
+        details: str = "",
     ) -> None:
-        self.target = guarantees.Target(misses, overkill)
+        self.target, self.by, self.details = guarantees.Target(misses, overkill), by, details
         self.name, self.detector, self.parts, self.shown = name, detector, parts, shown
-        self.key = _key(detector)
+        self.key = model_key(detector)
         self._digests = cache.digests(parts.paths)
         scored = score_test_set(detector, parts, self._digests, self.key)
         self.test, self.scores, self.cells, self._tested, self._rows, self.bad = scored
@@ -114,6 +104,7 @@ class ImageReport:
             **self.photos.metrics,
             "stress": self.stress.metrics,
             "defects": self._kinds(),
+            "groups": lots.numbers(self._table(), self.by, self.details),
             "bad": [{"name": name, "reason": reason} for name, reason in self.bad],
             "split": self.detector.data.get("counts", {}) | {"test": len(self.test)},
             "fingerprint": self.detector.data.get("fingerprint", ""),
@@ -226,6 +217,10 @@ class ImageReport:
             f"most, {rows[0].missed} of {rows[0].n}.",
         )
 
+    def groups(self) -> None:
+        """Show the rates of each lot, and which differ by more than chance."""
+        lots.show(self.metrics["groups"])
+
     def calmest_ng(self) -> None:
         """Show the NG parts with the lowest scores, the worst misses first."""
         missed = self.metrics.get("fn", 0)
@@ -292,11 +287,8 @@ class ImageReport:
     def save_scores(self) -> Path:
         """Write all test images to `NAME_scores.csv`, in the columns of a result file."""
         path = display.folder(self.name) / f"{self.name}_scores.csv"
-        verdicts = np.where(self.scores >= self.detector.threshold, "NG", "OK")
-        rows = zip(self.test.names, self._words(), verdicts, self.scores, strict=True)
-        table = pd.DataFrame(rows, columns=COLUMNS).to_csv(index=False, lineterminator="\n")
         with workspace.written(path) as file:
-            file.write(table.encode())
+            file.write(self._table().to_csv(index=False, lineterminator="\n").encode())
         display.text(f"All scores are in {code(path.name)}, at the foot of this page.")
         return path
 
@@ -323,6 +315,12 @@ class ImageReport:
         if self.test.labels is None:
             return [""] * len(self.test)
         return ["NG" if ng else "OK" for ng in self.test.labels]
+
+    def _table(self) -> pd.DataFrame:
+        """The verdicts in the columns of a result file."""
+        verdicts = np.where(self.scores >= self.detector.threshold, "NG", "OK")
+        rows = zip(self.test.names, self._words(), verdicts, self.scores, strict=True)
+        return pd.DataFrame(rows, columns=COLUMNS)
 
     def _kinds(self) -> list[dict[str, Any]]:
         if self.test.labels is None:
@@ -371,54 +369,6 @@ class ImageReport:
 
     def _thumbnail(self) -> "Image.Image":
         return self.detector.evaluate_one(self.test[int(self.scores.argmax())]).overlay()
-
-
-def score_test_set(
-    detector: "CSFlowDetector", parts: "ImageFolder", digests: Sequence[str], key: str
-) -> Scored:
-    """Score the test images, those not scored before.
-
-    Args:
-        detector: The fitted detector.
-        parts: All images, with their split.
-        digests: Of all of them.
-        key: Of what the scores depend on beside the image.
-
-    Raises:
-        DataError: There are no test images, or none can be read.
-    """
-    tested = np.flatnonzero([split == "test" for split in parts.splits])
-    test = parts[tested]
-    if not len(test):
-        raise DataError(f"{parts.root} must hold test images, got none; add images")
-
-    def compute(rows: list[int]) -> cache.Table:
-        scores, heat = detector.score_and_cells(test[rows])
-        return {"score": scores, "heat": heat, "ok": np.isfinite(scores)}
-
-    table = cache.by_content(f"scores-{key}", [digests[i] for i in tested], compute)
-    read = table["ok"]
-    if not read.any():
-        raise DataError(f"none of the {len(test)} test images could be read")
-    gone = [(test.names[i], "could not be read when scored") for i in np.flatnonzero(~read)]
-    rows = tested[read]
-    return Scored(
-        test[read],
-        table["score"][read],
-        table["heat"][read],
-        [digests[i] for i in rows],
-        rows,
-        [*map(tuple, parts.bad), *gone],
-    )
-
-
-def _key(detector: "CSFlowDetector") -> str:
-    """Of what scores depend on beside the image, for the cache."""
-    saved, tensors = detector.state()
-    total = hashlib.sha256(json.dumps([saved["config"], saved["backbone"]]).encode())
-    for name in sorted(set(tensors) - {"held_out"}):
-        total.update(name.encode() + np.asarray(tensors[name]).tobytes())
-    return total.hexdigest()[:20]
 
 
 def _kind_words(row: dict[str, Any]) -> dict[str, str]:

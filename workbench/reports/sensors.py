@@ -52,7 +52,7 @@ class SensorReport:
     ) -> None:
         self.target = guarantees.Target(misses, overkill)
         self.name, self.detector, self.shown = name, detector, shown
-        self.rows = _rows_of(detector) if rows is None else rows
+        self.rows = rows_of(detector) if rows is None else rows
         if not len(self.rows.test):
             raise DataError(f"{self.rows.source or 'the table'} must hold test rows, got none")
         self.scores: NDArray[np.float64] = detector.score(self.rows)
@@ -343,7 +343,12 @@ def _delay(delays: list[dict[str, Any]]) -> str:
     return words
 
 
-def _rows_of(detector: "AutoEncoderDetector") -> SensorTable:
+def rows_of(detector: "AutoEncoderDetector") -> SensorTable:
+    """The table that a detector was trained from, read and split as then.
+
+    Raises:
+        DataError: The file is no longer there.
+    """
     source = workspace.resolve(detector.data["source"])
     if not source.is_file():
         raise DataError(

@@ -1,0 +1,76 @@
+"""The test images of a report, scored once and not again while bytes and detector stay."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.errors import DataError
+
+from . import cache
+
+if TYPE_CHECKING:
+    from workbench.csflow.detector import CSFlowDetector
+    from workbench.data import ImageFolder
+
+
+class Scored(NamedTuple):
+    """The test images that could be read, their scores and what was left out."""
+
+    test: "ImageFolder"
+    scores: NDArray[np.float64]  # (N,)
+    cells: NDArray[np.float32]  # (N, h, w), the heat at the size of the cells
+    digests: list[str]  # (N,) SHA-256 of the files
+    rows: NDArray[np.intp]  # (N,) positions among all parts
+    bad: list[tuple[str, str]]
+
+
+def score_test_set(
+    detector: "CSFlowDetector", parts: "ImageFolder", digests: Sequence[str], key: str
+) -> Scored:
+    """Score the test images, those not scored before.
+
+    Args:
+        detector: The fitted detector.
+        parts: All images, with their split.
+        digests: Of all of them.
+        key: Of what the scores depend on beside the image.
+
+    Raises:
+        DataError: There are no test images, or none can be read.
+    """
+    tested = np.flatnonzero([split == "test" for split in parts.splits])
+    test = parts[tested]
+    if not len(test):
+        raise DataError(f"{parts.root} must hold test images, got none; add images")
+
+    def compute(rows: list[int]) -> cache.Table:
+        scores, heat = detector.score_and_cells(test[rows])
+        return {"score": scores, "heat": heat, "ok": np.isfinite(scores)}
+
+    table = cache.by_content(f"scores-{key}", [digests[i] for i in tested], compute)
+    read = table["ok"]
+    if not read.any():
+        raise DataError(f"none of the {len(test)} test images could be read")
+    gone = [(test.names[i], "could not be read when scored") for i in np.flatnonzero(~read)]
+    rows = tested[read]
+    return Scored(
+        test[read],
+        table["score"][read],
+        table["heat"][read],
+        [digests[i] for i in rows],
+        rows,
+        [*map(tuple, parts.bad), *gone],
+    )
+
+
+def model_key(detector: "CSFlowDetector") -> str:
+    """A hash of what scores depend on beside the image, for the cache."""
+    saved, tensors = detector.state()
+    total = hashlib.sha256(json.dumps([saved["config"], saved["backbone"]]).encode())
+    for name in sorted(set(tensors) - {"held_out"}):
+        total.update(name.encode() + np.asarray(tensors[name]).tobytes())
+    return total.hexdigest()[:20]

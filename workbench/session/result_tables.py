@@ -1,0 +1,132 @@
+"""Result files as tables: rates by lot or any column, and two inspectors side by side."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from workbench.errors import DataError
+from workbench.metrics import Agreement, GroupRates, agreement, by_group
+
+from .results import COLUMNS
+
+NAME, LABEL, VERDICT, SCORE = COLUMNS
+FOLDER = "folder"
+"""Stands for the folder that a part lies in, where no column has that name."""
+
+
+class Inspected(NamedTuple):
+    """How far two inspectors agree, on the parts that both have judged."""
+
+    found: Agreement
+    disagreed: tuple[tuple[str, str, str], ...]  # file name, first, second
+    only_first: int  # parts that the other file has no judgement of
+    only_second: int
+
+
+def read_results(path: Path | str) -> pd.DataFrame:
+    """A result file as a table of words; unreadable parts, which have no verdict, are left out.
+
+    Raises:
+        DataError: No such file, or it does not begin with the columns of a result file.
+    """
+    table = _words(path)
+    if tuple(table.columns[:4]) != COLUMNS:
+        raise DataError(
+            f"{path} must be a result file with the columns {', '.join(COLUMNS)}, got "
+            f"{', '.join(table.columns[:4])}"
+        )
+    table = table[table[VERDICT].isin(["OK", "NG"])].reset_index(drop=True)
+    if not len(table):
+        raise DataError(f"{path} holds no verdict; score some parts first")
+    return table
+
+
+def labels_of(table: pd.DataFrame) -> pd.Series:
+    """What each part is as far as known: what an inspector said, else the folder's label."""
+    if "relabel" not in table:
+        return table[LABEL]
+    return table["relabel"].where(table["relabel"] != "", table[LABEL])
+
+
+def rates_by(
+    table: pd.DataFrame,
+    column: str,
+    *,
+    details: Path | str | None = None,
+    every: str | None = None,
+) -> list[GroupRates]:
+    """Rates of each lot, shift, camera or day.
+
+    Args:
+        table: As from `read_results`.
+        column: A column of the table or of `details`; "folder" is where a part lies.
+        details: A CSV with a column "file name" and further ones, for what a result file lacks.
+        every: Takes the column for times and joins them by this much, such as "1D" or "8h".
+
+    Raises:
+        DataError: No such column, no parts in common, or times that cannot be read.
+    """
+    if details is not None:
+        more = _words(details)
+        if NAME not in more:
+            raise DataError(f"{details} must have a column {NAME!r}, got {', '.join(more)}")
+        table = table.merge(more.drop_duplicates(NAME), on=NAME, suffixes=("", " (details)"))
+        if not len(table):
+            raise DataError(f"{details} names none of the parts in the result file")
+    if column in table:
+        groups = table[column]
+    elif column == FOLDER:
+        groups = table[NAME].str.rpartition("/")[0]
+    else:
+        raise DataError(f"rates need a column, got {column!r}; there are {', '.join(table)}")
+    if every is not None:
+        groups, order = _binned(groups, every)
+        table, groups = table.iloc[order], groups.iloc[order]
+    return by_group(table[VERDICT], labels_of(table), groups)
+
+
+def compare_inspectors(first: Path | str, second: Path | str) -> Inspected:
+    """Two result files of the same parts: what the inspectors say, and where they differ.
+
+    An inspector's word is the relabel, else the label of the folder that was let stand; parts
+    without either are left out.
+
+    Raises:
+        DataError: One is no result file, or they have no judged part in common.
+    """
+    a, b = (_judged(path) for path in (first, second))
+    both = a.index.intersection(b.index, sort=False)
+    if not len(both):
+        raise DataError(f"{first} and {second} have no judged part in common")
+    one, other = a[both], b[both]
+    found = agreement(list(one), list(other))
+    disagreed = tuple((both[i], one.iloc[i], other.iloc[i]) for i in found.disagreed)
+    return Inspected(found, disagreed, len(a) - len(both), len(b) - len(both))
+
+
+def _judged(path: Path | str) -> pd.Series:
+    table = read_results(path).drop_duplicates(NAME, keep="last").set_index(NAME)
+    words = labels_of(table)
+    return words[words.isin(["OK", "NG"])]
+
+
+def _binned(times: pd.Series, every: str) -> tuple[pd.Series, np.ndarray]:
+    """The beginning of each time's bin as words, and the order of time."""
+    try:
+        begun = pd.to_datetime(times, format="ISO8601").dt.floor(every)
+    except ValueError as error:
+        raise DataError(
+            f"{times.name} must hold times such as 2026-11-28 10:00: {error}"
+        ) from None
+    return begun.astype(str), np.argsort(begun.to_numpy(), kind="stable")
+
+
+def _words(path: Path | str) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise DataError(f"{path} must be a CSV file; there is none") from None
+    except (ValueError, UnicodeDecodeError) as error:  # pandas' own errors are ValueErrors
+        raise DataError(f"{path} must be a CSV file: {error}") from None
