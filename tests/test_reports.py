@@ -357,7 +357,8 @@ def detector(home):
 SECTIONS = (
     "answer", "setting", "histogram", "ranking", "alternatives", "defects", "groups",
     "calmest_ng", "hottest_ok", "hottest", "sheet", "heat.localisation", "heat.blame_map",
-    "photos.duplicates", "photos.drift", "stress.show", "claims", "left_out", "training", "origins", "record",
+    "photos.duplicates", "photos.drift", "stress.show", "claims", "left_out", "training",
+    "origins", "record",
 )  # fmt: skip
 
 
