@@ -10,8 +10,8 @@ import statistics
 import time
 
 from benchmarks import measure, models
-from workbench import CSFlowConfig
-from workbench.csflow.square import to_square
+from workbench import CSFlowConfig, bulk
+from workbench.csflow.batches import to_square
 from workbench.data import read_image
 
 COUNT = 64
@@ -25,9 +25,9 @@ def main():
     graph = models.as_engine(torch_, "auto")
     works = {
         "torch, one after the other": lambda: plain(torch_, paths),
-        "torch, stream": lambda: list(torch_.stream(paths)),
-        f"{graph.engine.kind}, one after the other": lambda: plain(graph, paths),
-        f"{graph.engine.kind}, stream": lambda: list(graph.stream(paths)),
+        "torch, stream": lambda: list(bulk.stream(torch_, paths)),
+        f"{graph.engine.name}, one after the other": lambda: plain(graph, paths),
+        f"{graph.engine.name}, stream": lambda: list(bulk.stream(graph, paths)),
     }
     times = measure.in_turn(works, runs=10, warm_up=1)
     rows = measure.versus(times, "torch, one after the other")
@@ -38,17 +38,16 @@ def main():
 
 
 def plain(detector, paths):
-    config = detector.config
+    engine, size = detector.prepare(), detector.config.image_size
     for path in paths:
-        square = to_square(read_image(path), config.image_size, config.resize)
-        detector._score(detector.engine(square))
+        detector.score_latents(engine(to_square(read_image(path), size)))
 
 
 def memory(detector, paths):
     """Peak resident memory after so many images: it must not grow."""
     rows, start = [], time.perf_counter()
     endless = itertools.cycle(paths)
-    for done, _ in enumerate(itertools.islice(detector.stream(endless), 1024), start=1):
+    for done, _ in enumerate(itertools.islice(bulk.stream(detector, endless), 1024), start=1):
         if done in (64, 256, 1024):
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
             rate = round(done / (time.perf_counter() - start), 1)

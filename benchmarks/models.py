@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from workbench import CSFlowConfig, CSFlowDetector
-from workbench.csflow.square import to_square
+from workbench.csflow.batches import to_square
 from workbench.csflow.weights import find_weights
 from workbench.data import load_images, read_image
 from workbench.samples import make_samples
@@ -29,7 +29,7 @@ def detector(config, paths, device=None, engine="torch"):
     weights = None if find_weights(config.backbone) else "random"
     made = CSFlowDetector(config, weights=weights, device=device, engine=engine)
     squares = np.concatenate([to_square(read_image(p), config.image_size) for p in paths[:4]])
-    network = made.network
+    network = made.build_network()
     if weights == "random":
         _calibrate(network, squares)
     network.standardise.fit([x.cpu() for x in network.features(squares)])
@@ -38,17 +38,17 @@ def detector(config, paths, device=None, engine="torch"):
         for name, parameter in network.flow.named_parameters():
             if name.endswith("gain"):
                 parameter.copy_(0.1 + 0.1 * torch.rand(parameter.shape, generator=rng))
-    made._calibrate(network.features(squares))
-    made._some_held = list(paths[:4])
+    made.calibrate([network(squares)])
+    made.calibration = list(paths[:4])
     return made
 
 
 def as_engine(detector, engine):
     """The same weights under another engine."""
-    facts, arrays = detector.state()
-    made = CSFlowDetector.from_state(facts, arrays, engine="torch")
-    made.engines.wanted, made._some_held = engine, detector._some_held
+    made = CSFlowDetector.from_state(*detector.state(), engine=engine)
+    made.calibration = detector.calibration
     made.network.load_state_dict(detector.network.state_dict())
+    made.prepare()
     return made
 
 

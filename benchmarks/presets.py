@@ -40,8 +40,8 @@ def rows(config, parts):
         "torch, float32": (detector.network, nullcontext),
         "torch, mixed": (detector.network, mixed),
     }
-    if graph.kind != "torch":
-        kinds[f"{graph.kind}, float32"] = (graph, nullcontext)
+    if graph.name != "torch":
+        kinds[f"{graph.name}, float32"] = (graph, nullcontext)
     found = []
     for name, (engine, arithmetic) in kinds.items():
         found += [{"what": name, **row} for row in ladder(engine, arithmetic, config.image_size)]

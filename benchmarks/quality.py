@@ -20,10 +20,10 @@ import numpy as np
 import torch
 
 import workbench as wb
-from workbench.csflow import all_scores, cell_energy, heat
+from workbench.csflow import CSFlowNetwork, cell_energy, heat, score
 from workbench.csflow.batches import batches
-from workbench.csflow.heatmap import enlarge
-from workbench.csflow.network import TorchEngine
+from workbench.csflow.evaluation import enlarge
+from workbench.csflow.scores import SCORES
 from workbench.csflow.training import train_flow
 
 HERE = Path(__file__).parent
@@ -64,16 +64,16 @@ def measure(folder, name, config, cache):
     parts = wb.load_images(folder)
     train, held, test = split(parts.labels, config.seed)
     table = extracted(parts, config, cache)
-    engine = TorchEngine(config)
+    network = CSFlowNetwork(config)
     features, watched = ([x[rows].float() for x in table] for rows in (train, held))
     start = time.process_time()
-    engine.standardise.fit(features)
+    network.standardise.fit(features)
     trained = train_flow(
-        engine.flow, engine.standardise, features, watched, config, progress=False
+        network.flow, network.standardise, features, watched, config, progress=False
     )
     seconds = time.process_time() - start
-    calm = scored(engine, table, held, config)[0][config.score]
-    values, heats = scored(engine, table, test, config)
+    calm = scored(network, table, held, config)[0][config.score]
+    values, heats = scored(network, table, test, config)
     labels = parts.labels[test]
     limit = wb.metrics.threshold(calm, q=config.percentile)
     rates = wb.metrics.evaluate(values[config.score], labels, limit)
@@ -83,7 +83,7 @@ def measure(folder, name, config, cache):
         "miss_rate": rates.miss_rate, "overkill_rate": rates.overkill_rate,
         **pixels(parts[np.isin(np.arange(len(parts)), test)], heats),
         "train_nll": trained.history[-1]["train_nll"],
-        "held_out_nll": trained.history[-1]["held_out_nll"],
+        "held_out_nll": trained.history[-1]["calibration_nll"],
         "seconds": seconds, "counts": [len(train), len(held), *np.bincount(labels).tolist()],
         "config": config.to_dict(),
     }  # fmt: skip
@@ -105,22 +105,29 @@ def extracted(parts, config, cache):
     key = hashlib.sha256(json.dumps(config.features(), sort_keys=True).encode()).hexdigest()[:12]
     path = cache / f"{parts.root.name}-{key}.pt"
     if not path.exists():
-        engine = TorchEngine(config)
-        chunks = [engine.features(x) for _, x, _ in batches(parts, config, parts.root.name, True)]
+        network, name = CSFlowNetwork(config), parts.root.name
+        found = batches(parts, config.image_size, config.batch, name, progress=True)
+        chunks = [network.features(squares) for _, squares, _ in found]
         cache.mkdir(parents=True, exist_ok=True)
         torch.save([torch.cat(scale).half() for scale in zip(*chunks, strict=True)], path)
     return torch.load(path)
 
 
-def scored(engine, table, rows, config):
+def scored(network, table, rows, config):
     """Scores of every kind, and heat maps by cells."""
     values, heats = {}, []
     for chunk in torch.from_numpy(rows).split(config.batch):
-        zs = engine.latents([x[chunk].float() for x in table])
+        zs = network.latents([x[chunk].float() for x in table])
         for kind, value in all_scores(zs, config.top_k).items():
             values.setdefault(kind, []).append(np.asarray(value, np.float64))
         heats += list(np.asarray(heat(cell_energy(zs), config.heat)))
     return {kind: np.concatenate(chunks) for kind, chunks in values.items()}, heats
+
+
+def all_scores(zs, top_k):
+    """Every score, over all scales and of each: "mean", "mean_0" (finest), ..."""
+    parts = {"": zs} | {f"_{k}": [z] for k, z in enumerate(zs)}
+    return {f"{s}{name}": score(part, s, top_k) for s in SCORES for name, part in parts.items()}
 
 
 def pixels(parts, heats):

@@ -16,8 +16,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import measure, models
-from workbench import CSFlowConfig
-from workbench.csflow.onnx.engines import probes
+from workbench import CSFlowConfig, bulk
+from workbench.csflow.onnx.engines import export, probes
 from workbench.csflow.onnx.graph import build
 from workbench.csflow.onnx.runtime import OnnxEngine
 from workbench.csflow.training import train_flow
@@ -72,9 +72,9 @@ def cost(config, parts, limit, batch=1):
     return {
         "GFLOP an image": round(operations / batch / 1e9, 2),
         "torch ms an image": round(1e3 * times["torch"] / batch, 1),
-        f"{graph.engine.kind} ms an image": round(1e3 * times["scored"] / batch, 1),
+        f"{graph.engine.name} ms an image": round(1e3 * times["scored"] / batch, 1),
         "torch, of the limit": f"{operations / times['torch'] / limit:.0%}",
-        f"{graph.engine.kind}, of the limit": f"{operations / times['scored'] / limit:.0%}",
+        f"{graph.engine.name}, of the limit": f"{operations / times['scored'] / limit:.0%}",
     }
 
 
@@ -90,7 +90,7 @@ def images(config, parts, counts):
         paths = list(itertools.islice(itertools.cycle(parts.paths), count))
         once = replace(config, epochs=1)
         works = {
-            "score": lambda paths=paths: list(detector.stream(paths)),
+            "score": lambda paths=paths: list(bulk.stream(detector, paths)),
             "epoch": partial(
                 train_flow, network.flow, network.standardise, features, few, once, progress=False
             ),
@@ -118,7 +118,7 @@ def stages(config, parts, limit):
     names = [f"x{k}" for k in range(config.scales)]
     both = torch.from_numpy(probes(config.image_size))
     front = OnnxEngine(build(network.pyramid, both, names))
-    whole = OnnxEngine(network.to_onnx())
+    whole = OnnxEngine(export(network))
     works = by_torch | {"front": lambda: front(image), "whole": lambda: whole(image)}
     times = {k: statistics.median(v) for k, v in measure.in_turn(works, RUNS).items()}
     onnx = {"backbone": times["front"], "flow": times["whole"] - times["front"]}

@@ -1,7 +1,7 @@
 """How long does one image take, and against what?
 
 `lite` from the file to the encoded overlay; and at the simulator's setting, our engines against
-the path that the simulator takes for each request: networks built and weights loaded anew, no
+the path that the simulator takes for each request: networks built and weights loaded again, no
 `no_grad`, log-determinant and all, three figures drawn by matplotlib. The peer is anomalib's
 CS-Flow, where `benchmarks.peer` could install it: its own network, torch, the same size. It gives
 a score and a map, so what is compared with it does not draw either.
@@ -12,13 +12,15 @@ import statistics
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL import Image
 
 from benchmarks import measure, models, peer
 from workbench import CSFlowConfig
 from workbench.csflow import CrossScaleFlow, score
-from workbench.csflow.backbone import load_backbone
+from workbench.csflow.backbones import load_backbone
+from workbench.csflow.batches import to_square
 from workbench.csflow.onnx.int8 import quantised
 from workbench.csflow.onnx.runtime import OnnxEngine
 from workbench.data import read_image
@@ -50,7 +52,7 @@ def shown(detector, path):
 def lite(parts, path):
     torch_ = models.detector(CSFlowConfig.preset("lite"), parts.paths)
     graph = models.as_engine(torch_, "onnx")
-    assert graph.engine.kind == "onnx"
+    assert graph.engine.name == "onnx"
     works = {
         "torch": lambda: shown(torch_, path),
         "onnx": lambda: shown(graph, path),
@@ -68,8 +70,10 @@ def integers(detector):
     """The detector in integers, made once."""
     if id(detector) not in _INTEGERS:
         made = models.as_engine(detector, "onnx")
-        model = quantised(detector.engine.model, detector._good_squares())
-        made.engines.use(OnnxEngine(model, "int8"))
+        paths, size = detector.calibration, detector.config.image_size
+        squares = np.concatenate([to_square(read_image(path), size) for path in paths])
+        model = quantised(detector.engine.model, squares)
+        made.engine = OnnxEngine(model, "int8")
         _INTEGERS[id(detector)] = made
     return _INTEGERS[id(detector)]
 
@@ -86,7 +90,7 @@ def simulator(parts, path):
     config = models.simulator()
     ours = models.detector(config, parts.paths)
     graph = models.as_engine(ours, "onnx")
-    assert graph.engine.kind == "onnx"
+    assert graph.engine.name == "onnx"
     with tempfile.TemporaryDirectory() as folder:
         files = Path(folder, "flow.pt"), Path(folder, "b5.pth")
         torch.save(ours.network.flow.state_dict(), files[0])

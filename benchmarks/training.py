@@ -18,7 +18,7 @@ from torch import nn
 from benchmarks import measure, models
 from workbench import CSFlowConfig
 from workbench.csflow import nll
-from workbench.csflow.square import to_square
+from workbench.csflow.batches import to_square
 from workbench.csflow.training import train_flow
 from workbench.data import read_image
 

@@ -46,7 +46,7 @@ class DarkSpotDetector:
 
     def __init__(self, threshold=100.0):
         self.threshold = threshold
-        self.held_out = np.array([10.0, 20.0, 60.0])
+        self.calibration_scores = np.array([10.0, 20.0, 60.0])
         self.calls = 0
 
     @property

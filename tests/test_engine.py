@@ -7,6 +7,7 @@ import subprocess
 import sys
 import warnings
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -15,9 +16,9 @@ import torch
 from PIL import Image
 
 from workbench import CSFlowConfig, CSFlowDetector, bulk, load, load_images, save
-from workbench.csflow.network import TorchEngine
-from workbench.csflow.onnx import store
-from workbench.csflow.onnx.engines import Engines, differences, probes
+from workbench.csflow.network import CSFlowNetwork
+from workbench.csflow.onnx import engines, store
+from workbench.csflow.onnx.engines import UncheckedGraphWarning, differences, export, probes
 from workbench.csflow.onnx.graph import build
 from workbench.csflow.onnx.int8 import BETWEEN, quantised
 from workbench.csflow.onnx.quantise import quantise
@@ -26,28 +27,30 @@ from workbench.errors import DataError
 
 from .conftest import photo
 
-pytestmark = pytest.mark.slow
+# detectors that were trained on arrays, saved and loaded know no photos to check a graph on
+UNCHECKED = "ignore:the ONNX graph was compared with torch on two drawn images only"
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings(UNCHECKED)]
 
 
 def alive(config, weights=None):
-    """An engine whose every part matters: gains are not zero, statistics not trivial."""
-    engine = TorchEngine(config, weights)
+    """A network whose every part matters: gains are not zero, statistics not trivial."""
+    network = CSFlowNetwork(config, weights)
     rng = torch.Generator().manual_seed(1)
     with torch.no_grad():
-        for module in engine.modules():
+        for module in network.modules():
             if isinstance(module, torch.nn.BatchNorm2d) and weights == "random":
                 module.train().momentum = None  # random weights explode without statistics
         if weights == "random":
-            engine.pyramid(torch.from_numpy(probes(config.image_size)))
-        for module in engine.modules():
+            network.pyramid(torch.from_numpy(probes(config.image_size)))
+        for module in network.modules():
             if isinstance(module, torch.nn.BatchNorm2d):
                 module.eval()
         squares = probes(config.image_size)
-        engine.standardise.fit(engine.features(squares))
-        for coupling in engine.flow.couplings:
+        network.standardise.fit(network.features(squares))
+        for coupling in network.flow.couplings:
             for half in (coupling.given_a, coupling.given_b):
                 half.gain.uniform_(0.1, 0.4, generator=rng)
-    return engine
+    return network
 
 
 CONFIGS = {
@@ -64,11 +67,11 @@ CONFIGS = {
 @pytest.mark.parametrize("name", CONFIGS)
 def test_the_graph_gives_the_latents_of_torch_for_any_batch(name):
     config, weights = CONFIGS[name]
-    engine = alive(config, weights)
-    graph = OnnxEngine(engine.to_onnx())
+    network = alive(config, weights)
+    graph = OnnxEngine(export(network))
     squares = np.concatenate([probes(128), probes(128)[:1, :, ::-1]])
     for batch in (squares, squares[:1]):
-        for got, expected in zip(graph(batch), engine(batch), strict=True):
+        for got, expected in zip(graph(batch), network(batch), strict=True):
             assert got.shape == expected.shape and got.dtype == np.float32
             np.testing.assert_allclose(got, expected, rtol=1e-3, atol=1e-4 * expected.std())
 
@@ -87,8 +90,8 @@ def test_a_graph_is_built_without_computing_it():
 
 
 def test_the_graph_is_folded():
-    engine = alive(CSFlowConfig(image_size=128, hidden=8))
-    model = onnx.load_from_string(engine.to_onnx())
+    network = alive(CSFlowConfig(image_size=128, hidden=8))
+    model = onnx.load_from_string(export(network))
     onnx.checker.check_model(model, full_check=True)
     kinds = [node.op_type for node in model.graph.node]
     assert not {"BatchNormalization", "Pad", "ReduceSum"} & set(kinds)
@@ -96,7 +99,7 @@ def test_the_graph_is_folded():
     # per half and scale one product exp(s) * a and one 1.908 * atan(s); gains are in the weights
     assert kinds.count("Mul") == 2 * scales * halves
     sizes = [np.prod(tensor.dims) for tensor in model.graph.initializer]
-    torch_sizes = sum(p.numel() for p in engine.parameters())
+    torch_sizes = sum(p.numel() for p in network.parameters())
     assert sum(sizes) < 1.05 * torch_sizes  # the backbone is there once, not once a scale
 
 
@@ -121,7 +124,7 @@ def folder(fitted, tmp_path):
 def test_scores_agree_and_are_equal_bit_for_bit_in_one_engine(folder, photos, tmp_path):
     by_torch, by_graph = (load(folder, engine=kind) for kind in ("torch", "onnx"))
     expected, got = (d.score([*photos[0][:4], *photos[1]]) for d in (by_torch, by_graph))
-    assert (by_torch.engine.kind, by_graph.engine.kind) == ("torch", "onnx")
+    assert (by_torch.engine.name, by_graph.engine.name) == ("torch", "onnx")
     np.testing.assert_allclose(got, expected, rtol=1e-4)
     assert (got != expected).any()  # two programs, not one under two names
     one, other = (d.evaluate_one(photos[1][0]) for d in (by_torch, by_graph))
@@ -180,7 +183,7 @@ def test_a_stale_or_damaged_graph_is_built_anew(folder, damage):
 def test_training_again_drops_the_graph(photos, tiny_config):
     detector = CSFlowDetector(tiny_config, engine="onnx").fit(photos[0][:8], progress=False)
     before = detector.score(photos[1])
-    assert detector.engine.kind == "onnx"
+    assert detector.engine.name == "onnx"
     detector.fit(photos[0][8:], progress=False)
     expected = load_as_torch(detector).score(photos[1])
     np.testing.assert_allclose(detector.score(photos[1]), expected, rtol=1e-4)
@@ -188,35 +191,60 @@ def test_training_again_drops_the_graph(photos, tiny_config):
 
 
 def load_as_torch(detector):
-    facts, arrays = detector.state()
-    return CSFlowDetector.from_state(facts, arrays, engine="torch")
+    return CSFlowDetector.from_state(*detector.state(), engine="torch")
 
 
 def test_a_graph_that_disagrees_is_not_used(folder, monkeypatch, photos):
-    good = TorchEngine.to_onnx
+    good = engines.export
 
-    def wrong(self):
-        model = onnx.load_from_string(good(self))
+    def wrong(network):
+        model = onnx.load_from_string(good(network))
         bias = next(t for t in model.graph.initializer if len(t.dims) == 1 and t.dims[0] > 3)
         values = onnx.numpy_helper.to_array(bias) + 0.01
         bias.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float32), bias.name))
         return model.SerializeToString()
 
-    monkeypatch.setattr(TorchEngine, "to_onnx", wrong)
+    monkeypatch.setattr(engines, "export", wrong)
     detector = load(folder)
     with pytest.warns(UserWarning, match="scoring with torch, the ONNX graph .* scores differ"):
         scores = detector.score(photos[1])
-    assert detector.engine.kind == "torch" and not (folder / store.GRAPH).exists()
+    assert detector.engine.name == "torch" and not (folder / store.GRAPH).exists()
     np.testing.assert_array_equal(scores, load(folder, engine="torch").score(photos[1]))
 
 
 def test_a_folder_that_cannot_be_written_is_scored_all_the_same(folder, monkeypatch):
-    def refused(*_):
+    def refused(*_, **__):
         raise PermissionError("read-only file system")
 
-    monkeypatch.setattr(store, "_replace", refused)
-    assert load(folder).engine.kind == "onnx"
-    assert not (folder / store.GRAPH).exists()
+    monkeypatch.setattr(Path, "replace", refused)
+    assert load(folder).prepare().name == "onnx"
+    assert {path.name for path in folder.iterdir()} == {"detector.json", "weights.safetensors"}
+
+
+def test_a_graph_that_no_calibration_photo_could_check_says_so(folder, disc):
+    """The first was trained on a list of arrays, the second on a folder that is still there."""
+    _, with_photos = disc
+    for name in (store.GRAPH, store.TICKET):
+        (with_photos / name).unlink(missing_ok=True)
+    load(with_photos).prepare()  # warnings are errors here
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(UncheckedGraphWarning, match="the detector knows no folder of images"):
+            load(folder).prepare()
+
+
+def test_without_the_optional_folder_scores_stay_the_same(folder):
+    code = (
+        "import sys, numpy as np; sys.modules['workbench.csflow.onnx'] = None; "
+        "import workbench as wb; square = np.full((96, 96, 3), 60, np.uint8); "
+        f"both = [wb.load({str(folder)!r}, engine=e) for e in ('auto', 'torch')]; "
+        "print(*(detector.score([square])[0] for detector in both))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    expected = load(folder).score([np.full((96, 96, 3), 60, np.uint8)])[0]
+    found = [float(value) for value in done.stdout.split()]
+    assert found[0] == found[1]
+    np.testing.assert_allclose(found[0], expected, rtol=1e-4)
 
 
 def test_differences_are_scores_or_verdicts():
@@ -233,7 +261,11 @@ def test_engines_are_named(monkeypatch):
     with pytest.raises(ValueError, match="engine must be one of auto, torch, onnx, got 'fast'"):
         CSFlowDetector(engine="fast")
     monkeypatch.setenv("WORKBENCH_ENGINE", "torch")
-    assert Engines(CSFlowConfig()).wanted == "torch"
+    assert CSFlowDetector().wanted == "torch"
+    assert CSFlowDetector(engine="onnx").wanted == "onnx"
+    monkeypatch.setenv("WORKBENCH_ENGINE", "onxx")
+    with pytest.raises(ValueError, match=r"\$WORKBENCH_ENGINE must be one of auto.*got 'onxx'"):
+        CSFlowDetector()
 
 
 @pytest.fixture(scope="module")
@@ -275,7 +307,7 @@ def test_integers_are_refused_with_figures_where_a_verdict_changes(disc):
 def test_the_held_out_part_that_set_the_threshold_counts_too(disc, monkeypatch):
     _, folder = disc
     detector = load(folder)
-    detector.threshold, floats = 2.0, detector.engine
+    detector.threshold, floats = 2.0, detector.prepare()
     scores = {floats: np.array([1.0, 2.0])}
     monkeypatch.setattr(
         "workbench.csflow.onnx.quantise._found",
@@ -312,7 +344,7 @@ def test_integers_are_kept_where_no_verdict_changes(disc, monkeypatch):
 def test_integers_round_what_is_behind_the_share_of_floats(name, between):
     """The flow's convolutions always; the backbone from its end, with what is between them."""
     config, weights = CONFIGS[name]
-    model, squares = alive(config, weights).to_onnx(), probes(config.image_size)
+    model, squares = export(alive(config, weights)), probes(config.image_size)
     expected = OnnxEngine(model)(squares)
     kinds, errors = [], []
     for share in (0.0, 0.5, 1.0):
@@ -368,25 +400,19 @@ def test_a_folder_is_scored_into_a_file_with_its_bad_files_named(fitted, line, t
     assert [row["label"] for row in good] == [row["file name"][:2] for row in good]
 
 
-def test_a_stopped_run_goes_on_where_it_was(fitted, line, tmp_path, monkeypatch):
+def test_a_stopped_run_goes_on_where_it_was(fitted, line, tmp_path):
     out = tmp_path / "scores.csv"
     bulk.score_folder(fitted, line, out, progress=False)
     whole = rows_of(out)
-    out.unlink()
-    write, count = bulk._write, []
-
-    def killed(file, *row):
-        if len(count) == 6:
-            file.write("OK/shift 1/cut sho")  # as a power cut leaves it
-            raise KeyboardInterrupt
-        count.append(1)
-        write(file, *row)
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(bulk, "_write", killed)
-        bulk.score_folder(fitted, line, out, progress=False)
+    with out.open("w", newline="", encoding="utf-8") as file:  # as a power cut leaves it
+        writer = csv.DictWriter(file, whole[0])
+        writer.writeheader()
+        writer.writerows(whole[:6])
+        file.write("OK/shift 1/cut sho")
     run = bulk.score_folder(fitted, line, out, progress=False)
-    assert run.before + run.scored == 11 and 0 < run.before <= 6
+    assert run.before + run.scored == 11 and run.before == sum(
+        not row["error"] for row in whole[:6]
+    )
     assert sorted(map(str, scored(rows_of(out)))) == sorted(map(str, scored(whole)))
 
 
@@ -417,7 +443,7 @@ def test_a_stream_reads_no_further_ahead_than_a_few_batches(fitted):
             taken.append(1)
             yield photo(len(taken) % 5)
 
-    stream = fitted.stream(endless())
+    stream = bulk.stream(fitted, endless())
     first = next(stream)
     assert np.isfinite(first.score)
     assert len(taken) <= 4 * fitted.config.batch

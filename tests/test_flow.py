@@ -127,11 +127,12 @@ def test_one_number_of_channels_a_scale_is_needed():
         perturbed_flow((5, 4), scales=3)
 
 
-def test_fields_that_an_older_config_lacks_stand_at_what_it_did():
-    new = CSFlowConfig(scales=3)
-    old = {name: value for name, value in new.to_dict().items() if name not in ("finer", "noise")}
-    assert CSFlowConfig.from_dict(old) == CSFlowConfig(scales=3, finer=False, noise=0)
-    assert CSFlowConfig.from_dict(new.to_dict()) == new
+def test_a_config_that_names_its_resizing_is_read_where_that_is_the_one_there_is():
+    config = CSFlowConfig(scales=3)
+    assert CSFlowConfig.from_dict(config.to_dict()) == config
+    assert CSFlowConfig.from_dict(config.to_dict() | {"resize": "pil"}) == config
+    with pytest.raises(ValueError, match="resize must be pil, got 'tensor'; train"):
+        CSFlowConfig.from_dict({"resize": "tensor"})
 
 
 def test_config_survives_json_and_refuses_nonsense():
@@ -144,7 +145,7 @@ def test_config_survives_json_and_refuses_nonsense():
     for bad in (
         {"kernels": (2,)},
         {"score": "median"},
-        {"heat": "max"},
+        {"heat": "sum"},
         {"top_k": 0},
         {"noise": -1},
         {"epochs": 0},

@@ -6,8 +6,10 @@ import torch
 from PIL import Image
 
 from workbench import CSFlowConfig, CSFlowDetector, load, load_images, metrics, save
-from workbench.csflow import training
-from workbench.csflow.heatmap import blend, colourise, enlarge
+from workbench.csflow import cell_energy, nll, score, training
+from workbench.csflow import heat as joined_heat
+from workbench.csflow.batches import to_square
+from workbench.csflow.evaluation import blend, colourise, enlarge
 from workbench.data import relabels_path, write_relabel
 from workbench.errors import DataError, NotFittedError
 
@@ -62,22 +64,22 @@ def test_an_evaluation_says_why(fitted):
     inside = result.heatmap[box[1] : box[3], box[0] : box[2]] > result.heat_range[0]
     assert 0 < first.area <= inside.sum()
     assert len(result.shares) == 4 and sum(result.shares) == pytest.approx(1)
-    assert [m.shape for m in result.maps] == [(8, 8), (4, 4), (2, 2), (1, 1)]
-    means = [m.mean() for m in result.maps]
-    excess = np.maximum(np.subtract(means, fitted.calm), 0)
+    means = [z[0].mean() for z in cell_energy(fitted.prepare()(to_square(tall, 128)))]
+    excess = np.maximum(np.subtract(means, fitted.typical_energy), 0)
     np.testing.assert_allclose(result.shares, excess / excess.sum(), rtol=1e-3)
 
 
-def test_all_scores_and_maps_come_from_one_pass(fitted, photos):
-    table = fitted.scores(photos[1])
-    np.testing.assert_allclose(table["norm"], fitted.score(photos[1]), rtol=1e-12)
+def test_scores_and_maps_of_cells_come_from_one_pass(fitted, photos, tmp_path):
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no picture")
+    with pytest.warns(UserWarning, match="1 images were left out"):
+        scores, cells = fitted.score_and_cells([photos[1][2], broken])
     one = fitted.evaluate_one(photos[1][2])
-    assert set(one.scores) == set(table) and one.scores["norm"] == one.score
-    for name, value in one.scores.items():
-        np.testing.assert_allclose(value, table[name][2], rtol=1e-3)
-    np.testing.assert_allclose(one.heat("mean"), one.heatmap, rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(one.heat("sum"), 4 * one.heatmap, rtol=1e-4, atol=1e-5)
-    assert one.heat("finest").shape == one.heat("product").shape == one.heatmap.shape
+    np.testing.assert_allclose(scores, [one.score, np.nan], rtol=1e-4)
+    np.testing.assert_allclose(enlarge(cells[0], 96, 96), one.heatmap, rtol=1e-3, atol=1e-4)
+    assert cells.shape == (2, 8, 8) and np.isnan(cells[1]).all()
+    with pytest.warns(UserWarning, match="1 images were left out"):
+        assert fitted.score_and_cells([broken])[1].shape == (1, 8, 8)
 
 
 def test_verdict_is_ng_on_the_threshold_itself(fitted):
@@ -99,9 +101,9 @@ def test_scores_do_not_depend_on_batches(fitted, photos):
     np.testing.assert_allclose(together, alone, rtol=1e-4)
 
 
-def test_threshold_comes_from_held_out_images_and_says_so(fitted):
-    assert len(fitted.held_out) == fitted.threshold.n == 4  # 15 % of 24
-    assert fitted.threshold == metrics.threshold(fitted.held_out, q=99)
+def test_threshold_comes_from_calibration_images_and_says_so(fitted):
+    assert len(fitted.calibration_scores) == fitted.threshold.n == 4  # 15 % of 24
+    assert fitted.threshold == metrics.threshold(fitted.calibration_scores, q=99)
     assert "held-out OK" in fitted.threshold.source
 
 
@@ -111,7 +113,7 @@ def test_training_is_repeatable_and_leaves_the_global_seed_alone(photos, tiny_co
     torch.manual_seed(123)
     again = CSFlowDetector(tiny_config).fit(photos[0], progress=False)
     assert torch.rand(1) == expected
-    np.testing.assert_array_equal(again.held_out, fitted.held_out)
+    np.testing.assert_array_equal(again.calibration_scores, fitted.calibration_scores)
 
 
 def test_an_unreadable_image_is_named_and_not_scored(fitted, tmp_path):
@@ -161,7 +163,7 @@ def test_a_folder_keeps_its_split_with_the_saved_model(ok_ng_folder, tiny_config
     assert detector.data["fingerprint"] == parts.train.fingerprint()
     held = detector.score(parts.calibration)
     # training's features are in half precision, scoring's are not
-    np.testing.assert_allclose(np.sort(held), np.sort(detector.held_out), rtol=1e-3)
+    np.testing.assert_allclose(np.sort(held), np.sort(detector.calibration_scores), rtol=1e-3)
 
 
 def test_relabels_count_in_training_and_in_its_parts(photos, tiny_config, tmp_path):
@@ -192,16 +194,21 @@ def test_fitting_train_images_alone_holds_some_of_them_out(ok_ng_folder, tiny_co
     assert not set(detector.parts().train.names) & set(detector.parts().calibration.names)
 
 
-def test_ctrl_c_keeps_the_best_weights_so_far(photos, tiny_config, monkeypatch):
+def interrupted(after, monkeypatch):
+    """Let the user press Ctrl-C when the calibration images are watched once more than this."""
     calls = []
 
-    def interrupt_third(*args):
-        calls.append(1)
-        if len(calls) == 3:
+    def interrupting(zs, logdet):
+        calls.append(torch.is_inference_mode_enabled())
+        if sum(calls) > after:
             raise KeyboardInterrupt
-        return 0.0
+        return nll(zs, logdet)
 
-    monkeypatch.setattr(training._Run, "watch", interrupt_third)
+    monkeypatch.setattr(training, "nll", interrupting)
+
+
+def test_ctrl_c_keeps_the_best_weights_so_far(photos, tiny_config, monkeypatch):
+    interrupted(2, monkeypatch)
     with pytest.warns(UserWarning, match="stopped after 2 of 6 epochs"):
         detector = CSFlowDetector(tiny_config).fit(photos[0], progress=False)
     assert len(detector.history) == 2
@@ -209,10 +216,7 @@ def test_ctrl_c_keeps_the_best_weights_so_far(photos, tiny_config, monkeypatch):
 
 
 def test_ctrl_c_before_the_first_epoch_leaves_it_unfitted(photos, tiny_config, monkeypatch):
-    def interrupt(*args):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(training._Run, "watch", interrupt)
+    interrupted(0, monkeypatch)
     detector = CSFlowDetector(tiny_config)
     with pytest.raises(KeyboardInterrupt):
         detector.fit(photos[0], progress=False)
@@ -220,14 +224,14 @@ def test_ctrl_c_before_the_first_epoch_leaves_it_unfitted(photos, tiny_config, m
         detector.score(photos[1])
 
 
-def test_good_parts_look_calm_on_the_fixed_scale(fitted, photos):
+def test_good_parts_look_dark_on_the_fixed_scale(fitted, photos):
     low, high = fitted.heat_range
-    calm = [np.mean(heat < low) for heat in fitted.localize([photo(200 + i) for i in range(6)])]
-    assert np.mean(calm) > 0.7
+    dark = [np.mean(heat < low) for heat in fitted.localize([photo(200 + i) for i in range(6)])]
+    assert np.mean(dark) > 0.7
     assert max(heat.max() for heat in fitted.localize(photos[1])) > high
 
 
-def test_overlay_leaves_calm_places_alone():
+def test_overlay_leaves_cold_places_alone():
     image = np.full((4, 4, 3), 100, np.uint8)
     heat = np.zeros((4, 4), np.float32)
     heat[0, 0] = 9
@@ -257,16 +261,18 @@ def test_flat_unlabelled_folders_can_be_trained_on(tmp_path, photos, tiny_config
     assert detector.data["counts"] == {"train": 7, "calibration": 1}
 
 
-@pytest.mark.parametrize("kind, heat", [("mean", "finest"), ("max", "sum"), ("topk", "product")])
-def test_the_configuration_says_which_score_and_heat_are_used(photos, tmp_path, kind, heat):
+@pytest.mark.parametrize("name, heat", [("mean", "finest"), ("topk", "mean")])
+def test_the_configuration_says_which_score_and_heat_are_used(photos, tmp_path, name, heat):
     config = CSFlowConfig(
-        image_size=128, hidden=8, kernels=(3,), epochs=2, batch=8, score=kind, heat=heat, top_k=3
+        image_size=128, hidden=8, kernels=(3,), epochs=2, batch=8, score=name, heat=heat, top_k=3
     )
     detector = CSFlowDetector(config).fit(photos[0][:8], progress=False)
-    detector = load(save(detector, tmp_path / "m"))
-    assert (detector.config.score, detector.config.heat, detector.config.top_k) == (kind, heat, 3)
+    detector = load(save(detector, tmp_path / "m"), engine="torch")
+    assert (detector.config.score, detector.config.heat, detector.config.top_k) == (name, heat, 3)
     one = detector.evaluate_one(photos[1][0])
-    assert one.score == one.scores[kind] != one.scores["std"]
-    np.testing.assert_array_equal(one.heat(heat), one.heatmap)
+    zs = detector.prepare()(to_square(photos[1][0], 128))
+    assert one.score == score(zs, name, 3)[0] != score(zs, "std")[0]
+    joined = joined_heat(cell_energy(zs), heat)[0]
+    np.testing.assert_array_equal(enlarge(joined, 96, 96), one.heatmap)
     np.testing.assert_allclose(detector.localize(photos[1][:1])[0], one.heatmap, rtol=1e-3)
-    assert detector.threshold == metrics.threshold(detector.held_out, q=99)
+    assert detector.threshold == metrics.threshold(detector.calibration_scores, q=99)

@@ -558,7 +558,7 @@ def test_cost_and_escapes_follow_threshold_and_fields(explorer):
 
 
 def test_a_policy_beyond_the_slider_keeps_its_value(session):
-    session.detector.held_out = np.array([500.0])
+    session.detector.calibration_scores = np.array([500.0])
     view = HistogramExplorer(session)
     view.policies.buttons["percentile"].click()
     assert view.threshold > 500 and view.threshold.policy == "percentile"
@@ -600,7 +600,7 @@ def test_saving_writes_the_threshold_into_the_model_on_disk(fitted, photos, tmp_
     assert load(folder).threshold.expected.keys() >= {"miss_rate", "overkill_rate"}
 
     before = (folder / "detector.json").read_bytes()
-    detector.held_out = detector.held_out + 1  # as if trained anew since
+    detector.calibration_scores = detector.calibration_scores + 1  # as if trained anew since
     view.saving.save.click()
     view.saving.confirm.click()
     assert "wb-error" in view.message and "load it anew" in view.message

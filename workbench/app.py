@@ -52,7 +52,7 @@ def serve(
 
 def check(name: str, language: str) -> None:
     """See before anything is started whether this can be served."""
-    artifacts.read_facts(workspace.model(name))
+    artifacts.read_manifest(workspace.model(name))
     if language and language not in LANGUAGES:
         raise ValueError(f"language must be one of {', '.join(LANGUAGES)}, got {language!r}")
 

@@ -1,13 +1,13 @@
 """A fitted detector as a folder: `detector.json` and `weights.safetensors`.
 
-Written to a sibling, flushed, renamed: whole or not at all. Reading runs no code from the
-folder. Scores before and after are equal bit for bit in the same engine: a detector that has
-scored through its ONNX graph keeps it in the folder, and one that has not builds the same.
+It appears whole or not at all. Reading runs no code from the folder. Scores before and after are
+equal bit for bit in the same engine: a detector that has scored through its ONNX graph keeps it
+in the folder, and one that has not builds the same. In the files, format 1, calibration is called
+"held out".
 """
 
 import hashlib
 import json
-import os
 import platform
 import time
 from importlib.metadata import version
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from workbench.csflow.detector import CSFlowDetector
 
 FORMAT = 1
-FACTS, WEIGHTS = "detector.json", "weights.safetensors"
+MANIFEST, WEIGHTS = "detector.json", "weights.safetensors"
 KINDS = {"csflow": "CSFlowDetector", "autoencoder": "AutoEncoderDetector"}
 _QUANTILES = (0, 0.5, 0.9, 0.95, 0.99, 1)
 
@@ -36,10 +36,13 @@ class Detector(Protocol):
     """What `save` asks of a detector."""
 
     kind: str
-    held_out: np.ndarray
+    calibration_scores: np.ndarray
 
     def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """JSON-able facts, and arrays or CPU tensors."""
+        """A manifest for JSON, and arrays or CPU tensors."""
+
+    def companions(self, manifest: dict[str, Any]) -> dict[str, bytes]:
+        """Files to lie beside it, by name, such as a graph; whoever deletes them loses time."""
 
 
 def save(detector: Detector, folder: Path | str) -> Path:
@@ -55,24 +58,28 @@ def save(detector: Detector, folder: Path | str) -> Path:
     folder = Path(folder)
     if (
         folder.exists()
-        and not (folder / FACTS).is_file()
+        and not (folder / MANIFEST).is_file()
         and (not folder.is_dir() or any(folder.iterdir()))
     ):
         raise ArtifactError(f"{folder} exists and holds no detector; choose another folder")
-    facts, tensors = detector.state()
+    manifest, tensors = detector.state()
     weights = dump_tensors({name: np.asarray(tensor) for name, tensor in tensors.items()})
-    facts = {
+    manifest = {
         "format": FORMAT,
         "kind": detector.kind,
-        **facts,
-        "held_out_quantiles": _held_out_quantiles(detector),
+        **manifest,
+        "held_out_quantiles": _quantiles(detector),
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
         "saved": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "versions": versions(),
     }
-    text = json.dumps(facts, indent=2, ensure_ascii=False).encode()
-    beside = detector.companions(facts) if hasattr(detector, "companions") else {}
-    _replace(folder, {FACTS: text, WEIGHTS: weights, **beside})
+    text = json.dumps(manifest, indent=2, ensure_ascii=False).encode()
+    with workspace.staged(folder) as part:
+        for name, content in {
+            MANIFEST: text, WEIGHTS: weights, **detector.companions(manifest)
+        }.items():  # fmt: skip
+            with workspace.written(part / name) as file:
+                file.write(content)
     return folder
 
 
@@ -88,34 +95,34 @@ def load(folder: Path | str, *, engine: str = "auto") -> "CSFlowDetector | AutoE
         ArtifactError: No detector there, a damaged one, or one of a newer format.
     """
     folder = Path(folder)
-    facts = read_facts(folder)
+    manifest = read_manifest(folder)
     try:
         weights = (folder / WEIGHTS).read_bytes()
     except OSError as error:
         raise ArtifactError(
             f"{folder} must hold {WEIGHTS}, which cannot be read: {error}"
         ) from error
-    if hashlib.sha256(weights).hexdigest() != facts["weights_sha256"]:
+    if hashlib.sha256(weights).hexdigest() != manifest["weights_sha256"]:
         raise ArtifactError(f"{folder / WEIGHTS} is damaged: not the weights that were saved")
     try:
         tensors = load_tensors(weights)
-        if facts["kind"] == "csflow":
-            return csflow.CSFlowDetector.from_state(facts, tensors, folder, engine)
-        return autoencoder.AutoEncoderDetector.from_state(facts, tensors)
+        if manifest["kind"] == "csflow":
+            return csflow.CSFlowDetector.from_state(manifest, tensors, folder, engine)
+        return autoencoder.AutoEncoderDetector.from_state(manifest, tensors)
     except (KeyError, TypeError, RuntimeError) as error:
-        raise ArtifactError(f"{folder / FACTS} does not fit its weights: {error}") from error
+        raise ArtifactError(f"{folder / MANIFEST} does not fit its weights: {error}") from error
 
 
-def read_facts(folder: Path | str) -> dict[str, Any]:
+def read_manifest(folder: Path | str) -> dict[str, Any]:
     """The contents of `detector.json`, checked for format and kind.
 
     Raises:
         ArtifactError: Missing, damaged, newer than this program or of an unknown kind.
     """
-    path = Path(folder) / FACTS
+    path = Path(folder) / MANIFEST
     try:
-        facts = json.loads(path.read_text("utf-8"))
-        found, kind = facts["format"], facts["kind"]
+        manifest = json.loads(path.read_text("utf-8"))
+        found, kind = manifest["format"], manifest["kind"]
     except FileNotFoundError:
         raise ArtifactError(f"{folder} holds no detector; train one or check the name") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -124,7 +131,7 @@ def read_facts(folder: Path | str) -> dict[str, Any]:
         raise ArtifactError(f"{path} must have format {FORMAT}, got {found}; update the workbench")
     if kind not in KINDS:
         raise ArtifactError(f"{path} must be of kind {', '.join(KINDS)}, got {kind!r}")
-    return facts
+    return manifest
 
 
 def save_threshold(folder: Path | str, threshold: Threshold, detector: Detector) -> None:
@@ -139,16 +146,15 @@ def save_threshold(folder: Path | str, threshold: Threshold, detector: Detector)
         ArtifactError: No detector there, or not that one: another has been saved since.
     """
     folder = Path(folder)
-    facts = read_facts(folder)
-    if facts["held_out_quantiles"] != _held_out_quantiles(detector):
+    manifest = read_manifest(folder)
+    if manifest["held_out_quantiles"] != _quantiles(detector):
         raise ArtifactError(
             f"{folder} must hold the detector that the threshold was chosen with, got one with "
-            "other scores; load it anew and choose again"
+            "other scores; load it again and choose again"
         )
-    text = json.dumps(facts | {"threshold": threshold.to_json()}, indent=2, ensure_ascii=False)
-    part = folder / f".{FACTS}.{os.getpid()}.part"
-    _write(part, text.encode())
-    part.replace(folder / FACTS)
+    changed = manifest | {"threshold": threshold.to_json()}
+    with workspace.written(folder / MANIFEST) as file:
+        file.write(json.dumps(changed, indent=2, ensure_ascii=False).encode())
 
 
 def versions() -> dict[str, str]:
@@ -157,21 +163,8 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {name: version(name) for name in packages}
 
 
-def _replace(folder: Path, files: dict[str, bytes]) -> None:
-    with workspace.staged(folder) as part:
-        for name, content in files.items():
-            _write(part / name, content)
-
-
-def _write(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _held_out_quantiles(detector: Detector) -> dict[str, float]:
-    if not len(detector.held_out):  # an imported detector may have none
+def _quantiles(detector: Detector) -> dict[str, float]:
+    if not len(detector.calibration_scores):  # an imported detector may have none
         return {}
-    quantiles = np.quantile(detector.held_out, _QUANTILES)
+    quantiles = np.quantile(detector.calibration_scores, _QUANTILES)
     return dict(zip(map(str, _QUANTILES), quantiles.tolist(), strict=True))

@@ -1,19 +1,22 @@
 """A folder of any size, scored into a CSV file that grows while it runs.
 
-What is in the file is not scored again: stop it, start it anew, and it goes on where it was.
-Memory holds a few batches and the names that are done, however many images there are.
+What is in the file is not scored again: a run that was stopped goes on where it was. Memory holds
+a few batches and the names that are done, for any number of images.
 """
 
+import codecs
 import csv
-import os
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from workbench import workspace
+from workbench.csflow.batches import decoded, stacked
 from workbench.data.csv import BOM, csv_text
+from workbench.data.decode import ImageSource
 from workbench.data.layouts import read_photos
 from workbench.data.walk import BadFile
 from workbench.errors import DataError
@@ -26,6 +29,14 @@ if TYPE_CHECKING:
 
 ROW_COLUMNS = ("line", "time", "anomaly score", "prediction", "top sensor", "error")
 COLUMNS = ("file name", "label", "prediction", "anomaly score", "error")
+
+
+class Scored(NamedTuple):
+    """One image of a stream: its score, or NaN and why there is none."""
+
+    source: ImageSource
+    score: float
+    error: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,6 +56,23 @@ class Bulk:
             f"{self.scored} scored ({self.scored / self.seconds:.1f} a second), {self.ng} NG, "
             f"{self.unreadable} unreadable, {self.before} done before"
         ) + "".join(f"\nleft alone: {name} ({reason})" for name, reason in self.left_alone)
+
+
+def stream(detector: "CSFlowDetector", sources: Iterable[ImageSource]) -> Iterator[Scored]:
+    """Yield scores one by one, in order, of any number of images in bounded memory.
+
+    An image that cannot be read has the score NaN and says why in `.error`.
+
+    Example:
+        for source, score, error in stream(detector, Path("line 3").rglob("*.jpg")): ...
+    """
+    engine, config = detector.prepare(), detector.config
+    for squares in decoded(sources, config.image_size, config.batch):
+        good = [square for square in squares if not square.error]
+        values = iter(detector.score_latents(engine(stacked(good))) if good else ())
+        for square in squares:
+            value = float("nan") if square.error else float(next(values))
+            yield Scored(square.source, value, square.error)
 
 
 def score_folder(
@@ -76,7 +104,7 @@ def score_folder(
     ):
         if not out.stat().st_size:
             csv.writer(file).writerow(COLUMNS)
-        for scored in detector.stream(folder / name for name in names):
+        for scored in stream(detector, (folder / name for name in names)):
             name = scored.source.relative_to(folder).as_posix()
             ng = scored.score >= detector.threshold
             counts["unreadable" if scored.error else "scored"] += 1
@@ -135,29 +163,24 @@ def _resumed(out: Path, detector: "CSFlowDetector", folder: Path) -> set[str]:
     """Names that have a score; rows without one, and one cut short, are taken out."""
     if not out.exists() or not out.stat().st_size:
         return set()
-    with out.open(newline="", encoding="utf-8") as file:
-        rows = csv.reader(file)
+    done = set()
+    with workspace.written(out) as part, out.open(newline="", encoding="utf-8") as file:
+        rows, writer = csv.reader(file), csv.writer(codecs.getwriter("utf-8")(part))
         if tuple(next(rows, ())) != COLUMNS:
             raise DataError(f"{out} must be empty or have the columns {', '.join(COLUMNS)}")
         good = (row for row in rows if len(row) == len(COLUMNS) and row[3])
-        first = next(good, None)
-        if first:
+        if first := next(good, None):
             _same_detector(out, first, detector, folder)
-        part = out.with_name(f".{out.name}.{os.getpid()}.part")
-        done = set()
-        with part.open("w", newline="", encoding="utf-8") as kept:
-            writer = csv.writer(kept)
-            writer.writerow(COLUMNS)
-            for row in chain([first] if first else [], good):
-                writer.writerow(row)
-                done.add(row[0])
-    part.replace(out)
+        writer.writerow(COLUMNS)
+        for row in chain([first] if first else [], good):
+            writer.writerow(row)
+            done.add(row[0])
     return done
 
 
 def _same_detector(out: Path, row: list[str], detector: "CSFlowDetector", folder: Path) -> None:
     """Scores of two detectors in one file would be worthless."""
-    (again,) = detector.stream([folder / row[0]])
+    (again,) = stream(detector, [folder / row[0]])
     if not again.error and abs(again.score - float(row[3])) > 1e-3 * abs(again.score):
         raise DataError(
             f"{out} must hold scores of this detector to be continued, but {row[0]} has "

@@ -92,11 +92,11 @@ def resolve(path: Path | str) -> Path:
 
 
 @contextmanager
-def written(path: Path) -> Iterator[IO[bytes]]:
+def written(path: Path, sync: bool = True) -> Iterator[IO[bytes]]:
     """A new file beside `path` that takes its place at the end, or vanishes on an error.
 
     What stands under the name is always whole: the former file or the new one, on disk before
-    it gets the name.
+    it gets the name. Caches, which check what they read, do without the wait for the disk.
 
     Raises:
         OSError: The folder cannot be written, or the disk is full.
@@ -115,8 +115,9 @@ def written(path: Path) -> Iterator[IO[bytes]]:
     try:
         with part.open("xb") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

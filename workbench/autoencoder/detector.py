@@ -137,11 +137,6 @@ class AutoEncoderDetector:
         self._fitted()
         self._threshold = Threshold.of(value)
 
-    @property
-    def held_out(self) -> NDArray[np.float64]:
-        """The calibration scores, by the name that detectors of images have for them."""
-        return self.calibration_scores
-
     def score(self, rows: "Table") -> NDArray[np.float64]:
         """Norm of the reconstruction error in standard deviations, higher is worse.
 
@@ -280,6 +275,10 @@ class AutoEncoderDetector:
             meta["before"] = self._before.threshold.to_json()
             arrays |= self._before.arrays()
         return meta, arrays
+
+    def companions(self, manifest: dict[str, Any]) -> dict[str, bytes]:  # noqa: ARG002
+        """Files to keep beside a saved detector: none, where a CS-Flow has its graph."""
+        return {}
 
     @classmethod
     def from_state(cls, meta: dict[str, Any], arrays: Weights) -> Self:

@@ -98,7 +98,7 @@ def doctor() -> Answer:
     import torch
 
     from workbench import artifacts
-    from workbench.csflow.backbone import NAMES
+    from workbench.csflow.backbones import NAMES
     from workbench.csflow.weights import find_weights
 
     gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else None

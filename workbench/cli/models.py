@@ -168,7 +168,7 @@ def _saved(detector: "CSFlowDetector | AutoEncoderDetector", folder: Path, follo
 
 def _config(preset: str, changes: dict[str, Any]) -> "CSFlowConfig":
     from workbench.csflow import CSFlowConfig
-    from workbench.csflow.backbone import default_block
+    from workbench.csflow.backbones import default_block
 
     if "backbone" in changes:
         changes |= {"block": default_block(changes["backbone"])}
@@ -195,7 +195,7 @@ def _spread(results: "Sequence[SeedResult]", saved: int) -> Answer:
     from workbench.csflow.seeds import describe
 
     lines = [
-        f"seed {result.seed}: held-out NLL {result.held_out_nll:.4f}"
+        f"seed {result.seed}: calibration NLL {result.calibration_nll:.4f}"
         f", AUROC on test {result.auroc:.4f}"
         for result in results
     ]

@@ -1,4 +1,7 @@
-"""Images read ahead of the network: decoded and stretched in threads, batch by batch."""
+"""Images as the squares that a backbone sees, read ahead in threads, batch by batch.
+
+No torch here: a detector that scores through its graph does without it.
+"""
 
 import os
 import warnings
@@ -6,7 +9,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -14,13 +16,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from workbench.data import ImageFolder, read_image
+from workbench.data.decode import ImageSource
 from workbench.errors import DataError
 from workbench.progress import bar as progress_bar
 
-from .config import CSFlowConfig
-from .square import to_square
-
-ImageSource = str | Path | bytes | Image.Image | NDArray[np.generic]
 Images = ImageFolder | Sequence[ImageSource]
 
 AHEAD = 2  # batches that are decoded while one is computed
@@ -35,32 +34,39 @@ class Square(NamedTuple):
     error: str = ""
 
 
-class Scored(NamedTuple):
-    """One image of a stream: its score, or NaN and why there is none."""
+def to_square(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """Stretch an image (H, W, 3) to one uint8 square (1, 3, size, size), bilinear, antialiased.
 
-    source: ImageSource
-    score: float
-    error: str = ""
+    Pillow resamples bit for bit as torchvision's `Resize` does on a PIL image, which the
+    original CS-Flow was trained on.
+    """
+    square = Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR)
+    return np.ascontiguousarray(np.asarray(square).transpose(2, 0, 1))[None]
 
 
 def batches(
-    images: Images, config: CSFlowConfig, title: str, progress: bool, strict: bool = False
+    images: Images,
+    size: int,
+    batch: int,
+    title: str = "",
+    progress: bool = False,
+    strict: bool = False,
 ) -> Iterator[tuple[list[int], NDArray[np.uint8], list[tuple[int, int]]]]:
-    """Yield positions, uint8 squares (B, 3, S, S) and own sizes, decoded ahead.
+    """Yield positions, uint8 squares (B, 3, size, size) and own sizes, decoded ahead.
 
     Unreadable images are left out with one warning, or raise where `strict`.
     """
     failed: list[str] = []
     seen = 0
     with progress_bar(total=len(images), desc=title, unit="img", progress=progress) as bar:
-        for squares in decoded(sources_of(images), config):
+        for squares in decoded(sources_of(images), size, batch):
             failed += [square.error for square in squares if square.error]
             if strict and failed:
                 raise DataError(failed[0])
             good = [(seen + i, square) for i, square in enumerate(squares) if not square.error]
             if good:
-                rows = [row for row, _ in good]
-                yield rows, stacked([s for _, s in good]), [square.size for _, square in good]
+                places = [place for place, _ in good]
+                yield places, stacked([s for _, s in good]), [square.size for _, square in good]
             seen += len(squares)
             bar.update(len(squares))
     if failed:
@@ -68,7 +74,7 @@ def batches(
         warnings.warn(f"{len(failed)} images were left out: {named}", stacklevel=3)
 
 
-def decoded(sources: Iterable[ImageSource], config: CSFlowConfig) -> Iterator[list[Square]]:
+def decoded(sources: Iterable[ImageSource], size: int, batch: int) -> Iterator[list[Square]]:
     """Yield batches in order, a few decoded in threads while one is being computed.
 
     Only these few are in memory, so `sources` may be a generator without an end.
@@ -79,14 +85,14 @@ def decoded(sources: Iterable[ImageSource], config: CSFlowConfig) -> Iterator[li
             image = read_image(source)
         except DataError as error:
             return Square(source, None, error=str(error))
-        return Square(source, to_square(image, config.image_size, config.resize), image.shape[:2])
+        return Square(source, to_square(image, size), image.shape[:2])
 
     remaining = iter(sources)
     pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1))
     try:
         ahead: deque[list[Future[Square]]] = deque()
-        while batch := list(islice(remaining, config.batch)):
-            ahead.append([pool.submit(square, source) for source in batch])
+        while some := list(islice(remaining, batch)):
+            ahead.append([pool.submit(square, source) for source in some])
             if len(ahead) > AHEAD:
                 yield [future.result() for future in ahead.popleft()]
         while ahead:
@@ -96,7 +102,7 @@ def decoded(sources: Iterable[ImageSource], config: CSFlowConfig) -> Iterator[li
 
 
 def stacked(squares: Sequence[Square]) -> NDArray[np.uint8]:
-    """The pixels of readable squares as one batch (B, 3, S, S)."""
+    """The pixels of readable squares as one batch (B, 3, size, size)."""
     return np.concatenate([square.pixels for square in squares])
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from .scores import HEATS, SCORES
 
-RESIZES = ("tensor", "pil")
+ENGINES = ("auto", "torch", "onnx")
 DOWNSCALES = ("nearest", "area")
 PRECISIONS = ("auto", "float32", "bfloat16")
 SCHEDULES = ("constant", "one-cycle")
@@ -26,7 +26,6 @@ class CSFlowConfig:
     backbone: str = "efficientnet-lite0"
     block: int = 14  # index of the MBConv block whose output is used, from 0
     image_size: int = 256  # pixels a side; images are stretched to a square as in the paper
-    resize: str = "pil"  # how they are stretched: as the original does it, or "tensor"
     scales: int = 4  # finest first, each at half the resolution of the one before
     finer: bool = True  # scale 0 from a shallower block; the others: the image, half of it, ...
     downscale: str = "area"  # how half and quarter are made; the original takes "nearest"
@@ -35,7 +34,7 @@ class CSFlowConfig:
     # flow
     kernels: tuple[int, ...] = (3, 3)  # one coupling block per entry
     hidden: int = 64
-    clamp: float = 3.0  # bound on the log scale of one coupling, in units of 0.636 * pi / 2
+    clamp: float = 3.0  # one coupling scales by at most exp(clamp), and at least exp(-clamp)
 
     # training
     lr: float = 2e-3  # at its peak
@@ -43,18 +42,18 @@ class CSFlowConfig:
     adam_eps: float = 3e-5
     weight_decay: float = 1e-5
     grad_norm: float = 1.0
-    batch: int = 8  # small sets need many steps more than they need large ones
+    batch: int = 8  # a small set needs many steps more than large ones
     epochs: int = 15
     noise: float = 0.1  # on standardised features while training, against learning them by heart
-    patience: int = 10  # epochs without a better held-out likelihood before it stops; 0: never
+    patience: int = 10  # epochs without a better calibration likelihood before it stops; 0: never
     precision: str = "auto"  # of training: "float32", "bfloat16", or what the device is fastest in
     seed: int = 0
 
     # verdict
     score: str = "norm"  # of z^2 / 2; "mean", "std", "max" or "topk": see `csflow.score`
     top_k: int = 10  # hottest cells that the score "topk" is the mean of
-    heat: str = "mean"  # of the scales' maps; "finest" (the paper's), "sum" or "product"
-    percentile: float = 99.0  # of the held-out OK scores, for the first threshold
+    heat: str = "mean"  # of the scales' maps; or "finest", which is the paper's
+    percentile: float = 99.0  # of the calibration scores, for the first threshold
 
     def __post_init__(self) -> None:
         """Refuse what could not work, naming the field."""
@@ -71,7 +70,6 @@ class CSFlowConfig:
         words = {
             "score": SCORES,
             "heat": HEATS,
-            "resize": RESIZES,
             "downscale": DOWNSCALES,
             "schedule": SCHEDULES,
             "precision": PRECISIONS,
@@ -98,20 +96,26 @@ class CSFlowConfig:
 
     @classmethod
     def from_dict(cls, saved: dict[str, Any]) -> "CSFlowConfig":
-        """Undo `to_dict`, also of a version that did not have all of the fields yet."""
-        return cls(**(_BEFORE | saved))
+        """Undo `to_dict`; models saved before 0.1 also name the only resizing that is left.
+
+        Raises:
+            ValueError: A field cannot have this value.
+            TypeError: There is no such field.
+        """
+        if (resize := saved.get("resize", "pil")) != "pil":
+            raise ValueError(f"resize must be pil, got {resize!r}; train the model again")
+        return cls(**{name: value for name, value in saved.items() if name != "resize"})
 
     def features(self) -> dict[str, Any]:
-        """Return the fields that features depend on, besides the image and the weights."""
-        names = ("backbone", "block", "image_size", "resize", "scales", "downscale", "finer")
-        return {name: getattr(self, name) for name in names}
+        """Return what features depend on, besides the image and the weights."""
+        names = ("backbone", "block", "image_size", "scales", "downscale", "finer")
+        return {name: getattr(self, name) for name in names} | {"resize": "pil"}
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON-able values."""
         return asdict(self) | {"kernels": list(self.kernels)}
 
 
-_BEFORE = {"finer": False, "noise": 0.0}  # what fields of later versions stood at, unnamed
 _PAPER = CSFlowConfig(
     backbone="efficientnet-b5",
     block=35,
@@ -138,5 +142,3 @@ PRESETS = {
     "simulator": replace(_PAPER, image_size=512, kernels=(5,), hidden=512, score="std"),
     "paper": _PAPER,
 }
-# of the score "std", by product; the simulator knows no others
-SIMULATOR_THRESHOLDS = {"SMT": 1.192936, "lens": 3.077919, "flex": 1.5589128}

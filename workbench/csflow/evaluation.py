@@ -1,6 +1,9 @@
-"""What a detector says of one image, and why."""
+"""What a detector says of one image, and its heat map as a picture.
 
-from dataclasses import dataclass, field
+All images of a dataset are coloured on one fixed scale, so that they can be compared.
+"""
+
+from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
@@ -8,10 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from .heatmap import blend, enlarge
-from .scores import heat
-
 SHOWN = 10  # regions; beyond the strongest few they are noise
+
+# dark to bright in even steps of lightness, as matplotlib's inferno: readable in grey and
+# with any colour vision
+_STOPS = np.linspace(0, 255, 6)
+_COLOURS = np.array(
+    [(0, 0, 4), (66, 10, 104), (147, 38, 103), (221, 81, 58), (252, 165, 10), (252, 255, 164)]
+)
+# a screen has no more than 256 levels, and to look them up is several times faster than to mix
+_TABLE = np.stack([np.interp(np.arange(256), _STOPS, c) for c in _COLOURS.T], -1)
+_TABLE = _TABLE.round().astype(np.uint8)
 
 
 class Region(NamedTuple):
@@ -34,15 +44,13 @@ class Evaluation:
 
     Attributes:
         score: Anomaly score, higher is worse.
-        threshold: The threshold it was held against.
+        threshold: What it was compared with.
         image: RGB photo, uint8, shape (H, W, 3).
         heatmap: Anomaly per pixel, float32, shape (H, W).
-        heat_range: Ends of the dataset's colour scale; below the first a part is calm.
+        heat_range: Ends of the dataset's colour scale; good parts stay below the first.
         timing: Seconds by stage: decode, resize, network, map, total.
-        scores: The other kinds of score, over all scales and of each; see `csflow.all_scores`.
         shares: How much each scale has to do with it, finest first, summing to 1; see
             `csflow.scale_shares`. Small defects show at the finest scale, large ones coarser.
-        maps: Energy of every cell, one array (H/2^k, W/2^k) a scale, in cells of that scale.
     """
 
     score: float
@@ -51,9 +59,7 @@ class Evaluation:
     heatmap: NDArray[np.float32]
     heat_range: tuple[float, float]
     timing: dict[str, float]
-    scores: dict[str, float] = field(default_factory=dict)
     shares: tuple[float, ...] = ()
-    maps: tuple[NDArray[np.float32], ...] = ()
 
     @property
     def is_anomaly(self) -> bool:
@@ -70,22 +76,17 @@ class Evaluation:
         """The places that stand out from good parts, at most ten, strongest first."""
         return regions(self.heatmap, self.heat_range[0])
 
-    def heat(self, kind: str) -> NDArray[np.float32]:
-        """The heat map of another kind, shape (H, W): "mean", "finest", "sum" or "product"."""
-        cells = heat([m[None] for m in self.maps], kind)
-        return enlarge(cells[0], *self.image.shape[:2])
-
     def overlay(self, alpha: float = 0.7) -> Image.Image:
         """The photo under its heat map on the dataset's fixed scale, at its own size."""
         return blend(self.image, self.heatmap, self.heat_range, alpha)
 
 
-def regions(heatmap: NDArray[np.floating], calm: float) -> tuple[Region, ...]:
+def regions(heatmap: NDArray[np.floating], heat_floor: float) -> tuple[Region, ...]:
     """Find what lies above a level; pixels that touch, corners included, are one region.
 
     Args:
         heatmap: Anomaly per pixel, shape (H, W).
-        calm: Level that a region is above.
+        heat_floor: Level that a region is above.
 
     Returns:
         At most ten, by falling peak.
@@ -96,7 +97,7 @@ def regions(heatmap: NDArray[np.floating], calm: float) -> tuple[Region, ...]:
     """
     from scipy import ndimage  # half a second, and only who asks for regions needs it
 
-    labels, count = ndimage.label(heatmap > calm, np.ones((3, 3)))
+    labels, count = ndimage.label(heatmap > heat_floor, np.ones((3, 3)))
     numbers = range(1, count + 1)
     peaks = ndimage.maximum(heatmap, labels, numbers)
     areas = ndimage.sum_labels(labels > 0, labels, numbers)
@@ -107,3 +108,65 @@ def regions(heatmap: NDArray[np.floating], calm: float) -> tuple[Region, ...]:
         )
     ]
     return tuple(sorted(found, key=lambda region: (-region.peak, -region.area))[:SHOWN])
+
+
+def enlarge(heatmap: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
+    """Resample a map to the size of its image, bicubic, never below zero."""
+    picture = Image.fromarray(np.asarray(heatmap, np.float32))
+    return np.maximum(np.asarray(picture.resize((width, height), Image.Resampling.BICUBIC)), 0)
+
+
+def colour_scale(heat: NDArray[np.float32]) -> tuple[float, float]:
+    """Ends of the fixed colour scale, from the maps of calibration images, any shape.
+
+    From what nine in ten cells stay below, to far past their hottest: a good part looks dark,
+    and a defect has room to differ from another.
+    """
+    floor, hot = np.quantile(heat, [0.9, 0.999])
+    return float(floor), float(max(floor + 4 * (hot - floor), floor + 1e-6))
+
+
+def colourise(heatmap: NDArray[np.floating], heat_range: tuple[float, float]) -> NDArray[np.uint8]:
+    """Colour a heat map on a fixed scale.
+
+    Args:
+        heatmap: Anomaly per pixel, shape (H, W).
+        heat_range: Values of the darkest and the brightest colour.
+
+    Returns:
+        RGB, shape (H, W, 3).
+
+    Example:
+        >>> colourise(np.array([[0.0, 9.0]]), (1.0, 2.0))[0].tolist()
+        [[0, 0, 4], [252, 255, 164]]
+    """
+    return _TABLE[_level(heatmap, heat_range)]
+
+
+def blend(
+    image: NDArray[np.uint8],
+    heatmap: NDArray[np.floating],
+    heat_range: tuple[float, float],
+    alpha: float = 0.7,
+) -> Image.Image:
+    """Lay a heat map over its photo; what is at the lower end of the scale stays untouched.
+
+    Args:
+        image: RGB photo, shape (H, W, 3).
+        heatmap: Anomaly per pixel, shape (H, W).
+        heat_range: Ends of the colour scale.
+        alpha: Opacity at the upper end, 0 to 1.
+    """
+    if not 0 <= alpha <= 1:
+        raise ValueError(f"alpha must be in 0..1, got {alpha}")
+    level = _level(heatmap, heat_range)
+    opacity = (alpha * np.arange(256)).round().astype(np.uint8)[level]
+    colours, photo = Image.fromarray(_TABLE[level]), Image.fromarray(image)
+    return Image.composite(colours, photo, Image.fromarray(opacity))
+
+
+def _level(heatmap: NDArray[np.floating], heat_range: tuple[float, float]) -> NDArray[np.uint8]:
+    """Where each pixel lies on the scale, in 255ths."""
+    low, high = heat_range
+    level = np.clip((heatmap - low) * (255 / max(high - low, 1e-12)), 0, 255)
+    return (level + 0.5).astype(np.uint8)

@@ -1,22 +1,16 @@
 """Features of many images, extracted once: tables in half precision, and a cache on disk.
 
-The cache holds one small file an image, named by what it depends on: the image's content, the
-backbone's weights and how the image is brought before it. So an entry is never out of date,
-entries are shared by all trainings and splits, and the folder may be deleted at any time. An
-entry appears under its name only when it is whole, and a damaged one counts as missing; any
-number of processes may use one folder. What was used longest ago goes when the limit is reached.
-
-Half precision keeps eleven bits of every feature, far below what photos of one part differ by.
+An entry of the cache depends on the image's content, the backbone's weights and how the image is
+brought before it; so trainings and splits share entries. Half precision keeps eleven bits of
+every feature, far below what photos of one part differ by.
 """
 
 import hashlib
 import json
-import os
 import tempfile
-import time
 import warnings
-import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -25,27 +19,79 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from workbench import workspace
+from workbench import settings, workspace
+from workbench.cache import Cache
+from workbench.data import read_image
+from workbench.data.decode import ImageSource
+from workbench.errors import DataError
+
+from .batches import Images, batches, sources_of
+from .config import CSFlowConfig
+from .flow import Pyramid
+from .network import CSFlowNetwork
 
 IN_MEMORY = 1 << 30  # bytes; beyond it the system pages a temporary file instead
 DEFAULT_GB = 10.0
 FORMAT = 1  # to be raised when images are decoded or features computed in another way
-STALE = 3600.0  # seconds after which an unfinished file has no writer any more
+# Images computed at once. Always as many, whatever the training's batch and the cache hold: the
+# rounding of a convolution depends on the size of the batch, and the same images must give the
+# same features bit for bit.
+TOGETHER = 4
 _LARGEST = torch.finfo(torch.float16).max
 
 Shapes = Sequence[tuple[int, ...]]
 
 
+def extract(
+    images: Images,
+    network: CSFlowNetwork,
+    config: CSFlowConfig,
+    title: str,
+    progress: bool,
+    cache: bool,
+) -> tuple[list[int], Pyramid]:
+    """Raw features in half precision, the same with and without a cache.
+
+    Returns:
+        Positions of the images that could be read, N of them, and K tensors (N, C, H/2^k,
+        W/2^k) on the CPU. The others are named in one warning.
+
+    Raises:
+        DataError: None could be read.
+    """
+    sources, shapes = sources_of(images), network.pyramid.shapes
+    table = allocate(len(sources), shapes)
+    about = config.features() | {"weights": network.backbone.weights_hash}
+    store = open_cache(about) if cache else None
+    keys = _keys(store, sources) if store else [None] * len(sources)
+    missing = []
+    for place, key in enumerate(keys):
+        xs = store.read(key, shapes) if store and key else None
+        _put(table, place, xs) if xs else missing.append(place)
+    found = set(range(len(sources))) - set(missing)
+    keep = store and store.holds(len(sources), shapes)
+    if missing:
+        for place, xs in _computed(sources, missing, network, title, progress):
+            found.add(place)
+            _put(table, place, xs)
+            if keep and keys[place]:
+                store.write(keys[place], xs)
+    if keep and missing:
+        store.files.trim()
+    if not found:
+        raise DataError(f"none of the {len(sources)} images could be read")
+    return sorted(found), _packed(table, sorted(found))
+
+
 class FeatureCache:
-    """A folder of features, bounded in size.
+    """Features by image, in a folder that is bounded in size.
 
     Args:
-        folder: Made when the first entry is written.
-        limit: Bytes.
+        files: The folder.
         extractor: All that features depend on besides the image, JSON-able.
 
     Example:
-        >>> cache = FeatureCache(Path(tempfile.mkdtemp()), 1 << 20, {"block": 14})
+        >>> cache = FeatureCache(Cache(Path(tempfile.mkdtemp()), 1 << 20), {"block": 14})
         >>> key = cache.key(b"the bytes of a photo")
         >>> cache.read(key, [(2, 1, 1)]) is None
         True
@@ -54,10 +100,9 @@ class FeatureCache:
         [1.0, 2.0]
     """
 
-    def __init__(self, folder: Path, limit: int, extractor: Mapping[str, Any]) -> None:
-        self.folder, self.limit = folder, limit
+    def __init__(self, files: Cache, extractor: Mapping[str, Any]) -> None:
+        self.files = files
         self._extractor = json.dumps([FORMAT, dict(extractor)], sort_keys=True).encode()
-        self._broken = False
 
     def key(self, image: bytes | np.ndarray) -> str:
         """Name of the entry of a picture, given as a file's bytes or as pixels."""
@@ -67,64 +112,29 @@ class FeatureCache:
         digest.update(np.ascontiguousarray(image) if isinstance(image, np.ndarray) else image)
         return digest.hexdigest()
 
-    def read(self, key: str, shapes: Shapes) -> list[Tensor] | None:
+    def read(self, key: str, shapes: Shapes) -> Pyramid | None:
         """Return float16 tensors of these shapes, or None where there is no sound entry."""
-        path = self.folder / key
-        try:
-            content = path.read_bytes()
-            os.utime(path)  # used just now
-        except OSError:
-            return None
-        values, check = content[:-4], content[-4:]
+        content = self.files.read(key)
         sizes = [prod(shape) for shape in shapes]
-        if len(values) != 2 * sum(sizes) or check != _check(values):
+        if content is None or len(content) != 2 * sum(sizes):
             return None
-        flat = torch.frombuffer(bytearray(values), dtype=torch.float16)
+        flat = torch.frombuffer(bytearray(content), dtype=torch.float16)
         return [x.view(shape) for x, shape in zip(flat.split(sizes), shapes, strict=True)]
 
-    def write(self, key: str, xs: Sequence[Tensor]) -> None:
-        """Keep the features of one image; a disk that refuses is told once and left alone."""
-        if self._broken:
-            return
-        values = b"".join(half(x).numpy().tobytes() for x in xs)
-        part = self.folder / f".{key}.{os.getpid()}"
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(values + _check(values))
-            part.replace(self.folder / key)
-        except OSError as error:
-            self._broken = True
-            warnings.warn(f"features are not kept in {self.folder}: {error}", stacklevel=2)
+    def write(self, key: str, xs: Pyramid) -> None:
+        """Keep the features of one image."""
+        self.files.write(key, b"".join(half(x).numpy().tobytes() for x in xs))
 
     def holds(self, count: int, shapes: Shapes) -> bool:
         """Whether the limit allows for so many images; else they would only evict each other."""
-        size = count * (2 * sum(map(prod, shapes)) + 4)
-        if size > self.limit:
+        size, limit = count * (2 * sum(map(prod, shapes)) + 4), self.files.limit
+        if size > limit:
             warnings.warn(
                 f"features of {count} images need {size / 1e9:.2g} GB and are not kept; allow "
-                f"for more than {self.limit / 1e9:.2g} GB by WORKBENCH_CACHE_GB",
+                f"for more than {limit / 1e9:.2g} GB by WORKBENCH_CACHE_GB",
                 stacklevel=2,
             )
-        return size <= self.limit
-
-    def trim(self) -> None:
-        """Delete what was used longest ago until the limit is kept, and what writers left."""
-        entries = []
-        for entry in os.scandir(self.folder) if self.folder.is_dir() else ():
-            try:
-                about = entry.stat()
-            except FileNotFoundError:  # another process trims too
-                continue
-            if not entry.name.startswith("."):
-                entries.append((about.st_mtime, about.st_size, entry.path))
-            elif about.st_mtime < time.time() - STALE:
-                Path(entry.path).unlink(missing_ok=True)
-        surplus = sum(size for _, size, _ in entries) - self.limit
-        for _, size, path in sorted(entries):
-            if surplus <= 0:
-                break
-            Path(path).unlink(missing_ok=True)
-            surplus -= size
+        return size <= limit
 
 
 def open_cache(extractor: Mapping[str, Any]) -> FeatureCache | None:
@@ -136,15 +146,11 @@ def open_cache(extractor: Mapping[str, Any]) -> FeatureCache | None:
     Raises:
         ValueError: The variable is no number.
     """
-    given = os.environ.get("WORKBENCH_CACHE_GB", "") or str(DEFAULT_GB)
-    try:
-        limit = round(float(given) * 1e9)
-    except ValueError:
-        raise ValueError(
-            f"WORKBENCH_CACHE_GB must be a number of gigabytes, got {given!r}"
-        ) from None
+    limit = round(settings.number("CACHE_GB", DEFAULT_GB) * 1e9)
     folder = workspace.cache()
-    return FeatureCache(folder / "features", limit, extractor) if folder and limit > 0 else None
+    if not folder or limit <= 0:
+        return None
+    return FeatureCache(Cache(folder / "features", limit), extractor)
 
 
 def half(x: Tensor) -> Tensor:
@@ -152,16 +158,17 @@ def half(x: Tensor) -> Tensor:
     return x.clamp(-_LARGEST, _LARGEST).half().cpu()
 
 
-def allocate(count: int, shapes: Shapes) -> list[Tensor]:
+def allocate(count: int, shapes: Shapes, in_memory: int = IN_MEMORY) -> Pyramid:
     """Return one float16 tensor (count, *shape) per shape, for filling row by row.
 
-    The temporary file behind large ones has no name and goes when the tensors go.
+    Beyond `in_memory` bytes they lie in a temporary file, which has no name and goes when the
+    tensors go.
 
     Example:
         >>> [tuple(t.shape) for t in allocate(5, [(8, 4, 4), (8, 2, 2)])]
         [(5, 8, 4, 4), (5, 8, 2, 2)]
     """
-    if 2 * count * sum(prod(shape) for shape in shapes) <= IN_MEMORY:
+    if 2 * count * sum(prod(shape) for shape in shapes) <= in_memory:
         return [torch.empty(count, *shape, dtype=torch.float16) for shape in shapes]
     return [_mapped(count, shape) for shape in shapes]
 
@@ -173,5 +180,43 @@ def _mapped(count: int, shape: tuple[int, ...]) -> Tensor:
     return flat.view(count, *shape)
 
 
-def _check(values: bytes) -> bytes:
-    return zlib.crc32(values).to_bytes(4, "little")
+def _keys(store: FeatureCache, sources: Sequence[ImageSource]) -> list[str | None]:
+    def key(source: ImageSource) -> str | None:
+        try:
+            if isinstance(source, str | Path):
+                return store.key(Path(source).read_bytes())
+            return store.key(source if isinstance(source, bytes) else read_image(source))
+        except (OSError, DataError):
+            return None  # whoever reads it next says what is wrong
+
+    with ThreadPoolExecutor(4) as pool:
+        return list(pool.map(key, sources))
+
+
+def _computed(
+    sources: Sequence[ImageSource],
+    missing: list[int],
+    network: CSFlowNetwork,
+    title: str,
+    progress: bool,
+) -> Iterator[tuple[int, Pyramid]]:
+    """Position and features of every image that is missing and can be read."""
+    size, images = network.pyramid.image_size, [sources[i] for i in missing]
+    for places, squares, _ in batches(images, size, TOGETHER, title, progress):
+        full = [min(i, len(places) - 1) for i in range(TOGETHER)]  # the last one fills up
+        features = network.features(squares[full])
+        for i, place in enumerate(places):
+            yield missing[place], [half(x[i]) for x in features]
+
+
+def _put(table: Pyramid, place: int, xs: Pyramid) -> None:
+    for rows, x in zip(table, xs, strict=True):
+        rows[place] = x
+
+
+def _packed(table: Pyramid, good: list[int]) -> Pyramid:
+    """Close the gaps of what could not be read, in place."""
+    for to, place in enumerate(good):
+        if to != place:
+            _put(table, to, [rows[place] for rows in table])
+    return [rows[: len(good)] for rows in table]

@@ -1,36 +1,35 @@
-"""The reference engine: plain PyTorch on the CPU or a GPU."""
+"""The network in torch: from square photos to latents, on the CPU or a GPU."""
 
-from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
-from .backbone import load_backbone
+from .backbones import load_backbone
 from .config import CSFlowConfig
-from .flow import CrossScaleFlow
-from .pyramid import FeaturePyramid, Standardise
+from .features import Backbone, FeaturePyramid, Standardise
+from .flow import CrossScaleFlow, Pyramid
+from .scores import Latents
 
-Pyramid = list[Tensor]
 
-
-class TorchEngine(nn.Module):
+class CSFlowNetwork(nn.Module):
     """Backbone, standardisation and flow of one configuration.
 
     `features` and `latents` are separate so that training extracts features once; calling the
-    engine does both.
+    network does both.
 
     Example:
-        >>> engine = TorchEngine(CSFlowConfig(image_size=128, hidden=8), weights="random")
-        >>> zs = engine(np.zeros((2, 3, 128, 128), np.uint8))
+        >>> network = CSFlowNetwork(CSFlowConfig(image_size=128, hidden=8), weights="random")
+        >>> zs = network(np.zeros((2, 3, 128, 128), np.uint8))
         >>> [tuple(z.shape) for z in zs][:2]
         [(2, 112, 8, 8), (2, 192, 4, 4)]
     """
 
-    kind = "torch"
+    name = "torch"
 
-    def __init__(self, config: CSFlowConfig, weights: str | None = None) -> None:
+    def __init__(self, config: CSFlowConfig, weights: str | Path | None = None) -> None:
         super().__init__()
         backbone = load_backbone(config.backbone, config.block, weights)
         self.pyramid = FeaturePyramid(
@@ -38,7 +37,7 @@ class TorchEngine(nn.Module):
         )
         channels = [shape[0] for shape in self.pyramid.shapes]
         self.standardise = Standardise(channels)
-        with torch.random.fork_rng(devices=[]):  # a start of its own, whatever ran before
+        with torch.random.fork_rng(devices=[]):  # the same start, whatever ran before
             torch.manual_seed(config.seed)
             self.flow = CrossScaleFlow(
                 channels,
@@ -51,13 +50,13 @@ class TorchEngine(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     @property
-    def backbone(self) -> nn.Module:
+    def backbone(self) -> Backbone:
         """The frozen network under the pyramid."""
         return self.pyramid.backbone
 
     @property
     def device(self) -> torch.device:
-        """Where the engine computes."""
+        """Where it computes."""
         return self.standardise.mean.device
 
     @torch.inference_mode()
@@ -67,66 +66,20 @@ class TorchEngine(nn.Module):
         return [x.contiguous() for x in self.pyramid(images)]
 
     @torch.inference_mode()
-    def latents(self, features: Pyramid) -> Pyramid:
+    def latents(self, features: Pyramid) -> Latents:
         """Map raw features to latents of the same shapes."""
-        return self.flow(self.standardise(features))[0]
+        zs, _ = self.flow(self.standardise([x.to(self.device).float() for x in features]))
+        return [z.float().cpu().numpy() for z in zs]
 
-    def latents_of(self, features: Pyramid, batch: int) -> list[list[NDArray[np.float32]]]:
-        """Latents of many features (N, C, H, W), batch by batch, as NumPy arrays."""
-        parts = zip(*(x.split(batch) for x in features), strict=True)
-        return [self._fetched([x.to(self.device).float() for x in part]) for part in parts]
+    def latents_of(self, features: Pyramid, batch: int) -> list[Latents]:
+        """Latents of many features (N, C, H/2^k, W/2^k), batch by batch."""
+        chunks = zip(*(x.split(batch) for x in features), strict=True)
+        return [self.latents(list(chunk)) for chunk in chunks]
 
-    def forward(self, squares: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-        """Map uint8 RGB (B, 3, S, S) to latents, as every engine does."""
-        return self._fetched(self.features(squares))
-
-    def _fetched(self, features: Pyramid) -> list[NDArray[np.float32]]:
-        return [z.float().cpu().numpy() for z in self.latents(features)]
+    def forward(self, squares: NDArray[np.uint8]) -> Latents:
+        """Map uint8 RGB (B, 3, S, S) to latents, K arrays (B, C, H/2^k, W/2^k)."""
+        return self.latents(self.features(squares))
 
     def describe(self) -> str:
         """What computes, for reports and results."""
         return f"torch {torch.__version__}, float32, {self.device}"
-
-    def to_onnx(self) -> bytes:
-        """The graph of `forward`, serialised, for any batch size."""
-        from workbench.csflow.onnx.graph import build  # brings onnx
-
-        size, scales = self.pyramid.image_size, self.pyramid.scales
-        example = torch.zeros(2, 3, size, size, dtype=torch.uint8, device=self.device)
-        return build(_Latents(self), example, [f"z{k}" for k in range(scales)])
-
-    def learned(self) -> dict[str, NDArray]:
-        """What training changed, by name; the backbone is not part of it."""
-        parts = {"standardise": self.standardise, "flow": self.flow}
-        return {
-            f"{part}.{name}": tensor.detach().cpu().contiguous().numpy()
-            for part, module in parts.items()
-            for name, tensor in module.state_dict().items()
-        }
-
-    def load_learned(self, arrays: Mapping[str, NDArray]) -> None:
-        """Fill in what `learned` gave.
-
-        Raises:
-            RuntimeError: A tensor is missing, unknown or of another shape.
-        """
-        for part, module in (("standardise", self.standardise), ("flow", self.flow)):
-            module.load_state_dict(
-                {
-                    name.removeprefix(f"{part}."): torch.from_numpy(array)
-                    for name, array in arrays.items()
-                    if name.startswith(part)
-                }
-            )
-
-
-class _Latents(nn.Module):
-    """The engine as the exporter wants it: tensors in, tensors out, no inference mode."""
-
-    def __init__(self, engine: TorchEngine) -> None:
-        super().__init__()
-        self.engine = engine
-
-    def forward(self, images: Tensor) -> Pyramid:
-        engine = self.engine
-        return engine.flow(engine.standardise(engine.pyramid(images)))[0]

@@ -1,6 +1,5 @@
-"""A training that was cut off, taken up again."""
+"""A training that was cut off, and goes on."""
 
-import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 import torch
 
+from workbench import workspace
 from workbench.errors import ArtifactError
 
 SHARE = 0.05  # of the time that writing may take
@@ -23,7 +23,7 @@ class Checkpoint:
     Args:
         path: The file; its folder is made.
         every: Seconds between two writings, at least; more where writing takes long.
-        resume: Go on from the file if it is there. Without it the file is written anew.
+        resume: Go on from the file if it is there. Without it the training starts again.
 
     Example:
         >>> Checkpoint("models/.cache/checkpoints/lens.pt", resume=True).every
@@ -76,15 +76,8 @@ class Checkpoint:
         start = time.monotonic()
         path = Path(self.path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            with part.open("wb") as file:
-                torch.save({"identity": identity, "state": state}, file)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        with workspace.written(path) as file:
+            torch.save({"identity": identity, "state": state}, file)
         self._last = time.monotonic()
         self._cost = self._last - start
 

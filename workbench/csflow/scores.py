@@ -4,8 +4,8 @@ The energy of a latent is z^2 / 2; a cell is one place of one scale, and its ene
 over channels. A flow trained on good parts leaves about 0.5 everywhere on such parts.
 
 Which score tells defects best depends on the defects: a large one lifts the mean, a small one
-only the hottest cells. OK images alone cannot decide that (they have no defect to be found, and
-a score that is calm on them may be as calm on NG), so `CSFlowConfig.score` is set, not learned.
+only the hottest cells. OK images alone cannot decide that, for they have no defect to be found;
+so `CSFlowConfig.score` is set, not learned.
 
 All of it is NumPy: latents are small, and scoring then needs no torch, which takes seconds to
 import. Arrays and CPU tensors are taken alike.
@@ -16,89 +16,73 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Pyramid = Sequence[NDArray[np.floating]]
+Latents = Sequence[NDArray[np.floating]]
 
 SCORES = ("mean", "std", "max", "topk", "norm")
-HEATS = ("mean", "finest", "sum", "product")
+HEATS = ("mean", "finest")
 
 
-def score(zs: Pyramid, kind: str = "mean", top_k: int = 10) -> NDArray[np.floating]:
+def score(zs: Latents, statistic: str = "mean", top_k: int = 10) -> NDArray[np.floating]:
     """Statistic of the energy over scales, channels and places; shape (B,), higher is worse.
 
     Args:
-        zs: Latents, K arrays (B, C, H/2^k, W/2^k); a list of one is one scale's own score.
-        kind: "mean" is the paper's, "std" (population) the simulator's; "max" is the hottest
-            cell of any scale, "topk" the mean of the `top_k` hottest cells of all scales. "norm"
-            lies between "mean" and "max": the root mean fourth power of all cells, in which a
-            small hot place counts, and a large warm one too.
+        zs: K arrays (B, C, H/2^k, W/2^k); a list of one is one scale's own score.
+        statistic: "mean" is the paper's, "std" (population) the simulator's; "max" is the
+            hottest cell of any scale, "topk" the mean of the `top_k` hottest cells of all
+            scales. "norm" lies between "mean" and "max": the root mean fourth power of all
+            cells, in which a small hot place counts, and a large warm one too.
         top_k: Cells; all of them where there are fewer.
     """
-    if kind in ("mean", "std"):
+    if statistic in ("mean", "std"):
         energy = np.square(_flat(zs)) / 2
-        return energy.mean(1) if kind == "mean" else energy.std(1)
+        return energy.mean(1) if statistic == "mean" else energy.std(1)
     cells = _flat(cell_energy(zs))
-    if kind == "norm":
+    if statistic == "norm":
         return (cells**4).mean(1) ** 0.25
-    count = 1 if kind == "max" else min(top_k, cells.shape[1])
+    count = 1 if statistic == "max" else min(top_k, cells.shape[1])
     return np.partition(cells, -count)[:, -count:].mean(1)
 
 
-def all_scores(zs: Pyramid, top_k: int = 10) -> dict[str, NDArray[np.floating]]:
-    """Every kind of score, over all scales and of each: "mean", "mean_0" (finest), ...
-
-    Example:
-        >>> zs = [np.ones((2, 8, 4 >> k, 4 >> k)) for k in range(2)]
-        >>> list(all_scores(zs))[:4]
-        ['mean', 'mean_0', 'mean_1', 'std']
-    """
-    return {
-        name: score(part, kind, top_k)
-        for kind in SCORES
-        for name, part in [(kind, zs), *((f"{kind}_{k}", [z]) for k, z in enumerate(zs))]
-    }
-
-
-def cell_energy(zs: Pyramid) -> list[NDArray[np.floating]]:
+def cell_energy(zs: Latents) -> list[NDArray[np.floating]]:
     """Energy of every cell: K arrays of shape (B, H/2^k, W/2^k)."""
     return [np.square(z).mean(1) / 2 for z in map(np.asarray, zs)]
 
 
-def heat(cells: Pyramid, kind: str = "mean") -> NDArray[np.floating]:
+def heat(cells: Latents, joined: str = "mean") -> NDArray[np.floating]:
     """One map an image at the finest cell size, shape (B, H, W).
 
     Args:
-        cells: `maps` of the latents.
-        kind: "finest" takes the finest scale alone, as the paper does; "mean", "sum" and
-            "product" join all scales, the coarser ones enlarged bilinearly.
+        cells: `cell_energy` of the latents.
+        joined: "finest" takes the finest scale alone, as the paper does; "mean" is that of all
+            scales, the coarser ones enlarged bilinearly.
     """
     cells = [np.asarray(m) for m in cells]
-    if kind == "finest":
+    if joined == "finest":
         return cells[0]
-    joined = np.stack([_enlarged(m, cells[0].shape[1:]) for m in cells])
-    return {"mean": joined.mean, "sum": joined.sum, "product": joined.prod}[kind](0)
+    return np.stack([_enlarged(m, cells[0].shape[1:]) for m in cells]).mean(0)
 
 
-def scale_shares(cells: Pyramid, calm: ArrayLike) -> NDArray[np.floating]:
+def scale_shares(cells: Latents, typical_energy: ArrayLike) -> NDArray[np.floating]:
     """How much each scale has to do with what is unusual, finest first; rows sum to 1.
 
     A scale's part is what its mean energy exceeds that of a good part by. Every scale counts
-    the same however many cells it has, as in the heat map. An image no scale of which exceeds
-    the good ones is shared by plain mean energy.
+    the same however many cells it has, as in the heat map. An image that exceeds the good ones
+    at no scale is shared by plain mean energy.
 
     Args:
-        cells: `maps` of the latents, (B, H/2^k, W/2^k) each.
-        calm: Mean energy of each scale on a good part, shape (K,).
+        cells: `cell_energy` of the latents, (B, H/2^k, W/2^k) each.
+        typical_energy: Mean energy of each scale on a good part, shape (K,).
 
     Returns:
         Shape (B, K).
     """
     energy = np.stack([np.asarray(m).mean((1, 2)) for m in cells], 1)
-    excess = (energy - np.asarray(calm)).clip(min=0)
+    excess = (energy - np.asarray(typical_energy)).clip(min=0)
     part = np.where(excess.sum(1, keepdims=True) > 0, excess, energy.clip(min=1e-12))
     return part / part.sum(1, keepdims=True)
 
 
-def _flat(xs: Pyramid) -> NDArray[np.floating]:
+def _flat(xs: Latents) -> NDArray[np.floating]:
     return np.concatenate([np.asarray(x).reshape(len(x), -1) for x in xs], 1)
 
 

@@ -4,11 +4,14 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from workbench import metrics
 from workbench.data import ImageFolder
 
 from .config import CSFlowConfig
 from .detector import CSFlowDetector
+from .feature_cache import extract
 
 
 @dataclass(frozen=True)
@@ -17,12 +20,12 @@ class SeedResult:
 
     Attributes:
         seed: Of the flow's start and the order of the images; the split is the same for all.
-        held_out_nll: Of the weights that were kept, in nats per dimension.
+        calibration_nll: Of the weights that were kept, in nats per dimension.
         auroc: On the test images; NaN where they are not labelled, or all alike.
     """
 
     seed: int
-    held_out_nll: float
+    calibration_nll: float
     auroc: float
 
 
@@ -56,7 +59,7 @@ def fit_seeds(
     for seed in range(config.seed, config.seed + count):
         detector = CSFlowDetector(replace(config, seed=seed), **options)
         detector.fit(parts, progress=progress)
-        nll = detector.history[detector.epoch - 1]["held_out_nll"]
+        nll = detector.history[detector.epoch - 1]["calibration_nll"]
         results.append(SeedResult(seed, nll, _auroc(detector, parts, progress)))
         first = first or detector
         if detector.interrupted:
@@ -69,21 +72,24 @@ def describe(results: Sequence[SeedResult]) -> str:
 
     Example:
         >>> describe([SeedResult(0, -0.7, 0.95), SeedResult(1, -0.5, 0.97)])
-        'seeds 0-1: held-out NLL -0.600 +- 0.141, AUROC on test 0.960 +- 0.014'
+        'seeds 0-1: calibration NLL -0.600 +- 0.141, AUROC on test 0.960 +- 0.014'
     """
     seeds = f"seeds {results[0].seed}-{results[-1].seed}"
-    nll = _spread([r.held_out_nll for r in results])
+    nll = _spread([r.calibration_nll for r in results])
     auroc = _spread([r.auroc for r in results])
     measured = f", AUROC on test {auroc}" if results[0].auroc == results[0].auroc else ""
-    return f"{seeds}: held-out NLL {nll}{measured}"
+    return f"{seeds}: calibration NLL {nll}{measured}"
 
 
 def _auroc(detector: CSFlowDetector, parts: ImageFolder, progress: bool) -> float:
     test = parts.test
     if test.labels is None or len(set(test.labels.tolist())) < 2:
         return float("nan")
-    scores = detector.score(test, progress=progress, cache=True)
-    return float(metrics.auroc(scores, test.labels))
+    c, network = detector.config, detector.build_network()
+    places, features = extract(test, network, c, "score", progress, cache=True)
+    latents = network.latents_of(features, c.batch)
+    scores = np.concatenate([detector.score_latents(zs) for zs in latents])
+    return float(metrics.auroc(scores, test.labels[places]))
 
 
 def _spread(values: Sequence[float]) -> str:

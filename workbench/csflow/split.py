@@ -1,4 +1,4 @@
-"""Which good parts are learned from, which are held out, and where both came from."""
+"""Which good parts are learned from, which set the threshold, and where both came from."""
 
 from typing import Any
 
@@ -13,8 +13,8 @@ from workbench.errors import DataError
 from .batches import Images
 
 
-def hold_out(images: Images, calibration: Images | None, seed: int) -> tuple[Images, Images]:
-    """Images to learn from, and images to set the threshold by, which are not learned from.
+def split_images(images: Images, calibration: Images | None, seed: int) -> tuple[Images, Images]:
+    """Images to learn from, and calibration images, which are not learned from.
 
     Raises:
         ValueError: An NG image among them, or fewer than 4 images.
@@ -27,13 +27,13 @@ def hold_out(images: Images, calibration: Images | None, seed: int) -> tuple[Ima
                 f"training images must all be OK, got {images.labels.sum()} NG; pass parts.train"
             )
     if calibration is None:
-        held = np.zeros(len(images), bool)
+        chosen = np.zeros(len(images), bool)
         count = max(1, round(0.15 * len(images)))
-        held[np.random.default_rng(seed).permutation(len(images))[:count]] = True
-        images, calibration = _pick(images, ~held), _pick(images, held)
+        chosen[np.random.default_rng(seed).permutation(len(images))[:count]] = True
+        images, calibration = _pick(images, ~chosen), _pick(images, chosen)
     if len(images) < 3 or len(calibration) < 1:
         raise ValueError(
-            "training needs at least 3 images to learn from and 1 to hold out, got "
+            "training needs at least 3 images to learn from and 1 to calibrate on, got "
             f"{len(images)} and {len(calibration)}"
         )
     return images, calibration
@@ -45,12 +45,12 @@ def _pick(images: Images, chosen: NDArray[np.bool_]) -> Images:
     return [image for image, take in zip(images, chosen, strict=True) if take]
 
 
-def provenance(images: Images, train: Images, held: Images) -> dict[str, Any]:
+def provenance(images: Images, train: Images, calibration: Images) -> dict[str, Any]:
     """What a detector remembers of its images; fit for JSON."""
-    counts = {"train": len(train), "calibration": len(held)}
+    counts = {"train": len(train), "calibration": len(calibration)}
     if not isinstance(images, ImageFolder):
         return {"counts": counts}
-    split = dict.fromkeys(train.names, "train") | dict.fromkeys(held.names, "calibration")
+    split = dict.fromkeys(train.names, "train") | dict.fromkeys(calibration.names, "calibration")
     return {
         "name": images.root.resolve().name,
         "root": workspace.portable(images.root),

@@ -1,7 +1,6 @@
 """Fit a flow to features of good parts."""
 
 import hashlib
-import os
 import time
 import warnings
 from collections.abc import Iterator
@@ -13,16 +12,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from workbench import settings
 from workbench.progress import bar as progress_bar
 
 from .config import PRECISIONS, CSFlowConfig
-from .flow import CrossScaleFlow, nll
+from .flow import CrossScaleFlow, Pyramid, nll
 from .resume import Checkpoint
 
 if TYPE_CHECKING:
     from tqdm import tqdm
-
-Pyramid = list[Tensor]
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,8 @@ class Trained:
     """How a training went.
 
     Attributes:
-        history: One dict an epoch: epoch, train_nll, held_out_nll (nats per dimension), seconds.
+        history: One dict an epoch: epoch, train_nll, calibration_nll (in nats
+            per dimension), seconds.
         epoch: The epoch whose weights were kept, from 1.
         interrupted: Whether Ctrl-C ended it.
         arithmetic: Device and precision of its convolutions, as "cpu, bfloat16".
@@ -46,7 +45,7 @@ def train_flow(
     flow: CrossScaleFlow,
     standardise: nn.Module,
     features: Pyramid,
-    held_out: Pyramid,
+    calibration: Pyramid,
     config: CSFlowConfig,
     *,
     progress: bool = True,
@@ -57,12 +56,12 @@ def train_flow(
     The learning rate warms up and falls over the whole run (one-cycle, Smith & Topin 2019,
     https://arxiv.org/abs/1708.07120) unless the configuration says "constant".
 
-    With a patience, training stops when the held-out images have not become more likely for so
+    With a patience, training stops when the calibration images have not become more likely for so
     many epochs, and the weights of the epoch where they were most likely are kept. Without one,
     every epoch is trained and the weights of the last are kept. After Ctrl-C those of the most
     likely epoch are kept in either case, with a warning. No label is ever looked at.
 
-    A one-cycle schedule gains most in its last, slow epochs, and the held-out likelihood jumps
+    A one-cycle schedule gains most in its last, slow epochs, and the calibration likelihood jumps
     for an epoch or three while the rate is high: a patience of 10 only ends what has really
     stopped learning.
 
@@ -70,7 +69,7 @@ def train_flow(
         flow: The flow to train.
         standardise: Fitted, applied to every batch.
         features: K tensors (N, C, H/2^k, W/2^k) of OK images.
-        held_out: The same of OK images that are only watched.
+        calibration: The same of OK images that are only watched.
         config: Learning rate, epochs and the rest.
         progress: Show a progress bar.
         checkpoint: Where to go on from, and to write to between epochs.
@@ -81,7 +80,7 @@ def train_flow(
         ArtifactError: The checkpoint is damaged, or is of another training.
     """
     run = _Run(flow, standardise, features, config)
-    identity = _identity(config, [*features, *held_out]) if checkpoint else {}
+    identity = _identity(config, [*features, *calibration]) if checkpoint else {}
     if checkpoint and (state := checkpoint.read(identity)):
         run.load(state)
     interrupted = False
@@ -93,7 +92,7 @@ def train_flow(
     )
     try:
         while not run.finished():
-            run.epoch(held_out, bar)
+            run.epoch(calibration, bar)
             if checkpoint and (run.finished() or checkpoint.due()):
                 checkpoint.write(identity, run.state())
     except KeyboardInterrupt:
@@ -143,34 +142,34 @@ class _Run:
         done, patience = len(self.history), self.config.patience
         return done >= self.config.epochs or bool(patience and done - self.best_epoch >= patience)
 
-    def epoch(self, held_out: Pyramid, bar: "tqdm") -> None:
-        """Go once through all images, look at the held-out ones, remember the best weights."""
+    def epoch(self, calibration: Pyramid, bar: "tqdm") -> None:
+        """Go once through all images, look at the calibration ones, remember the best weights."""
         start = time.perf_counter()
         train = self._pass(bar)
-        watched = self.watch(held_out)
+        watched = self.watch(calibration)
         if not isfinite(train):
             raise ValueError(f"training diverged with lr {self.config.lr}; choose a lower one")
         number = len(self.history) + 1
-        best = self.history[self.best_epoch - 1]["held_out_nll"] if self.best_epoch else None
+        best = self.history[self.best_epoch - 1]["calibration_nll"] if self.best_epoch else None
         if best is None or watched < best:
             self.best_epoch, self.best_weights = number, deepcopy(self.flow.state_dict())
         seconds = time.perf_counter() - start
         self.history.append(
-            {"epoch": number, "train_nll": train, "held_out_nll": watched, "seconds": seconds}
+            {"epoch": number, "train_nll": train, "calibration_nll": watched, "seconds": seconds}
         )
-        bar.set_postfix(epoch=number, nll=f"{train:.3f}", held_out=f"{watched:.3f}")
+        bar.set_postfix(epoch=number, nll=f"{train:.3f}", calibration=f"{watched:.3f}")
 
     @torch.inference_mode()
-    def watch(self, held_out: Pyramid) -> float:
+    def watch(self, calibration: Pyramid) -> float:
         """Mean negative log-likelihood per dimension, in nats; NaN for no images."""
-        count, total = len(held_out[0]), 0.0
+        count, total = len(calibration[0]), 0.0
         # nothing is kept for a backward pass, so there is room for more at once
         for rows in torch.arange(count).split(4 * self.config.batch):
-            total += self._nll(self._inputs(held_out, rows)).sum().item()
+            total += self._nll(self._inputs(calibration, rows)).sum().item()
         return total / count if count else float("nan")
 
     def keep_best(self) -> int:
-        """Take back the weights under which the held-out images were most likely."""
+        """Take back the weights under which the calibration images were most likely."""
         self.flow.load_state_dict(self.best_weights)
         return self.best_epoch
 
@@ -239,12 +238,7 @@ class _Run:
 
 def _precision(wanted: str, device: torch.device) -> str:
     """What convolutions are computed in."""
-    if wanted == "auto":
-        wanted = os.environ.get("WORKBENCH_PRECISION", "auto")
-    if wanted not in PRECISIONS:
-        raise ValueError(
-            f"$WORKBENCH_PRECISION must be one of {', '.join(PRECISIONS)}, got {wanted!r}"
-        )
+    wanted = settings.word("precision", wanted, PRECISIONS)
     if wanted == "auto":
         return "bfloat16" if _multiplies_bfloat16(device) else "float32"
     return wanted

@@ -28,7 +28,7 @@ TORCHVISION = {
     "efficientnet-b7": "efficientnet_b7_lukemelas-c5b4e57e.pth",
 }
 State = dict[str, Tensor]
-_TIMEOUT = 30  # seconds without an answer or a byte
+TIMEOUT = 30  # seconds without an answer or a byte
 _CHUNK = 1 << 20
 
 
@@ -88,18 +88,6 @@ def read_weights(name: str, path: Path) -> State:
     return from_torchvision(state)
 
 
-def remembered(facts: dict[str, str]) -> Path | str | None:
-    """What to give for the weights that a saved detector had, from its facts about them.
-
-    The file that it was trained with if it is still there, else None, which looks in the usual
-    places: the weights' own hash decides, not where they lie.
-    """
-    if facts["sha256"] == "random":
-        return "random"
-    file = workspace.resolve(facts["file"]) if facts.get("file") else None
-    return file if file and file.is_file() else None
-
-
 def from_torchvision(state: State) -> State:
     """The state dict of torchvision's EfficientNet under the keys of efficientnet-pytorch.
 
@@ -128,9 +116,7 @@ def fingerprint(state: State) -> str:
     """sha256 of names and numbers, hexadecimal: the same for each file of the same weights."""
     digest = hashlib.sha256()
     for name, value in sorted(state.items()):
-        if not name.endswith(
-            "num_batches_tracked"
-        ):  # counts training steps; not every file has it
+        if not name.endswith("num_batches_tracked"):  # counts steps; not every file has it
             digest.update(f"{name}{tuple(value.shape)}".encode())
             digest.update(value.float().contiguous().numpy().tobytes())
     return digest.hexdigest()
@@ -202,26 +188,19 @@ def _download(url: str) -> Path:
     """Fetch into torch hub's cache; under its name a file is always whole."""
     path = _cache() / Path(url).name
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     digest = hashlib.sha256()
-    try:
-        with urlopen(url, timeout=_TIMEOUT) as answer, part.open("wb") as file:
-            size = int(answer.headers.get("Content-Length") or 0)
-            with bar(
-                total=size or None, desc=path.name, unit="B", unit_scale=True, progress=True
-            ) as shown:
-                while chunk := answer.read(_CHUNK):
-                    file.write(chunk)
-                    digest.update(chunk)
-                    shown.update(len(chunk))
-            file.flush()
-            os.fsync(file.fileno())
-            if size and file.tell() != size:
-                raise OSError(f"{url} ended after {file.tell()} of {size} bytes")
+    with urlopen(url, timeout=TIMEOUT) as answer, workspace.written(path) as file:
+        size = int(answer.headers.get("Content-Length") or 0)
+        with bar(
+            total=size or None, desc=path.name, unit="B", unit_scale=True, progress=True
+        ) as shown:
+            while chunk := answer.read(_CHUNK):
+                file.write(chunk)
+                digest.update(chunk)
+                shown.update(len(chunk))
+        if size and file.tell() != size:
+            raise OSError(f"{url} ended after {file.tell()} of {size} bytes")
         _check_digest(path, digest.hexdigest(), source=url)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
     return path
 
 

@@ -1,23 +1,23 @@
 """Numbers that were computed from a picture's bytes before, kept by the hash of these bytes.
 
-One `.npz` file in `reports/.cache/` for each thing that is computed, such as the scores of one
-detector. A picture that moves or is renamed keeps its numbers; one that changes loses them.
-The folder may be deleted at any time.
+A picture that moves or is renamed keeps its numbers; one that changes loses them. They lie in
+`reports/.cache/`, which may be deleted at any time.
 """
 
 import hashlib
-import os
-from collections.abc import Callable, Iterator, Sequence
+import io
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from workbench import workspace
+from workbench.cache import Cache
 
-CHUNK = 256  # pictures after which the file is written, so that an interrupted run goes on there
+CHUNK = 256  # pictures after which they are kept, so that an interrupted run goes on there
+LIMIT = 1 << 30  # bytes
 
 Table = dict[str, NDArray]
 
@@ -26,8 +26,7 @@ def by_content(name: str, digests: Sequence[str], compute: Callable[[list[int]],
     """What `compute` says of pictures, computed only for those not seen before.
 
     Args:
-        name: Of the file, which must name everything that the numbers depend on beside the
-            picture.
+        name: Must tell all that the numbers depend on beside the picture.
         digests: Of the pictures' bytes, N of them, "" for what could not be read.
         compute: Maps positions, B of them, to arrays (B, ...), always with the same names, one
             of which is "ok": rows where it is False are not kept.
@@ -35,19 +34,22 @@ def by_content(name: str, digests: Sequence[str], compute: Callable[[list[int]],
     Returns:
         The arrays, (N, ...), in the order of the digests.
     """
-    path = folder() / f"{name}.npz"
-    table = _load(path)
-    at = {digest: row for row, digest in enumerate(_keys(table))}
+    store = Cache(folder(), LIMIT)
+    keys = {d: hashlib.sha256(f"{name} {d}".encode()).hexdigest() for d in digests}
+    found = {d: _unpacked(content) for d, key in keys.items() if (content := store.read(key))}
     first = dict(zip(reversed(digests), reversed(range(len(digests))), strict=True))
-    missing = sorted(i for digest, i in first.items() if digest not in at)
+    missing = sorted(i for digest, i in first.items() if digest not in found)
     for start in range(0, len(missing), CHUNK):
         chunk = missing[start : start + CHUNK]
-        new = compute(chunk) | {"digest": np.array([digests[i] for i in chunk], "S64")}
-        table = {k: np.concatenate([table[k], v]) for k, v in new.items()} if table else new
-        _save(path, table)
-    at = {digest: row for row, digest in enumerate(_keys(table))}
-    rows = [at[digest] for digest in digests]
-    return {key: values[rows] for key, values in table.items() if key != "digest"}
+        table = compute(chunk)
+        for place, i in enumerate(chunk):
+            row = found[digests[i]] = {key: values[place] for key, values in table.items()}
+            if row["ok"]:
+                store.write(keys[digests[i]], _packed(row))
+    if missing:
+        store.trim()
+    names = next(iter(found.values()), {})
+    return {key: np.stack([found[digest][key] for digest in digests]) for key in names}
 
 
 def digests(paths: Sequence[Path]) -> list[str]:
@@ -68,22 +70,12 @@ def _digest(path: Path) -> str:
         return ""
 
 
-def _keys(table: Table) -> Iterator[str]:
-    return (digest.decode() for digest in table.get("digest", ()))
+def _packed(row: Table) -> bytes:
+    file = io.BytesIO()
+    np.savez(file, **row)
+    return file.getvalue()
 
 
-def _load(path: Path) -> Table:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            table = {key: file[key] for key in file.files}
-    except (OSError, ValueError, EOFError, BadZipFile):  # absent, or damaged: computed again
-        return {}
-    whole = len({len(values) for values in table.values()}) == 1 and "ok" in table
-    return table if whole and "digest" in table else {}
-
-
-def _save(path: Path, table: Table) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.stem}.{os.getpid()}.npz")
-    np.savez(part, **{key: values[table["ok"]] for key, values in table.items()})
-    part.replace(path)
+def _unpacked(content: bytes) -> Table:
+    with np.load(io.BytesIO(content), allow_pickle=False) as file:
+        return dict(file)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from workbench.csflow.heatmap import colourise
+from workbench.csflow.evaluation import colourise
 from workbench.data.encode import OUTLINE, jpeg, outline
 
 from .html import part

@@ -97,7 +97,7 @@ class ImageReport:
                 self.scores,
                 self.test.labels,
                 self.detector.threshold,
-                self.detector.held_out,
+                self.detector.calibration_scores,
                 self.target,
             ),
             **self.heat.metrics,
@@ -276,7 +276,7 @@ class ImageReport:
             plots.history(self.detector.history),
             f"Training: {wording.plural(m['epochs'], 'epoch')} in {m['training_seconds']:.0f} s; "
             f"at the end {last['train_nll']:.3f} on the training images and "
-            f"{last['held_out_nll']:.3f} on held-out ones, in nats a dimension.",
+            f"{last['calibration_nll']:.3f} on held-out ones, in nats a dimension.",
         )
 
     def origins(self) -> None:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import nbformat
 
 from workbench import workspace
-from workbench.artifacts import read_facts
+from workbench.artifacts import read_manifest
 from workbench.errors import ArtifactError
 from workbench.progress import bar
 
@@ -203,7 +203,7 @@ def _prepared(report: Report) -> Job:
     source = execution.find(report.template) if report.template else None
     manifest = {}
     if not source or "name" in execution.declared(source):
-        manifest = read_facts(workspace.model(report.name))
+        manifest = read_manifest(workspace.model(report.name))
     source = source or execution.find(TEMPLATES[manifest["kind"]])
     parameters = execution.checked(source, report.parameters, name=report.name)
     return Job(report.name, source, parameters, manifest, report.timeout or TIMEOUT)

@@ -70,7 +70,7 @@ class SensorReport:
                 self.scores[test],
                 labels,
                 self.detector.threshold,
-                self.detector.held_out,
+                self.detector.calibration_scores,
                 self.target,
             ),
             "faults": len(self._faults),

@@ -227,7 +227,7 @@ def versions() -> dict[str, str]:
 
 def manifest(name: str) -> dict[str, Any]:
     """What `models/NAME` says of itself."""
-    return artifacts.read_facts(workspace.model(name))
+    return artifacts.read_manifest(workspace.model(name))
 
 
 def _missed(m: Numbers) -> str:

@@ -52,7 +52,7 @@ class Monitor:
     def text(self) -> bytes:
         """Everything, in Prometheus' own format."""
         for name, scores in list(self._recent.items()):
-            reference = self._known[name].detector.held_out
+            reference = self._known[name].detector.calibration_scores
             if len(scores) >= ENOUGH and len(reference) >= ENOUGH:
                 self.drift.labels(name).set(metrics.drift(reference, list(scores)).psi)
         return generate_latest(self.registry)

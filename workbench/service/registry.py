@@ -52,7 +52,7 @@ class Registry:
 
     def names(self) -> list[str]:
         """Folders below `models/` that hold a detector."""
-        found = (workspace.root() / "models").glob(f"*/{artifacts.FACTS}")
+        found = (workspace.root() / "models").glob(f"*/{artifacts.MANIFEST}")
         return sorted(path.parent.name for path in found if not path.parent.name.startswith("."))
 
     def get(self, name: str, kind: str = "") -> Model:
@@ -81,7 +81,7 @@ class Registry:
             NotFound: Its `detector.json` is damaged.
         """
         try:
-            return artifacts.read_facts(workspace.model(name))
+            return artifacts.read_manifest(workspace.model(name))
         except ArtifactError as error:
             raise NotFound(str(error)) from error
 
@@ -119,6 +119,6 @@ class Registry:
 def _loaded(name: str) -> Model:
     try:
         folder = workspace.model(name)
-        return Model(name, artifacts.load(folder), artifacts.read_facts(folder), Lock())
+        return Model(name, artifacts.load(folder), artifacts.read_manifest(folder), Lock())
     except (ArtifactError, DataError, OSError) as error:
         raise NotFound(f"model {name} cannot be loaded: {error}") from error

@@ -169,7 +169,7 @@ class HistogramExplorer(View):
         )  # fmt: skip
 
     def _make_policies(self) -> None:
-        calibration = np.asarray(getattr(self._detector, "held_out", ()), float)
+        calibration = np.asarray(getattr(self._detector, "calibration_scores", ()), float)
         self.policies = Policies(self._scores, self._ng, calibration, self._choose, self._t)
         for policy, made in self.policies.buttons.items():
             made.on_click(self.guard(lambda _, policy=policy: self.policies.press(policy)))

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from workbench import metrics
-from workbench.csflow.heatmap import colourise
+from workbench.csflow.evaluation import colourise
 from workbench.session import InspectionSession, Verdict
 
 from .markup import render, unique

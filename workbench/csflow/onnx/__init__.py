@@ -8,7 +8,7 @@ from workbench.lazy import lazily
 __all__, __getattr__, __dir__ = lazily(
     __name__,
     {
-        "engines": ["ENGINES", "Engines"],
+        "engines": ["UncheckedGraphWarning"],
         "runtime": ["OnnxEngine"],
     },
 )

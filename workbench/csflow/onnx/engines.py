@@ -1,191 +1,135 @@
-"""Which engine scores: the graph where it was found to agree with torch, else torch.
+"""The graph of a network: when it scores, and how it is checked.
 
-A graph is never trusted unchecked: when it is built, its scores and verdicts are compared with
-torch's on good parts; when it is read again, it must stand beside the weights, versions and
-processor that it was tested with and still give the same scores to two fixed images.
+A detector has a network in torch and, on a CPU, a graph built from it, which is several times
+faster. No graph is trusted unchecked. When it is built, its scores and verdicts are compared
+with torch's on calibration photos. When it is read again, it must belong to the same weights,
+versions and processor, and still give the same scores to two fixed images.
 """
 
-import os
 import shutil
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.csflow.batches import batches
 from workbench.csflow.config import CSFlowConfig
-from workbench.csflow.scores import score
-from workbench.errors import ArtifactError
+from workbench.csflow.scores import Latents, score
+from workbench.errors import DataError
 
 from . import store
 from .runtime import OnnxEngine
 
 if TYPE_CHECKING:
-    from workbench.csflow.network import TorchEngine
+    from workbench.csflow.detector import CSFlowDetector
+    from workbench.csflow.network import CSFlowNetwork
 
-ENGINES = ("auto", "torch", "onnx")
 TOLERANCE = 1e-4  # relative, of scores
+CHECKS = 16  # calibration photos on which a new graph is compared with torch
 
 
 class Engine(Protocol):
-    """What scoring asks of an engine."""
+    """What scores: a network in torch, or the graph of it."""
 
-    kind: str
+    name: str
 
-    def __call__(self, squares: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+    def __call__(self, squares: NDArray[np.uint8]) -> Latents:
         """Map uint8 RGB (B, 3, S, S) to latents, K arrays (B, C, H/2^k, W/2^k)."""
 
     def describe(self) -> str:
         """What computes, for reports and results."""
 
 
-class Engines:
-    """The engines of one detector: torch's, which is trained, and the one that scores.
+class UncheckedGraphWarning(UserWarning):
+    """A graph scores that was compared with torch on two drawn images only."""
+
+
+def kept_graph(detector: "CSFlowDetector") -> OnnxEngine | None:
+    """The graph beside a loaded detector, if it is to score and still gives the same scores."""
+    saved = detector.saved
+    if not (saved and saved.folder and _on_graph(detector)):
+        return None
+    if not (kept := store.read(saved.folder, _key(saved.manifest))):
+        return None
+    graph, expected = kept
+    found = scores_of(graph, probes(detector.config.image_size), detector.config)
+    return graph if np.allclose(found, expected, TOLERANCE, atol=0) else None
+
+
+def checked_graph(detector: "CSFlowDetector", threshold: float) -> OnnxEngine | None:
+    """Build the graph that is to score, and keep it beside a loaded detector.
+
+    None on a GPU, and with a warning where the graph cannot be built or disagrees with torch.
 
     Args:
-        config: Of the detector.
-        wanted: "auto" takes the graph on a CPU and torch on a GPU; "torch" and "onnx" insist.
-            `$WORKBENCH_ENGINE` says what "auto" means.
-        device: Where torch computes; None takes a GPU where there is one.
-        weights: A file with the backbone's weights, where they are not found by themselves.
-
-    Raises:
-        ValueError: No such engine.
+        detector: Fitted or loaded.
+        threshold: At which the verdicts on calibration photos must agree.
     """
-
-    def __init__(
-        self, config: CSFlowConfig, wanted: str = "auto", device: str | None = None,
-        weights: str | Path | None = None,
-    ) -> None:  # fmt: skip
-        if wanted not in ENGINES:
-            raise ValueError(f"engine must be one of {', '.join(ENGINES)}, got {wanted!r}")
-        if wanted == "auto":
-            wanted = os.environ.get("WORKBENCH_ENGINE", "auto")
-        self.config, self.wanted, self.device, self.weights = config, wanted, device, weights
-        self._network: TorchEngine | None = None
-        self._best: Engine | None = None
-        self._saved: tuple[Mapping[str, Any], dict[str, NDArray]] | None = None
-        self.folder: Path | None = None
-
-    @property
-    def network(self) -> "TorchEngine":
-        """Torch's engine, built when it is first asked for.
-
-        Raises:
-            ArtifactError: The backbone's weights here are not those it was trained with.
-        """
-        if self._network is None:
-            self._network = self._built()
-        return self._network
-
-    def restore(
-        self, facts: Mapping[str, Any], learned: dict[str, NDArray], folder: Path | None
-    ) -> None:
-        """Take over what was learned; torch is not imported where a kept graph serves.
-
-        Raises:
-            ArtifactError: The backbone's weights here are not those it was trained with.
-            RuntimeError: The tensors do not fit the configuration.
-        """
-        self._saved, self.folder = (facts, learned), folder
-        if folder and self._on_graph() and (kept := store.read(folder, _key(facts))):
-            engine, expected = kept
-            if np.allclose(self._probed(engine), expected, TOLERANCE, atol=0):
-                self._best = engine
-        if self._best is None:
-            self._network = self._built()
-
-    def forget(self) -> None:
-        """Drop what scored: the network is about to learn, and a graph would be stale."""
-        _ = self.network
-        self._best = self._saved = self.folder = None
-
-    def learned(self) -> dict[str, NDArray]:
-        """What training changed, by name."""
-        return self._saved[1] if self._saved else self.network.learned()
-
-    @property
-    def backbone(self) -> dict[str, str]:
-        """Which weights the frozen network has, fit for JSON."""
-        return self._saved[0]["backbone"] if self._saved else self.network.backbone.facts()
-
-    def best(self, checks: Callable[[], NDArray[np.uint8]], threshold: float) -> Engine:
-        """The engine that scores, chosen at the first call.
-
-        Args:
-            checks: Gives squares (N, 3, S, S) to compare on, held-out good parts at best.
-            threshold: At which the verdicts on them must agree.
-        """
-        if self._best is None:
-            self._best = self._chosen(checks, threshold) if self._on_graph() else self.network
-            self.keep()
-        return self._best
-
-    def use(self, engine: Engine) -> None:
-        """Score with this one from now on."""
-        self._best = engine
-
-    def keep(self) -> None:
-        """Write the graph that scores beside the detector, if that lies in a folder."""
-        if self.folder and self._saved:
-            store.write(self.folder, self.companions(self._saved[0]))
-
-    def companions(self, facts: Mapping[str, Any]) -> dict[str, bytes]:
-        """The files to keep beside a detector of these facts; none without a graph."""
-        if not isinstance(self._best, OnnxEngine):
-            return {}
-        return store.files(_key(facts), self._best, self._probed(self._best))
-
-    def _chosen(self, checks: Callable[[], NDArray[np.uint8]], threshold: float) -> Engine:
-        try:
-            engine = OnnxEngine(self.network.to_onnx())
-            squares = np.concatenate([checks(), probes(self.config.image_size)])
-            expected, got = self.scored(self.network, squares), self.scored(engine, squares)
-            wrong = differences(got, expected, threshold)
-        except Exception as error:  # whatever fails here, torch can still score
-            wrong = f"{type(error).__name__}: {error}"
-        if not wrong:
-            return engine
+    if not _on_graph(detector):
+        return None
+    network, config = detector.build_network(), detector.config
+    photos, missing = _calibration_squares(detector)
+    squares = np.concatenate([photos, probes(config.image_size)])
+    try:
+        graph = OnnxEngine(export(network))
+        pair = scores_of(graph, squares, config), scores_of(network, squares, config)
+        wrong = differences(*pair, threshold)
+    except Exception as error:  # whatever fails is told, and torch can still score
+        wrong = f"{type(error).__name__}: {error}"
+    if wrong:
         warnings.warn(f"scoring with torch, the ONNX graph does not serve: {wrong}", stacklevel=4)
-        return self.network
+        return None
+    if missing:
+        warnings.warn(
+            "the ONNX graph was compared with torch on two drawn images only, for no calibration "
+            f"photo was found: {missing}; pass engine='torch' to score without it",
+            UncheckedGraphWarning,
+            stacklevel=4,
+        )
+    keep(detector, graph)
+    return graph
 
-    def _on_graph(self) -> bool:
-        if self.wanted == "auto":
-            return self.device == "cpu" or (self.device is None and not _gpu_in_sight())
-        return self.wanted == "onnx"
 
-    def _built(self) -> "TorchEngine":
-        import torch
+def keep(detector: "CSFlowDetector", graph: OnnxEngine) -> None:
+    """Write a graph beside a loaded detector; where the folder is read-only it is not kept."""
+    if detector.saved and detector.saved.folder:
+        store.write(detector.saved.folder, files(graph, detector.saved.manifest, detector.config))
 
-        from workbench.csflow.network import TorchEngine
-        from workbench.csflow.weights import remembered
 
-        device = self.device or ("cuda" if torch.cuda.is_available() else "cpu")
-        if self._saved is None:
-            return TorchEngine(self.config, self.weights).to(device)
-        facts, learned = self._saved
-        network = TorchEngine(self.config, remembered(facts["backbone"]))
-        backbone, here = facts["backbone"], network.backbone
-        if not here.has_weights(backbone):
-            raise ArtifactError(
-                f"weights of {backbone['name']} must have sha256 {backbone['sha256'][:12]}... as "
-                "in training, "
-                f"got {here.weights_hash[:12]}... from {here.weights_file}; scores would differ. "
-                f"In training they were read from {backbone.get('file')}"
-            )
-        network.load_learned(learned)
-        return network.to(device)
+def files(
+    graph: OnnxEngine, manifest: Mapping[str, Any], config: CSFlowConfig
+) -> dict[str, bytes]:
+    """The files to keep beside a detector of this `detector.json`."""
+    found = scores_of(graph, probes(config.image_size), config)
+    return store.files(_key(manifest), graph, found)
 
-    def scored(self, engine: Engine, squares: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Scores of squares (N, 3, S, S), one by one, as parts come off a line."""
-        c = self.config
-        singles = (engine(squares[i : i + 1]) for i in range(len(squares)))
-        return np.array([score(zs, c.score, c.top_k)[0] for zs in singles], np.float64)
 
-    def _probed(self, engine: Engine) -> NDArray[np.float64]:
-        return self.scored(engine, probes(self.config.image_size))
+def export(network: "CSFlowNetwork") -> bytes:
+    """The graph of a network, serialised, for any batch size."""
+    import torch
+
+    from .graph import build
+
+    class Latents(torch.nn.Module):
+        """Tensors in, tensors out, no inference mode."""
+
+        def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
+            return network.flow(network.standardise(network.pyramid(images)))[0]
+
+    size, scales = network.pyramid.image_size, network.pyramid.scales
+    example = torch.zeros(2, 3, size, size, dtype=torch.uint8, device=network.device)
+    return build(Latents(), example, [f"z{k}" for k in range(scales)])
+
+
+def scores_of(
+    engine: Engine, squares: NDArray[np.uint8], config: CSFlowConfig
+) -> NDArray[np.float64]:
+    """Scores of squares (N, 3, S, S), one by one, as parts come off a line."""
+    singles = (engine(squares[i : i + 1]) for i in range(len(squares)))
+    return np.array([score(zs, config.score, config.top_k)[0] for zs in singles], np.float64)
 
 
 def differences(got: NDArray[np.float64], expected: NDArray[np.float64], threshold: float) -> str:
@@ -196,8 +140,8 @@ def differences(got: NDArray[np.float64], expected: NDArray[np.float64], thresho
         'scores differ by 4.8e-02, more than 1e-04'
     """
     worst = float(np.max(np.abs(got - expected) / np.abs(expected)))
-    # a threshold often is the score of a held-out part; on which side of itself that part comes
-    # to lie is rounding, with torch alone too, where it changes with the batch
+    # a threshold often is the score of a calibration photo; on which side of itself that photo
+    # comes to lie is rounding, with torch alone too, where it changes with the batch
     clear = np.abs(expected - threshold) > TOLERANCE * abs(threshold)
     flips = int(((got >= threshold) != (expected >= threshold))[clear].sum())
     if not worst <= TOLERANCE:  # NaN too
@@ -221,12 +165,28 @@ def probes(size: int) -> NDArray[np.uint8]:
     return (127 + 15 * light).astype(np.uint8)
 
 
-def _key(facts: Mapping[str, Any]) -> dict[str, Any]:
-    backbone = {name: facts["backbone"][name] for name in ("name", "sha256")}
-    chosen = {name: facts[name] for name in ("config", "weights_sha256")}
+def _calibration_squares(detector: "CSFlowDetector") -> tuple[NDArray[np.uint8], str]:
+    """A few calibration photos as the network sees them, or why there are none."""
+    size = detector.config.image_size
+    found, reason = [np.empty((0, 3, size, size), np.uint8)], "none can be read"
+    try:
+        photos = (
+            detector.calibration if len(detector.calibration) else detector.parts().calibration
+        )
+        found += [squares for _, squares, _ in batches(photos[:CHECKS], size, CHECKS)]
+    except (DataError, OSError) as error:
+        reason = str(error)
+    return np.concatenate(found), "" if len(found) > 1 else reason
+
+
+def _on_graph(detector: "CSFlowDetector") -> bool:
+    """Whether it was asked for, or "auto" and there is no GPU; torch takes seconds to say that."""
+    if detector.wanted == "auto" and detector.device is None:
+        return not (Path("/dev/nvidia0").exists() or shutil.which("nvidia-smi"))
+    return detector.wanted == "onnx" or (detector.wanted, detector.device) == ("auto", "cpu")
+
+
+def _key(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    backbone = {name: manifest["backbone"][name] for name in ("name", "sha256")}
+    chosen = {name: manifest[name] for name in ("config", "weights_sha256")}
     return store.key({**chosen, "backbone": backbone})
-
-
-def _gpu_in_sight() -> bool:
-    """Whether a GPU of torch's could be here; torch itself takes seconds to say."""
-    return Path("/dev/nvidia0").exists() or shutil.which("nvidia-smi") is not None

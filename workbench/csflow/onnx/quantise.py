@@ -13,6 +13,7 @@ from workbench.data import ImageFolder
 from workbench.metrics import auroc
 from workbench.progress import bar
 
+from .engines import keep, scores_of
 from .runtime import OnnxEngine
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def quantise(
         ValueError: The detector scores through torch.
         DataError: The held-out images are not there any more.
     """
-    whole = detector.engine
+    whole = detector.prepare()
     if not isinstance(whole, OnnxEngine) or whole.precision != "float32":
         raise ValueError(f"only a float graph can be quantised, got {whole.describe()}")
     held = _squares(detector, detector.parts().calibration)
@@ -97,8 +98,8 @@ def quantise(
         figures = (flips, len(held), auroc_before, auroc_after, gain)
         tried.append(Quantisation(share, harmless and gain > 1, *figures))
         if tried[-1].accepted:
-            detector.engines.use(engine)
-            detector.engines.keep()
+            detector.engine = engine
+            keep(detector, engine)
             break
     return tuple(tried)
 
@@ -115,19 +116,19 @@ def _found(
     images: ImageFolder | None,
 ) -> tuple[NDArray[np.float64], float]:  # fmt: skip
     """Scores of the held-out squares, and the AUROC on labelled images; NaN without."""
-    scored = detector.engines.scored(engine, held)
+    scored = scores_of(engine, held, detector.config)
     if images is None or images.labels is None:
         return scored, float("nan")
-    before = detector.engine
-    detector.engines.use(engine)
+    before = detector.prepare()
+    detector.engine = engine
     try:
         return scored, auroc(detector.score(images), images.labels)
     finally:
-        detector.engines.use(before)
+        detector.engine = before
 
 
 def _squares(detector: "CSFlowDetector", images: ImageFolder) -> NDArray[np.uint8]:
-    found = batches(images, detector.config, "", progress=False)
+    found = batches(images, detector.config.image_size, detector.config.batch)
     return np.concatenate([squares for _, squares, _ in found])
 
 

@@ -19,7 +19,7 @@ class OnnxEngine:
         model: The graph as it was given.
     """
 
-    kind = "onnx"
+    name = "onnx"
 
     def __init__(self, model: bytes, precision: str = "float32") -> None:
         options = onnxruntime.SessionOptions()

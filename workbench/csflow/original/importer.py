@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from workbench.csflow.backbone import Backbone, block_channels, default_block, load_backbone
-from workbench.csflow.config import SIMULATOR_THRESHOLDS, CSFlowConfig
-from workbench.csflow.detector import CSFlowDetector
-from workbench.csflow.heatmap import colour_scale
+from workbench.csflow.backbones import block_channels, default_block, load_backbone
+from workbench.csflow.config import CSFlowConfig
+from workbench.csflow.detector import REMEMBERED, CSFlowDetector
+from workbench.csflow.evaluation import colour_scale
+from workbench.csflow.features import Backbone
 from workbench.csflow.split import provenance
 from workbench.data import ImageFolder
 from workbench.errors import DataError
@@ -18,6 +19,8 @@ from workbench.metrics import threshold as choose
 
 from .reader import Original, read_checkpoint
 
+# of the score "std", by product; the simulator knows no others
+SIMULATOR_THRESHOLDS = {"SMT": 1.192936, "lens": 3.077919, "flex": 1.5589128}
 _MAPS = 64  # calibration images that the colour scale is taken from
 
 
@@ -67,7 +70,7 @@ def import_original(
             "(--threshold or --data)"
         )
     detector = CSFlowDetector(config, device=device, weights=weights)
-    detector.network.flow.load_state_dict(original.flow.state_dict())
+    detector.build_network().flow.load_state_dict(original.flow.state_dict())
     detector.data = {"counts": {"train": 0, "calibration": 0}}
     if calibration is not None:
         _calibrate(detector, calibration, progress)
@@ -133,6 +136,7 @@ def _threshold(value: float | str, config: CSFlowConfig) -> Threshold:
 def _calibrate(detector: CSFlowDetector, parts: ImageFolder, progress: bool) -> None:
     """Take threshold, colour scale and split from the OK photos outside the test split."""
     photos = parts.ok[[split != "test" for split in parts.ok.splits]]
+    detector.calibration = photos[:REMEMBERED]
     detector.threshold = np.inf  # until there are scores to choose from
     scores = detector.score(photos, progress=progress)
     readable = np.flatnonzero(np.isfinite(scores))
@@ -141,8 +145,8 @@ def _calibrate(detector: CSFlowDetector, parts: ImageFolder, progress: bool) -> 
             f"{parts.root} must hold readable OK photos outside its test split, got none of "
             f"{len(parts)}; put them into a folder OK in it"
         )
-    detector.held_out = scores[readable]
-    detector.threshold = choose(detector.held_out, q=detector.config.percentile)
+    detector.calibration_scores = scores[readable]
+    detector.threshold = choose(detector.calibration_scores, q=detector.config.percentile)
     few = photos[readable[:: -(-len(readable) // _MAPS)]]
     heat = [cells[::8, ::8].ravel() for cells in detector.localize(few, progress=progress)]
     detector.heat_range = colour_scale(np.concatenate(heat))

@@ -1,14 +1,99 @@
-"""From a batch of square images to a pyramid of features."""
+"""From square images to a pyramid of features: a frozen EfficientNet, at several scales.
+
+The parts of efficientnet-pytorch that are used here have underscores in its own code; it offers
+no other way to cut a network after a block.
+
+References:
+    Tan, Le 2019, EfficientNet, https://arxiv.org/abs/1905.11946.
+"""
 
 from collections.abc import Sequence
+from math import prod
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .backbone import Backbone
+from workbench import workspace
 
-Pyramid = list[Tensor]
+from .flow import Pyramid
+
+_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+_LITE = ((127 / 255,) * 3, (128 / 255,) * 3)  # what the Lite weights were trained with
+
+
+class Backbone(nn.Module):
+    """The first blocks of an EfficientNet, frozen, in evaluation mode.
+
+    Attributes:
+        name: "efficientnet-b0" ... "efficientnet-b7", "efficientnet-lite0" ... "-lite2".
+        block: Index of the last block that runs.
+        channels: Channels of its output.
+        stride: Pixels of the input per cell of the output.
+        weights_hash: sha256 of the weights, hexadecimal; "random" without weights.
+        weights_file: Where they were read.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        name: str,
+        block: int,
+        weights_hash: str,
+        weights_file: Path | None = None,
+    ) -> None:
+        super().__init__()
+        if not 0 <= block < len(net._blocks):
+            raise ValueError(f"block of {name} must be in 0..{len(net._blocks) - 1}, got {block}")
+        self.name, self.block = name, block
+        self.weights_hash, self.weights_file = weights_hash, weights_file
+        self.stem = nn.Sequential(net._conv_stem, net._bn0, net._swish)
+        self.blocks = nn.Sequential(*list(net._blocks)[: block + 1])
+        self.channels = self.blocks[-1]._block_args.output_filters
+        self.stride = 2 * prod(self._strides)
+        mean, std = _LITE if "lite" in name else _IMAGENET
+        self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1))
+        self.register_buffer("std", torch.tensor(std).view(3, 1, 1))
+        self.requires_grad_(False).eval()
+
+    def identity(self) -> dict[str, str | None]:
+        """Name, hash and file of the weights, by which a saved detector finds them again."""
+        file = self.weights_file and workspace.portable(self.weights_file)
+        return {"name": self.name, "sha256": self.weights_hash, "file": file}
+
+    def train(self, mode: bool = True) -> "Backbone":  # noqa: ARG002
+        """Stay in evaluation mode: a frozen backbone keeps its batch-norm statistics."""
+        return super().train(False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map RGB in [0, 1], (B, 3, H, W), to features (B, C, H/stride, W/stride)."""
+        return self.blocks(self.stem(self._normalised(images)))
+
+    def with_finer(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Also return what the last block of half the stride gives, (B, C', 2 H', 2 W'), first."""
+        last = self.finer[0] + 1
+        finer = self.blocks[:last](self.stem(self._normalised(images)))
+        return finer, self.blocks[last:](finer)
+
+    @property
+    def finer(self) -> tuple[int, int]:
+        """Index and channels of the last block whose cells are half as wide as the output's."""
+        strides = [2 * prod(self._strides[: i + 1]) for i in range(len(self.blocks))]
+        if (half := self.stride // 2) not in strides:
+            raise ValueError(
+                f"a finer scale needs a block of half the stride, and block {self.block} of "
+                f"{self.name} has none before it; take a deeper block or finer=False"
+            )
+        index = len(strides) - strides[::-1].index(half) - 1
+        return index, self.blocks[index]._block_args.output_filters
+
+    @property
+    def _strides(self) -> list[int]:
+        return [max(block._depthwise_conv.stride) for block in self.blocks]
+
+    def _normalised(self, images: Tensor) -> Tensor:
+        return (images - self.mean) / self.std
 
 
 class FeaturePyramid(nn.Module):
@@ -89,7 +174,7 @@ class Standardise(nn.Module):
         self.register_buffer("mean", torch.zeros(len(channels), max(channels)))
         self.register_buffer("std", torch.ones(len(channels), max(channels)))
 
-    def fit(self, xs: Sequence[Tensor]) -> "Standardise":
+    def fit(self, xs: Pyramid) -> "Standardise":
         """Take the statistics of K tensors (N, C, H, W), summed in float64."""
         for k, x in enumerate(xs):
             chunks = [c.double() for c in x.split(256)]

@@ -1,0 +1,124 @@
+"""A detector as a manifest and arrays, and back.
+
+The files, format 1, name three things otherwise: `calibration_scores` is "held_out" there,
+`typical_energy` is "calm", and a history has "held_out_nll" for "calibration_nll".
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from numpy.typing import NDArray
+
+from workbench import workspace
+from workbench.errors import ArtifactError
+from workbench.metrics import Threshold
+
+from .config import CSFlowConfig
+
+if TYPE_CHECKING:
+    from .detector import CSFlowDetector
+    from .network import CSFlowNetwork
+
+PARTS = ("standardise", "flow")  # of a network: what training changes
+
+
+class Saved(NamedTuple):
+    """What a detector was loaded from: `detector.json`, what was learned, and the folder."""
+
+    manifest: Mapping[str, Any]
+    learned: Mapping[str, NDArray]
+    folder: Path | None
+
+
+def state_of(detector: "CSFlowDetector") -> tuple[dict[str, Any], dict[str, NDArray]]:
+    """What a saved detector holds: a manifest for JSON, and arrays."""
+    manifest = {
+        "config": detector.config.to_dict(),
+        "threshold": detector.threshold.to_json(),
+        "heat_range": list(detector.heat_range),
+        "calm": list(detector.typical_energy),
+        "history": _renamed(detector.history, "calibration_nll", "held_out_nll"),
+        "epoch": detector.epoch,
+        "arithmetic": detector.arithmetic,
+        "data": detector.data,
+    }
+    if saved := detector.saved:
+        backbone, learned = saved.manifest["backbone"], saved.learned
+    else:
+        network = detector.build_network()
+        backbone, learned = network.backbone.identity(), learned_by(network)
+    scores = {"held_out": detector.calibration_scores}
+    return manifest | {"backbone": backbone}, {**learned, **scores}
+
+
+def companions_of(detector: "CSFlowDetector", manifest: Mapping[str, Any]) -> dict[str, bytes]:
+    """Files to keep beside a saved detector of this manifest: the graph, where one scores."""
+    if detector.engine is None or detector.engine is detector.network:
+        return {}
+    from .onnx.engines import files
+
+    return files(detector.engine, manifest, detector.config)
+
+
+def learned_by(network: "CSFlowNetwork") -> dict[str, NDArray]:
+    """What training changed, by name; the backbone is not part of it."""
+    return {
+        f"{part}.{name}": tensor.detach().cpu().contiguous().numpy()
+        for part in PARTS
+        for name, tensor in getattr(network, part).state_dict().items()
+    }
+
+
+def fill(
+    detector: "CSFlowDetector",
+    manifest: Mapping[str, Any],
+    arrays: Mapping[str, NDArray],
+    folder: Path | None,
+) -> None:
+    """Undo `state_of`, all but the configuration."""
+    learned = {name: array for name, array in arrays.items() if name != "held_out"}
+    detector.saved = Saved(manifest, learned, folder)
+    detector.calibration_scores = arrays["held_out"]
+    detector.threshold = Threshold.from_json(manifest["threshold"])
+    detector.heat_range = tuple(manifest["heat_range"])
+    detector.typical_energy = tuple(manifest["calm"])
+    detector.history = _renamed(manifest["history"], "held_out_nll", "calibration_nll")
+    detector.data = manifest["data"]
+    detector.epoch, detector.arithmetic = manifest["epoch"], manifest["arithmetic"]
+
+
+def network_of(config: CSFlowConfig, saved: Saved) -> "CSFlowNetwork":
+    """The network of a saved detector, built again.
+
+    The backbone's weights are read from the file that it was trained with, if that is still
+    there, else from the usual places: their own hash decides, not where they lie.
+
+    Raises:
+        ArtifactError: The backbone's weights here are not those it was trained with.
+        RuntimeError: The tensors do not fit the configuration.
+    """
+    import torch
+
+    from .network import CSFlowNetwork
+
+    then = saved.manifest["backbone"]
+    file = workspace.resolve(then["file"]) if then["file"] else None
+    weights = "random" if then["sha256"] == "random" else file if file and file.is_file() else None
+    network = CSFlowNetwork(config, weights)
+    here = network.backbone
+    if here.weights_hash != then["sha256"]:
+        raise ArtifactError(
+            f"weights of {then['name']} must have sha256 {then['sha256'][:12]}... as in training, "
+            f"got {here.weights_hash[:12]}... from {here.weights_file}; scores would differ. "
+            f"In training they were read from {then['file']}"
+        )
+    for part in PARTS:
+        own = {k: torch.from_numpy(v) for k, v in saved.learned.items() if k.startswith(part)}
+        own = {name.removeprefix(f"{part}."): tensor for name, tensor in own.items()}
+        getattr(network, part).load_state_dict(own)
+    return network
+
+
+def _renamed(history: list[dict[str, float]], old: str, new: str) -> list[dict[str, float]]:
+    return [{new if key == old else key: x for key, x in epoch.items()} for epoch in history]
