@@ -18,6 +18,7 @@ import workbench as wb
 from workbench import metrics, reports, workspace
 from workbench.data import load_images, load_rows
 from workbench.data.encode import OUTLINE
+from workbench.data.walk import BadFile
 from workbench.errors import ArtifactError, DataError
 from workbench.reports import display, gallery, runs, wording
 from workbench.samples import NOTE, sample
@@ -429,6 +430,23 @@ def test_lots_are_rated_where_a_column_is_stated(detector, tmp_path, monkeypatch
     assert sum(row["missed"] for row in found) == report.metrics["fn"]
     assert "<td>&lt;b&gt;0</td>" in shows(report.groups)
     assert "No lots were stated" in shows(reports.ImageReport("lens", detector, parts).groups)
+
+
+def test_what_changed_since_training_and_what_is_left_alone_is_said_first(
+    detector, tmp_path, monkeypatch
+):
+    monkeypatch.setenv(display.FOLDER, str(tmp_path))
+    parts = detector.parts()
+    left = (BadFile("monday/", "3 pictures: no word for good or NG"),)
+    known = parts.known._replace(missing=("OK/gone.png",))
+    changed = replace(parts, known=known, left_alone=left)
+    report = reports.ImageReport("lens", detector, changed)
+    first = shows(report.answer)
+    assert first.index("trained with, 1 missing") < first.index("missed")
+    assert "Left alone: monday/" in shows(report.setting)
+    assert "Read as OK and NG folders" in shows(report.setting)
+    report = reports.ImageReport("lens", detector, parts)
+    assert report.metrics["since_training"] == "" and "not as it was" not in shows(report.answer)
 
 
 def test_no_test_images_is_an_error(detector):

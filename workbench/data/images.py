@@ -22,15 +22,13 @@ from .label_table import find_tables, read_table, read_table_layout
 from .label_words import folded, word
 from .layouts import (
     Entry,
-    Files,
     Layout,
     nothing_found,
     read_beside,
-    read_files,
     read_flat,
     read_folders,
-    unread,
 )
+from .photo_files import Files, read_files, unread
 from .relabels import read_relabels, relabels_path
 from .walk import BadFile
 

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from workbench.errors import DataError
 
 from .label_words import SPLIT_WORDS, folded, phrase, word
-from .layouts import Entry, Files, Layout
+from .layouts import Entry, Layout
+from .photo_files import Files
 from .walk import BadFile
 
 COLUMNS = {

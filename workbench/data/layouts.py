@@ -18,14 +18,9 @@ from .decode import SUFFIXES
 from .label_words import SPLIT_WORDS, folded, phrase, says_nothing, tokens, word
 from .mask_files import in_no_split, mask_folder, masks_beside, masks_by_ending, pair
 from .masks import read_mask
-from .walk import BadFile, Found, spelled, walk
+from .photo_files import EXPECTED, Files, ending, read_files, unread
+from .walk import BadFile
 
-EXPECTED = (
-    "OK/ and NG/, or train/good/ and test/<kind>/ (MVTec AD), or pictures side by side, "
-    "or a CSV of file name and label"
-)
-_CAMERA_RAW = {".cr2", ".cr3", ".nef", ".arw", ".dng", ".raw", ".orf", ".rw2"}
-_UNREAD = _CAMERA_RAW | {".psd", ".svg", ".pdf", ".eps", ".ppm", ".pgm", ".tga", ".jxl", ".ico"}
 _SIMULATOR = {"lens", "flex", "smt", "module"}
 
 
@@ -52,16 +47,6 @@ class Layout:
     left_alone: list[BadFile] = field(default_factory=list)
 
 
-@dataclass
-class Files:
-    """What lies below the root: pictures, and the files that are none."""
-
-    root: Path
-    pictures: list[str]
-    others: list[str]
-    left: list[BadFile]
-
-
 class _Place(NamedTuple):
     """What the folders of a picture say."""
 
@@ -77,30 +62,6 @@ class _Place(NamedTuple):
 Words = Mapping[str, bool | None]
 
 
-def read_files(root: Path) -> Files:
-    """Walk through a folder once.
-
-    Raises:
-        DataError: There is no such folder, or it cannot be read.
-    """
-    if not root.is_dir():
-        raise DataError(f"{root} must be a folder with {EXPECTED}; there is no such folder")
-    left: list[BadFile] = []
-    pictures, others = [], []
-    seen: dict[tuple[int, int], str] = {}
-    try:
-        for found in walk(root, left):
-            if PurePosixPath(found.name).suffix.lower() not in SUFFIXES:
-                others.append(found.name)
-            elif first := _first(seen, found):
-                left.append(BadFile(found.name, f"the same file as {first}, by a link"))
-            else:
-                pictures.append(found.name)
-    except OSError as error:
-        raise DataError(f"{root} must be a folder that can be read: {error.strerror}") from None
-    return Files(root, pictures, others, left)
-
-
 def read_folders(files: Files, words: Words) -> Layout | None:
     """The layout that the names of folders tell; None where they say nothing.
 
@@ -113,7 +74,7 @@ def read_folders(files: Files, words: Words) -> Layout | None:
     """
     masks = [name for name in files.pictures if mask_folder(name) is not None]
     inside = set(masks)
-    places = [_place(name, words) for name in files.pictures if name not in inside]
+    places = _places((name for name in files.pictures if name not in inside), words)
     mvtec = _is_mvtec(places)
     places = [_kind_under_test(place, words) for place in places] if mvtec else places
     labelled = [place for place in places if len(place.ngs) == 1]
@@ -189,7 +150,7 @@ def read_photos(root: Path) -> tuple[dict[str, bool | None], list[BadFile]]:
     beside = masks_beside(root, [name for name in files.pictures if name not in masks])
     masks |= {mask for names in beside.values() for mask in names}
     photos = sorted(set(files.pictures) - masks)
-    known = _labels([_place(name, {}) for name in photos])
+    known = _labels(_places(photos, {}))
     left = [BadFile(name, "a mask") for name in sorted(masks)] + files.left + unread(files.others)
     return {name: known.get(name) for name in photos}, left
 
@@ -209,26 +170,20 @@ def nothing_found(files: Files) -> DataError:
     return DataError(f"{files.root} must hold {EXPECTED}; found {', '.join(found)}{named}{hint}")
 
 
-def unread(names: Iterable[str]) -> list[BadFile]:
-    """Files that are no pictures, with the remedy for those that people take for pictures."""
-    return [BadFile(spelled(name), _why_unread(name)) for name in names]
-
-
-def _why_unread(name: str) -> str:
-    ending = PurePosixPath(name).suffix.lower()
-    if ending in _UNREAD:
-        what = "camera raw" if ending in _CAMERA_RAW else ending.removeprefix(".").upper()
-        return f"{what} is not read here; save it as PNG or TIFF"
-    return "no picture"
-
-
-def _first(seen: dict[tuple[int, int], str], found: Found) -> str | None:
-    first = seen.setdefault(found.identity, found.name)
-    return None if first == found.name else first
+def _places(names: Iterable[str], words: Words) -> list[_Place]:
+    """What the folders of each picture say; looked up once a folder."""
+    by_folder: dict[str, _Place] = {}
+    places = []
+    for name in names:
+        folder = name.rpartition("/")[0]
+        if folder not in by_folder:
+            by_folder[folder] = _place(name, words)
+        places.append(by_folder[folder]._replace(name=name))
+    return places
 
 
 def _place(name: str, words: Words) -> _Place:
-    folders = PurePosixPath(name).parts[:-1]
+    folders = tuple(name.split("/")[:-1])
     split, split_at, label_at, ngs, kind = "", -1, -1, set(), ""
     for at, folder in enumerate(folders):
         if not split and (found := SPLIT_WORDS.get(phrase(folder))):
@@ -311,14 +266,15 @@ def _without_label(places: Sequence[_Place], words: Words) -> list[BadFile]:
 
 def _by_folder(names: Iterable[str], used: Iterable[str], reason: str) -> list[BadFile]:
     """One line a folder that holds nothing else: the highest such."""
-    shared = {str(parent) for name in used for parent in PurePosixPath(name).parents}
+    folders = {name.rpartition("/")[0] for name in used}
+    shared = {str(p) for f in folders for p in (PurePosixPath(f), *PurePosixPath(f).parents)}
     counts: Counter[str] = Counter()
     for name in names:
         above = [str(p) for p in PurePosixPath(name).parents if str(p) not in shared]
         counts[above[-1] if above else name] += 1
     return [
         BadFile(name, reason.format(PurePosixPath(name).parent.name))
-        if PurePosixPath(name).suffix.lower() in SUFFIXES
+        if ending(name) in SUFFIXES
         else BadFile(f"{name}/", f"{count} pictures: {reason.format(PurePosixPath(name).name)}")
         for name, count in sorted(counts.items())
     ]

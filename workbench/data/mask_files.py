@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from .label_words import MASKS, SPLIT_WORDS, folded, phrase
@@ -18,8 +19,12 @@ def mask_folder(name: str) -> int | None:
         >>> mask_folder("lot 1/ground_truth/hole/000.png"), mask_folder("NG/000.png")
         (1, None)
     """
-    folders = PurePosixPath(name).parts[:-1]
-    return next((i for i, part in enumerate(folders) if phrase(part) in MASKS), None)
+    return _mask_folder(name.rpartition("/")[0])
+
+
+@lru_cache(maxsize=4096)
+def _mask_folder(folder: str) -> int | None:
+    return next((i for i, part in enumerate(folder.split("/")) if phrase(part) in MASKS), None)
 
 
 def masks_by_ending(names: Sequence[str]) -> dict[str, str]:
@@ -66,7 +71,7 @@ def pair(
         loose: NG photos in no folder of a kind: a mask may name one by its stem alone.
     """
     index: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    for name in photos:
+    for name in photos if masks else ():
         path = _key(name)
         for start in range(len(path)):
             index[path[start:]].append(name)
@@ -113,9 +118,10 @@ def in_no_split(name: str) -> bool:
 
 
 def _stem(name: str) -> str:
-    return folded(str(PurePosixPath(name).with_suffix("")))
+    folder, slash, file = name.rpartition("/")
+    return folded(f"{folder}{slash}{file.rpartition('.')[0] or file}")
 
 
 def _key(name: str) -> tuple[str, ...]:
     """Folders and stem as they are compared."""
-    return tuple(map(folded, PurePosixPath(name).with_suffix("").parts))
+    return tuple(_stem(name).split("/"))

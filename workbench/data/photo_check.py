@@ -1,10 +1,11 @@
 """The check-up of a photo folder: what it was taken for, what is odd, and what would change it."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 
@@ -35,7 +36,7 @@ def photo_check(images: ImageFolder, *, pixels: bool = True) -> DataCheck:
     return DataCheck(
         str(images.root),
         "photos",
-        tuple(_understood(images)),
+        tuple(_understood(images, summary)),
         images.assumed,
         tuple(_left_alone(images.left_alone)),
         tuple(odd),
@@ -72,8 +73,7 @@ def group_table(groups: Sequence[Sequence[str]]) -> str:
     return "file name,group\n" + "".join(f'"{name}",{part}\n' for name, part in rows)
 
 
-def _understood(images: ImageFolder) -> Iterable[str]:
-    summary = images.summary()
+def _understood(images: ImageFolder, summary: Mapping[str, Any]) -> Iterable[str]:
     counts = ", ".join(f"{n:,} {label}" for label, n in summary["labels"].items())
     yield f"images: {len(images):,}, of them {counts}" + (
         f" ({images.note})" if images.note else ""

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from workbench import metrics, plots, workspace
+from workbench.data.photo_check import in_short
 from workbench.data.relabels import relabels_path
 from workbench.session import COLUMNS
 
@@ -111,6 +112,8 @@ class ImageReport:
             "imported": self.detector.data.get("imported", {}).get("file", ""),
             "note": self.parts.note,
             "relabelled": len(self.parts.corrected),
+            "since_training": self.parts.known.describe() if self.parts.known else "",
+            "left_alone": [file._asdict() for file in self.parts.left_alone],
             "epochs": len(self.detector.history),
             "training_seconds": sum(row["seconds"] for row in self.detector.history),
             "versions": wording.versions(),
@@ -120,6 +123,8 @@ class ImageReport:
 
     def answer(self) -> None:
         """Say what was missed and what was thrown away, and show the rates."""
+        if changes := self.metrics["since_training"]:
+            display.text(f"**The folder is not as it was in training: {changes}.**")
         display.text(wording.answer(self.metrics))
         if len(frame := wording.rates(self.metrics)):
             display.table(frame, "Intervals (Wilson) hold the true rate in 95 of 100 such tests.")
@@ -134,6 +139,7 @@ class ImageReport:
         display.text(
             f"Tested: {wording.plural(m['n'], 'image')}{labels} of {code(self.parts.root.name)}, "
             f"{self._training_set(seen, counts)}{self._relabels()}{note}\n\n{self._method()}"
+            f"\n\n{plain(in_short(self.parts))}"
         )
 
     def _training_set(self, seen: str, counts: dict[str, int]) -> str:
