@@ -12,6 +12,7 @@ import torch
 
 from workbench import CSFlowConfig, CSFlowDetector
 from workbench.csflow.batches import to_square
+from workbench.csflow.calibration import calibrate
 from workbench.csflow.weights import find_weights
 from workbench.data import load_images, read_image
 from workbench.samples import make_samples
@@ -38,7 +39,7 @@ def detector(config, paths, device=None, engine="torch"):
         for name, parameter in network.flow.named_parameters():
             if name.endswith("gain"):
                 parameter.copy_(0.1 + 0.1 * torch.rand(parameter.shape, generator=rng))
-    made.calibrate([network(squares)])
+    calibrate(made, [network(squares)])
     made.calibration = list(paths[:4])
     return made
 

@@ -21,7 +21,7 @@ class Seen:
 
     @property
     def regions(self):
-        from workbench.csflow.evaluation import regions  # torch, which takes seconds
+        from workbench.csflow.regions import regions  # torch, which takes seconds
 
         return regions(self.heatmap, 30.0)
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from workbench.csflow import heat, scale_shares, score
-from workbench.csflow.evaluation import regions
+from workbench.csflow.regions import regions
 from workbench.csflow.scores import HEATS, SCORES
 
 

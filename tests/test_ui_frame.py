@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from workbench.csflow.evaluation import Region, blend
+from workbench.csflow.evaluation import blend
+from workbench.csflow.regions import Region
 from workbench.ui.pictures import SIDE, DisplaySettings, Frames, crop, draw, sheet
 
 

@@ -12,11 +12,12 @@ from workbench import settings
 from workbench.data import ImageFolder, read_image
 from workbench.data.decode import ImageSource
 from workbench.errors import NotFittedError
-from workbench.metrics import Threshold, threshold
+from workbench.metrics import Threshold
 
 from .batches import Images, batches, to_square
+from .calibration import calibrate
 from .config import ENGINES, CSFlowConfig
-from .evaluation import Evaluation, colour_scale, enlarge
+from .evaluation import Evaluation, enlarge
 from .saved import Saved, companions_of, fill, network_of, state_of
 from .scores import Latents, cell_energy, heat, scale_shares, score
 from .split import known_parts, provenance, split_images
@@ -181,7 +182,7 @@ class CSFlowDetector:
         )  # fmt: skip
         self.history, self.epoch = trained.history, trained.epoch
         self.interrupted, self.arithmetic = trained.interrupted, trained.arithmetic
-        self.calibrate(network.latents_of(watched, c.batch))
+        calibrate(self, network.latents_of(watched, c.batch))
         self.data = provenance(images, train, calibration)
         self.calibration = calibration[:REMEMBERED]
         return self
@@ -213,7 +214,7 @@ class CSFlowDetector:
         values = np.full(len(images), np.nan)
         maps = np.full((len(images), *blank[0].shape[2:]), np.nan, np.float32)
         for places, zs, _ in self._latents(images, progress):
-            values[places], maps[places] = self.score_latents(zs), self._heat(cell_energy(zs))
+            values[places], maps[places] = self.score_latents(zs), self.heat_of(cell_energy(zs))
         return values, maps
 
     def localize(self, images: Images, *, progress: bool = False) -> list[NDArray[np.float32]]:
@@ -225,7 +226,7 @@ class CSFlowDetector:
         return [
             enlarge(cells, *size)
             for _, zs, sizes in self._latents(images, progress, strict=True)
-            for cells, size in zip(self._heat(cell_energy(zs)), sizes, strict=True)
+            for cells, size in zip(self.heat_of(cell_energy(zs)), sizes, strict=True)
         ]
 
     def evaluate_one(self, source: ImageSource) -> Evaluation:
@@ -247,7 +248,7 @@ class CSFlowDetector:
         zs = engine(square)
         times.append(perf_counter())
         value, cells = float(self.score_latents(zs)[0]), cell_energy(zs)
-        heatmap = enlarge(self._heat(cells)[0], *image.shape[:2])
+        heatmap = enlarge(self.heat_of(cells)[0], *image.shape[:2])
         shares = scale_shares(cells, self.typical_energy)[0].tolist()
         times.append(perf_counter())
         stages = zip(("decode", "resize", "network", "map"), np.diff(times).tolist(), strict=True)
@@ -264,6 +265,10 @@ class CSFlowDetector:
     def score_latents(self, zs: Latents) -> NDArray[np.float64]:
         """Scores of latents, shape (B,): the statistic that the configuration names."""
         return score(zs, self.config.score, self.config.top_k).astype(np.float64)
+
+    def heat_of(self, cells: Latents) -> NDArray[np.float32]:
+        """One map an image at the finest cell size, shape (B, h, w), from the energy of cells."""
+        return heat(cells, self.config.heat)
 
     def parts(self, **reading: Any) -> ImageFolder:  # noqa: ANN401
         """The folder it was trained from, with the split it was trained with.
@@ -304,14 +309,6 @@ class CSFlowDetector:
         """Files to keep beside a saved detector of this manifest: the graph, where one scores."""
         return companions_of(self, manifest)
 
-    def calibrate(self, latents: list[Latents]) -> None:
-        """Set threshold, colour scale and typical energy by the calibration images."""
-        self.calibration_scores = np.concatenate([self.score_latents(zs) for zs in latents])
-        self.threshold = threshold(self.calibration_scores, q=self.config.percentile)
-        cells = [np.concatenate(scale) for scale in zip(*map(cell_energy, latents), strict=True)]
-        self.heat_range = colour_scale(self._heat(cells))
-        self.typical_energy = tuple(float(np.median(m.mean((1, 2)))) for m in cells)
-
     def _graph(self, limit: float | None = None) -> "Engine | None":
         """The graph that is to score: one kept beside a loaded detector, or with a limit built."""
         if self.wanted == "torch":
@@ -331,7 +328,3 @@ class CSFlowDetector:
         size, batch = self.config.image_size, self.config.batch
         for places, squares, sizes in batches(images, size, batch, "score", progress, strict):
             yield places, engine(squares), sizes
-
-    def _heat(self, cells: Latents) -> NDArray[np.float32]:
-        """One map an image at the finest cell size, shape (B, h, w)."""
-        return heat(cells, self.config.heat)

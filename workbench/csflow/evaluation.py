@@ -5,13 +5,12 @@ All images of a dataset are coloured on one fixed scale, so that they can be com
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-SHOWN = 10  # regions; beyond the strongest few they are noise
+from .regions import Region, regions
 
 # dark to bright in even steps of lightness, as matplotlib's inferno: readable in grey and
 # with any colour vision
@@ -22,20 +21,6 @@ _COLOURS = np.array(
 # a screen has no more than 256 levels, and to look them up is several times faster than to mix
 _TABLE = np.stack([np.interp(np.arange(256), _STOPS, c) for c in _COLOURS.T], -1)
 _TABLE = _TABLE.round().astype(np.uint8)
-
-
-class Region(NamedTuple):
-    """A connected place that is hotter than good parts are.
-
-    Attributes:
-        box: Left, top, right, bottom in pixels of the image; right and bottom are just outside.
-        area: Pixels.
-        peak: Its hottest pixel, in the units of the heat map.
-    """
-
-    box: tuple[int, int, int, int]
-    area: int
-    peak: float
 
 
 @dataclass(frozen=True)
@@ -81,49 +66,10 @@ class Evaluation:
         return blend(self.image, self.heatmap, self.heat_range, alpha)
 
 
-def regions(heatmap: NDArray[np.floating], heat_floor: float) -> tuple[Region, ...]:
-    """Find what lies above a level; pixels that touch, corners included, are one region.
-
-    Args:
-        heatmap: Anomaly per pixel, shape (H, W).
-        heat_floor: Level that a region is above.
-
-    Returns:
-        At most ten, by falling peak.
-
-    Example:
-        >>> regions(np.array([[0, 3.0, 0, 0], [0, 0, 0, 5.0]]), 1)
-        (Region(box=(3, 1, 4, 2), area=1, peak=5.0), Region(box=(1, 0, 2, 1), area=1, peak=3.0))
-    """
-    from scipy import ndimage  # half a second, and only who asks for regions needs it
-
-    labels, count = ndimage.label(heatmap > heat_floor, np.ones((3, 3)))
-    numbers = range(1, count + 1)
-    peaks = ndimage.maximum(heatmap, labels, numbers)
-    areas = ndimage.sum_labels(labels > 0, labels, numbers)
-    found = [
-        Region((columns.start, rows.start, columns.stop, rows.stop), int(area), float(peak))
-        for (rows, columns), area, peak in zip(
-            ndimage.find_objects(labels), areas, peaks, strict=True
-        )
-    ]
-    return tuple(sorted(found, key=lambda region: (-region.peak, -region.area))[:SHOWN])
-
-
 def enlarge(heatmap: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
     """Resample a map to the size of its image, bicubic, never below zero."""
     picture = Image.fromarray(np.asarray(heatmap, np.float32))
     return np.maximum(np.asarray(picture.resize((width, height), Image.Resampling.BICUBIC)), 0)
-
-
-def colour_scale(heat: NDArray[np.float32]) -> tuple[float, float]:
-    """Ends of the fixed colour scale, from the maps of calibration images, any shape.
-
-    From what nine in ten cells stay below, to far past their hottest: a good part looks dark,
-    and a defect has room to differ from another.
-    """
-    floor, hot = np.quantile(heat, [0.9, 0.999])
-    return float(floor), float(max(floor + 4 * (hot - floor), floor + 1e-6))
 
 
 def colourise(heatmap: NDArray[np.floating], heat_range: tuple[float, float]) -> NDArray[np.uint8]:

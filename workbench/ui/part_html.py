@@ -16,7 +16,8 @@ from .pictures import encoded
 from .view import interval_cell, rate_cell, table
 
 if TYPE_CHECKING:
-    from workbench.csflow.evaluation import Evaluation, Region
+    from workbench.csflow.evaluation import Evaluation
+    from workbench.csflow.regions import Region
 
 REGIONS = 3  # are listed and numbered; beyond the strongest few they are noise
 Words = Callable[..., str]

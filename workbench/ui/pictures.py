@@ -20,7 +20,8 @@ from workbench.csflow.evaluation import blend
 from workbench.data.encode import outline as outline_of
 
 if TYPE_CHECKING:
-    from workbench.csflow.evaluation import Evaluation, Region
+    from workbench.csflow.evaluation import Evaluation
+    from workbench.csflow.regions import Region
 
 SIDE = 640  # pixels, where nobody knows how large the screen is
 SIDES = (320, 480, 640, 800, 960, 1120, 1280)  # that a page may ask for

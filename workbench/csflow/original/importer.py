@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from workbench.csflow.backbones import block_channels, default_block, load_backbone
+from workbench.csflow.calibration import colour_scale
 from workbench.csflow.config import CSFlowConfig
 from workbench.csflow.detector import REMEMBERED, CSFlowDetector
-from workbench.csflow.evaluation import colour_scale
 from workbench.csflow.features import Backbone
 from workbench.csflow.split import provenance
 from workbench.data import ImageFolder
