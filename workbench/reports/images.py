@@ -303,7 +303,7 @@ class ImageReport:
         display.record(self.metrics, self._thumbnail())
 
     def _show_promise(self) -> None:
-        promised = self.detector.held_out
+        promised = self.detector.calibration_scores
         ok = None if self.test.labels is None else self.scores[~self.test.labels]
         if ok is None or not len(ok) or not len(promised):
             return
