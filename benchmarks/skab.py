@@ -81,8 +81,8 @@ def pooled(flags, tables):
 
 def wandering(tables):
     """In how many runs each sensor drifts by more than a standard deviation in training."""
+    from workbench.autoencoder.density import drifted
     from workbench.autoencoder.rows import odd_columns, read
-    from workbench.autoencoder.training import drifted
 
     known = [read(t[: TRAIN - HELD_OUT]) for t in tables]
     found = [odd_columns(rows, drifted(rows.values))["drifting"] for rows in known]
@@ -114,7 +114,7 @@ def main():
     ]
     if not options.no_pyod:
         jobs = [(t.values[: TRAIN - HELD_OUT], t.values, s) for s in seeds for t in tables]
-        scores, version = peers.pyod(jobs)
+        scores, _, version = peers.pyod(jobs)
         found[f"AutoEncoder of PyOD {version}"] = [
             pooled(peer_flags(tables, lambda i, *_, s=s: scores[s * len(tables) + i]), tables)
             for s in seeds

@@ -1,17 +1,46 @@
 """The threshold from calibration rows, and how both follow a machine that changes slowly."""
 
-from typing import NamedTuple, Self
+import warnings
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from workbench import metrics
 from workbench.autoencoder.config import AutoEncoderConfig
+from workbench.autoencoder.weights import Weights
 from workbench.metrics import Threshold
+
+if TYPE_CHECKING:
+    from workbench.autoencoder.detector import AutoEncoderDetector
+    from workbench.autoencoder.rows import Rows, Split
 
 LEAST = 50  # rows judged normal, below which mean and spread are guesses
 
-Weights = dict[str, NDArray]
+
+def calibrate(detector: "AutoEncoderDetector", normal: "Split") -> None:
+    """Take the threshold of a detector from calibration rows."""
+    moves = (normal.calibration.values != detector.weights["mean"]).any(axis=0)
+    constant = detector.data["constant"]
+    moved = [name for name, x in zip(detector.columns, moves, strict=True) if x]
+    moved = [name for name in moved if name in constant]
+    if moved and "original" not in detector.data:
+        warnings.warn(
+            f"constant in the training rows but not in the calibration rows: "
+            f"{', '.join(moved)}; the threshold is too high to be of use, train on more rows or "
+            "leave these columns out",
+            stacklevel=4,
+        )
+    # the first windows are short and noisy: no measure where there are whole ones
+    scores, config = detector.scores_of(normal.calibration), detector.config
+    scores = scores[min(config.window - 1, len(scores) // 2) :: config.stride]
+    detector.calibration_scores = scores
+    detector.threshold = choose(scores, config)
+    train = detector.scores_of(normal.train)
+    detector.data["errors"] = {
+        "train": float(np.median(train)),
+        "held_out": float(np.median(scores)),
+    }
 
 
 def choose(
@@ -105,3 +134,42 @@ def moved_scaler(weights: Weights, rows: NDArray[np.float64], weight: float) -> 
         "mean": np.where(moving, mean, weights["mean"]),
         "scale": np.where(moving, scale, weights["scale"]),
     }
+
+
+def update(detector: "AutoEncoderDetector", recent: "Rows", weight: float) -> None:
+    """Refresh scaler and threshold by rows judged normal; the network stays.
+
+    A percentile or conformal threshold is chosen again, any other stays.
+
+    Args:
+        detector: Which changes, unless anything is raised.
+        recent: Rows, of which those judged normal are learned from, see `judged_normal`.
+        weight: Of the recent rows against what is known, above 0 and at most 1.
+
+    Raises:
+        ValueError: A weight out of range, too few rows judged normal, or most of them not.
+    """
+    old, weights = detector.threshold, detector.weights
+    fresh = judged_normal(detector.scores_of(recent), old)
+    moved = moved_scaler(weights, recent.values[fresh], weight)
+    detector.before = Before(weights["mean"], weights["scale"], old, detector.calibration_scores)
+    detector.use(moved)
+    detector.calibration_scores = detector.scores_of(recent)[fresh]
+    detector.threshold = choose_again(old, detector.calibration_scores, detector.config)
+    record = {"rows": len(recent.values), "normal": len(fresh)}
+    record |= {"before": float(old), "after": float(detector.threshold)}
+    detector.data = detector.data | {"updates": [*detector.data.get("updates", []), record]}
+
+
+def rollback(detector: "AutoEncoderDetector") -> None:
+    """Undo the last update.
+
+    Raises:
+        ValueError: There was none, or it has been undone.
+    """
+    if detector.before is None:
+        raise ValueError("rollback needs an update to undo, got none since the last one")
+    mean, scale, threshold, scores = detector.before
+    detector.use(detector.weights | {"mean": mean, "scale": scale})
+    detector.threshold, detector.calibration_scores, detector.before = threshold, scores, None
+    detector.data = detector.data | {"updates": detector.data["updates"][:-1]}

@@ -6,9 +6,104 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.autoencoder.scoring import Copying, Likelihood
+
 STEPS = 64  # values tried at once between the reading and either end of the search
 ROUNDS = 4  # each looks closer, between the last value too far and the first near enough
 REACH = 20  # scales beyond what is expected
+SETTLING = 8  # rounds in which values that are missing find each other
+
+Array = NDArray[np.float64]
+
+
+def parts(scorer: Copying, rows: Array) -> Array:
+    """What of the square of the score each sensor is to blame for, raw rows (N, D), same shape.
+
+    A likelihood falls by that much if the sensor alone is put right; of a copy it is the square
+    of the sensor's error.
+    """
+    if not isinstance(scorer, Likelihood):
+        return scorer.by_chunks(lambda some: scorer.errors(some) ** 2, rows)
+    return _by_chunks(lambda z: _falls(scorer, z), scorer.units(rows))
+
+
+def expected(scorer: Copying, rows: Array) -> Array:
+    """The most probable value of each sensor in view of the others, raw rows (N, D), same shape.
+
+    Of a model that scores by copying it is the copy.
+    """
+    if not isinstance(scorer, Likelihood):
+        return scorer.copy((rows - scorer.mean) / scorer.scale) * scorer.scale + scorer.mean
+    z = scorer.units(rows)
+    return (z - _by_chunks(lambda some: _away(scorer, some), z)) * scorer.scale + scorer.mean
+
+
+def complete(scorer: Copying, rows: Array) -> Array:
+    """Raw rows (N, D) with the most probable values in the place of those that are NaN.
+
+    The score of such a row is the least that any values would give: the model is asked without
+    the sensors that are missing.
+    """
+    missing = np.isnan(rows)
+    if not missing.any() or not isinstance(scorer, Likelihood):
+        return rows
+    found = np.where(missing, scorer.mean, rows)
+    for pattern in np.unique(missing[missing.any(axis=1)], axis=0):
+        at, gone = (missing == pattern).all(axis=1), np.flatnonzero(pattern)
+        z = (found[at] - scorer.mean) / scorer.scale
+        for _ in range(SETTLING):
+            slope, curve = _slopes(scorer, z)
+            inner = np.einsum("...ai,...aj->...ij", curve[..., gone], curve[..., gone])
+            inner = np.broadcast_to(inner, (len(z), *inner.shape[-2:]))
+            z[:, gone] -= np.linalg.solve(inner, slope[:, gone, None])[..., 0]
+        found[at] = z * scorer.scale + scorer.mean
+    return np.where(missing, found, rows)
+
+
+def _away(scorer: Likelihood, z: Array) -> Array:
+    """By how far each sensor is off what the others say, in standardised units."""
+    slope, curve = _slopes(scorer, z)
+    return slope / np.maximum(np.einsum("...ai,...ai->...i", curve, curve), 1e-12)
+
+
+def _falls(scorer: Likelihood, z: Array) -> Array:
+    """By how much the square falls if a sensor alone is put right."""
+    away, now = _away(scorer, z), scorer.distances(scorer.white(z))[0]
+    found = np.empty_like(z)
+    for i in range(z.shape[1]):
+        right = z.copy()
+        right[:, i] -= away[:, i]
+        found[:, i] = now - scorer.distances(scorer.white(right))[0]
+    return np.maximum(found, 0.0)
+
+
+def _slopes(scorer: Likelihood, z: Array) -> tuple[Array, Array]:
+    """Half the slope of the square by each sensor (N, D), and a root of its curvature."""
+    white = scorer.white(z)
+    off = white - scorer.distances(white)[1] @ scorer.offset
+    if scorer.flat:
+        return off @ scorer.matrix.T, scorer.matrix.T
+    curve = scorer.matrix.T @ _straightening(scorer, z)
+    return np.einsum("na,nai->ni", off, curve), curve
+
+
+def _straightening(scorer: Likelihood, z: Array) -> Array:
+    """How what is left of a row moves with its sensors, shape (N, D, D)."""
+    x, moves = z, np.eye(z.shape[1])
+    for i, (weight, bias) in enumerate(scorer.layers):
+        x, moves = x @ weight + bias, moves @ weight
+        if i not in scorer.linear:
+            x = np.tanh(x)
+            moves = moves * (1 - x**2)[:, None, :]
+    return np.eye(z.shape[1]) - moves.swapaxes(-1, -2)
+
+
+def _by_chunks(work: Callable[[Array], Array], z: Array, cells: int = 1 << 18) -> Array:
+    """Some rows at a time, as each of them has a matrix of its own."""
+    step = max(1, cells // z.shape[1] ** 2)
+    return np.concatenate([np.empty((0, z.shape[1])), *(
+        work(z[i : i + step]) for i in range(0, len(z), step)
+    )])  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,9 +112,10 @@ class RowEvaluation:
 
     score: float
     threshold: float
-    blame: dict[str, float]  # share of the squared error by column; they sum to 1
-    reconstruction: dict[str, float]  # what the network expected, in raw units
+    blame: dict[str, float]  # share of the squared score by column; they sum to 1
+    reconstruction: dict[str, float]  # what was expected, in raw units
     seen: dict[str, float] = field(default_factory=dict)  # the row itself, in raw units
+    missing: tuple[str, ...] = ()  # sensors that the row lacks; `seen` has what is most probable
 
     @property
     def is_anomaly(self) -> bool:
@@ -56,31 +152,35 @@ class Change:
 
 
 def smallest_change(
-    scores: Callable[[NDArray[np.float64]], NDArray[np.float64]],
-    row: NDArray[np.float64],
-    expected: NDArray[np.float64],
-    scale: NDArray[np.float64],
-    threshold: float,
-) -> tuple[int, float] | None:
+    scorer: Copying, window: Array, columns: tuple[str, ...], threshold: float
+) -> Change | None:
     """Search each sensor on its own for the nearest value with a score under the threshold.
 
     Args:
-        scores: Of candidate rows (M, D), the sensors changed one at a time.
-        row: What was seen, raw, shape (D,).
-        expected: What the network expected, raw, shape (D,).
-        scale: What counts as one step of each sensor, raw, shape (D,).
-        threshold: Scores must stay below.
+        scorer: Of the detector.
+        window: Raw rows (W, D), the last of which is changed.
+        columns: Their names.
+        threshold: The score must stay below.
 
     Returns:
-        Column number and value, or None where no single sensor is enough.
+        None where no single sensor is enough.
     """
+    past, row = scorer.squares(window[:-1]).sum(), window[-1]
+    likely = expected(scorer, window)[-1]
+
+    def scores(candidates: Array) -> Array:
+        return np.sqrt((past + scorer.squares(candidates)) / len(window))
+
     found = []
     for column in range(len(row)):
-        for end in _ends(row[column], expected[column], REACH * scale[column]):
+        for end in _ends(row[column], likely[column], REACH * scorer.scale[column]):
             value = _nearest(scores, row, column, end, threshold)
             if value is not None:
-                found.append((abs(value - row[column]) / scale[column], column, value))
-    return None if not found else min(found)[1:]
+                found.append((abs(value - row[column]) / scorer.scale[column], column, value))
+    if not found:
+        return None
+    scales, column, value = min(found)
+    return Change(columns[column], float(row[column]), value, scales)
 
 
 def _ends(seen: float, expected: float, reach: float) -> tuple[float, float]:

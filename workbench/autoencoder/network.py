@@ -22,6 +22,8 @@ class AutoEncoder(nn.Module):
         bottleneck: Width of the code.
         decoder: Widths between the bottleneck and the columns; None mirrors `layers`.
         activation: relu, leaky_relu, elu or tanh.
+        linear_path: The code, of an encoder of one layer, is also decoded by its transpose, so
+            that the decoder has to learn only what is not linear.
 
     Example:
         >>> AutoEncoder(3, (8,), 2)(torch.zeros(5, 3)).shape
@@ -36,38 +38,30 @@ class AutoEncoder(nn.Module):
         *,
         decoder: Sequence[int] | None = None,
         activation: str = "relu",
+        linear_path: bool = False,
     ) -> None:
         super().__init__()
         decoder = tuple(layers)[::-1] if decoder is None else decoder
         self.bottleneck, self.activation = bottleneck, activation
         self.encoder = _stack((columns, *layers, bottleneck), activation)
         self.decoder = _stack((bottleneck, *decoder, columns), activation)
+        if linear_path:
+            self.register_buffer("linear_path", torch.tensor(True))
         self.register_buffer("mean", torch.zeros(columns, dtype=torch.float64))
         self.register_buffer("scale", torch.ones(columns, dtype=torch.float64))
         self.register_buffer("modelled", torch.ones(columns, dtype=torch.bool))
 
     def forward(self, z: Tensor) -> Tensor:
         """Predict standardised rows (B, D), float32 or float64, from themselves, in float64."""
-        return self.decoder(self.encoder(z.double() * self.modelled)) * self.modelled
+        code = self.encoder(z.double() * self.modelled)
+        made = self.decoder(code)
+        if hasattr(self, "linear_path"):
+            made = made + code @ self.encoder[0].weight
+        return made * self.modelled
 
     def linear(self) -> list[nn.Linear]:
         """The layers from first to last, encoder and decoder."""
         return [m for stack in (self.encoder, self.decoder) for m in stack if hasattr(m, "weight")]
-
-    def shrink(self, share: float) -> None:
-        """Draw every answer to the mean of the training rows by this share of its way from it.
-
-        Example:
-            >>> network, z = AutoEncoder(3, (4,), 1), torch.ones(1, 3)
-            >>> before = network(z)
-            >>> network.shrink(0.5)
-            >>> torch.allclose(network(z), before / 2)
-            True
-        """
-        last = self.linear()[-1]
-        with torch.no_grad():
-            for values in (last.weight, last.bias):
-                values.mul_(1 - share)
 
 
 def _stack(sizes: Sequence[int], activation: str) -> nn.Sequential:

@@ -3,6 +3,7 @@
 import pickle
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,13 +11,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from workbench.autoencoder.calibration import calibrate
+from workbench.autoencoder.config import AutoEncoderConfig
+from workbench.autoencoder.density import drifted
 from workbench.autoencoder.network import AutoEncoder
-from workbench.autoencoder.scoring import LAYER, layers_of
-from workbench.autoencoder.training import Trained, dead, drifted, measure
+from workbench.autoencoder.rows import odd_columns, split
+from workbench.autoencoder.training import dead, units
+from workbench.autoencoder.weights import LAYER, layers_of, weights_of
 from workbench.errors import ArtifactError
 
 if TYPE_CHECKING:
-    from workbench.autoencoder.rows import Rows
+    from workbench.autoencoder.detector import AutoEncoderDetector
+    from workbench.autoencoder.rows import Table
 
 _WRAPPED = ("state_dict", "model_state_dict", "model")
 _WAY_OUT = (
@@ -59,28 +65,43 @@ def read_original(path: Path | str, *, activation: str = "relu") -> AutoEncoder:
         ) from error
 
 
-def read_for(path: Path | str, train: "Rows", activation: str, standardise: bool) -> Trained:
-    """Read a network that is to score the rows that it is given with, see `read_original`.
+def adopt(
+    kind: "type[AutoEncoderDetector]",
+    path: Path | str,
+    rows: "Table",
+    *,
+    config: AutoEncoderConfig | None = None,
+    standardise: bool = False,
+) -> "AutoEncoderDetector":
+    """Make a detector of a checkpoint that another program trained, see `read_original`.
+
+    It scores by reconstruction. Nothing is learned but the threshold, from calibration rows as in
+    `fit`. A network whose answer does not depend on the rows is warned of.
 
     Args:
+        kind: Of the detector.
         path: A plain state dict.
-        train: Normal rows.
-        activation: Between the layers.
-        standardise: Whether to standardise rows by the training rows first.
+        rows: Normal rows, as for `fit`, with as many columns as the network has inputs.
+        config: For `activation` (ReLU without one), `q`, `margin`; the file has the sizes.
+        standardise: Whether the original was given rows standardised by their own mean and
+            spread; else it was given them as they are, and errors are in raw units.
 
     Raises:
         ArtifactError: A file that is no plain state dict.
-        ValueError: Rows of another number of columns.
+        ValueError: Rows of another number of columns, or too few of them.
     """
-    name, network = Path(path).name, read_original(path, activation=activation)
+    config = replace(config or AutoEncoderConfig(activation="relu"), score="reconstruction")
+    detector, normal, name = kind(config), split(rows), Path(path).name
+    network, train = read_original(path, activation=config.activation), normal.train
     if len(train.columns) != len(network.mean):
         raise ValueError(
             f"rows need {len(network.mean)} columns as {name} has inputs, got "
             f"{len(train.columns)} ({', '.join(train.columns)}); pass columns=... to load_rows"
         )
     if standardise:
-        measure(network, train.values)
-        network.modelled.fill_(True)
+        mean, scale, _ = units(train.values)
+        network.mean.copy_(torch.from_numpy(mean))
+        network.scale.copy_(torch.from_numpy(scale))
     z = (torch.from_numpy(train.values) - network.mean) / network.scale
     if still := dead(network, z):
         warnings.warn(
@@ -88,7 +109,12 @@ def read_for(path: Path | str, train: "Rows", activation: str, standardise: bool
             "distance from one point; train a new model: workbench train",
             stacklevel=3,
         )
-    return Trained(network, [], still, drifted(train.values))
+    detector.columns, detector.history = train.columns, []
+    detector.data = normal.source | odd_columns(train, drifted(train.values))
+    detector.data |= {"original": name, "dead": still}
+    detector.use(weights_of(network))
+    calibrate(detector, normal)
+    return detector
 
 
 def from_weights(
@@ -121,6 +147,7 @@ def from_weights(
         encoder[-1][0],
         decoder=[shape[0] for shape in decoder[:-1]],
         activation=activation,
+        linear_path="linear_path" in weights,
     )
     found = {name: value for name, value in weights.items() if not LAYER.fullmatch(name)}
     for part, pairs in layers.items():

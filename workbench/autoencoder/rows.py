@@ -1,8 +1,9 @@
 """The door: rows in every form that callers have them become one table of finite numbers."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,18 +20,43 @@ if TYPE_CHECKING:
 MIN_TRAINING = 10  # rows
 MIN_CALIBRATION = 2  # rows
 CALIBRATION = 0.15  # share of an array that sets the threshold
+OTHER = 1.2  # times the usual step from which a clock ticks otherwise
 NO_BREAKS = np.empty(0, np.int64)
 
 
 class Rows(NamedTuple):
-    """Finite values (N, D), their columns, and the rows before which the recording pauses."""
+    """Values (N, D), their columns, and the rows before which the recording pauses.
+
+    `step` is the usual time from row to row in seconds, where there is a clock; `missing` names
+    the sensors that some rows lack.
+    """
 
     values: NDArray[np.float64]
     columns: tuple[str, ...]
     breaks: NDArray[np.int64] = NO_BREAKS
+    step: float | None = None
+    missing: tuple[str, ...] = ()
 
-    def __len__(self) -> int:
-        return len(self.values)
+    def last(self, window: int) -> Self:
+        """The last rows, as far as a window goes."""
+        return self._replace(values=self.values[-window:], breaks=NO_BREAKS)
+
+    def warn(self, usual: float | None) -> None:
+        """Say which sensors are missing, and a clock that ticks otherwise than in training."""
+        if self.missing:
+            lack = np.isnan(self.values).sum(axis=0)
+            said = (f"{n} of {name}" for name, n in zip(self.columns, lack, strict=True) if n)
+            warnings.warn(
+                f"values missing in {len(self.values)} rows ({', '.join(said)}) are left out of "
+                "the score",
+                stacklevel=4,
+            )
+        if usual and self.step and not 1 / OTHER < self.step / usual < OTHER:
+            warnings.warn(
+                f"rows come every {self.step:.4g} s, in training every {usual:.4g} s: windows "
+                "and alarms mean other times",
+                stacklevel=4,
+            )
 
 
 class Split(NamedTuple):
@@ -41,15 +67,20 @@ class Split(NamedTuple):
     source: dict[str, Any]
 
 
-def read(rows: "Table | Mapping[str, float]", expected: tuple[str, ...] | None = None) -> Rows:
+def read(
+    rows: "Table | Mapping[str, float]",
+    expected: tuple[str, ...] | None = None,
+    missing: int = 0,
+) -> Rows:
     """One table of any rows; named columns are brought into the expected order.
 
     Args:
         rows: Table, data frame, array (N, D), or a mapping, which is one row by name.
         expected: The columns of the training, where there was one.
+        missing: Values that a row may lack (NaN).
 
     Raises:
-        ValueError: Other columns, or a value that is not a finite number.
+        ValueError: Other columns, a value that is not a finite number, too many missing.
 
     Example:
         >>> read({"flow": 1.0, "heat": 2.0}, ("heat", "flow")).values.tolist()
@@ -71,28 +102,14 @@ def read(rows: "Table | Mapping[str, float]", expected: tuple[str, ...] | None =
         columns = names or tuple(f"sensor_{i + 1}" for i in range(values.shape[1]))
     else:
         columns, values = expected, _in_order(values, names, expected)
+    lack = ()
     if not np.isfinite(values).all():
-        _refuse(values, columns)
+        gone = np.isnan(values)
+        if np.isinf(values).any() or gone.sum(axis=1).max() > missing:
+            _refuse(values, columns, missing)
+        lack = tuple(name for name, x in zip(columns, gone.any(axis=0), strict=True) if x)
     breaks = getattr(rows, "breaks", None)
-    return Rows(values, columns, NO_BREAKS if breaks is None else breaks)
-
-
-def read_last(
-    row: "Mapping[str, float] | Sequence[float] | Table", expected: tuple[str, ...], window: int
-) -> NDArray[np.float64]:
-    """One row, or the last rows of several as far as the window goes, shape (W or fewer, D).
-
-    Raises:
-        ValueError: No row, or one that `read` refuses.
-    """
-    if hasattr(row, "items") and not hasattr(row, "columns"):
-        row = dict(row.items())  # a mapping, or a row of a data frame
-    elif not hasattr(row, "columns"):
-        row = np.atleast_2d(row)
-    values = read(row, expected).values
-    if not len(values):
-        raise ValueError("evaluate_one needs a row, got none")
-    return values[-window:]
+    return Rows(values, columns, NO_BREAKS if breaks is None else breaks, _step(rows), lack)
 
 
 def split(rows: "Table", calibration: "Table | None" = None) -> Split:
@@ -116,13 +133,14 @@ def split(rows: "Table", calibration: "Table | None" = None) -> Split:
         known = read(others, train.columns)
     else:
         # the last rows, not random ones: neighbours in time are nearly copies of each other
-        end = max(0, len(train) - max(MIN_CALIBRATION, round(CALIBRATION * len(train))))
-        known = Rows(train.values[end:], train.columns)
-        train = Rows(train.values[:end], train.columns)
-    if len(train) < MIN_TRAINING or len(known) < MIN_CALIBRATION:
+        n = len(train.values)
+        end = max(0, n - max(MIN_CALIBRATION, round(CALIBRATION * n)))
+        known = train._replace(values=train.values[end:])
+        train = train._replace(values=train.values[:end])
+    if len(train.values) < MIN_TRAINING or len(known.values) < MIN_CALIBRATION:
         raise ValueError(
             f"fit needs at least {MIN_TRAINING} normal rows to train on and {MIN_CALIBRATION} "
-            f"for the threshold, got {len(train)} and {len(known)}; record more"
+            f"for the threshold, got {len(train.values)} and {len(known.values)}; record more"
         )
     return Split(train, known, _source(rows, train, known))
 
@@ -154,8 +172,17 @@ def _source(rows: "Table", train: Rows, calibration: Rows) -> dict[str, Any]:
         "reading": rows.reading.as_dict() if table else {},
         "note": rows.note if table else "",
         "fingerprint": rows.fingerprint() if table else hashlib.sha256(used.tobytes()).hexdigest(),
-        "counts": {"train": len(train), "calibration": len(calibration)},
+        "counts": {"train": len(train.values), "calibration": len(calibration.values)},
+        "step_seconds": train.step,
     }
+
+
+def _step(rows: "Table") -> float | None:
+    if getattr(rows, "time", None) is None or not hasattr(rows, "source"):
+        return None
+    from workbench.data.recording import clock  # brings pandas, as a table with a clock has
+
+    return clock(rows.time).get("step_seconds")
 
 
 def _in_order(
@@ -172,10 +199,12 @@ def _in_order(
     return np.ascontiguousarray(values[:, [names.index(name) for name in expected]])
 
 
-def _refuse(values: NDArray[np.float64], columns: tuple[str, ...]) -> None:
+def _refuse(values: NDArray[np.float64], columns: tuple[str, ...], missing: int) -> None:
     bad = np.argwhere(~np.isfinite(values))
     row, column = bad[0]
     raise ValueError(
         f"rows must be finite, got {values[row, column]} in column {columns[column]!r} of "
         f"row {row} ({len(set(bad[:, 0]))} of {len(values)} rows affected); leave them out"
+        + f", or no more than {missing} missing a row"
+        * bool(missing)
     )

@@ -1,25 +1,22 @@
-"""The network's forward pass in NumPy: rows in, errors out, without a graph or a dispatcher.
+"""Rows in, scores out, in NumPy: the matrices are tiny, and torch would only wait between them.
 
-The matrices are tiny, so that torch would spend most of its time between them. The numbers are
-those of the torch network within rounding.
+z = (x - mean) / scale -> code -> what the network makes of it -> y, what it leaves. A `Copying`
+scorer takes the length of y. A `Likelihood` scorer says how improbable y is among those of known
+rows; for a network without hidden layers that is the Mahalanobis distance of the row.
 """
 
-import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from workbench.autoencoder.network import AutoEncoder
+from workbench.autoencoder.weights import Weights, layers_of
 
 STILL_LIMIT = 10  # standard deviations that a column counts at most if it stood still in training
 CHUNK = 1 << 15  # cells at once: what the layers hold then fits into the processor's cache
 
-Weights = dict[str, NDArray]
+Array = NDArray[np.float64]
 
-LAYER = re.compile(r"(encoder|decoder)\.(?:.*\.)?(\d+)\.(weight|bias)")
 _ACTIVATE = {
     "relu": lambda x: np.maximum(x, 0.0, out=x),
     "leaky_relu": lambda x: np.maximum(x, 0.01 * x, out=x),
@@ -28,8 +25,8 @@ _ACTIVATE = {
 }
 
 
-class Forward:
-    """The network of given weights, with its scaler.
+class Copying:
+    """A row is unusual as far as the network does not copy it, in standard deviations.
 
     Args:
         weights: Arrays as a saved detector has them: `encoder.N.weight`, `encoder.N.bias`, the
@@ -38,7 +35,8 @@ class Forward:
 
     Example:
         >>> from workbench.autoencoder import AutoEncoder
-        >>> Forward(weights_of(AutoEncoder(2, (4,), 1)), "relu").squares(np.zeros((3, 2))).shape
+        >>> from workbench.autoencoder.weights import weights_of
+        >>> Copying(weights_of(AutoEncoder(2, (4,), 1)), "relu").squares(np.zeros((3, 2))).shape
         (3,)
     """
 
@@ -48,104 +46,96 @@ class Forward:
         self._limit = np.where(modelled, np.inf, STILL_LIMIT) if some else None
         self._activate = _ACTIVATE[activation]
         encoder, decoder = layers_of(weights, "encoder"), layers_of(weights, "decoder")
-        self._layers = [(weight.T.copy(), bias.copy()) for weight, bias in (*encoder, *decoder)]
-        (first, _), (last, bias) = self._layers[0], self._layers[-1]
+        self.layers = [(weight.T.copy(), bias.copy()) for weight, bias in (*encoder, *decoder)]
+        (first, _), (last, bias) = self.layers[0], self.layers[-1]
         first[~modelled], last[:, ~modelled], bias[~modelled] = 0.0, 0.0, 0.0
-        self._linear = {len(encoder) - 1, len(self._layers) - 1}  # the code and the output
+        self.linear = {len(encoder) - 1, len(self.layers) - 1}  # the code and the output
+        # the code is also decoded by the transpose of the only layer of the encoder
+        self._axes = first if weights.get("linear_path", False) else None
         self._step = max(1, CHUNK // len(self.mean))
 
-    def errors(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Standardised rows less what the network makes of them; raw rows (N, D), same shape.
+    def squares(self, rows: Array) -> Array:
+        """Square of the score of each raw row (N, D), shape (N,)."""
+        return self.by_chunks(self._squares, rows)
 
-        A column that stood still in training has no unit of its own, so any move of it is far;
-        its error ends at `STILL_LIMIT`, so that it does not drown the other columns.
-        """
-        parts = [self._errors(rows[i : i + self._step]) for i in range(0, len(rows), self._step)]
-        return (
-            parts[0]
-            if len(parts) == 1
-            else np.concatenate([np.empty((0, len(self.mean))), *parts])
-        )
-
-    def squares(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Squared length of the error of each raw row (N, D), shape (N,)."""
+    def by_chunks(self, work: Callable[[Array], Array], rows: Array) -> Array:
+        """The work done on some rows at a time, and joined."""
         if len(rows) <= self._step:
-            error = self._errors(rows)
-            return np.einsum("nd,nd->n", error, error)
-        parts = [self.squares(rows[i : i + self._step]) for i in range(0, len(rows), self._step)]
-        return np.concatenate(parts)
+            return work(rows)
+        starts = range(0, len(rows), self._step)
+        return np.concatenate([work(rows[i : i + self._step]) for i in starts])
 
-    def expected(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """What the network makes of raw rows (N, D), in raw units."""
-        return self._answer((rows - self.mean) / self.scale) * self.scale + self.mean
+    def _squares(self, rows: Array) -> Array:
+        error = self.errors(rows)
+        return np.einsum("nd,nd->n", error, error)
 
-    def _errors(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    def errors(self, rows: Array) -> Array:
+        """Standardised rows (N, D) less what the network makes of them.
+
+        A column that stood still has no unit of its own, so that its error is bounded.
+        """
         z = (rows - self.mean) / self.scale
-        np.subtract(z, self._answer(z), out=z)
+        np.subtract(z, self.copy(z), out=z)
         return z if self._limit is None else np.clip(z, -self._limit, self._limit, out=z)
 
-    def _answer(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        for i, (weight, bias) in enumerate(self._layers):
+    def copy(self, z: Array) -> Array:
+        """What the network makes of standardised rows."""
+        made = self._answer(z)
+        return made if self._axes is None else made + (z @ self._axes) @ self._axes.T
+
+    def _answer(self, x: Array) -> Array:
+        for i, (weight, bias) in enumerate(self.layers):
             x = x @ weight
             x += bias
-            if i not in self._linear:
+            if i not in self.linear:
                 x = self._activate(x)
         return x
 
 
-def weights_of(network: "AutoEncoder") -> Weights:
-    """The arrays of a torch network, copied."""
-    return {name: x.detach().numpy().copy() for name, x in network.state_dict().items()}
+class Likelihood(Copying):
+    """A row is unusual as far as it is improbable, given what the network knows.
 
-
-def layers_of(weights: Mapping[str, NDArray], part: str) -> list[tuple[NDArray, NDArray]]:
-    """Weight and bias of each layer of the encoder or the decoder, in order.
-
-    Raises:
-        ValueError: There is none, or one that is not a Linear layer with bias.
+    The square is -2 log of the density of the row in units of its peak. Known rows are
+    `density.centres` (M, D) behind `density.matrix` (D, D); one alone is the mean.
     """
-    found: dict[int, dict[str, NDArray]] = {}
-    for name, value in weights.items():
-        match = LAYER.fullmatch(name)
-        if match and match[1] == part:
-            found.setdefault(int(match[2]), {})[match[3]] = value
-    if not found:
-        raise ValueError(f"no {part} in it, only {', '.join(list(weights)[:6]) or 'nothing'}")
-    pairs = [found[number] for number in sorted(found)]
-    if any(set(pair) != {"weight", "bias"} or pair["weight"].ndim != 2 for pair in pairs):
-        raise ValueError(f"the {part} must consist of Linear layers with bias")
-    return [(pair["weight"], pair["bias"]) for pair in pairs]
+
+    def __init__(self, weights: Weights, activation: str) -> None:
+        super().__init__(weights, activation)
+        self.matrix, self._centres = weights["density.matrix"], weights["density.centres"]
+        self.offset = self._centres + weights["density.middle"] @ self.matrix
+        self._lengths = np.einsum("md,md->m", self.offset, self.offset)
+        self.flat = not weights["decoder.0.weight"].any()  # then the network predicts nothing
+        self._step = max(1, CHUNK // max(len(self.mean), len(self._centres)))
+
+    def _squares(self, rows: Array) -> Array:
+        return self.distances(self.white(self.units(rows)))[0]
+
+    def units(self, rows: Array) -> Array:
+        """Standardised rows, bounded where a column stood still."""
+        z = (rows - self.mean) / self.scale
+        return z if self._limit is None else np.clip(z, -self._limit, self._limit, out=z)
+
+    def white(self, z: Array) -> Array:
+        """What is left of standardised rows, in units of what is left of known ones."""
+        return (z if self.flat else z - self._answer(z)) @ self.matrix
+
+    def distances(self, white: Array) -> tuple[Array, Array]:
+        """The squares (N,), and the weight that each centre has in them, (N, M)."""
+        if len(self._centres) == 1:
+            off = white - self.offset
+            return np.einsum("nd,nd->n", off, off), np.ones((len(white), 1))
+        far = white @ self.offset.T
+        far *= -2
+        far += np.einsum("nd,nd->n", white, white)[:, None]
+        far += self._lengths
+        nearest = np.maximum(far.min(axis=1, keepdims=True), 0.0)
+        far -= nearest
+        far *= -0.5
+        weights = np.exp(far, out=far)
+        total = weights.sum(axis=1, keepdims=True)
+        squares = nearest[:, 0] - 2 * np.log(total[:, 0] / len(self._centres))
+        weights /= total
+        return squares, weights
 
 
-def pooled(
-    squares: NDArray[np.float64], window: int, stride: int, breaks: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """Mean over the window that ends at each row, of what rows have, (N,) or (N, D).
-
-    Args:
-        squares: Of each row, oldest first.
-        window: Rows; the first rows of a recording are judged by what there is so far.
-        stride: Rows from one window to the next; those between have the last one's mean.
-        breaks: Numbers of the rows before which the recording pauses; no window spans one.
-
-    Example:
-        >>> pooled(np.array([0.0, 2.0, 4.0, 6.0]), 2, 1, np.array([2])).tolist()
-        [0.0, 1.0, 4.0, 5.0]
-    """
-    if window == stride == 1:
-        return squares
-    parts = np.split(squares, breaks)
-    return np.concatenate([_pooled(part, window, stride) for part in parts])
-
-
-def _pooled(part: NDArray[np.float64], window: int, stride: int) -> NDArray[np.float64]:
-    if not len(part):
-        return part
-    total = np.zeros_like(part)
-    for back in range(min(window, len(part))):  # no running sum: it would drag rounding along
-        total[back:] += part[: len(part) - back]
-    counts = np.minimum(np.arange(1, len(part) + 1), window)
-    mean = total / (counts if part.ndim == 1 else counts[:, None])
-    at = np.arange(len(part))
-    first = min(window, len(part)) - 1  # before the first whole window every row has its own
-    return mean[np.where(at < first, at, at - (at - first) % stride)]
+SCORERS = {"reconstruction": Copying, "likelihood": Likelihood}

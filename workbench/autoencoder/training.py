@@ -1,8 +1,8 @@
-"""Fit the network to normal rows, and know when to stop."""
+"""Fit the network to normal rows: choose its size, train it, and measure what it leaves."""
 
 import time
 import warnings
-from copy import deepcopy
+from collections.abc import Callable
 from math import isfinite
 from typing import Any, NamedTuple
 
@@ -12,195 +12,226 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from workbench import progress as progressing
+from workbench.autoencoder import density, size
 from workbench.autoencoder.config import AutoEncoderConfig
 from workbench.autoencoder.network import AutoEncoder
+from workbench.autoencoder.weights import Weights, weights_of
 
 STOPPING = 0.1  # share of the rows that decides when to stop
-ATTEMPTS = 3  # seeds to try when the network ignores its input
-ADDED = 1 / 3  # shrinking adds about this share at most to the squared error of the training rows
 DEAD = 1e-6  # standard deviations: an output that varies less does not follow its input
-
 # A column that stood still in training has no spread to measure by: a thousandth of its
 # value, or of 1 where it stood at 0, then counts as one standard deviation.
 STILL = 1e-3
 
+Array = NDArray[np.float64]
 History = list[dict[str, Any]]
 
 
 class Trained(NamedTuple):
     """A network with all that was measured on the way to it."""
 
-    network: AutoEncoder
-    history: History  # a dict an epoch
-    dead: bool  # whether the output does not depend on the input
-    drift: NDArray[np.float64]  # how far each column moved, raw units, shape (D,)
+    weights: Weights  # of the network, its scaler and the density of what it leaves
+    history: History  # a dict an epoch; empty where no network gained anything
+    drift: Array  # how far each column moved, raw units, shape (D,)
+    size: dict[str, Any]  # what was chosen, the reason and the path of sizes
 
 
-def learn(rows: NDArray[np.float64], config: AutoEncoderConfig, progress: bool) -> Trained:
+def learn(rows: Array, config: AutoEncoderConfig, progress: bool) -> Trained:
     """Train on rows of shape (N, D) in raw units, oldest first, N >= 2.
 
     The same rows and config give the same weights; the global random state is left alone.
-    A network that answers all rows alike is trained again from another seed.
-
-    Returns:
-        The network with its best weights, shrunk; `history` holds the mean squared errors before
-        that, in squared standard deviations, of the rows trained on and of those that decide
-        when to stop.
 
     Raises:
         ValueError: The bottleneck is not narrower than the rows, or the training diverged.
 
     Example:
-        >>> rows = np.arange(40.0).reshape(20, 2)
-        >>> trained = learn(rows, AutoEncoderConfig(epochs=2), progress=False)
-        >>> len(trained.history), trained.network.bottleneck, trained.drift.tolist()
-        (2, 1, [40.0, 40.0])
+        >>> rows = np.random.default_rng(0).normal(size=(50, 1)) * [1.0, 2.0, 3.0]
+        >>> trained = learn(rows, AutoEncoderConfig(), progress=False)
+        >>> trained.size["bottleneck"], trained.size["layers"]
+        (1, ())
     """
-    drift = drifted(rows)
-    for seed in range(config.seed, config.seed + ATTEMPTS):
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(seed)  # torch.manual_seed would reach the GPU's
-            network = _untrained(rows, config)
-            measure(network, rows, drift if config.drift else 0.0)
-            z = torch.from_numpy((rows - network.mean.numpy()) / network.scale.numpy())
-            history = _train(network, z, config, progress)
-        network.eval()
-        _shrink(network, z, config.shrinkage)
-        if not dead(network, z):
-            return Trained(network, history, False, drift)
-    warnings.warn(
-        f"the autoencoder's output does not depend on its input after {ATTEMPTS} attempts, so "
-        "rows are scored by their distance from the mean; try wider layers or a lower lr",
-        stacklevel=3,
-    )
-    return Trained(network, history, True, drift)
+    drift, copying = density.drifted(rows), config.score == "reconstruction"
+    mean, scale, varies = units(rows, drift if config.drift and copying else 0.0)
+    given, sensors = config.bottleneck, int(varies.sum())
+    if given is not None and given >= max(2, sensors):
+        raise ValueError(
+            f"bottleneck must be narrower than the {sensors} columns that vary, got {given}: a "
+            "network that can copy every row finds none unusual"
+        )
+    z = ((rows - mean) / scale)[:, varies]
+    chosen = _size(z, config)
+    rest, history = _rest(z, chosen, config, progress)
+    network = _network(rest, varies)
+    for name, value in (("mean", mean), ("scale", scale), ("modelled", varies)):
+        getattr(network, name).copy_(torch.from_numpy(value))
+    weights = weights_of(network)
+    if not copying:
+        weights |= _spread_out(_density(z, rest, chosen, config.drift), varies)
+    about = {**chosen._asdict(), "layers": list(chosen.layers)}
+    return Trained(weights, history, drift, about)
 
 
-def measure(
-    network: AutoEncoder, rows: NDArray[np.float64], drift: NDArray[np.float64] | float = 0.0
-) -> None:
-    """Set mean and scale by training rows of shape (N, D), oldest first, in raw units.
+def units(rows: Array, drift: Array | float = 0.0) -> tuple[Array, Array, NDArray[np.bool_]]:
+    """Mean, scale and whether it varies of each column of raw rows (N, D), shapes (D,).
+
+    Columns that stand still get a unit by their value.
 
     Args:
-        network: Its `mean`, `scale` and `modelled` are set.
-        rows: Columns that stand still get a unit by their value and are not modelled.
-        drift: By which the scale is widened, see `drifted`.
+        rows: Training rows.
+        drift: By which the scale is widened, see `density.drifted`.
     """
     still = rows.max(0) == rows.min(0)
     mean = np.where(still, rows[0], rows.mean(0))  # exact: a mean may be off by rounding
     unit = np.where(mean == 0, 1.0, np.abs(mean)) * STILL
-    network.mean.copy_(torch.from_numpy(mean))
-    scale = np.where(still, unit, np.hypot(rows.std(0), drift))
-    network.scale.copy_(torch.from_numpy(scale))
-    # one column alone can only be copied, which would make every value look normal
-    network.modelled.copy_(torch.from_numpy(~still & ((~still).sum() > 1)))
+    return mean, np.where(still, unit, np.hypot(rows.std(0), drift)), ~still
 
 
-def drifted(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How far each column of (N, D) moved from the first row to the last, shape (D,).
-
-    Twice the distance between the means of both halves, which is the whole way of a steady
-    drift; 0 within three times what chance gives. Temperatures creep on after training, and a
-    scale that knows only the training rows would take that for a fault.
-
-    Example:
-        >>> drifted(np.arange(1000.0)[:, None]).tolist()
-        [1000.0]
-    """
-    if len(rows) < 2:
-        return np.zeros(rows.shape[1])
-    first, second = np.array_split(rows, 2)
-    by_chance = 2 * rows.std(0) / len(rows) ** 0.5
-    moved = np.abs(first.mean(0) - second.mean(0))
-    return np.where(moved > 3 * by_chance, 2 * moved, 0.0)
+def _size(z: Array, config: AutoEncoderConfig) -> size.Size:
+    if z.shape[1] == 0:
+        return size.Size(1, (), "no column varies: no network", 1.0, 0.0, [])
+    return size.choose(z, config.layers, config.seed, config.bottleneck)
 
 
-def _untrained(rows: NDArray[np.float64], config: AutoEncoderConfig) -> AutoEncoder:
-    varying = int((rows.max(0) > rows.min(0)).sum())
-    bottleneck = config.bottleneck or max(1, varying // 4)
-    if bottleneck >= max(2, varying):
-        raise ValueError(
-            f"bottleneck must be narrower than the {varying} columns that vary, got "
-            f"{bottleneck}: a network that can copy every row finds none unusual"
+def _rest(
+    z: Array, chosen: size.Size, config: AutoEncoderConfig, progress: bool
+) -> tuple[size.Rest, History]:
+    """The network of the chosen size: solved for, then trained further where that gains."""
+    if not chosen.layers:
+        axes = np.linalg.eigh(z.T @ z / len(z))[1][:, ::-1][:, : chosen.bottleneck]
+        axes = axes if axes.size else np.zeros((z.shape[1], 1))
+        nothing = np.zeros((axes.shape[1], z.shape[1])), np.zeros(z.shape[1])
+        return size.Rest(axes, [], nothing, 1.0), []
+    of = chosen.bottleneck, chosen.layers, config.seed
+    end = len(z) - max(1, round(STOPPING * len(z)))  # later rows, which are no near-copies
+    trained, history = _trained(size.solve(z[:end], *of), z, end, config, progress)
+    return trained or size.solve(z, *of), history
+
+
+def _network(rest: size.Rest, varies: NDArray[np.bool_]) -> AutoEncoder:
+    """The torch network that is given with all columns, also those that stand still."""
+    layers = [*rest.hidden, rest.output]
+    widths = [bias.size for _, bias in rest.hidden]
+    columns, bottleneck = varies.size, rest.axes.shape[1]
+    with torch.random.fork_rng(devices=[]):  # its first weights are drawn, and replaced here
+        network = AutoEncoder(
+            columns, (), bottleneck, decoder=widths, activation="tanh", linear_path=True
         )
-    return AutoEncoder(rows.shape[1], config.layers, bottleneck, activation=config.activation)
+    with torch.no_grad():
+        encoder, *decoder = network.linear()
+        encoder.weight.zero_()
+        encoder.bias.zero_()
+        encoder.weight[:, torch.from_numpy(varies)] = torch.from_numpy(rest.axes.T.copy())
+        for module, (weight, bias) in zip(decoder[:-1], layers[:-1], strict=True):
+            module.weight.copy_(torch.from_numpy(weight.T.copy()))
+            module.bias.copy_(torch.from_numpy(bias))
+        decoder[-1].weight.zero_()
+        decoder[-1].bias.zero_()
+        decoder[-1].weight[torch.from_numpy(varies)] = torch.from_numpy(layers[-1][0].T.copy())
+        decoder[-1].bias[torch.from_numpy(varies)] = torch.from_numpy(layers[-1][1])
+    return network.eval()
 
 
-def _train(network: AutoEncoder, z: Tensor, config: AutoEncoderConfig, progress: bool) -> History:
-    stopping, train = _shared_out(z)
-    optimiser = torch.optim.Adam(network.parameters(), lr=config.lr, fused=True)
-    history, best, weights = [], None, None
+def _density(z: Array, rest: size.Rest, chosen: size.Size, drift: bool) -> density.Density:
+    if not z.shape[1]:
+        return density.Density(np.zeros(0), np.zeros((0, 0)), np.zeros((1, 0)))
+    left = rest.left(z)
+    middle = left.mean(0)
+    # what is left of rows that were learned from is too little by `overfit`
+    code = (left - middle) @ rest.axes @ rest.axes.T
+    fresh = code + np.sqrt(rest.overfit) * (left - middle - code)
+    return density.of(left, fresh, chosen.width, chosen.loose, drift=drift)
+
+
+def _spread_out(found: density.Density, varies: NDArray[np.bool_]) -> Weights:
+    """A density of the columns that vary as one of all; others are measured in their units."""
+    at = np.flatnonzero(varies)
+    matrix, middle = np.eye(varies.size), np.zeros(varies.size)
+    matrix[np.ix_(at, at)], middle[at] = found.matrix, found.middle
+    centres = np.zeros((len(found.centres), varies.size))
+    centres[:, at] = found.centres
+    return {"density.middle": middle, "density.matrix": matrix, "density.centres": centres}
+
+
+def _trained(
+    rest: size.Rest, z: Array, end: int, config: AutoEncoderConfig, progress: bool
+) -> tuple[size.Rest | None, History]:
+    """Train the decoder on the rows before `end`; None if the others gain nothing."""
+    left, off = rest.left(z), np.eye(z.shape[1]) - rest.axes @ rest.axes.T
+    # each direction of the rest counts in units of what is left of it
+    matrix = torch.from_numpy(off @ density.Spread(left).whitening(density.USUAL)[0])
+    code, rows = torch.from_numpy(z @ rest.axes), torch.from_numpy(z)
+    layers = [(torch.from_numpy(w.copy()), torch.from_numpy(b.copy())) for w, b in rest.hidden]
+    layers.append(tuple(torch.from_numpy(x.copy()) for x in rest.output))
+    parameters = [x.requires_grad_() for pair in layers for x in pair]
+
+    def loss(at: Tensor) -> Tensor:
+        made = code[at]
+        for weight, bias in layers[:-1]:
+            made = torch.tanh(made @ weight + bias)
+        weight, bias = layers[-1]
+        return ((rows[at] - made @ weight - bias) @ matrix).square().sum(1).mean()
+
+    train, stopping = torch.arange(len(z)).tensor_split([end])
+    history, best = _descend(loss, parameters, train, stopping, config, progress)
+    if best is None:
+        return None, history
+    layers = [tuple(x.numpy() for x in best[2 * i : 2 * i + 2]) for i in range(len(layers))]
+    output = layers[-1][0] @ off, layers[-1][1] @ off
+    last = min(history, key=lambda epoch: epoch["stopping_loss"])
+    overfit = max(rest.overfit, last["stopping_loss"] / last["train_loss"])
+    return size.Rest(rest.axes, layers[:-1], output, overfit), history
+
+
+def _descend(
+    loss: Callable[[Tensor], Tensor],
+    parameters: list[Tensor],
+    train: Tensor,
+    stopping: Tensor,
+    config: AutoEncoderConfig,
+    progress: bool,
+) -> tuple[History, list[Tensor] | None]:
+    """Train by Adam; the losses of each epoch, and the best parameters if any epoch gained."""
+    optimiser = torch.optim.Adam(parameters, lr=config.lr, fused=True)
+    shuffling = torch.Generator().manual_seed(config.seed)
+    with torch.no_grad():
+        least = float(loss(stopping))
+    history, best, since = [], None, 0
     try:
         with progressing.bar(
             total=config.epochs, desc="train", unit="epoch", progress=progress
         ) as bar:
-            while not _finished(history, best, config):
-                losses = _epoch(network, optimiser, train, stopping, config)
-                history.append({"epoch": len(history) + 1, **losses})
-                if best is None or history[-1]["stopping_loss"] < best["stopping_loss"]:
-                    best, weights = history[-1], deepcopy(network.state_dict())
-                bar.set_postfix(loss=f"{best['stopping_loss']:.3g}", refresh=False)
+            while len(history) < config.epochs and since < config.patience:
+                start, total = time.perf_counter(), 0.0
+                for at in train[torch.randperm(len(train), generator=shuffling)].split(
+                    config.batch
+                ):
+                    optimiser.zero_grad()
+                    value = loss(at)
+                    value.backward()
+                    optimiser.step()
+                    total += float(value.detach()) * len(at)
+                with torch.no_grad():
+                    other = float(loss(stopping))
+                if not isfinite(other):
+                    raise ValueError(f"training diverged with lr {config.lr}; choose a lower one")
+                history.append({"epoch": len(history) + 1, "train_loss": total / len(train),
+                                "stopping_loss": other,
+                                "seconds": time.perf_counter() - start})  # fmt: skip
+                since += 1
+                if other < least:
+                    least, since = other, 0
+                    best = [x.detach().clone() for x in parameters]
+                bar.set_postfix(loss=f"{least:.3g}", refresh=False)
                 bar.update()
     except KeyboardInterrupt:
-        if best is None:
+        if not history:
             raise
         warnings.warn(
             f"training was interrupted: the best weights of {len(history)} epochs are used, "
             "and the threshold is theirs",
-            stacklevel=4,
+            stacklevel=5,
         )
-    network.load_state_dict(weights)
-    return history
-
-
-def _shrink(network: AutoEncoder, z: Tensor, most: float) -> None:
-    """Shrink by `most`, or by less where that would drown what the network cannot copy."""
-    with torch.no_grad():
-        copy = network(z)
-        left, copied = (z - copy).square().sum(), copy.square().sum()
-    network.shrink(min(most, float((ADDED * left / copied).sqrt())) if copied > 0 else 0.0)
-
-
-def _shared_out(z: Tensor) -> tuple[Tensor, Tensor]:
-    order = torch.randperm(len(z))
-    return z[order].tensor_split([max(1, round(STOPPING * len(z)))])
-
-
-def _finished(history: History, best: dict[str, Any] | None, config: AutoEncoderConfig) -> bool:
-    if best is None:
-        return False
-    if not isfinite(history[-1]["train_loss"]):
-        raise ValueError(f"training diverged with lr {config.lr}; choose a lower one")
-    return len(history) in (config.epochs, best["epoch"] + config.patience)
-
-
-def _epoch(
-    network: AutoEncoder,
-    optimiser: torch.optim.Optimizer,
-    train: Tensor,
-    stopping: Tensor,
-    config: AutoEncoderConfig,
-) -> dict[str, Any]:
-    start, losses = time.perf_counter(), []
-    network.train()
-    for z in train[torch.randperm(len(train))].split(config.batch):
-        loss = _loss(network, z)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        losses.append(loss.detach() * len(z))
-    network.eval()
-    with torch.no_grad():
-        stopping_loss = _loss(network, stopping)
-    return {
-        "train_loss": float(sum(losses) / len(train)),
-        "stopping_loss": float(stopping_loss),
-        "seconds": time.perf_counter() - start,
-    }
-
-
-def _loss(network: AutoEncoder, z: Tensor) -> Tensor:
-    return (network(z) - z).square().mean()
+    return history, best
 
 
 def dead(network: AutoEncoder, z: Tensor) -> bool:

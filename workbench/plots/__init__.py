@@ -11,7 +11,7 @@ from workbench.plots.curves import calibration, cost, kinds, precision_recall, r
 from workbench.plots.figure import COLORS, Picture, png
 from workbench.plots.groups import p_chart
 from workbench.plots.photos import gallery, overview, sample_grid
-from workbench.plots.rows import blame, sensors, timeline
+from workbench.plots.rows import blame, sensors, sizes, timeline
 from workbench.plots.scores import histogram, history
 
 __all__ = [
@@ -37,5 +37,6 @@ __all__ = [
     "sample_grid",
     "sensors",
     "shifts",
+    "sizes",
     "timeline",
 ]

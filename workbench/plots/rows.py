@@ -1,6 +1,6 @@
 """Sensor rows: the readings, the alarms, and which sensor is to blame."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -125,6 +125,31 @@ def blame(
     ax.margins(x=0.12)
     ax.set(xlabel=words()("share of the error, %"))
     return finish(ax)
+
+
+def sizes(path: Sequence[Mapping[str, float]], bottleneck: int, *, ax: Axes | None = None) -> Axes:
+    """The likelihood of rows that were not learned from, for each size of a network.
+
+    Args:
+        path: Mappings with `bottleneck` (0: no network) and `likelihood`, as a row model has them
+            in `detector.data["size"]["path"]`.
+        bottleneck: What was chosen.
+        ax: Axes to draw on; a new figure if None.
+
+    Raises:
+        ValueError: No size was tried.
+    """
+    if not len(path):
+        raise ValueError("path must hold at least one size, got none: no column varies")
+    ax = ax or new_axes(6, 3.2, "Likelihood of other rows by the size of the network")
+    t, names = words(), [str(row["bottleneck"] or "-") for row in path]
+    ax.plot(names, [row["likelihood"] for row in path], "o-", color=COLORS["ok"], lw=2)
+    if str(bottleneck) in names:
+        ax.axvline(
+            str(bottleneck), color=COLORS["line"], ls="--", label=f"{t('chosen')} {bottleneck}"
+        )
+    ax.set(xlabel=t("bottleneck (-: no network)"), ylabel=t("likelihood, nats a row"))
+    return finish(ax, legend=True)
 
 
 def _strip(

@@ -128,9 +128,9 @@ class SensorReport:
             f"{code(self.rows.source.rpartition('/')[2])}, {len(self.detector.columns)} sensors "
             f"({columns}). Trained on {counts.get('train', 0):,} normal rows; the threshold was "
             f"set with {counts.get('calibration', 0):,} other normal ones.{note}{changed}\n\n"
-            "Method: an autoencoder that has learned to copy normal rows. The score of a row is "
-            "the length of its copying error, in standard deviations; a sensor's blame is its "
-            f"share of the squared error.{self._odd()}"
+            "Method: an autoencoder that has learned which sensors go together in normal rows. "
+            "The score of a row is its distance from them, in standard deviations; a sensor's "
+            f"blame is its share of the square of it.{self._odd()}"
         )
 
     def over_time(self) -> None:

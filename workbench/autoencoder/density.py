@@ -1,0 +1,183 @@
+"""How probable a row is: a covariance, or as many of them as the known rows need.
+
+Each known row is the centre of a normal distribution, `share` of the way from the mean to the
+row and narrower than the whole to the same degree. At share 0 all are one distribution, and the
+squared figure is the Mahalanobis distance; towards 1 it is the distance to the nearest known
+rows. Which of them the rows are is decided by the likelihood of rows that were not learned from.
+"""
+
+from collections.abc import Iterable
+from functools import cache
+from math import lgamma, log, pi
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+WIDTHS = (1.0, 0.7, 0.5, 0.35, 0.2, 0.12, 0.07, 0.04, 0.02)  # of the variance of all rows
+CENTRES = 1000  # known rows, evenly over the recording, that a score looks at
+LOOSE = (0.0, 1e-3, 1e-2, 0.1, 0.3, 1.0)  # of a covariance, shares without any coupling
+USUAL = 1e-2  # the same where it is not chosen
+ENOUGH = 0.01  # nats a sensor that a larger size must gain: a reading 1 % more probable
+OUTLIERS = 0.05  # share of normal rows that any model allows to lie anywhere
+SMALLEST = 1e-9  # variance in standardised units, for columns that are others' sums
+
+Array = NDArray[np.float64]
+
+
+class Density(NamedTuple):
+    """A row y has the squared figure -2 log mean exp(-|(y - middle) matrix - centre|^2 / 2)."""
+
+    middle: Array  # (D,)
+    matrix: Array  # (D, D)
+    centres: Array  # (M, D); one of zeros is the Mahalanobis distance
+
+
+def of(rows: Array, fresh: Array, width: float, loose: float, *, drift: bool) -> Density:
+    """The density of rows (N, D).
+
+    Args:
+        rows: Straightened rows.
+        fresh: The same, spread as others are that the network does not know.
+        width: Of each distribution, in parts of the variance of all.
+        loose: Share of the covariance without any coupling.
+        drift: Allow for as much drift again as the rows show, along each principal axis: what
+            sensors do together does not excuse one that moves alone.
+    """
+    middle = rows.mean(0)
+    matrix = Spread(fresh).whitening(loose)[0] / np.sqrt(width)
+    if drift:
+        matrix /= np.hypot(1.0, drifted((rows - middle) @ matrix) * np.sqrt(width))
+    if width == 1:
+        return Density(middle, matrix, np.zeros((1, rows.shape[1])))
+    centres = (rows[:: -(-len(rows) // CENTRES)] - middle) @ matrix * np.sqrt(1 - width)
+    return Density(middle, matrix, centres)
+
+
+def choose(folds: Iterable[tuple[Array, Array]], anywhere: Array) -> tuple[float, float, float]:
+    """Width, looseness and the likelihood in nats a row; one covariance if none gains by it.
+
+    Args:
+        folds: Known and other rows of each fold, straightened by what the known ones tell.
+        anywhere: Logarithm of a density of outliers, of the other rows of all folds.
+    """
+    tried = [_Tried(known, other) for known, other in folds]
+    sensors = tried[0].sensors
+
+    def gain(i: int, j: int) -> float:
+        if (i, j) not in found:
+            each = [one.likelihood(WIDTHS[i], LOOSE[j]) for one in tried]
+            found[i, j] = mean_likelihood(np.concatenate(each), anywhere)
+        return found[i, j]
+
+    found: dict[tuple[int, int], float] = {}
+    start = max(((0, j) for j in range(len(LOOSE))), key=lambda place: gain(*place))
+    at, best = start, None
+    while best != at:  # to the neighbour that is best, until none is
+        best, (i, j) = at, at
+        near = [(i + 1, j), (i + 2, j), (i - 1, j), (i, j + 1), (i, j - 1), (i + 1, j + 1)]
+        near = [(a, b) for a, b in near if 0 <= a < len(WIDTHS) and 0 <= b < len(LOOSE)]
+        at = max([best, *near], key=lambda place: gain(*place))
+    if gain(*at) < gain(*start) + ENOUGH * sensors:
+        at = start
+    return WIDTHS[at[0]], LOOSE[at[1]], gain(*at)
+
+
+class _Tried:
+    """Known and other rows of a fold; what several widths share is computed once."""
+
+    def __init__(self, known: Array, other: Array) -> None:
+        self.spread, self.sensors = Spread(known), known.shape[1]
+        self.centres = known[:: -(-len(known) // CENTRES)] - known.mean(0)
+        self.other = other - known.mean(0)
+        self.white = cache(self._white)
+        self.products = cache(self._products)
+
+    def likelihood(self, width: float, loose: float) -> Array:
+        far, volume, _ = self.white(loose)
+        if width == 1:
+            shape = -0.5 * far
+        else:
+            near, product = self.products(loose)
+            half = product * (np.sqrt(1 - width) / width)
+            half -= near * (0.5 * (1 - width) / width)
+            nearest = half.max(axis=1, keepdims=True)
+            half -= nearest
+            total = np.exp(half, out=half).mean(axis=1)
+            shape = np.log(total) + nearest[:, 0] - 0.5 / width * far
+        return shape + volume - 0.5 * self.sensors * log(2 * pi * width)
+
+    def _white(self, loose: float) -> tuple[Array, float, Array]:
+        matrix, volume = self.spread.whitening(loose)
+        return ((self.other @ matrix) ** 2).sum(1), volume, matrix
+
+    def _products(self, loose: float) -> tuple[Array, Array]:
+        matrix = self.white(loose)[2]
+        near = self.centres @ matrix
+        return (near**2).sum(1), (self.other @ matrix) @ near.T
+
+
+class Spread:
+    """The covariance of rows (N, D), in a share of it as if the sensors were independent.
+
+    Example:
+        >>> spread = Spread(np.array([[1.0, 1.0], [-1.0, -1.0]]))
+        >>> matrix, volume = spread.whitening(loose=0.5)
+        >>> np.linalg.inv(matrix @ matrix.T).round(6).tolist()
+        [[1.0, 0.5], [0.5, 1.0]]
+    """
+
+    def __init__(self, rows: Array) -> None:
+        off = rows - rows.mean(0)
+        spread = off.T @ off / len(off)
+        self._units = np.sqrt(np.maximum(np.diag(spread), SMALLEST))
+        spread /= np.outer(self._units, self._units)
+        self._variance, self._axes = np.linalg.eigh(spread)
+
+    def whitening(self, loose: float) -> tuple[Array, float]:
+        """A matrix C with C C' the inverse of the covariance, and the log of its determinant."""
+        variance = np.maximum((1 - loose) * self._variance + loose, SMALLEST)
+        volume = -0.5 * np.log(variance).sum() - np.log(self._units).sum()
+        return self._axes / np.sqrt(variance) / self._units[:, None], float(volume)
+
+
+def outliers(known: Array, other: Array) -> Array:
+    """Logarithm of a density with tails so long that no row is impossible (Cauchy's), (N,)."""
+    middle, d = known.mean(0), known.shape[1]
+    matrix, volume = Spread(known).whitening(USUAL)
+    far = (((other - middle) @ matrix) ** 2).sum(1)
+    peak = lgamma((d + 1) / 2) - lgamma(0.5) - 0.5 * d * log(pi)
+    return volume + peak - 0.5 * (d + 1) * np.log1p(far)
+
+
+def mean_likelihood(found: Array, anywhere: Array) -> float:
+    """Nats a row (N,), if a few rows may be outliers: else these alone would decide."""
+    return float(np.logaddexp(log(1 - OUTLIERS) + found, log(OUTLIERS) + anywhere).mean())
+
+
+def likelihoods(known: Array, other: Array) -> Array:
+    """Logarithm of the density of other rows by the known ones, for each looseness, (L, N)."""
+    off, spread, found = other - known.mean(0), Spread(known), []
+    for loose in LOOSE:
+        matrix, volume = spread.whitening(loose)
+        found.append(volume - 0.5 * ((off @ matrix) ** 2).sum(1))
+    return np.array(found) - 0.5 * known.shape[1] * log(2 * pi)
+
+
+def drifted(rows: Array) -> Array:
+    """How far each column of (N, D) moved from the first row to the last, shape (D,).
+
+    Twice the distance between the means of both halves, which is the whole way of a steady
+    drift; 0 within three times what chance gives. Temperatures creep on after training, and a
+    scale that knows only the training rows would take that for a fault.
+
+    Example:
+        >>> drifted(np.arange(1000.0)[:, None]).tolist()
+        [1000.0]
+    """
+    if len(rows) < 2:
+        return np.zeros(rows.shape[1])
+    first, second = np.array_split(rows, 2)
+    by_chance = 2 * rows.std(0) / len(rows) ** 0.5
+    moved = np.abs(first.mean(0) - second.mean(0))
+    return np.where(moved > 3 * by_chance, 2 * moved, 0.0)

@@ -1,0 +1,46 @@
+"""A fitted detector as plain values and arrays, and back."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from workbench.autoencoder.calibration import Before
+from workbench.autoencoder.config import AutoEncoderConfig
+from workbench.autoencoder.weights import Weights
+from workbench.metrics import Threshold
+
+if TYPE_CHECKING:
+    from workbench.autoencoder.detector import AutoEncoderDetector
+
+
+def state(detector: "AutoEncoderDetector") -> tuple[dict[str, Any], Weights]:
+    """Values for JSON, and arrays by name."""
+    meta = {
+        "config": asdict(detector.config),
+        "columns": list(detector.columns),
+        "threshold": detector.threshold.to_json(),
+        "history": detector.history,
+        "data": detector.data,
+    }
+    arrays = detector.weights | {"held_out": detector.calibration_scores}
+    if detector.before is not None:
+        meta["before"] = detector.before.threshold.to_json()
+        arrays |= detector.before.arrays()
+    return meta, arrays
+
+
+def restore(
+    kind: "type[AutoEncoderDetector]", meta: dict[str, Any], arrays: Weights
+) -> "AutoEncoderDetector":
+    """Undo `state`, also of what earlier versions saved."""
+    detector = kind(AutoEncoderConfig.saved(meta["config"]))
+    weights = {name: np.asarray(value) for name, value in arrays.items()}
+    detector.calibration_scores = weights.pop("held_out")
+    if "before" in meta:
+        detector.before = Before.of(weights, Threshold.from_json(meta["before"]))
+    detector.columns, detector.history = tuple(meta["columns"]), meta["history"]
+    detector.data = meta["data"]
+    detector.use(weights)
+    detector.threshold = Threshold.from_json(meta["threshold"])
+    return detector

@@ -1,0 +1,202 @@
+"""How much of the rows is one rule: the size of the network, by the likelihood of other rows.
+
+A row is its code, the first principal components, and the rest. A network of one hidden layer
+predicts the rest from the code; what it cannot predict is measured by a covariance. How narrow
+the code is, and whether a network is worth having, is decided by how probable it makes rows that
+it has not seen. The hidden layer is drawn and only what follows is solved for, by ridge
+regression: a whole path of sizes takes less than a second, and training starts from the best.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.autoencoder import density
+from workbench.autoencoder.density import ENOUGH, SMALLEST, Array, mean_likelihood
+
+NARROW, MIDDLE, BROAD = (16,), (64,), (128,)  # hidden layers
+FOLDS = 4  # blocks of neighbouring rows, each in turn not learned from
+TRIED = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)  # bottlenecks, as far as there are sensors
+RIDGES = (1e-3, 1e-2, 1e-1, 1.0)  # penalties, in parts of the number of rows
+MOST = 2000  # rows, evenly over the recording, that decide
+
+
+class Rest(NamedTuple):
+    """A network that predicts the rest of standardised rows from their code."""
+
+    axes: Array  # (D, k), the principal components that are the code
+    hidden: list[tuple[Array, Array]]  # weights and biases of the hidden layers, drawn
+    output: tuple[Array, Array]  # (H, D) and (D,), orthogonal to the axes
+    overfit: float  # variance that is left of other rows, in parts of that of its own; >= 1
+
+    def left(self, z: Array) -> Array:
+        """What is not predicted of rows (N, D): the same volume, but straightened."""
+        weight, bias = self.output
+        return z - (hidden_units(z @ self.axes, self.hidden) @ weight + bias)
+
+
+class Size(NamedTuple):
+    """What was chosen, why, and what else was tried."""
+
+    bottleneck: int
+    layers: tuple[
+        int, ...
+    ]  # hidden ones of the network; none if predicting the rest gains nothing
+    reason: str
+    width: float  # of the density, see `density.of`
+    loose: float
+    path: list[dict[str, Any]]  # bottleneck (0: no network) and likelihood in nats a row
+
+
+def hidden_units(code: Array, hidden: list[tuple[Array, Array]]) -> Array:
+    """Activations of the last hidden layer, shape (N, H)."""
+    for weight, bias in hidden:
+        code = np.tanh(code @ weight + bias)
+    return code
+
+
+def blocks(n: int) -> list[NDArray[np.int64]]:
+    """Row numbers of neighbouring rows, which are alike and so must be on one side."""
+    return np.array_split(np.arange(n), min(FOLDS, n))
+
+
+def thinned(z: Array) -> Array:
+    """At most `MOST` rows, evenly over the recording."""
+    return z[:: -(-len(z) // MOST)]
+
+
+def solve(z: Array, bottleneck: int, widths: tuple[int, ...], seed: int) -> Rest:
+    """Fit the output layer to standardised, centred rows (N, D) over a drawn hidden layer.
+
+    The penalty is that with the least error on rows left out one at a time.
+    """
+    variance, axes = np.linalg.eigh(z.T @ z / len(z))
+    code, rest = axes[:, ::-1][:, :bottleneck], axes[:, ::-1][:, bottleneck:]
+    sizes, random = (bottleneck, *widths), np.random.default_rng(seed)
+    hidden = [
+        (random.normal(size=(a, b)) / np.sqrt(a), random.normal(size=b))
+        for a, b in zip(sizes, sizes[1:], strict=False)
+    ]
+    # the code enters in units of its own
+    spread = np.sqrt(np.maximum(variance[::-1][:bottleneck], SMALLEST))
+    hidden[0] = (hidden[0][0] / spread[:, None], hidden[0][1])
+    units, target = hidden_units(z @ code, hidden), z @ rest
+    middle, level = units.mean(0), target.mean(0)
+    off, target = units - middle, target - level
+    squares, v = np.linalg.eigh(off.T @ off)
+    used = squares > SMALLEST * squares[-1]
+    s, v = np.sqrt(squares[used]), v[:, used]
+    u = off @ (v / s)
+    projected, leverage, best = u.T @ target, u**2, None
+    for ridge in RIDGES:
+        keep = s**2 / (s**2 + ridge * len(z))
+        left = target - u @ (keep[:, None] * projected)
+        other = left / (1 - leverage @ keep - 1 / len(z))[:, None]
+        error = float(np.log((other**2).mean(0) + SMALLEST).sum())
+        if best is None or error < best[0]:
+            best = error, keep, float((other**2).mean() / max((left**2).mean(), SMALLEST))
+    _, keep, overfit = best
+    weight = v @ ((keep / s)[:, None] * projected) @ rest.T
+    return Rest(code, hidden, (weight, level @ rest.T - middle @ weight), max(1.0, overfit))
+
+
+def choose(
+    z: Array, widths: tuple[int, ...] | None, seed: int, bottleneck: int | None = None
+) -> Size:
+    """The narrowest code whose network makes other rows as probable as any does.
+
+    Args:
+        z: Standardised rows of the columns that vary, (N, D), oldest first.
+        widths: Of the hidden layers; None: one layer, as wide as it is worth.
+        seed: Of the hidden layers.
+        bottleneck: Given by the caller, who decides alone; None: as narrow as it may be.
+
+    Example:
+        >>> cause = np.random.default_rng(0).normal(size=(400, 1))
+        >>> noise = 0.05 * np.random.default_rng(1).normal(size=(400, 4))
+        >>> curved = np.hstack([2 * cause, cause**2, np.sin(cause), -cause]) + noise
+        >>> choose(curved, None, seed=0).bottleneck
+        1
+    """
+    z, sensors, given = thinned(z), z.shape[1], widths
+    widths = given or (MIDDLE if len(z) >= 2 * MIDDLE[0] else NARROW)
+    anywhere = np.concatenate([density.outliers(*pair) for pair in _folds(z, 0, widths, seed)])
+    found = {0: _gain(_folds(z, 0, widths, seed), anywhere)}
+    tried = [k for k in TRIED if k < sensors] if bottleneck is None else [bottleneck]
+    for k in tried if sensors > 1 else ():
+        found[k] = _gain(_folds(z, k, widths, seed), anywhere)
+        if len(found) > 2 and max(found, key=found.get) < sorted(found)[-2]:
+            break  # two sizes in a row were no better
+    path = [{"bottleneck": n, "likelihood": x} for n, x in sorted(found.items())]
+    k = min(n for n, x in found.items() if x >= max(found.values()) - ENOUGH * sensors)
+    if k and given is None:
+        gains = {widths: found[k]}
+        for layer in (NARROW, BROAD):
+            if layer not in gains and len(z) >= 2 * layer[0]:
+                gains[layer] = _gain(_folds(z, k, layer, seed), anywhere)
+        best = max(gains.values())
+        widths = min(w for w, x in gains.items() if x >= best - ENOUGH * sensors)
+    width, loose, without = density.choose(_folds(z, 0, widths, seed), anywhere)
+    if k:  # several modes can be seen by the network or by the density: by which better?
+        *shape, gain = density.choose(_folds(z, k, widths, seed), anywhere)
+        if gain >= without + ENOUGH * sensors or bottleneck is not None:
+            return Size(k, widths, _reason(k, sensors, found, bottleneck), *shape, path)
+    k, reason = _linear(z, anywhere) if bottleneck is None else (bottleneck, "as configured")
+    reason = f"bottleneck {k} of {sensors}, without a network, which gains nothing; {reason}"
+    return Size(k, (), reason, width, loose, path)
+
+
+def _reason(k: int, sensors: int, found: dict[int, float], bottleneck: int | None) -> str:
+    gain = np.expm1((found[k] - found[0]) / sensors)
+    reason = f"bottleneck {k} of {sensors}: with it a reading is {gain:.0%} more probable"
+    if bottleneck is not None:
+        return reason + ", as configured"
+    wider = [n for n in found if n > k]
+    return reason + _more(min(wider), found[min(wider)] - found[k], sensors) if wider else reason
+
+
+def _more(k: int, gain: float, sensors: int) -> str:
+    return f"; {k} would gain {max(gain, 0.0) / sensors:.1%}"
+
+
+def _folds(z: Array, k: int, widths: tuple[int, ...], seed: int) -> Iterator[tuple[Array, Array]]:
+    """Known and other rows, straightened by what the known ones tell; 0: not at all."""
+    for block in blocks(len(z)):
+        known, other = np.delete(z, block, axis=0), z[block]
+        middle = known.mean(0)
+        if k:
+            rest = solve(known - middle, k, widths, seed)
+            known, other = rest.left(known - middle), rest.left(other - middle)
+        yield known, other
+
+
+def _gain(folds: Iterable[tuple[Array, Array]], anywhere: Array) -> float:
+    """Likelihood of rows that were not learned from by one covariance, in nats a row."""
+    found = np.concatenate([density.likelihoods(*fold) for fold in folds], axis=1)
+    return max(mean_likelihood(x, anywhere) for x in found)
+
+
+def _linear(z: Array, anywhere: Array) -> tuple[int, str]:
+    """A number of principal components, by their probabilistic model of other rows, and why.
+
+    References:
+        Tipping and Bishop 1999, Probabilistic principal component analysis, equation 8.
+    """
+    sensors = z.shape[1]
+    if sensors == 1:
+        return 1, "one sensor varies"
+    found = np.zeros((sensors - 1, len(z)))
+    for block in blocks(len(z)):
+        known, other = np.delete(z, block, axis=0), z[block]
+        variance, axes = np.linalg.eigh(np.cov(known.T, bias=True))
+        variance, axes = np.maximum(variance[::-1], SMALLEST), axes[:, ::-1]
+        code = (other - known.mean(0)) @ axes
+        for k in range(1, sensors):
+            each = np.append(variance[:k], np.full(sensors - k, variance[k:].mean()))
+            found[k - 1, block] = -0.5 * (code**2 / each + np.log(2 * np.pi * each)).sum(1)
+    gains = [mean_likelihood(x, anywhere) for x in found]
+    k = 1 + next(i for i, x in enumerate(gains) if x >= max(gains) - ENOUGH * sensors)
+    more = _more(k + 1, gains[k] - gains[k - 1], sensors) if k < sensors - 1 else ""
+    return k, f"principal components{more}"
