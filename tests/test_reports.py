@@ -6,8 +6,10 @@ from base64 import b64decode
 from dataclasses import replace
 from html import unescape
 from operator import attrgetter
+from pathlib import Path
 from types import SimpleNamespace
 
+import jsonschema
 import nbformat
 import numpy as np
 import pandas as pd
@@ -121,6 +123,12 @@ def test_a_report_is_whole(lens):
     assert (home / "latest").resolve() == lens.folder
     assert json.loads((lens.folder / "params.json").read_text()) == {"name": "lens", "shown": 3}
     assert json.loads((lens.folder / "metrics.json").read_text()) == lens.metrics
+
+
+@pytest.mark.parametrize("name", ["lens", "pump"])
+def test_the_metrics_are_as_the_schema_says(lens, pump, name):
+    path = Path(__file__).parents[1] / "docs" / "metrics.schema.json"
+    jsonschema.validate({"lens": lens, "pump": pump}[name].metrics, json.loads(path.read_text()))
 
 
 def test_files_of_others_stay(lens):
