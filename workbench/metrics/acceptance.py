@@ -71,7 +71,10 @@ def accept(
     )
     if misses is None and overkill is None:
         raise ValueError("an acceptance needs a limit; pass misses=0, overkill=0.02 or both")
-    return Acceptance(tuple(_claim(*claim) for claim in asked if claim[1] is not None))
+    stated = [
+        _claim(name, limit, found, n) for name, limit, found, n in asked if limit is not None
+    ]
+    return Acceptance(tuple(stated))
 
 
 def parts_needed(found: int, n: int, limit: float) -> int | None:
@@ -101,7 +104,7 @@ def parts_needed(found: int, n: int, limit: float) -> int | None:
 
 
 def _upper(sizes: np.ndarray, found: int, n: int) -> np.ndarray:
-    return clopper_pearson(np.ceil(sizes * (found / n)).astype(int), sizes)[1]
+    return np.asarray(clopper_pearson(np.ceil(sizes * (found / n)).astype(int), sizes)[1])
 
 
 def _claim(name: str, limit: float, found: int, n: int) -> Claim:

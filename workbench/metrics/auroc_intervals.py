@@ -101,7 +101,8 @@ def redrawn(n_ok: int, n_ng: int, resamples: int, seed: int) -> Iterator[tuple[N
         raise ValueError(f"resamples must be at least 1, got {resamples}")
     rng = np.random.default_rng(seed)
     for _ in range(resamples):
-        yield tuple(np.bincount(rng.integers(n, size=n), minlength=n) for n in (n_ok, n_ng))
+        ok, ng = (np.bincount(rng.integers(n, size=n), minlength=n) for n in (n_ok, n_ng))
+        yield ok, ng
 
 
 def percentiles(values: ArrayLike, confidence: float) -> Ends:
@@ -112,5 +113,5 @@ def percentiles(values: ArrayLike, confidence: float) -> Ends:
         (0.5, 1.5)
     """
     tail = (1 - confidence) / 2
-    low, high = np.quantile(values, [tail, 1 - tail])
+    low, high = np.quantile(np.asarray(values, np.float64), [tail, 1 - tail])
     return float(low), float(high)

@@ -44,10 +44,10 @@ def by_kind(
     scores, ng = pair(scores, labels)
     if len(kinds) != len(scores):
         raise ValueError(f"kinds must be one per score, got {len(kinds)} for {len(scores)}")
-    kinds, ok = np.asarray(kinds, dtype=object), np.sort(scores[~ng])
+    words, ok = np.asarray(kinds, dtype=object), np.sort(scores[~ng])
     rows = [
-        _of_kind(str(kind), SortedScores(ok, np.sort(scores[ng & (kinds == kind)])), threshold)
-        for kind in sorted(set(kinds[ng]))
+        _of_kind(str(kind), SortedScores(ok, np.sort(scores[ng & (words == kind)])), threshold)
+        for kind in sorted(set(words[ng]))
     ]
     return sorted(rows, key=lambda row: -row.miss_rate)
 

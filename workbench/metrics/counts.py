@@ -1,15 +1,15 @@
 """The four counts at a threshold and the rates they give: the only place that divides them."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from workbench.metrics.inputs import pair
 
-Count = int | NDArray[np.int64]
-Share = float | NDArray[np.float64]
+Count = Any  # int at one threshold, an array of int64 at several: the caller knows which
+Share = Any  # float or an array of float64, likewise
 
 
 def rate(count: ArrayLike, n: ArrayLike) -> Share:

@@ -106,7 +106,7 @@ def named(names: Sequence[str] | None, n: int) -> list[str]:
 def _from_words(values: NDArray) -> tuple[NDArray, NDArray[np.bool_]]:
     words = [str(value).upper() for value in values]
     if "GOOD" in words:  # "OK" beside it would have to be a defect's name, so it is refused
-        bad = [word in _OK for word in words]
+        bad = np.array([word in _OK for word in words], dtype=bool)
         return values[bad], np.array([word != "GOOD" for word in words], dtype=bool)
     bad = np.array([word not in _OK | _NG for word in words], dtype=bool)
     return values[bad], np.array([word in _NG for word in words], dtype=bool)

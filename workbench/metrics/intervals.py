@@ -2,6 +2,7 @@
 
 from math import ceil, log
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -104,10 +105,11 @@ def _counts(count: ArrayLike, n: ArrayLike, confidence: float) -> tuple[np.ndarr
     counts, of = np.broadcast_arrays(np.asarray(count, np.float64), np.asarray(n, np.float64))
     if not ((counts >= 0) & (counts <= of)).all() or not 0 < confidence < 1:
         raise ValueError(
-            f"count must be in [0, n] and confidence in (0, 1), got {count} of {n}, {confidence}"
+            f"count must be in [0, n] and confidence in (0, 1), got {count!r} of {n!r}, "
+            f"{confidence}"
         )
     return counts, of
 
 
-def _ends(low: np.ndarray, high: np.ndarray) -> Ends:
+def _ends(low: np.ndarray, high: np.ndarray) -> Any:  # noqa: ANN401 - `Ends`, of floats or arrays
     return (low, high) if low.ndim else (float(low), float(high))

@@ -138,7 +138,7 @@ def evaluate(
         threshold_source=threshold.origin(),
         prevalence=nan if prevalence is None else float(prevalence),
         escape_per_million=escaped.per_million_made,
-        escape_interval=tuple(MILLION * end * _or_nan(prevalence) for end in miss_exact),
+        escape_interval=_scaled(miss_exact, MILLION * _or_nan(prevalence)),
         escape_per_million_shipped=escaped.per_million_shipped,
         reasons=_reasons(counts, prevalence),
     )
@@ -216,11 +216,16 @@ def expected_cost(
 def _f1_interval(counts: Confusion) -> Ends:
     # F1 = 2 J / (1 + J) rises with J = TP / (TP + FP + FN), which is a binomial share
     ends = wilson(counts.tp, counts.tp + counts.fp + counts.fn)
-    return tuple(2 * end / (1 + end) for end in ends)
+    low, high = (2 * end / (1 + end) for end in ends)
+    return low, high
+
+
+def _scaled(ends: Ends, factor: float) -> Ends:
+    return ends[0] * factor, ends[1] * factor
 
 
 def _reasons(counts: Confusion, prevalence: float | None) -> dict[str, str]:
-    found = {}
+    found: dict[str, str] = {}
     ranking = ("auroc", "average_precision")
     for n, reason, names in (
         (counts.n_ok, _NO_OK, ("overkill_rate", "overkill_interval", "overkill_exact", *ranking)),

@@ -117,14 +117,16 @@ class _Curve(NamedTuple):
     @classmethod
     def of(cls, pairs: MarkedMaps, counted: _Counted, low: float, high: float) -> "_Curve | None":
         """The second pass; None if the lower bound is not resolved."""
-        edge, scores, shares = lowest_of(counted.floor(high)), [], []
+        edge = lowest_of(counted.floor(high))
+        found_scores: list[NDArray] = []
+        shares: list[NDArray] = []
         for pair in pairs.run("rank good pixels"):
             if not pair.mask.any():
                 # rounded as the bins are, so that no score of the lowest bin is lost
                 found = pair.heat[pair.heat.astype(np.float32) >= edge]
-                scores.append(found)
+                found_scores.append(found)
                 shares.append(np.full(found.size, 1 / (pair.heat.size * counted.n_good)))
-        scores, at = np.unique(np.concatenate(scores), return_inverse=True)
+        scores, at = np.unique(np.concatenate(found_scores), return_inverse=True)
         rates = np.cumsum(np.bincount(at, np.concatenate(shares))[::-1])
         if rates[0] > low * (1 + 1e-9):
             return None

@@ -113,9 +113,10 @@ def aupro(
         return gap
     parts = _overlaps(levels)
     end = levels.limit
+    assert end is not None  # there is background: `_gap` has looked
     # of the background before the limit, which part scores below each defective pixel
-    above = sum(part.weight for part in parts)
-    won = sum(part.weight * end.above - part.behind for part in parts)
+    above = sum((part.weight for part in parts), 0.0)
+    won = sum((part.weight * end.above - part.behind for part in parts), 0.0)
     won += end.share * end.tied * (above + end.share * parts[-1].tied / 2)
     return _area(won / (limit * levels.n_background * levels.n_regions), levels)
 
@@ -144,7 +145,8 @@ class _Binned:
     """Background, defective pixels and their region weights in bins, highest bin first."""
 
     def __init__(self, pairs: MarkedMaps) -> None:
-        self.n_regions, self._waiting = 0, []
+        self.n_regions = 0
+        self._waiting: list[tuple[NDArray, NDArray]] = []
         background, counts = np.zeros(BINS, np.int64), np.zeros(BINS, np.int64)
         weights = np.zeros(BINS)
         for scores in batched(self._read(pairs)):

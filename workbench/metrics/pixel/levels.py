@@ -114,7 +114,7 @@ class Levels:
             above += batch.size - np.searchsorted(batch, scores, "right")
             atleast += batch.size - np.searchsorted(batch, scores, "left")
             if start == self._floor and self._wanted:
-                tied.add(batch[: bisect_right(batch, start, key=bin_of)])
+                tied.add(batch[: bisect_right(batch, start, key=lambda score: int(bin_of(score)))])
         return Level(scores, counts, weights, above, atleast)
 
     def _find_limit(self, tied: "_Tied") -> Limit:
@@ -133,7 +133,7 @@ class _Defects:
     def __init__(self, start: int, end: int, at_once: int) -> None:
         self.start, self.end, self._at_once = start, end, at_once
         self.n_pixels = self.n_regions = 0
-        self._parts: list[tuple[NDArray, NDArray, NDArray]] = []
+        self._parts: list[tuple[NDArray, ...]] = []
         self._waiting = 0
 
     def add(self, pair: MarkedMap) -> None:
@@ -155,7 +155,8 @@ class _Defects:
         if not self._parts:
             return np.empty(0), np.empty(0, np.int64), np.empty(0)
         first = np.searchsorted(bin_of(self._parts[0][0]), start)
-        return tuple(array[first:] for array in self._parts[0])
+        scores, counts, weights = self._parts[0]
+        return scores[first:], counts[first:], weights[first:]
 
     def merge(self) -> None:
         """Merge equal scores and keep to the number to be kept, raising `start` for it."""
@@ -167,7 +168,7 @@ class _Defects:
         order = np.argsort(scores, kind="stable")
         scores = scores[order]
         first = np.flatnonzero(np.append(True, scores[1:] != scores[:-1]))
-        found = (
+        found: tuple[NDArray, ...] = (
             scores[first],
             np.add.reduceat(counts[order], first),
             np.add.reduceat(weights[order], first),

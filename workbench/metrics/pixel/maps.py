@@ -1,6 +1,6 @@
 """Heat maps and masks as a stream: checked, labelled, cut into batches and counted in bins."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -96,7 +96,7 @@ class MarkedMaps:
                     f"{name} must be gone through more than once, got {type(given).__name__}; "
                     "give a list or an object whose __iter__ starts again"
                 )
-        sizes = [len(x) if hasattr(x, "__len__") else None for x in (maps, masks)]
+        sizes = [len(x) if isinstance(x, Sized) else None for x in (maps, masks)]
         if masks is not None and None not in sizes and sizes[0] != sizes[1]:
             raise ValueError(f"masks must be one per map, got {sizes[1]} for {sizes[0]} maps")
         self._maps, self._masks, self._n, self._progress = maps, masks, sizes[0], progress
