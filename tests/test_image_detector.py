@@ -186,6 +186,38 @@ def test_relabels_count_in_training_and_in_its_parts(photos, tiny_config, tmp_pa
     assert found in plain.data["split"] and not plain.parts().labels.any()
 
 
+def ten_bits(root, photos):
+    """The photos as a camera of 10 bits leaves them: in the lower bits of 16."""
+    for label, images in zip(("OK", "NG"), photos, strict=True):
+        (root / label).mkdir(parents=True)
+        for i, image in enumerate(images):
+            deep = np.round(image[..., 0] * (1023 / 255)).astype(np.uint16)
+            Image.fromarray(deep).save(root / label / f"{i:02}.tif")
+    return load_images(root)
+
+
+def test_ten_bits_in_sixteen_score_as_eight_do(photos, tiny_config, tmp_path):
+    parts = ten_bits(tmp_path / "ten", photos)
+    detector = CSFlowDetector(tiny_config).fit(parts, progress=False)
+    assert detector.config.white == parts.white == 1023
+    assert metrics.auroc(detector.score(parts.test), parts.test.labels) > 0.9
+    deep = np.asarray(Image.open(parts.ng[0]))
+    seen = detector.evaluate_one(deep)
+    assert seen.image.max() > 200 and seen.score == detector.evaluate_one(parts.ng[0]).score
+    np.testing.assert_allclose(detector.score(parts.ng)[0], seen.score, rtol=1e-4)
+    again = load(save(detector, tmp_path / "model"))
+    assert again.config.white == 1023 and again.parts().white == 1023
+    assert again.evaluate_one(deep).score == pytest.approx(seen.score, rel=1e-4)
+    arrays = [np.asarray(Image.open(path)) for path in parts.train]
+    listed = CSFlowDetector(replace(tiny_config, epochs=1)).fit(arrays, progress=False)
+    assert listed.config.white == 1023
+
+
+def test_eight_bits_and_older_models_name_no_range(fitted):
+    assert fitted.config.white == 0 and "white" not in fitted.config.to_dict()
+    assert "white" not in fitted.config.features()
+
+
 def test_fitting_train_images_alone_holds_some_of_them_out(ok_ng_folder, tiny_config):
     parts = load_images(ok_ng_folder)
     detector = CSFlowDetector(tiny_config).fit(parts.train, progress=False)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from workbench.data import ImageFolder, read_image
-from workbench.data.decode import ImageSource
+from workbench.data.decode import WHITE, ImageSource
 from workbench.errors import DataError
 from workbench.progress import bar as progress_bar
 
@@ -51,6 +51,7 @@ def batches(
     title: str = "",
     progress: bool = False,
     strict: bool = False,
+    white: int = 0,
 ) -> Iterator[tuple[list[int], NDArray[np.uint8], list[tuple[int, int]]]]:
     """Yield positions, uint8 squares (B, 3, size, size) and own sizes, decoded ahead.
 
@@ -59,7 +60,7 @@ def batches(
     failed: list[str] = []
     seen = 0
     with progress_bar(total=len(images), desc=title, unit="img", progress=progress) as bar:
-        for squares in decoded(sources_of(images), size, batch):
+        for squares in decoded(sources_of(images), size, batch, white):
             failed += [square.error for square in squares if square.error]
             if strict and failed:
                 raise DataError(failed[0])
@@ -74,15 +75,18 @@ def batches(
         warnings.warn(f"{len(failed)} images were left out: {named}", stacklevel=3)
 
 
-def decoded(sources: Iterable[ImageSource], size: int, batch: int) -> Iterator[list[Square]]:
+def decoded(
+    sources: Iterable[ImageSource], size: int, batch: int, white: int = 0
+) -> Iterator[list[Square]]:
     """Yield batches in order, a few decoded in threads while one is being computed.
 
-    Only these few are in memory, so `sources` may be a generator without an end.
+    `white` is that of 16-bit images, 0 for their whole range. Only these few are in memory, so
+    `sources` may be a generator without an end.
     """
 
     def square(source: ImageSource) -> Square:
         try:
-            image = read_image(source)
+            image = read_image(source, white or WHITE)
         except DataError as error:
             return Square(source, None, error=str(error))
         return Square(source, to_square(image, size), image.shape[:2])

@@ -26,6 +26,7 @@ class CSFlowConfig:
     backbone: str = "efficientnet-lite0"
     block: int = 14  # index of the MBConv block whose output is used, from 0
     image_size: int = 256  # pixels a side; images are stretched to a square as in the paper
+    white: int = 0  # value of 16-bit images that is white; 0: of the range that training ones use
     scales: int = 4  # finest first, each at half the resolution of the one before
     finer: bool = True  # scale 0 from a shallower block; the others: the image, half of it, ...
     downscale: str = "area"  # how half and quarter are made; the original takes "nearest"
@@ -63,6 +64,8 @@ class CSFlowConfig:
         for name in ("image_size", "scales", "hidden", "batch", "epochs", "top_k"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.white and not 1 <= self.white <= 65535:
+            raise ValueError(f"white must be 1 to 65535, or 0 to find it, got {self.white}")
         if self.noise < 0:
             raise ValueError(f"noise must be 0 or more standard deviations, got {self.noise}")
         if self.patience < 0:
@@ -109,11 +112,13 @@ class CSFlowConfig:
     def features(self) -> dict[str, Any]:
         """Return what features depend on, besides the image and the weights."""
         names = ("backbone", "block", "image_size", "scales", "downscale", "finer")
-        return {name: getattr(self, name) for name in names} | {"resize": "pil"}
+        found = {name: getattr(self, name) for name in names} | {"resize": "pil"}
+        return found | ({"white": self.white} if self.white else {})
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON-able values."""
-        return asdict(self) | {"kernels": list(self.kernels)}
+        fields = asdict(self) | {"kernels": list(self.kernels)}
+        return {name: value for name, value in fields.items() if name != "white" or value}
 
 
 _PAPER = CSFlowConfig(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from workbench import settings
 from workbench.data import ImageFolder, read_image
-from workbench.data.decode import ImageSource
+from workbench.data.decode import WHITE, ImageSource
 from workbench.errors import NotFittedError
 from workbench.metrics import Threshold
 
@@ -20,7 +20,7 @@ from .config import ENGINES, CSFlowConfig
 from .evaluation import Evaluation, enlarge
 from .saved import Saved, companions_of, fill, network_of, state_of
 from .scores import Latents, cell_energy, heat, scale_shares, score
-from .split import known_parts, provenance, split_images
+from .split import known_parts, provenance, split_images, with_range
 
 if TYPE_CHECKING:
     from .network import CSFlowNetwork
@@ -168,8 +168,8 @@ class CSFlowDetector:
         from .feature_cache import extract
         from .training import train_flow
 
-        c = self.config
-        train, calibration = split_images(images, calibration, c.seed)
+        train, calibration = split_images(images, calibration, self.config.seed)
+        c = self.config = with_range(self.config, train)
         network = self.build_network()
         self.engine = self.saved = None  # a graph or a folder of other weights
         _, features = extract(train, network, c, "features", progress, cache)
@@ -241,7 +241,7 @@ class CSFlowDetector:
         """
         engine = self.prepare()
         times = [perf_counter()]
-        image = read_image(source)
+        image = read_image(source, self.config.white or WHITE)
         times.append(perf_counter())
         square = to_square(image, self.config.image_size)
         times.append(perf_counter())
@@ -325,6 +325,7 @@ class CSFlowDetector:
         self, images: Images, progress: bool, strict: bool = False
     ) -> Iterator[tuple[list[int], Latents, list[tuple[int, int]]]]:
         engine = self.prepare()
-        size, batch = self.config.image_size, self.config.batch
-        for places, squares, sizes in batches(images, size, batch, "score", progress, strict):
+        c = self.config
+        found = batches(images, c.image_size, c.batch, "score", progress, strict, c.white)
+        for places, squares, sizes in found:
             yield places, engine(squares), sizes

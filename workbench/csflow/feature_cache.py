@@ -71,7 +71,7 @@ def extract(
     found = set(range(len(sources))) - set(missing)
     keep = store and store.holds(len(sources), shapes)
     if missing:
-        for place, xs in _computed(sources, missing, network, title, progress):
+        for place, xs in _computed(sources, missing, network, config.white, title, progress):
             found.add(place)
             _put(table, place, xs)
             if keep and keys[place]:
@@ -197,12 +197,13 @@ def _computed(
     sources: Sequence[ImageSource],
     missing: list[int],
     network: CSFlowNetwork,
+    white: int,
     title: str,
     progress: bool,
 ) -> Iterator[tuple[int, Pyramid]]:
     """Position and features of every image that is missing and can be read."""
     size, images = network.pyramid.image_size, [sources[i] for i in missing]
-    for places, squares, _ in batches(images, size, TOGETHER, title, progress):
+    for places, squares, _ in batches(images, size, TOGETHER, title, progress, white=white):
         full = [min(i, len(places) - 1) for i in range(TOGETHER)]  # the last one fills up
         features = network.features(squares[full])
         for i, place in enumerate(places):

@@ -1,5 +1,6 @@
 """Which good parts are learned from, which set the threshold, and where both came from."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,9 +9,11 @@ from numpy.typing import NDArray
 from workbench import workspace
 from workbench.data import ImageFolder, load_images
 from workbench.data.contents import contents
+from workbench.data.decode import WHITE, white_level
 from workbench.errors import DataError
 
-from .batches import Images
+from .batches import Images, sources_of
+from .config import CSFlowConfig
 
 
 def split_images(images: Images, calibration: Images | None, seed: int) -> tuple[Images, Images]:
@@ -37,6 +40,15 @@ def split_images(images: Images, calibration: Images | None, seed: int) -> tuple
             f"{len(images)} and {len(calibration)}"
         )
     return images, calibration
+
+
+def with_range(config: CSFlowConfig, images: Images) -> CSFlowConfig:
+    """The configuration with the range that 16-bit training images use, unless it names one."""
+    if config.white:
+        return config
+    known = isinstance(images, ImageFolder) and images.headers
+    white = images.white if known else white_level(sources_of(images))
+    return config if white == WHITE else replace(config, white=white)
 
 
 def _pick(images: Images, chosen: NDArray[np.bool_]) -> Images:

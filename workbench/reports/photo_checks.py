@@ -13,6 +13,7 @@ from PIL import Image
 
 from workbench import plots
 from workbench.data import read_image
+from workbench.data.decode import WHITE
 from workbench.data.encode import jpeg
 from workbench.data.photo_stats import PhotoStats, near_duplicates, photo_stats
 from workbench.errors import DataError
@@ -50,7 +51,11 @@ class PhotoCheck:
     @cached_property
     def table(self) -> Table:
         """The numbers of `photo_stats` and a JPEG thumbnail, one row a photo."""
-        return by_content("photos-1", self.digests, lambda rows: _looks(self.parts, rows))
+        return by_content(
+            f"photos-{1 if self.parts.white == WHITE else self.parts.white}",
+            self.digests,
+            lambda rows: _looks(self.parts, rows),
+        )
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
@@ -187,7 +192,7 @@ class PhotoCheck:
 
 def _looks(parts: "ImageFolder", rows: list[int]) -> Table:
     with ThreadPoolExecutor(4) as pool:
-        seen = list(pool.map(lambda i: _look(parts[i]), rows))
+        seen = list(pool.map(lambda i: _look(parts[i], parts.white), rows))
     looks, thumbnails = zip(*seen, strict=True)
     table = {
         name: np.array(values)
@@ -196,9 +201,9 @@ def _looks(parts: "ImageFolder", rows: list[int]) -> Table:
     return table | {"thumbnail": np.array(thumbnails), "ok": table["height"] > 0}
 
 
-def _look(path: "Path") -> tuple[PhotoStats, bytes]:
+def _look(path: "Path", white: int) -> tuple[PhotoStats, bytes]:
     try:
-        image = read_image(path)
+        image = read_image(path, white)
     except DataError:
         return _NO_LOOK, b"-"
     return photo_stats(image), jpeg(Image.fromarray(image), THUMBNAIL, quality=75)

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from workbench import plots
-from workbench.data import read_image
 
 from . import display, wording
 from .cache import Table, by_content
@@ -148,7 +147,7 @@ class StressTest:
         return {"scores": scores, "ok": np.isfinite(scores).all(axis=1)}
 
     def _changed(self, i: int) -> NDArray[np.float64]:
-        photo = Image.fromarray(read_image(self.images[i]))
+        photo = Image.fromarray(self.images.image(i))
         return self.detector.score([change(photo) for change in CHANGES.values()])
 
     def _row(self, name: str, after: NDArray[np.float64]) -> dict[str, Any]:

@@ -173,7 +173,8 @@ def _calibration_squares(detector: "CSFlowDetector") -> tuple[NDArray[np.uint8],
         photos = (
             detector.calibration if len(detector.calibration) else detector.parts().calibration
         )
-        found += [squares for _, squares, _ in batches(photos[:CHECKS], size, CHECKS)]
+        white = detector.config.white
+        found += [s for _, s, _ in batches(photos[:CHECKS], size, CHECKS, white=white)]
     except (DataError, OSError) as error:
         reason = str(error)
     return np.concatenate(found), "" if len(found) > 1 else reason

@@ -128,7 +128,8 @@ def _found(
 
 
 def _squares(detector: "CSFlowDetector", images: ImageFolder) -> NDArray[np.uint8]:
-    found = batches(images, detector.config.image_size, detector.config.batch)
+    config = detector.config
+    found = batches(images, config.image_size, config.batch, white=config.white)
     return np.concatenate([squares for _, squares, _ in found])
 
 
