@@ -67,7 +67,9 @@ def tables(draw):
     names = names[: draw(st.integers(1, len(names)))]
     separator = draw(st.sampled_from([",", ";", "\t", "|"]))
     decimal = draw(st.sampled_from(".,"))
-    thousands = draw(st.sampled_from(["", "", {".": ",", ",": "."}[decimal], " ", "'"]))
+    # no country separates by commas and groups by points: there 1.000 is one
+    other = "" if (separator, decimal) == (",", ",") else {".": ",", ",": "."}[decimal]
+    thousands = draw(st.sampled_from(["", "", other, " ", "'"]))
     digits = [draw(st.integers(0, 4)) for _ in names]
     sizes = [draw(st.sampled_from([2, 300, 20_000, 3_000_000])) for _ in names]
     numbers = [

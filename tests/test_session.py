@@ -51,7 +51,7 @@ def rows(path):
 
 
 def full_rows(path):
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="") as file:
         return list(csv.reader(file))
 
 
@@ -83,7 +83,7 @@ def test_looking_writes_nothing_and_judging_writes_once(parts, results):
         assert session.judge().score == 90
     session.next().previous().judge()
     assert rows(results) == [list(COLUMNS), ["NG/ng_0.png", "NG", "OK", "90.0"]]
-    assert results.read_text(encoding="utf-8").splitlines()[0] == HEADER
+    assert results.read_text(encoding="utf-8-sig").splitlines()[0] == HEADER
     assert len(session.verdicts) == 1
 
 

@@ -4,18 +4,16 @@ What is in the file is not scored again: a run that was stopped goes on where it
 a few batches and the names that are done, for any number of images.
 """
 
-import codecs
-import csv
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TextIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from workbench import workspace
 from workbench.csflow.batches import decoded, stacked
-from workbench.data.csv import BOM, csv_text
+from workbench.data.csv import csv_bytes, csv_text, read_table
 from workbench.data.decode import ImageSource
 from workbench.data.layouts import read_photos
 from workbench.data.walk import BadFile
@@ -99,11 +97,11 @@ def score_folder(
     start, counts = time.perf_counter(), {"scored": 0, "ng": 0, "unreadable": 0}
     names = [name for name in labels if name not in done]
     with (
-        out.open("a", newline="", encoding="utf-8") as file,
+        out.open("ab") as file,
         bar(total=len(names), desc="score", unit="img", progress=progress) as shown,
     ):
         if not out.stat().st_size:
-            csv.writer(file).writerow(COLUMNS)
+            file.write(csv_bytes([COLUMNS]))
         for scored in stream(detector, (folder / name for name in names)):
             name = scored.source.relative_to(folder).as_posix()
             ng = scored.score >= detector.threshold
@@ -146,16 +144,16 @@ def score_rows(detector: "AutoEncoderDetector", rows: "SensorTable", out: Path |
     if files is None:
         lines.sort(key=lambda row: row[0])
     with workspace.written(Path(out)) as file:
-        file.write(BOM + csv_text([columns, *lines]).encode())
+        file.write(csv_bytes([columns, *lines]))
     return Bulk(len(rows), int(flags.sum()), len(rows.bad), 0, time.perf_counter() - start)
 
 
 def _write(
-    file: TextIO, name: str, ng: bool | None, score: float, prediction: str, error: str
+    file: BinaryIO, name: str, ng: bool | None, score: float, prediction: str, error: str
 ) -> None:
     label = "" if ng is None else "NG" if ng else "OK"
     row = [name, label, "", "", error] if error else [name, label, prediction, repr(score), ""]
-    csv.writer(file).writerow(row)
+    file.write(csv_text([row]).encode())
     file.flush()  # what is scored stays, whatever happens next
 
 
@@ -163,17 +161,18 @@ def _resumed(out: Path, detector: "CSFlowDetector", folder: Path) -> set[str]:
     """Names that have a score; rows without one, and one cut short, are taken out."""
     if not out.exists() or not out.stat().st_size:
         return set()
+    rows, _ = read_table(out)
+    if tuple(next(rows, ())) != COLUMNS:
+        raise DataError(f"{out} must be empty or have the columns {', '.join(COLUMNS)}")
+    good = (row for row in rows if len(row) == len(COLUMNS) and row[3])
+    first = next(good, None)
+    if first:
+        _same_detector(out, first, detector, folder)
     done = set()
-    with workspace.written(out) as part, out.open(newline="", encoding="utf-8") as file:
-        rows, writer = csv.reader(file), csv.writer(codecs.getwriter("utf-8")(part))
-        if tuple(next(rows, ())) != COLUMNS:
-            raise DataError(f"{out} must be empty or have the columns {', '.join(COLUMNS)}")
-        good = (row for row in rows if len(row) == len(COLUMNS) and row[3])
-        if first := next(good, None):
-            _same_detector(out, first, detector, folder)
-        writer.writerow(COLUMNS)
+    with workspace.written(out) as kept:
+        kept.write(csv_bytes([COLUMNS]))
         for row in chain([first] if first else [], good):
-            writer.writerow(row)
+            kept.write(csv_text([row]).encode())
             done.add(row[0])
     return done
 

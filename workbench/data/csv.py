@@ -9,7 +9,7 @@ import csv
 import io
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from workbench.errors import DataError
@@ -69,7 +69,7 @@ def decoded(content: bytes) -> str:
     return content.decode("utf-8" if sample is None else legacy_encoding(sample), "replace")
 
 
-def read_table(path: Path) -> tuple[list[list[str]], bool]:
+def read_table(path: Path) -> tuple[Iterator[list[str]], bool]:
     """The rows of a CSV file of ours without formula guards, and whether it is as we left it.
 
     A file that a spreadsheet has saved since comes back with the numbers and names it had.
@@ -81,12 +81,16 @@ def read_table(path: Path) -> tuple[list[list[str]], bool]:
     text = decoded(content)
     first = next((line for line in text.splitlines() if line.strip()), "")
     separator = max(",;\t", key=first.count)
-    rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if row]
-    if separator != ",":  # where a semicolon separates, a comma may be the decimal sign
-        rows = [[_with_point(cell) for cell in row] for row in rows]
-    rows = [[_unguarded(cell) for cell in row] for row in rows]
-    ours = separator == "," and content.startswith(BOM)
-    return rows, ours
+    cells = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    # where a semicolon separates, a comma may be the decimal sign
+    clean = _unguarded if separator == "," else lambda cell: _with_point(_unguarded(cell))
+    rows = ([clean(cell) for cell in row] for row in cells if any(row))
+    return rows, separator == "," and content.startswith(BOM) and b"\r" not in content
+
+
+def csv_bytes(rows: Iterable[Sequence[object]]) -> bytes:
+    """Rows as a file of our own: CSV that opens right in a spreadsheet, see `read_table`."""
+    return BOM + csv_text(rows).encode()
 
 
 def csv_text(rows: Iterable[Sequence[object]]) -> str:
@@ -97,7 +101,12 @@ def csv_text(rows: Iterable[Sequence[object]]) -> str:
         "'=1+1.png,-0.5\n"
     """
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([map(_guarded, row) for row in rows])
+    minimal = csv.writer(text, lineterminator="\n")
+    quoted = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    for row in rows:
+        cells = [_guarded(cell) for cell in row]
+        # a bare carriage return would end the row
+        (quoted if any("\r" in cell for cell in cells) else minimal).writerow(cells)
     return text.getvalue()
 
 

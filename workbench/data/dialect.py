@@ -78,17 +78,18 @@ def read_dialect(path: Path, encoding: str | None = None, decimal: str | None = 
             "another encoding (--encoding)"
         ) from None
     start, separator = 0, None
-    if lines and (told := _SEP_LINE.fullmatch(lines[0].strip())):
-        start, separator = 1, told[1]
+    if lines and (named := _SEP_LINE.fullmatch(lines[0].strip())):
+        start, separator = 1, named[1]
     comments = start
     while comments < len(lines) and lines[comments].startswith("#"):
         comments += 1
     remarks, lines = lines[start:comments], lines[comments:]
+    told = separator is not None
     separator = separator or find_separator(lines)
     rows = split(lines, separator, first=comments + 1)
     if not rows:
         raise DataError(f"{path} must hold rows of numbers; it is empty")
-    if separator == "," and _is_one_column(rows):
+    if separator == "," and not told and _is_one_column(rows):
         if decimal is None:
             raise DataError(
                 f"{path}: the commas below {rows[0][1][0]!r} may separate columns or be decimal "
@@ -191,10 +192,11 @@ def unique(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _is_one_column(rows: Sequence[Row]) -> bool:
-    """Whether lines with one comma each lie below a line with none, as decimals below a name."""
-    body = [row for _, row in rows[1:]]
-    pairs = all(len(row) == 2 and row[1].isdigit() and like_a_number(row[0]) for row in body)
-    return len(rows[0][1]) == 1 and bool(body) and pairs
+    """Whether lines with one comma each lie below lines with none, as decimals below a name."""
+    cells = [row for _, row in rows]
+    above = next((k for k, row in enumerate(cells) if len(row) > 1), 0)
+    pairs = all(len(r) == 2 and r[1].isdigit() and like_a_number(r[0]) for r in cells[above:])
+    return above > 0 and pairs
 
 
 def _checked(encoding: str) -> str:

@@ -1,13 +1,12 @@
 """A CSV that says which photo is what: file name and label, and split, mask, part, lot, camera."""
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from workbench.errors import DataError
 
+from .csv import read_table as read_cells
 from .label_words import SPLIT_WORDS, folded, phrase, word
 from .layouts import Entry, Layout
 from .photo_files import Files
@@ -24,7 +23,6 @@ COLUMNS = {
     "group": "group, part, part id, part number, serial, serial number, 제품번호, 시리얼",
 }  # fmt: skip
 _ROLES = {word: role for role, names in COLUMNS.items() for word in names.split(", ")}
-_ENCODINGS = ("utf-8-sig", "cp949", "cp932", "cp1252")
 
 
 class LabelTable(NamedTuple):
@@ -43,7 +41,7 @@ def read_table(path: Path, needs: Sequence[str] = ("name", "label")) -> LabelTab
     Raises:
         DataError: The file is missing, or no text.
     """
-    rows = [row for row in csv.reader(io.StringIO(_text(path)), _Dialect(_text(path))) if any(row)]
+    rows = _rows(path)
     if not rows:
         return None
     header = [cell.strip() for cell in rows[0]]
@@ -207,26 +205,11 @@ class _Paths:
         return "\0", ""
 
 
-class _Dialect(csv.excel):
-    def __init__(self, text: str) -> None:
-        first = text.partition("\n")[0]
-        self.delimiter = max(",;\t", key=first.count)
-        super().__init__()
-
-
-def _text(path: Path) -> str:
+def _rows(path: Path) -> list[list[str]]:
     try:
-        content = path.read_bytes()
+        return list(read_cells(path)[0])
     except OSError as error:
         raise DataError(f"{path} must be a CSV: {error.strerror}") from None
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return content.decode("utf-16", "replace")
-    for encoding in _ENCODINGS:
-        try:
-            return content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise DataError(f"{path} must be text; save it as CSV in UTF-8")
 
 
 def _cell(row: Sequence[str], at: int) -> str:

@@ -5,11 +5,12 @@
 """
 
 import csv
-import io
-import os
 from pathlib import Path
 
+from workbench import workspace
 from workbench.errors import DataError
+
+from .csv import csv_bytes, read_table
 
 COLUMNS = ("file name", "label")
 _WORDS = {"OK": False, "NG": True}
@@ -36,12 +37,11 @@ def read_relabels(path: Path | str) -> dict[str, bool]:
     """
     path = Path(path)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            header, *rows = [row for row in csv.reader(file) if row] or [list(COLUMNS)]
+        header, *rows = list(read_table(path)[0]) or [list(COLUMNS)]
     except FileNotFoundError:
         return {}
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} must be a CSV in UTF-8; {error}") from error
+    except csv.Error as error:
+        raise DataError(f"{path} must be a CSV; {error}") from error
     if tuple(header) != COLUMNS:
         raise DataError(f"{path} must have the columns {','.join(COLUMNS)}, got {header}")
     for row in rows:
@@ -73,16 +73,7 @@ def write_relabel(path: Path | str, name: str, label: bool | None) -> dict[str, 
     if not relabels:
         path.unlink(missing_ok=True)
         return relabels
-    text = io.StringIO()
     rows = [(name, "NG" if ng else "OK") for name, ng in relabels.items()]
-    csv.writer(text, lineterminator="\n").writerows([COLUMNS, *rows])
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            file.write(text.getvalue().encode())
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with workspace.written(path) as file:
+        file.write(csv_bytes([COLUMNS, *rows]))
     return relabels

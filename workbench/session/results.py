@@ -1,13 +1,12 @@
 """The result file: one row an image, on the disk before anybody sees the verdict."""
 
-import csv
-import io
 import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from workbench import workspace
+from workbench.data.csv import csv_bytes, csv_text, read_table
 from workbench.errors import DataError
 
 from .lock import FileLock
@@ -89,17 +88,17 @@ class ResultFile:
             return []
         if writer:
             self._cut_torn_row()
-        with self.path.open(encoding="utf-8-sig", newline="") as file:
-            header, *rows = list(csv.reader(file)) or [[]]
+        found, ours = read_table(self.path)
+        header, *rows = list(found) or [[]]
         if tuple(header[:4]) != COLUMNS:
             self.lock.release()
             raise DataError(
                 f"{self.path.name} must start with the columns {','.join(COLUMNS)}, got "
                 f"{','.join(header)}; choose another results file"
             )
-        rows = [self._verdict(row) for row in rows if row]
+        rows = [self._verdict(row) for row in rows]
         once = list({row.name: row for row in rows}.values())  # the last word on each image
-        if writer and (tuple(header) != _HEADER or len(once) < len(rows)):
+        if writer and (not ours or tuple(header) != _HEADER or len(once) < len(rows)):
             self.write(once)
         return once
 
@@ -110,7 +109,7 @@ class ResultFile:
         self.lock.check()
         fresh = not self.path.exists() or not self.path.stat().st_size
         with self.path.open("ab") as file:
-            file.write(_csv([_HEADER, verdict] if fresh else [verdict]))
+            file.write(csv_bytes([_HEADER, verdict]) if fresh else csv_text([verdict]).encode())
             file.flush()
             os.fsync(file.fileno())
 
@@ -130,7 +129,7 @@ class ResultFile:
             return
         self.lock.check()
         with workspace.written(self.path) as file:
-            file.write(_csv([_HEADER, *verdicts]))
+            file.write(csv_bytes([_HEADER, *verdicts]))
 
     @property
     def place(self) -> str:
@@ -152,7 +151,7 @@ class ResultFile:
     def _cut_torn_row(self) -> None:
         """A run killed while writing leaves half a row: the image is judged again instead."""
         content = self.path.read_bytes()
-        if content and not content.endswith(b"\n"):
+        if content and not content.endswith((b"\n", b"\n\0")):  # the latter in UTF-16
             whole, newline, _ = content.rpartition(b"\n")
             self.path.write_bytes(whole + newline)
 
@@ -165,9 +164,3 @@ class ResultFile:
                 f"rows of {self.path.name} must hold four cells with a number as the fourth, got "
                 f"{row}; mend the row or choose another results file"
             ) from error
-
-
-def _csv(rows: Iterable[tuple]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue().encode()
