@@ -74,7 +74,12 @@ def name_columns(
 
 
 def find_time(
-    cells: Mapping[str, Cells], name: str | None, choice: str | None, path: object
+    cells: Mapping[str, Cells],
+    name: str | None,
+    choice: str | None,
+    path: object,
+    separator: str,
+    decimal: str | None,
 ) -> tuple[Column | None, Times | None, tuple[str, ...]]:
     """The column of times, its form, and the names of all columns that it was made of.
 
@@ -82,7 +87,7 @@ def find_time(
         DataError: The column asked for is missing or holds no times, or its dates are ambiguous.
     """
     require(cells, [name], path)
-    known = [name] if name else [n for n in cells if _is_time(n)]
+    known = [name] if name else [n for n in cells if is_time_name(n)]
     dated = [n for n in known if _dated(cells[n]) and not _days(cells[n])]
     days = [n for n in (known if not name else cells) if _days(cells[n])]
     of_day = [n for n in (known if not name else cells) if _of_day(cells[n])]
@@ -93,6 +98,10 @@ def find_time(
     others = [] if name else [n for n in cells if n not in known and _dated(cells[n])]
     for candidate in dict.fromkeys([*dated, *days, *known, *others[:1]]):
         times = _read(cells[candidate], candidate, choice, path)
+        if times is None and cells[candidate].is_text():  # numbers that nobody has converted yet
+            numbers = to_numbers({candidate: cells[candidate]}, path, separator, decimal)
+            column = numbers.get(candidate)
+            times = column and read_times(column.values, candidate, choice)
         if times is not None and not times.bad.all() and (name or _runs(times)):
             if candidate in others:
                 times = times._replace(
@@ -227,7 +236,8 @@ def _has_other_digits(fractions: NDArray[np.float64]) -> bool:
     )
 
 
-def _is_time(name: str) -> bool:
+def is_time_name(name: str) -> bool:
+    """Whether a column's name says that it holds times."""
     word = folded(name)
     return word in TIMES or word.endswith(("timestamp", "datetime", "epochms", "unixtime"))
 

@@ -17,6 +17,7 @@ from .columns import (
     find_label,
     find_time,
     is_doubtful,
+    is_time_name,
     name_columns,
     require,
     to_numbers,
@@ -199,7 +200,9 @@ def _load(
     names = name_columns(sheet.names, sheet.columns, options.columns, source)
     cells = dict(zip(names, sheet.columns, strict=True))
     options = _without_absent(options, cells, optional)
-    time, times, of_time = find_time(cells, options.time, options.dates, source)
+    time, times, of_time = find_time(
+        cells, options.time, options.dates, source, sheet.separator, options.decimal
+    )
     free = {n: c for n, c in cells.items() if n not in {*of_time, *options.ignore}}
     label = find_label(free if options.label is None else cells, options.label, source)
     rows = Rows(time, label and label.column, sheet.lines, _file_of_rows(sheets))
@@ -213,6 +216,8 @@ def _load(
         path=source, separator=sheet.separator, decimal=options.decimal,
     )  # fmt: skip
     left_out |= dict.fromkeys(options.ignore, "as asked")
+    assumed += [f"{s.name} is taken for a sensor although its name says time (--time)"
+                for s in sensors if is_time_name(s.name)]  # fmt: skip
     left_out |= {n: "another column of time" for n in of_time if n not in time.name.split(" + ")}
     missing = missing_in(sensors)
     sensors, rows = by_time(sensors, rows)
