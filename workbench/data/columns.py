@@ -173,19 +173,6 @@ def to_numbers(
     return columns
 
 
-def is_doubtful(cells: Sequence[Cells], separator: str, decimal: str) -> bool:
-    """Whether the points that a parser took for decimal ones may group thousands.
-
-    That is so where all fractions of the file have three digits, and a comma does not separate.
-    """
-    if separator == "," or decimal != ".":
-        return False
-    floats = [c.values[np.isfinite(c.values)] for c in cells if c.values.dtype.kind == "f"]
-    fractions = [x[x != np.round(x)] for x in floats]
-    fractions = [x for x in fractions if len(x)]
-    return bool(fractions) and not any(_has_other_digits(x) for x in fractions)
-
-
 def is_counter(values: NDArray[np.float64], name: str) -> bool:
     """Whether a column counts rows: whole numbers that rise by one step nearly throughout.
 
@@ -226,14 +213,6 @@ def _has_fractions(cells: Cells) -> bool:
         return False
     known = cells.values[np.isfinite(cells.values)]
     return bool((known != np.round(known)).any())
-
-
-def _has_other_digits(fractions: NDArray[np.float64]) -> bool:
-    """Whether a number has a fraction that no group of thousands could be."""
-    thousands = 1000 * fractions
-    return bool(
-        (np.abs(fractions) < 1).any() or (np.abs(thousands - np.round(thousands)) > 1e-6).any()
-    )
 
 
 def is_time_name(name: str) -> bool:

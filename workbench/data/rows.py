@@ -16,7 +16,6 @@ from .columns import (
     Label,
     find_label,
     find_time,
-    is_doubtful,
     is_time_name,
     name_columns,
     require,
@@ -27,7 +26,7 @@ from .reading import BadRow, Reading, missing_in, skipped_in, units_of
 from .recording import fill, refuse
 from .reshaping import Rows, by_time, find_long, resampled, widened
 from .sensors import choose_sensors
-from .sheets import ENDINGS, are_alike, joined, read_sheet
+from .sheets import ENDINGS, find_files, joined, read_sheets
 from .splits import by_hash
 from .splits import by_time as split_by_time
 from .table import NOTE, SensorTable
@@ -194,8 +193,10 @@ def _load(
     optional: Collection[str] = (),
 ) -> SensorTable:
     """Read as `options` say; `wanted` are a model's sensors, `optional` columns may be absent."""
-    paths, source, skipped = _files(path)
-    sheets = _sheets(paths, options)
+    paths, source, skipped = find_files(path)
+    sheets = read_sheets(
+        paths, encoding=options.encoding, decimal=options.decimal, sheet=options.sheet
+    )
     sheet = joined(sheets)
     names = name_columns(sheet.names, sheet.columns, options.columns, source)
     cells = dict(zip(names, sheet.columns, strict=True))
@@ -286,49 +287,6 @@ def _wide(
     columns, rows, said = widened(cells[long.tag].values, value[long.value], quality, rows)
     rest = [name for name in free if name not in long]
     return columns, rows, [*said, *(f"{name} is no part of the long table" for name in rest)]
-
-
-def _files(path: Path | str | Sequence[Path | str]) -> tuple[list[Path], str, list[str]]:
-    """The files, what to call them, and what else lies in the folder."""
-    if not isinstance(path, str | Path):
-        paths = [Path(p) for p in path]
-        if not paths:
-            raise DataError("rows must come from a file at least, got none")
-        return paths, ", ".join(p.as_posix() for p in paths), []
-    path = Path(path)
-    if not path.is_dir():
-        return [path], path.as_posix(), []
-    inside = sorted(p for p in path.iterdir() if not p.name.startswith("."))
-    paths = [p for p in inside if p.suffix.lower() in ENDINGS and p.is_file()]
-    if not paths:
-        raise DataError(f"{path} must hold files of sensor rows ({', '.join(ENDINGS)})")
-    others = [p.name for p in inside if p not in paths]
-    return (
-        paths,
-        path.as_posix(),
-        [f"not read in the folder: {', '.join(others)}"] if others else [],
-    )
-
-
-def _sheets(paths: Sequence[Path], options: RowOptions) -> list[Sheet]:
-    """The files; all as text where their numbers leave a doubt about the decimal sign."""
-
-    def read(*, as_text: bool) -> list[Sheet]:
-        return [
-            read_sheet(p, encoding=options.encoding, decimal=options.decimal, sheet=options.sheet,
-                       as_text=as_text) for p in paths
-        ]  # fmt: skip
-
-    sheets = read(as_text=False)
-    doubtful = options.decimal is None and all(
-        is_doubtful(s.columns, s.separator, s.decimal) or not _has_floats(s) for s in sheets
-    ) and any(map(_has_floats, sheets))  # fmt: skip
-    mixed = len({s.decimal for s in sheets}) > 1 or not are_alike(sheets)
-    return read(as_text=True) if doubtful or mixed else sheets
-
-
-def _has_floats(sheet: Sheet) -> bool:
-    return any(cells.values.dtype.kind == "f" for cells in sheet.columns)
 
 
 def _without_absent(

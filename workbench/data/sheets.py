@@ -19,6 +19,72 @@ ENDINGS = (*TEXT, *BOOKS, *TABLES)
 """Files that are read as sensor rows where a folder is looked through."""
 
 
+def find_files(path: Path | str | Sequence[Path | str]) -> tuple[list[Path], str, list[str]]:
+    """The files, what to call them, and what else lies in the folder.
+
+    Raises:
+        DataError: None at all.
+    """
+    if not isinstance(path, str | Path):
+        paths = [Path(p) for p in path]
+        if not paths:
+            raise DataError("rows must come from a file at least, got none")
+        return paths, ", ".join(p.as_posix() for p in paths), []
+    path = Path(path)
+    if not path.is_dir():
+        return [path], path.as_posix(), []
+    inside = sorted(p for p in path.iterdir() if not p.name.startswith("."))
+    paths = [p for p in inside if p.suffix.lower() in ENDINGS and p.is_file()]
+    if not paths:
+        raise DataError(f"{path} must hold files of sensor rows ({', '.join(ENDINGS)})")
+    others = [p.name for p in inside if p not in paths]
+    return (
+        paths,
+        path.as_posix(),
+        [f"not read in the folder: {', '.join(others)}"] if others else [],
+    )
+
+
+def read_sheets(
+    paths: Sequence[Path],
+    *,
+    encoding: str | None = None,
+    decimal: str | None = None,
+    sheet: str | None = None,
+) -> list[Sheet]:
+    """The files; all as text where their numbers leave a doubt about the decimal sign.
+
+    Raises:
+        DataError: As for `read_sheet`.
+    """
+
+    def read(*, as_text: bool) -> list[Sheet]:
+        return [
+            read_sheet(path, encoding=encoding, decimal=decimal, sheet=sheet, as_text=as_text)
+            for path in paths
+        ]
+
+    sheets = read(as_text=False)
+    with_floats = [s for s in sheets if any(c.values.dtype.kind == "f" for c in s.columns)]
+    doubtful = decimal is None and bool(with_floats) and all(map(is_doubtful, with_floats))
+    mixed = len({s.decimal for s in sheets}) > 1 or not _are_alike(sheets)
+    return read(as_text=True) if doubtful or mixed else sheets
+
+
+def is_doubtful(sheet: Sheet) -> bool:
+    """Whether the points that a parser took for decimal ones may group thousands.
+
+    That is so where all fractions of the file have three digits, and a comma does not separate.
+    """
+    if sheet.separator == "," or sheet.decimal != ".":
+        return False
+    floats = [c.values[np.isfinite(c.values)] for c in sheet.columns if c.values.dtype.kind == "f"]
+    fractions = np.concatenate([x[x != np.round(x)] for x in floats])
+    thousands = 1000 * fractions
+    proof = (np.abs(fractions) < 1) | (np.abs(thousands - np.round(thousands)) > 1e-6)
+    return len(fractions) > 0 and not bool(proof.any())
+
+
 def read_sheet(
     path: Path,
     *,
@@ -81,7 +147,7 @@ def joined(sheets: Sequence[Sheet]) -> Sheet:
     )
 
 
-def are_alike(sheets: Sequence[Sheet]) -> bool:
+def _are_alike(sheets: Sequence[Sheet]) -> bool:
     """Whether each column is text in all files or in none."""
     if any(len(s.columns) != len(sheets[0].columns) for s in sheets):
         return True  # `joined` says what is wrong
