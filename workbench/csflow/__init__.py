@@ -18,7 +18,7 @@ __all__, __getattr__, __dir__ = lazily(
         "network": ["CSFlowNetwork"],
         "original.importer": ["SIMULATOR_THRESHOLDS", "import_original"],
         "original.reader": ["read_original"],
-        "regions": ["Region", "regions"],
+        "regions": ["Region"],
         "resume": ["Checkpoint"],
         "scores": ["cell_energy", "heat", "scale_shares", "score"],
         "weights": ["find_weights"],
