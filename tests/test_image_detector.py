@@ -286,6 +286,17 @@ def test_enlarged_maps_never_fall_below_zero():
     assert large.shape == (60, 100) and large.min() >= 0 and large.max() > 5
 
 
+def test_features_are_standardised_only_where_the_configuration_says_so(photos, tiny_config):
+    plain, standardised = (
+        CSFlowDetector(replace(tiny_config, epochs=1, standardise=chosen))
+        .fit(photos[0][:8], progress=False)
+        .network.standardise
+        for chosen in (False, True)
+    )
+    assert (plain.mean == 0).all() and (plain.std == 1).all()
+    assert (standardised.std[1] != 1).all()  # the finest scale has fewer channels
+
+
 def test_flat_unlabelled_folders_can_be_trained_on(tmp_path, photos, tiny_config):
     for i, image in enumerate(photos[0][:8]):
         Image.fromarray(image).save(tmp_path / f"{i}.png")

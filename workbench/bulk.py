@@ -154,7 +154,7 @@ def _write(
     label = "" if ng is None else "NG" if ng else "OK"
     row = [name, label, "", "", error] if error else [name, label, prediction, repr(score), ""]
     file.write(csv_text([row]).encode())
-    file.flush()  # what is scored stays, whatever happens next
+    file.flush()  # what is scored stays, also after a power cut
 
 
 def _resumed(out: Path, detector: "CSFlowDetector", folder: Path) -> set[str]:

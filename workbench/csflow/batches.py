@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from workbench.data.decode import WHITE, ImageSource
 from workbench.errors import DataError
 from workbench.progress import bar as progress_bar
 
-Images = ImageFolder | Sequence[ImageSource]
+Images: TypeAlias = ImageFolder | Sequence[ImageSource]
 
 AHEAD = 2  # batches that are decoded while one is computed
 

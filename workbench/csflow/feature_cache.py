@@ -33,7 +33,7 @@ from .network import CSFlowNetwork
 IN_MEMORY = 1 << 30  # bytes; beyond it the system pages a temporary file instead
 DEFAULT_GB = 10.0
 FORMAT = 1  # to be raised when images are decoded or features computed in another way
-# Images computed at once. Always as many, whatever the training's batch and the cache hold: the
+# Images computed at once, for any batch of the training and any state of the cache: the
 # rounding of a convolution depends on the size of the batch, and the same images must give the
 # same features bit for bit.
 TOGETHER = 4
@@ -63,21 +63,21 @@ def extract(
     table = allocate(len(sources), shapes)
     about = config.features() | {"weights": network.backbone.weights_hash}
     store = open_cache(about) if cache else None
-    keys = _keys(store, sources) if store else [None] * len(sources)
+    keys: list[str | None] = _keys(store, sources) if store else [None] * len(sources)
     missing = []
     for place, key in enumerate(keys):
         xs = store.read(key, shapes) if store and key else None
         _put(table, place, xs) if xs else missing.append(place)
     found = set(range(len(sources))) - set(missing)
-    keep = store and store.holds(len(sources), shapes)
-    if missing:
-        for place, xs in _computed(sources, missing, network, config.white, title, progress):
-            found.add(place)
-            _put(table, place, xs)
-            if keep and keys[place]:
-                store.write(keys[place], xs)
-    if keep and missing:
-        store.files.trim()
+    keeping = store if store and store.holds(len(sources), shapes) else None
+    computed = _computed(sources, missing, network, config.white, title, progress)
+    for place, xs in computed if missing else ():
+        found.add(place)
+        _put(table, place, xs)
+        if keeping and (key := keys[place]):
+            keeping.write(key, xs)
+    if keeping and missing:
+        keeping.files.trim()
     if not found:
         raise DataError(f"none of the {len(sources)} images could be read")
     return sorted(found), _packed(table, sorted(found))
@@ -109,7 +109,8 @@ class FeatureCache:
         digest = hashlib.sha256(self._extractor)
         if isinstance(image, np.ndarray):
             digest.update(f"{image.shape}{image.dtype}".encode())
-        digest.update(np.ascontiguousarray(image) if isinstance(image, np.ndarray) else image)
+            image = image.tobytes()
+        digest.update(image)
         return digest.hexdigest()
 
     def read(self, key: str, shapes: Shapes) -> Pyramid | None:
@@ -126,7 +127,7 @@ class FeatureCache:
         self.files.write(key, b"".join(half(x).numpy().tobytes() for x in xs))
 
     def holds(self, count: int, shapes: Shapes) -> bool:
-        """Whether the limit allows for so many images; else they would only evict each other."""
+        """Whether this many images fit into the limit; else they would only evict each other."""
         size, limit = count * (2 * sum(map(prod, shapes)) + 4), self.files.limit
         if size > limit:
             warnings.warn(

@@ -10,6 +10,7 @@ References:
 from collections.abc import Sequence
 from math import prod
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -35,9 +36,12 @@ class Backbone(nn.Module):
         weights_file: Where they were read.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(
         self,
-        net: nn.Module,
+        net: Any,  # noqa: ANN401
         name: str,
         block: int,
         weights_hash: str,
@@ -50,7 +54,7 @@ class Backbone(nn.Module):
         self.weights_hash, self.weights_file = weights_hash, weights_file
         self.stem = nn.Sequential(net._conv_stem, net._bn0, net._swish)
         self.blocks = nn.Sequential(*list(net._blocks)[: block + 1])
-        self.channels = self.blocks[-1]._block_args.output_filters
+        self.channels: int = net._blocks[block]._block_args.output_filters
         self.stride = 2 * prod(self._strides)
         mean, std = _LITE if "lite" in name else _IMAGENET
         self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1))
@@ -59,7 +63,7 @@ class Backbone(nn.Module):
 
     def identity(self) -> dict[str, str | None]:
         """Name, hash and file of the weights, by which a saved detector finds them again."""
-        file = self.weights_file and workspace.portable(self.weights_file)
+        file = workspace.portable(self.weights_file) if self.weights_file else None
         return {"name": self.name, "sha256": self.weights_hash, "file": file}
 
     def train(self, mode: bool = True) -> "Backbone":  # noqa: ARG002
@@ -168,6 +172,9 @@ class Standardise(nn.Module):
     Args:
         channels: C of every scale; the statistics of one with fewer than another are padded.
     """
+
+    mean: Tensor
+    std: Tensor
 
     def __init__(self, channels: Sequence[int]) -> None:
         super().__init__()

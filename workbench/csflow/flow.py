@@ -60,6 +60,8 @@ class CrossConvolutions(nn.Module):
 class Coupling(nn.Module):
     """Shuffle the channels, then transform each half given the other."""
 
+    order: Tensor
+
     def __init__(
         self, channels: Sequence[int], hidden: int, kernel: int, clamp: float, seed: int
     ) -> None:

@@ -37,7 +37,7 @@ class CSFlowNetwork(nn.Module):
         )
         channels = [shape[0] for shape in self.pyramid.shapes]
         self.standardise = Standardise(channels)
-        with torch.random.fork_rng(devices=[]):  # the same start, whatever ran before
+        with torch.random.fork_rng(devices=[]):  # the same start each time
             torch.manual_seed(config.seed)
             self.flow = CrossScaleFlow(
                 channels,

@@ -56,7 +56,7 @@ def companions_of(detector: "CSFlowDetector", manifest: Mapping[str, Any]) -> di
     """Files to keep beside a saved detector of this manifest: the graph, where one scores."""
     if detector.engine is None or detector.engine is detector.network:
         return {}
-    from .onnx.engines import files
+    from .onnx.engines import files  # the other engine is a graph
 
     return files(detector.engine, manifest, detector.config)
 

@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -35,7 +36,7 @@ def fit_seeds(
     count: int,
     *,
     progress: bool = True,
-    **options: object,
+    **options: Any,  # noqa: ANN401
 ) -> tuple[CSFlowDetector, list[SeedResult]]:
     """Train `count` detectors on one split, from the configuration's seed and the next ones.
 
@@ -55,16 +56,16 @@ def fit_seeds(
     """
     if count < 1:
         raise ValueError(f"seeds must be at least 1, got {count}")
-    first, results = None, []
+    detectors, results = [], []
     for seed in range(config.seed, config.seed + count):
         detector = CSFlowDetector(replace(config, seed=seed), **options)
         detector.fit(parts, progress=progress)
         nll = detector.history[detector.epoch - 1]["calibration_nll"]
         results.append(SeedResult(seed, nll, _auroc(detector, parts, progress)))
-        first = first or detector
+        detectors.append(detector)
         if detector.interrupted:
             break
-    return first, results
+    return detectors[0], results
 
 
 def describe(results: Sequence[SeedResult]) -> str:

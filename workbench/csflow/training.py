@@ -56,10 +56,10 @@ def train_flow(
     The learning rate warms up and falls over the whole run (one-cycle, Smith & Topin 2019,
     https://arxiv.org/abs/1708.07120) unless the configuration says "constant".
 
-    With a patience, training stops when the calibration images have not become more likely for so
-    many epochs, and the weights of the epoch where they were most likely are kept. Without one,
-    every epoch is trained and the weights of the last are kept. After Ctrl-C those of the most
-    likely epoch are kept in either case, with a warning. No label is ever looked at.
+    With a patience, training stops when the calibration images have not become more likely for
+    that many epochs, and the weights of the epoch where they were most likely are kept. Without
+    one, every epoch is trained and the weights of the last are kept. After Ctrl-C those of the
+    most likely epoch are kept in either case, with a warning. No label is ever looked at.
 
     A one-cycle schedule gains most in its last, slow epochs, and the calibration likelihood jumps
     for an epoch or three while the rate is high: a patience of 10 only ends what has really
@@ -138,7 +138,7 @@ class _Run:
         self.best_weights: dict[str, Tensor] = {}
 
     def finished(self) -> bool:
-        """Whether all epochs are done, or the last so many did not help."""
+        """Whether all epochs are done, or the patience is at its end."""
         done, patience = len(self.history), self.config.patience
         return done >= self.config.epochs or bool(patience and done - self.best_epoch >= patience)
 
@@ -213,9 +213,9 @@ class _Run:
         return total / len(self.features[0])
 
     def _inputs(self, features: Pyramid, rows: Tensor) -> Pyramid:
-        where = {"device": self.device, "dtype": torch.float32}
         layout = torch.channels_last  # of the flow's weights
-        return self.standardise([x[rows].to(**where, memory_format=layout) for x in features])
+        chosen = (x[rows].to(self.device, torch.float32) for x in features)
+        return self.standardise([x.to(memory_format=layout) for x in chosen])
 
     def _nll(self, xs: Pyramid) -> Tensor:
         # bfloat16 has the range of float32: no scaling of the loss
@@ -248,7 +248,9 @@ def _multiplies_bfloat16(device: torch.device) -> bool:
     """Whether it has units for such matrices; elsewhere they are slower than float32."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    known = getattr(torch.cpu, "get_capabilities", dict)()  # not in every torch that will do
+    known: dict[str, Any] = getattr(
+        torch.cpu, "get_capabilities", dict
+    )()  # not in every torch that will do
     return device.type == "cpu" and bool(known.get("amx_bf16"))
 
 

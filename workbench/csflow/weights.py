@@ -100,9 +100,9 @@ def from_torchvision(state: State) -> State:
     for key, value in state.items():
         if m := _block_key(key):
             stage, place, layer, part, rest = m
-            layer = int(layer) + (m[:2] not in wide)  # no expansion: the first layer is left out
+            number = int(layer) + (m[:2] not in wide)  # no expansion: the first layer is left out
             block = blocks.index((int(stage), int(place)))
-            new = f"_blocks.{block}.{_LAYERS.get((layer, part))}.{rest}"
+            new = f"_blocks.{block}.{_LAYERS.get((number, part))}.{rest}"
         else:
             outer, _, rest = key.rpartition(".")
             new = f"{_OUTER.get(outer)}.{rest}"

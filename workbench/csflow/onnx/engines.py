@@ -77,7 +77,7 @@ def checked_graph(detector: "CSFlowDetector", threshold: float) -> OnnxEngine | 
         graph = OnnxEngine(export(network))
         pair = scores_of(graph, squares, config), scores_of(network, squares, config)
         wrong = differences(*pair, threshold)
-    except Exception as error:  # whatever fails is told, and torch can still score
+    except Exception as error:  # any failure is told, and torch can still score
         wrong = f"{type(error).__name__}: {error}"
     if wrong:
         warnings.warn(f"scoring with torch, the ONNX graph does not serve: {wrong}", stacklevel=4)
