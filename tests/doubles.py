@@ -23,7 +23,7 @@ class Seen:
     def regions(self):
         from workbench.csflow.regions import regions  # torch, which takes seconds
 
-        return regions(self.heatmap, 30.0)
+        return regions(self.heatmap, float(self.threshold))
 
     @property
     def is_anomaly(self):

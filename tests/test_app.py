@@ -92,7 +92,7 @@ def test_the_page_stands_at_once_and_makes_its_tabs_when_they_are_looked_at(home
     gate = []
     load = app.artifacts.load
     monkeypatch.setattr(
-        "workbench.ui.app_page.artifacts.load",
+        "workbench.artifacts.load",
         lambda folder: [wait(lambda: gate), load(folder)][1],
     )
     page = AppPage("disc", order="name")

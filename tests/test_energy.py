@@ -106,5 +106,24 @@ def test_a_region_inside_another_stays_its_own():
     assert regions(heatmap, 1) == (((2, 2, 3, 3), 1, 9.0), ((0, 0, 5, 5), 16, 2.0))
 
 
-def test_a_map_below_the_floor_has_no_regions():
-    assert regions(np.full((4, 4), 0.5), 0.5) == ()
+def test_a_map_below_the_threshold_has_no_regions():
+    assert regions(np.full((4, 4), 0.5), 0.51) == ()
+
+
+def test_a_peak_is_cut_at_half_its_height_and_its_slopes_are_no_regions():
+    y, x = np.mgrid[:60, :80]
+    hill = np.exp(-((x - 20) ** 2 + (y - 30) ** 2) / 200)
+    small = 0.3 * np.exp(-((x - 65) ** 2 + (y - 30) ** 2) / 50)
+    first, second = regions(10 * (hill + small), 1.0)
+    assert first.peak == pytest.approx(10, rel=1e-3) and second.peak == pytest.approx(3, rel=0.05)
+    half = np.sqrt(200 * np.log(2))  # where a bell has half its height
+    assert (first.box[2] - first.box[0]) / 2 == pytest.approx(half, abs=1)
+    assert first.box[0] <= 20 < first.box[2] and second.box[0] <= 65 < second.box[2]
+    assert len(regions(10 * (hill + small), 3.5)) == 1  # only what reaches the threshold
+
+
+def test_regions_of_a_large_photo_are_found_on_a_coarser_grid():
+    large = np.kron(np.array([[0, 0, 0], [0, 9.0, 0], [0, 0, 0]]), np.ones((700, 900)))
+    (found,) = regions(large, 1.0)
+    assert found.box == pytest.approx((900, 700, 1800, 1400), abs=12)
+    assert found.area == pytest.approx(900 * 700, rel=0.03)

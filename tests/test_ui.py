@@ -135,10 +135,10 @@ def test_rates_of_all_parts_stand_beside_those_of_the_steps(simulator, session):
     shown = text(simulator)
     assert "missed 1 of 2 = 50.0 %, overkill 1 of 3 = 33.3 %" in shown and session.judged == 0
     low, high = metrics.wilson(1, 2)
-    assert f"All 5 parts 1 of 2 = 50.0 % 95 % interval {100 * low:.1f} to" in shown
+    assert f"All 5 parts 1 / 2 = 50.0 % {100 * low:.1f} to" in shown
     assert f"{100 * high:.1f} %" in shown and "Stepped through: 0 - -" in shown
     simulator.next.click()
-    assert session.judged == 2 and "Stepped through: 2 1 of 2 = 50.0 %" in text(simulator)
+    assert session.judged == 2 and "Stepped through: 2 1 / 2 = 50.0 %" in text(simulator)
     simulator.ng.click()
     assert "1 confirmed or relabelled by a person" in text(simulator)
     assert "NG confirmed" in text(simulator) and "is confirmed as NG" in simulator.message
@@ -329,7 +329,7 @@ def test_why_names_regions_and_scales_of_what_was_called_ng(simulator):
     assert "no place stands out" in text(simulator)  # called OK
     simulator.next.click()
     shown = text(simulator)
-    assert "region 1: 4 x 4 px at 4, 4; peak 200" in shown
+    assert "region 1: upper left, 4 x 4 px, 2.0 times the threshold" in shown
     assert "1 finest 75 % 2 coarsest 25 %" in shown
     assert [word for word, _ in simulator.region.options] == ["whole photo", "region 1"]
     simulator.region.value = 1

@@ -26,7 +26,7 @@ def serve(
     """Serve the page of a model until interrupted.
 
     Args:
-        name: A model of photos under `models/`.
+        name: A model under `models/`; "" for a page of all of them.
         port: Of 127.0.0.1; the next free one if it is taken.
         language: "en" or "ko"; that of `$WORKBENCH_LANG` if empty.
         token: What the address must carry; a new random one if empty.
@@ -41,6 +41,7 @@ def serve(
 
     check(name, language)
     os.environ["WORKBENCH_HOME"] = str(workspace.root())
+    os.environ["WORKBENCH_PAGE"] = name  # its kernel loads it at once
     if language:
         os.environ["WORKBENCH_LANG"] = language
     paths = [str(SHARE), *filter(None, [os.environ.get("JUPYTER_PATH")])]
@@ -52,17 +53,18 @@ def serve(
 
 def check(name: str, language: str) -> None:
     """See before anything is started whether this can be served."""
-    artifacts.read_manifest(workspace.model(name))
+    if name:
+        artifacts.read_manifest(workspace.model(name))
     if language and language not in LANGUAGES:
         raise ValueError(f"language must be one of {', '.join(LANGUAGES)}, got {language!r}")
 
 
 def write_page(folder: Path, name: str, *, operator: bool = False) -> Path:
     """A notebook of one cell that shows the page."""
-    code = f"from workbench import ui\n\ndisplay(ui.AppPage({name!r}, operator={operator}))"
+    code = f"from workbench import ui\n\ndisplay(ui.open_page({name!r}, operator={operator}))"
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
-    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
-    path = folder / f"{name}.ipynb"
+    notebook.metadata["kernelspec"] = {"name": "workbench", "display_name": "Workbench page"}
+    path = folder / f"{name or 'models'}.ipynb"
     nbformat.write(notebook, path)
     return path
 

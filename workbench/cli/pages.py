@@ -68,7 +68,7 @@ def compare(
 
 @command(app, "app")
 def serve(
-    name: Annotated[str, typer.Argument(help="A model of photos under models/.")],
+    name: Annotated[str, typer.Argument(help="A model under models/; none shows all.")] = "",
     port: Annotated[int, typer.Option(help="Of 127.0.0.1.")] = 8866,
     language: Annotated[str, typer.Option(help="en or ko; default: $WORKBENCH_LANG.")] = "",
     browser: Annotated[bool, typer.Option(help="Open the page.")] = True,
@@ -82,7 +82,7 @@ def serve(
     token = secrets.token_urlsafe(24)
     url = f"http://127.0.0.1:{port}/?token={token}"
     yield Answer([f"{url} (Ctrl-C ends it)"], {"url": url})
-    web.serve(name, port=port, language=language, token=token, browser=browser)
+    web.serve(name, port=port, language=language, token=token, browser=browser, operator=operator)
 
 
 def _made(runs: "Sequence[ReportRun]", pdf: bool = False) -> Answer:

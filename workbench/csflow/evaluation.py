@@ -58,8 +58,8 @@ class Evaluation:
 
     @cached_property
     def regions(self) -> tuple[Region, ...]:
-        """The places that stand out from good parts, at most ten, strongest first."""
-        return regions(self.heatmap, self.heat_range[0])
+        """The places that reach the threshold, at most ten, strongest first."""
+        return regions(self.heatmap, self.threshold)
 
     def overlay(self, alpha: float = 0.7) -> Image.Image:
         """The photo under its heat map on the dataset's fixed scale, at its own size."""

@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 SHOWN = 10  # regions; beyond the strongest few they are noise
+SAMPLED = 512  # pixels of the longer side in which they are looked for
 
 
 class Region(NamedTuple):
-    """A connected place that is hotter than good parts are.
+    """A place around a peak of the heat map, cut at half of the peak or at the threshold.
 
     Attributes:
         box: Left, top, right, bottom in pixels of the image; right and bottom are just outside.
@@ -22,12 +23,14 @@ class Region(NamedTuple):
     peak: float
 
 
-def regions(heatmap: NDArray[np.floating], heat_floor: float) -> tuple[Region, ...]:
-    """Find what lies above a level; pixels that touch, corners included, are one region.
+def regions(heatmap: NDArray[np.floating], threshold: float) -> tuple[Region, ...]:
+    """The peaks that reach a threshold, each cut at half its height or at the threshold.
+
+    A peak whose surroundings reach into those of a higher one belongs to that.
 
     Args:
         heatmap: Anomaly per pixel, shape (H, W).
-        heat_floor: Level that a region is above.
+        threshold: In the units of the heat map.
 
     Returns:
         At most ten, by falling peak.
@@ -38,14 +41,20 @@ def regions(heatmap: NDArray[np.floating], heat_floor: float) -> tuple[Region, .
     """
     from scipy import ndimage  # half a second, and only who asks for regions needs it
 
-    labels, count = ndimage.label(heatmap > heat_floor, np.ones((3, 3)))
-    numbers = range(1, count + 1)
-    peaks = ndimage.maximum(heatmap, labels, numbers)
-    areas = ndimage.sum_labels(labels > 0, labels, numbers)
-    found = [
-        Region((columns.start, rows.start, columns.stop, rows.stop), int(area), float(peak))
-        for (rows, columns), area, peak in zip(
-            ndimage.find_objects(labels), areas, peaks, strict=True
-        )
-    ]
-    return tuple(sorted(found, key=lambda region: (-region.peak, -region.area))[:SHOWN])
+    step = -(-max(heatmap.shape) // SAMPLED)  # the map is smooth: cells of many pixels
+    heat, height, width = heatmap[::step, ::step], *heatmap.shape
+    open_, taken, found = heat >= threshold, np.zeros(heat.shape, bool), []
+    while open_.any() and len(found) < SHOWN:
+        top = np.unravel_index(np.where(open_, heat, -np.inf).argmax(), heat.shape)
+        peak = float(heat[top])
+        labels, _ = ndimage.label(heat >= max(peak / 2, threshold), np.ones((3, 3)))
+        own = labels == labels[top]
+        if not (own & taken).any():
+            rows, columns = ndimage.find_objects(own.astype(np.uint8))[0]
+            box = (columns.start, rows.start, columns.stop, rows.stop)
+            left, top_, right, bottom = (step * edge for edge in box)
+            box = (left, top_, min(right, width), min(bottom, height))
+            found.append(Region(box, int(own.sum()) * step**2, peak))
+        taken |= own
+        open_ &= ~own
+    return tuple(found)

@@ -243,11 +243,11 @@ class InspectionSession(Navigation):
     def _measure(self) -> metrics.Metrics:
         known = [i for i in range(len(self.parts)) if self.truth(i) and self.prediction(i)]
         labels = [self.truth(i) == "NG" for i in known]
-        return metrics.evaluate([self._score(i) for i in known], labels, self._threshold)
+        return metrics.evaluate([self.score_of(i) for i in known], labels, self._threshold)
 
     def prediction(self, index: int) -> str:
         """What the detector says of an image of `parts`, or "" while that is not known."""
-        score = self._score(index)
+        score = self.score_of(index)
         return "" if np.isnan(score) else ("NG" if score >= self._threshold else "OK")
 
     def outcome(self, index: int) -> str:
@@ -316,8 +316,9 @@ class InspectionSession(Navigation):
         truth = self.truth(index)
         return selection.lets_through(truth, prediction, outcome(truth, prediction))
 
-    def _score(self, index: int) -> float:
-        """What was shown counts: scored alone and in a batch, it may differ by rounding."""
+    def score_of(self, index: int) -> float:
+        """Score of an image of `parts`, NaN while it is not known."""
+        # what was shown counts: scored alone and in a batch, it may differ by rounding
         judged = self._record.verdicts.get(self.parts.names[index])
         return judged.score if judged else float(self.all_scores.values[index])
 

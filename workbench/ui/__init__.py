@@ -1,17 +1,18 @@
 """Widgets over an `InspectionSession`; nothing is loaded from the network."""
 
-from .app_page import AppPage
-from .audit import AuditView
-from .compare import Compare
-from .histogram import HistogramExplorer
-from .sensors import SensorExplorer
-from .simulator import Simulator
+from workbench.lazy import lazily
 
-__all__ = [
-    "Compare",
-    "AppPage",
-    "HistogramExplorer",
-    "AuditView",
-    "SensorExplorer",
-    "Simulator",
-]
+__all__, __getattr__, __dir__ = lazily(
+    __name__,
+    {
+        "app_page": ["AppPage"],
+        "audit": ["AuditView"],
+        "check": ["CheckView"],
+        "compare": ["Compare"],
+        "histogram": ["HistogramExplorer"],
+        "overview": ["Overview"],
+        "sensors": ["SensorExplorer"],
+        "simulator": ["Simulator"],
+        "start_page": ["StartPage", "open_page"],
+    },
+)

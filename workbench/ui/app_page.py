@@ -8,13 +8,16 @@ from threading import RLock, Thread
 
 import ipywidgets as widgets
 
-from workbench import artifacts, workspace
+from workbench import workspace
 from workbench.session import InspectionSession
 
+from . import preload
 from .audit import AuditView
+from .check import CheckView
 from .histogram import HistogramExplorer
 from .markup import render
 from .notice import WriterNotice
+from .overview import Overview
 from .sensors import SensorExplorer
 from .simulator import Simulator
 from .view import View, html
@@ -82,7 +85,7 @@ class AppPage(View):
 
     def _load(self, name: str, order: str, take_over: bool) -> None:
         try:
-            detector = artifacts.load(workspace.model(name))
+            detector = preload.take(name)
             if detector.kind == "csflow":
                 self._open_photos(detector, order, take_over)
             else:
@@ -106,11 +109,15 @@ class AppPage(View):
         self._offer(
             {
                 "Simulator": lambda: Simulator(session, language=speech),
+                "Overview": lambda: Overview(
+                    session, opened=self._to_simulator, language=speech
+                ),
                 "Histogram": lambda: HistogramExplorer(
                     session, model=model, language=speech, operator=self._operator,
                     opened=self._to_simulator,
                 ),
                 "Label audit": lambda: AuditView(session, language=speech),
+                "Check": lambda: CheckView(detector, self._name, language=speech),
             }
         )  # fmt: skip
 
@@ -119,7 +126,13 @@ class AppPage(View):
 
         path = workspace.resolve(detector.data["source"])
         rows = load_rows(path, **detector.data["options"]).test
-        self._offer({"Sensors": lambda: SensorExplorer(detector, rows, language=self._language)})
+        speech = self._language
+        self._offer(
+            {
+                "Sensors": lambda: SensorExplorer(detector, rows, language=speech),
+                "Check": lambda: CheckView(detector, self._name, language=speech),
+            }
+        )
 
     def _offer(self, makers: dict[str, Callable[[], View]]) -> None:
         """Show tabs; only the first is made now."""
@@ -152,6 +165,7 @@ class AppPage(View):
     def _see_writer(self) -> None:
         if self.notice:
             self.notice.check()
+            self.saved_at(self.session.position + 1)
 
     def _writer_changed(self) -> None:
         for view in self._made.values():

@@ -96,7 +96,8 @@ class ControlPanel(View):
         self.action = dropdown(t("Change"), [(t(s), a) for a, (_, s) in ACTIONS.items()], "wb-act")
         self.key = styled(widgets.Text(description=t("Key"), continuous_update=False), "wb-key")
         self.key.layout.width = "150px"
-        self._help = widgets.VBox([self.key_list, row(self.action, self.key)])
+        box = widgets.VBox([self.key_list, row(self.action, self.key)])
+        self._help = styled(box, "wb-help-box")
         self._help.layout.display = "none"
 
     def _open_more(self, change: dict) -> None:

@@ -17,7 +17,7 @@ function watch(model, root) {
 
   const busy = async () => {  // it computes and answers later
     try {
-      const signal = AbortSignal.timeout(1500);
+      const signal = AbortSignal.timeout(1000);
       const answer = await fetch(`${baseUrl}api/kernels/${id}${about}`, { signal });
       return answer.ok && (await answer.json()).execution_state === "busy";
     } catch { return false; }
@@ -50,9 +50,15 @@ function watch(model, root) {
       try { model.send({ ping: 1 }); } catch { /* no comm any more: it stays unanswered */ }
     } else if (performance.now() - asked > ANSWER && !(await busy()) && asked) lost();
   };
-  const leave = () => navigator.sendBeacon(`${baseUrl}voila/api/shutdown/${id}${about}`);
   const timer = setInterval(tick, 500);
-  if (app()) window.addEventListener("pagehide", leave);
+  const leave = () => {
+    clearInterval(timer);
+    navigator.sendBeacon(`${baseUrl}voila/api/shutdown/${id}${about}`);
+  };
+  if (app()) {
+    window.addEventListener("beforeunload", () => clearInterval(timer));
+    window.addEventListener("pagehide", leave);
+  }
   return { found, stop: () => { clearInterval(timer); window.removeEventListener("pagehide", leave); } };
 }
 

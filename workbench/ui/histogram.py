@@ -130,7 +130,7 @@ class HistogramExplorer(View):
         self.slider = styled(self._make_slider(), "wb-threshold")
         self.exact = styled(widgets.FloatText(float(self.threshold), step=None), "wb-exact")
         self.exact.description = t("Exactly")
-        self.exact.layout.width, self.exact.style.description_width = "190px", "initial"
+        self.exact.layout.width, self.exact.style.description_width = "220px", "initial"
         self._make_policies()
         self.two = toggle(t("Look again between two"), "", "wb-two-thresholds")
         self.two.layout.display = None if self._ng is not None else "none"
@@ -152,7 +152,8 @@ class HistogramExplorer(View):
         self.bars.observe(self.guard(lambda change: self._choose_bar(change["new"])), "value")
         self.export.on_click(self.guard(lambda _: self._export()))
         self.opener.button.on_click(self.guard(lambda _: self.opener.open()))
-        tables = styled(widgets.Box([self._counts, self._rates]), "wb-two")
+        tables = widgets.VBox([self._counts, self._rates])
+        evidence = styled(widgets.Box([self._plot, tables]), "wb-evidence")
         self._choosing = widgets.VBox(
             [self.policies.goals(), row(self.own, self.two, self.expert), self._experts]
         )
@@ -162,9 +163,9 @@ class HistogramExplorer(View):
             line.layout.display = self._choosing.layout.display = "none"
             self.saving.hide()
         self.fill(
-            self._head, self._plot, line, tables, self._choosing,
-            row(self.log_counts, self.log_scores, self.bars, *self.saving.buttons, self.export),
-            self.saving.box, self.opener.box,
+            self._head, evidence, line, self.saving.box, self._choosing,
+            row(*self.saving.buttons, self.export, self.log_counts, self.log_scores, self.bars),
+            self.opener.box,
             gestures=self.listen(self.on_message, t("Histogram")),
         )  # fmt: skip
 

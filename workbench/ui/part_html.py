@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 REGIONS = 3  # are listed and numbered; beyond the strongest few they are noise
 Words = Callable[..., str]
+PLACES = (
+    ("upper left", "upper middle", "upper right"),
+    ("middle left", "in the middle", "middle right"),
+    ("lower left", "lower middle", "lower right"),
+)
 _RING = "M41 22 A19 19 0 1 1 3 22 A19 19 0 1 1 41 22 "
 _TICK, _CROSS = _RING + "M13 22 l7 7 l12 -14", _RING + "M15 15 l14 14 M29 15 l-14 14"
 _WARNING = "M22 4 L42 39 H2 Z M22 17 V27 M22 33 V33.5"
@@ -75,8 +80,10 @@ def totals(session: InspectionSession, t: Words) -> str:
         t("Stepped through: {0}", f"{session.judged:,}"): _rates(so_far, t),
     }
     seen = t("{0} confirmed or relabelled by a person", len(session.settled))
-    head = [t("Miss rate 미검율"), t("Overkill rate 과검율")]
-    return render("tables.grid", head=head, rows=rows) + render("part.time", stages="", said=seen)
+    head, corner = [t("Miss rate"), t("Overkill rate")], t("with 95 % interval")
+    return render("tables.grid", head=head, rows=rows, corner=corner) + render(
+        "part.time", stages="", said=seen
+    )
 
 
 def head_rates(session: InspectionSession, t: Words) -> str:
@@ -94,14 +101,14 @@ def head_rates(session: InspectionSession, t: Words) -> str:
 
 def why(evaluation: "Evaluation", t: Words) -> str:
     """Where the part stands out, and how much each scale has to do with it."""
-    found = regions(evaluation)
+    height, width = evaluation.heatmap.shape
     lines = [
         t(
-            "region {0}: {1} x {2} px at {3}, {4}; peak {5}",
-            number, region.box[2] - region.box[0], region.box[3] - region.box[1],
-            region.box[0], region.box[1], f"{region.peak:.3g}",
+            "region {0}: {1}, {2} x {3} px, {4} times the threshold",
+            number, t(whereabouts(region.box, width, height)), region.box[2] - region.box[0],
+            region.box[3] - region.box[1], f"{region.peak / evaluation.threshold:.1f}",
         )
-        for number, region in enumerate(found, start=1)
+        for number, region in enumerate(regions(evaluation), start=1)
     ]  # fmt: skip
     shares = getattr(evaluation, "shares", ())
     ends = {0: t("finest"), len(shares) - 1: t("coarsest")} if len(shares) > 1 else {}
@@ -111,6 +118,18 @@ def why(evaluation: "Evaluation", t: Words) -> str:
         for k, share in enumerate(shares)
     ]  # fmt: skip
     return render("part.why", lines=lines or [t("no place stands out")], shares=bars, t=t)
+
+
+def whereabouts(box: tuple[int, int, int, int], width: int, height: int) -> str:
+    """In which ninth of the photo the middle of a box lies.
+
+    Example:
+        >>> whereabouts((0, 0, 10, 10), 100, 100), whereabouts((40, 90, 60, 100), 100, 100)
+        ('upper left', 'lower middle')
+    """
+    column = min(int(3 * (box[0] + box[2]) / (2 * width)), 2)
+    row = min(int(3 * (box[1] + box[3]) / (2 * height)), 2)
+    return PLACES[row][column]
 
 
 def regions(evaluation: "Evaluation") -> tuple["Region", ...]:
@@ -165,7 +184,13 @@ def _rates(rates: metrics.Metrics | None, t: Words) -> list[str]:
     if rates is None:
         return ["-", "-"]
     pairs = ((rates.fn, rates.n_ng), (rates.fp, rates.n_ok))
-    return [rate_with_interval(*pair, t) for pair in pairs]
+    return [
+        render(
+            "tables.short_rate", count=count, n=n, per_cent=f"{100 * metrics.rate(count, n):.1f}",
+            interval=interval_cell(metrics.wilson(count, n), t),
+        ) if n else "-"
+        for count, n in pairs
+    ]  # fmt: skip
 
 
 def rate_with_interval(count: int, n: int, t: Words) -> str:

@@ -85,11 +85,11 @@ class DisplaySettings:
         return replace(self, zoom=zoom, centre=centre).moved(0, 0)
 
     def at_region(self, box: Box, width: int, height: int) -> "DisplaySettings":
-        """Close enough for a region to fill a third of the picture."""
+        """Close enough for a region to fill a third of the picture, but always closer."""
         left, top, right, bottom = box
         centre = (left + right) / 2 / width, (top + bottom) / 2 / height
         zoom = min(width / (right - left), height / (bottom - top)) / 3
-        return replace(self, zoom=round(float(np.clip(zoom, 1, 8)), 2), centre=centre)
+        return replace(self, zoom=round(float(np.clip(zoom, 1.5, 8)), 2), centre=centre)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,145 @@
+"""All parts at a glance: small pictures, filters with counts, a table whose cells open parts."""
+
+from collections.abc import Callable
+from pathlib import PurePosixPath
+
+import ipywidgets as widgets
+
+from workbench.session import InspectionSession
+
+from .controls import button, row
+from .markup import render
+from .thumbs import SHOWN, thumbs
+from .view import View, html, identity, styled
+
+NOTHING = {
+    "missed": "no defect is missed at this threshold",
+    "overkill": "no good part is called NG at this threshold",
+}
+
+
+class Overview(View):
+    """Thumbnails of all parts with filter chips, a search and a confusion table.
+
+    Args:
+        session: Whose parts are shown; what is not scored yet is scored.
+        opened: Called when the session stands at a part that was clicked.
+        language: "en" or "ko"; that of `$WORKBENCH_LANG` if None.
+
+    Example:
+        >>> Overview(session)  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        session: InspectionSession,
+        *,
+        opened: Callable[[], None] = lambda: None,
+        language: str | None = None,
+    ) -> None:
+        session.scores()
+        super().__init__(identity(session), session.lock, language)
+        t = self._t
+        self.session, self._opened, self._chip, self._from = session, opened, "all", 0
+        self._table, self._chips, self._grid = html("wb-table-box"), html(), html("wb-grid-box")
+        self.search = styled(widgets.Text(description=t("Search")), "wb-search")
+        self.back = button(t("Previous"), "arrow-left", "wb-back")
+        self.on = button(t("Next"), "arrow-right", "wb-on")
+        self.search.observe(self.guard(lambda _: self._choose(self._chip)), "value")
+        self.back.on_click(self.guard(lambda _: self._turn(-SHOWN)))
+        self.on.on_click(self.guard(lambda _: self._turn(SHOWN)))
+        self.fill(
+            self._table, self._chips, row(self.search, self.back, self.on), self._grid,
+            gestures=self.listen(self.on_message, t("Overview")),
+        )  # fmt: skip
+        self._show()
+
+    def resume(self) -> None:
+        """Show what labels and threshold have become since."""
+        self.guard(self._show)()
+
+    def on_message(self, message: dict) -> None:
+        """A click on a chip, a cell of the table or a part."""
+        what, _, which = message.get("open", "").partition(" ")
+        if what == "chip":
+            self.guard(self._choose)(which)
+        elif what == "part":
+            self.guard(self._open)(int(which))
+
+    def shown(self) -> list[int]:
+        """Indices of the parts that chip and search let through, the highest scores first."""
+        chips, words = self._chips_of_all(), self.search.value.lower()
+        found = [i for i in chips.get(self._chip, []) if words in self._name(i).lower()]
+        return sorted(found, key=lambda i: -self.session.score_of(i))
+
+    def _choose(self, chip: str) -> None:
+        self._chip, self._from = chip, 0
+        self._show()
+
+    def _turn(self, by: int) -> None:
+        last = max(len(self.shown()) - 1, 0)
+        self._from = min(max(self._from + by, 0), last // SHOWN * SHOWN)
+        self._show()
+
+    def _open(self, index: int) -> None:
+        self.session.open(self._name(index))
+        self._opened()
+
+    def _name(self, index: int) -> str:
+        return self.session.parts.names[index]
+
+    def _chips_of_all(self) -> dict[str, list[int]]:
+        """Indices by chip: outcomes, verdicts, and the folders that defects lie in."""
+        session, every = self.session, range(len(self.session.parts))
+        chips = {"all": list(every)}
+        for outcome in ("missed", "overkill"):
+            chips[outcome] = [i for i in every if session.outcome(i) == outcome]
+        for verdict in ("OK", "NG"):
+            chips[verdict] = [i for i in every if session.prediction(i) == verdict]
+        kinds = getattr(session.parts, "kinds", None) or [
+            str(PurePosixPath(self._name(i)).parent) for i in every
+        ]
+        for kind in sorted({k for k in kinds if k and k not in (".", "OK", "NG")}):
+            chips[f"kind:{kind}"] = [i for i in every if kinds[i] == kind]
+        for truth in ("OK", "NG"):
+            for verdict in ("OK", "NG"):
+                chips[f"{truth}>{verdict}"] = [
+                    i for i in chips[verdict] if session.truth(i) == truth
+                ]
+        return chips
+
+    def _show(self) -> None:
+        t, chips = self._t, self._chips_of_all()
+        words = {"all": t("all parts"), "OK": t("called OK"), "NG": t("called NG")}
+        offered = [
+            {"key": key, "count": len(found), "on": key == self._chip,
+             "text": words.get(key, t(key.removeprefix("kind:")))}
+            for key, found in chips.items()
+            if ">" not in key
+        ]  # fmt: skip
+        self._chips.value = render("gallery.chips", chips=offered)
+        notes = {"OK>NG": t("overkill"), "NG>OK": t("missed")}
+        cells = [
+            {"name": t(f"{truth} parts"), "cells": [
+                {"key": f"{truth}>{verdict}", "count": len(chips[f"{truth}>{verdict}"]),
+                 "text": notes.get(f"{truth}>{verdict}", "")}
+                for verdict in ("OK", "NG")
+            ]}
+            for truth in ("OK", "NG")
+        ]  # fmt: skip
+        self._table.value = render("gallery.confusion", cells=cells, t=t)
+        found = self.shown()
+        page = found[self._from : self._from + SHOWN]
+        self._grid.value = thumbs(page, self.session.parts.paths, self._describe)
+        if found:
+            first, last = self._from + 1, self._from + len(page)
+            self.say(t("{0} to {1} of {2} parts", first, last, len(found)))
+        else:
+            self.say(t(NOTHING.get(self._chip, "no part passes this filter")))
+
+    def _describe(self, index: int) -> dict[str, str]:
+        session = self.session
+        return {
+            "name": self._name(index), "score": f"{session.score_of(index):.4g}",
+            "outcome": session.outcome(index), "prediction": session.prediction(index),
+        }  # fmt: skip

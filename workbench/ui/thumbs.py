@@ -1,0 +1,50 @@
+"""Small pictures of parts with the frame of their outcome; a click reports the part."""
+
+import base64
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+from workbench.data import read_image
+from workbench.data.encode import jpeg
+
+from .markup import render
+
+SIDE, SHOWN = 132, 60  # pixels, and how many at a time: a browser slows down with thousands
+FRAMES = {"missed": "missed", "overkill": "overkill"}
+
+
+def thumbs(
+    indices: list[int],
+    paths: tuple[Path, ...],
+    describe: Callable[[int], dict[str, str]],
+) -> str:
+    """A grid of parts.
+
+    Args:
+        indices: Which of the parts, at most `SHOWN` are drawn.
+        paths: Of all parts.
+        describe: From index to "name", "score", "outcome" and "prediction".
+    """
+    parts = []
+    for index in indices[:SHOWN]:
+        said = describe(index)
+        kind = FRAMES.get(said["outcome"], said["prediction"].lower() or "none")
+        parts.append(
+            said
+            | {"index": index, "kind": kind, "word": said["prediction"] or "?",
+               "title": f"{said['name']}: {said['prediction']} {said['score']}",
+               "data": small(paths[index])}
+        )  # fmt: skip
+    return render("gallery.thumbs", parts=parts)
+
+
+@lru_cache(maxsize=2000)
+def small(path: Path) -> str:
+    """A small JPEG as base64; "" of what cannot be read."""
+    from PIL import Image
+
+    try:
+        return base64.b64encode(jpeg(Image.fromarray(read_image(path)), SIDE)).decode()
+    except (OSError, ValueError):
+        return ""
