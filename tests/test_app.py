@@ -24,7 +24,14 @@ from workbench import (
 )  # fmt: skip
 from workbench.errors import ArtifactError
 from workbench.session import InspectionSession
-from workbench.ui import AppPage, AuditView, HistogramExplorer, SensorExplorer, Simulator
+from workbench.ui import (
+    AppPage,
+    AuditView,
+    HistogramExplorer,
+    SensorExplorer,
+    Simulator,
+    open_page,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -64,7 +71,7 @@ def test_only_this_machine_is_served_with_a_token_and_without_code(tmp_path):
 def test_the_page_is_one_cell_for_this_model(tmp_path):
     page = nbformat.read(app.write_page(tmp_path, "my lens", operator=True), 4)
     (cell,) = page.cells
-    assert "ui.AppPage('my lens', operator=True)" in cell.source
+    assert "ui.open_page('my lens', operator=True)" in cell.source
 
 
 def test_what_cannot_be_served_is_said_before_anything_is_started(home):
@@ -104,9 +111,9 @@ def test_the_page_stands_at_once_and_makes_its_tabs_when_they_are_looked_at(home
     session = page.session
     assert session.results == home / "reports" / "disc" / "disc_result.csv"
 
-    page.tabs.selected_index = 1
+    page.tabs.selected_index = 2
     page.worker.join()
-    histogram = page.tabs.children[1]
+    histogram = page.tabs.children[2]
     assert isinstance(histogram, HistogramExplorer)
     histogram.bars.value = histogram.bars.options[-1][1]
     histogram.opener.names.index = 0
@@ -115,9 +122,9 @@ def test_the_page_stands_at_once_and_makes_its_tabs_when_they_are_looked_at(home
     assert page.tabs.selected_index == 0 and session.name == name
     assert name in page.tabs.children[0].panel.head.value
 
-    page.tabs.selected_index = 2
+    page.tabs.selected_index = 3
     page.worker.join()
-    audit = page.tabs.children[2]
+    audit = page.tabs.children[3]
     assert isinstance(audit, AuditView) and len(session) == len(audit.suspects)
     page.tabs.selected_index = 0
     assert len(session) == len(session.parts)
@@ -189,3 +196,22 @@ def test_a_sensor_model_opens_its_sensors(home):
     page.worker.join()
     assert page.message == "" and isinstance(page.tabs.children[0], SensorExplorer)
     page.close()
+
+
+def test_the_start_page_has_a_card_for_each_model(home, monkeypatch):
+    (home / "models" / "broken").mkdir()
+    (home / "models" / "broken" / "detector.json").write_text("{}")
+    monkeypatch.setenv("QUERY_STRING", "")
+    page = open_page()
+    (cards,) = [w.value for w in page.children if "wb-cards-box" in w._dom_classes]
+    assert 'href="?model=disc"' in cards and "data:image/jpeg" in cards and "photos" in cards
+    assert "is damaged" in cards and "no report yet" in cards
+    page.close()
+    monkeypatch.setenv("QUERY_STRING", "model=disc")
+    page = open_page()
+    assert repr(page) == "AppPage(disc)"
+    page.worker.join()
+    page.close()
+    monkeypatch.setenv("QUERY_STRING", "model=../x")
+    with pytest.raises(ValueError, match="plain folder name"):
+        open_page()

@@ -72,8 +72,9 @@ def serve(
     port: Annotated[int, typer.Option(help="Of 127.0.0.1.")] = 8866,
     language: Annotated[str, typer.Option(help="en or ko; default: $WORKBENCH_LANG.")] = "",
     browser: Annotated[bool, typer.Option(help="Open the page.")] = True,
+    operator: Annotated[bool, typer.Option("--operator", help="The threshold is fixed.")] = False,
 ) -> Iterator[Answer]:
-    """Serve simulator, histogram and label audit as a web page without code."""
+    """Serve a model, or all of them, as a web page without code."""
     import secrets
 
     from workbench import app as web

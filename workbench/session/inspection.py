@@ -248,7 +248,7 @@ class InspectionSession(Navigation):
     def prediction(self, index: int) -> str:
         """What the detector says of an image of `parts`, or "" while that is not known."""
         score = self.score_of(index)
-        return "" if np.isnan(score) else ("NG" if score >= self._threshold else "OK")
+        return "" if np.isnan(score) else ("NG" if score >= self.detector.threshold else "OK")
 
     def outcome(self, index: int) -> str:
         """`correct`, `missed`, `overkill`, or "" while that is not known."""

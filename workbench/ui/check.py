@@ -60,7 +60,7 @@ class CheckView(View):
         self.upload = styled(
             widgets.FileUpload(
                 accept=IMAGES if self._photos else ".csv,.txt", multiple=self._photos,
-                description=t("Choose or drop photos" if self._photos else "Choose a CSV"),
+                description=t("Choose or drop photos") if self._photos else t("Choose a CSV"),
             ),
             "wb-upload",
         )  # fmt: skip

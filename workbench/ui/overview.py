@@ -111,21 +111,22 @@ class Overview(View):
     def _show(self) -> None:
         t, chips = self._t, self._chips_of_all()
         words = {"all": t("all parts"), "OK": t("called OK"), "NG": t("called NG")}
+        words |= {key: t(key) for key in ("missed", "overkill")}
         offered = [
             {"key": key, "count": len(found), "on": key == self._chip,
-             "text": words.get(key, t(key.removeprefix("kind:")))}
+             "text": words.get(key, key.removeprefix("kind:"))}
             for key, found in chips.items()
             if ">" not in key
         ]  # fmt: skip
         self._chips.value = render("gallery.chips", chips=offered)
         notes = {"OK>NG": t("overkill"), "NG>OK": t("missed")}
         cells = [
-            {"name": t(f"{truth} parts"), "cells": [
+            {"name": name, "cells": [
                 {"key": f"{truth}>{verdict}", "count": len(chips[f"{truth}>{verdict}"]),
                  "text": notes.get(f"{truth}>{verdict}", "")}
                 for verdict in ("OK", "NG")
             ]}
-            for truth in ("OK", "NG")
+            for truth, name in (("OK", t("OK parts")), ("NG", t("NG parts")))
         ]  # fmt: skip
         self._table.value = render("gallery.confusion", cells=cells, t=t)
         found = self.shown()

@@ -60,7 +60,8 @@ class StartPage(View):
             facts = artifacts.read_manifest(folder)
         except ArtifactError as error:
             return card | {"kind": str(error)}
-        card["kind"] = t("photos" if facts["kind"] == "csflow" else "sensors")
+        photos = facts["kind"] == "csflow"
+        card["kind"] = t("photos") if photos else t("sensors")
         card["saved"] = facts.get("saved", "")[:10]
         card["rates"] = self._rates(folder.name)
         root = facts["data"].get("root")

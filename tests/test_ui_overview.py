@@ -1,0 +1,103 @@
+"""All parts at a glance, and new parts checked without a terminal."""
+
+import csv
+import io
+import zipfile
+from datetime import UTC, datetime
+
+import pytest
+
+from workbench.data import load_images
+from workbench.session import InspectionSession
+from workbench.ui import CheckView, Overview
+
+from .doubles import DarkSpotDetector, write_parts
+from .test_ui import HOSTILE, markup, text
+
+
+@pytest.fixture
+def session(tmp_path, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path))
+    return InspectionSession(
+        DarkSpotDetector(), load_images(write_parts(tmp_path / "lens")), "name"
+    )
+
+
+def names(view):
+    return [view.session.parts.names[i] for i in view.shown()]
+
+
+def test_chips_and_cells_filter_and_a_click_opens(session):
+    opened = []
+    view = Overview(session, opened=lambda: opened.append(session.name))
+    assert names(view)[0] == "NG/ng_1.png" and len(names(view)) == 5  # the highest score first
+    assert "missed 1" in text(view) and "overkill 1" in text(view) and session.judged == 0
+    view.on_message({"open": "chip missed"})
+    assert names(view) == ["NG/ng_0.png"] and 'aria-pressed="true">missed 1' in markup(view)
+    view.on_message({"open": "chip OK>NG"})
+    assert names(view) == ["OK/ok_2.png"]
+    view.on_message({"open": f"part {view.shown()[0]}"})
+    assert opened == ["OK/ok_2.png"]
+    view.on_message({"open": "chip all"})
+    view.search.value = "ok_1"
+    assert names(view) == ["OK/ok_1.png"]
+    view.close()
+
+
+def test_that_nothing_is_missed_is_good_news_and_no_error(session):
+    session.detector.threshold = 50.0
+    view = Overview(session)
+    view.on_message({"open": "chip missed"})
+    assert "no defect is missed" in view.message and "wb-error" not in view.message
+    view.close()
+
+
+@pytest.fixture
+def check(tmp_path, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path))
+    view = CheckView(DarkSpotDetector(), "lens")
+    yield view
+    view.close()
+
+
+def uploaded(name, content):
+    return {
+        "name": name, "type": "image/png", "size": len(content), "content": memoryview(content),
+        "last_modified": datetime(2026, 1, 1, tzinfo=UTC),
+    }  # fmt: skip
+
+
+def test_dropped_photos_are_scored_and_the_worst_come_first(check, tmp_path):
+    photos = sorted(write_parts(tmp_path / "new").rglob("*.png"))
+    check.upload.value = [uploaded(f"../{p.name}", p.read_bytes()) for p in photos] + [
+        uploaded(f"{HOSTILE.replace('/', '')}.png", b"broken")
+    ]
+    check.worker.join()
+    assert "6 checked: 2 NG, 1 could not be read" in check.message
+    shown = markup(check)
+    assert "<img src=x" not in shown and shown.index("ng_1.png") < shown.index("ok_0.png")
+    table = list(csv.DictReader(io.StringIO(check.table_text())))
+    assert [r["prediction"] for r in table] == ["OK", "NG", "OK", "OK", "NG", ""]
+    assert table[-1]["error"] and table[-1]["anomaly score"] == ""
+    assert not list(tmp_path.glob("*.png"))  # a browser's path is not followed
+
+    check.on_message({"open": "part 1"})
+    assert "ng_1.png: NG 200" in check.message
+    check.all.click()
+    with zipfile.ZipFile(tmp_path / "reports" / "lens" / "check" / "check.zip") as archive:
+        assert {"check.csv", "ng_1.png.heat.jpg"} <= set(archive.namelist())
+    check.review.click()
+    assert len(list((tmp_path / "reports" / "lens" / "review").iterdir())) == 3
+
+
+def test_a_folder_of_the_server_is_scored_and_can_be_stopped(check, tmp_path):
+    check.start.click()
+    assert "name a folder of photos" in check.message
+    write_parts(tmp_path / "new")
+    check.path.value = "new"
+    check.start.click()
+    check.worker.join()
+    assert len(check.found) == 5 and "5 of 5, 2 NG" in text(check)
+    check.path.value = "nowhere"
+    check.start.click()
+    assert "wb-error" in check.message
