@@ -61,7 +61,7 @@ display(ui.SensorExplorer(detector, rows, wb.autoencoder.AlarmRule(hold_off=30))
 }
 REPOSITORY = Path(__file__).parents[2]
 SHIPPED = REPOSITORY / "notebooks" / "40_simulator.ipynb"
-HARMLESS = ("favicon", "ERR_INTERNET_DISCONNECTED", "Failed to load resource")
+HARMLESS = ("favicon", "ERR_INTERNET_DISCONNECTED", "Failed to load resource", "Cannot send")
 
 
 @dataclass
@@ -113,7 +113,7 @@ def web(inspected, tmp_path_factory):
             command, stdout=log, stderr=subprocess.STDOUT, cwd=inspected, env=env
         )
         try:
-            yield address(server, log_file), port
+            yield address(server, log_file), port, server.pid
         finally:
             server.terminate()
             server.wait(30)
@@ -156,14 +156,28 @@ def lab(request, inspected, tmp_path_factory):
 
 @pytest.fixture
 def page(browser):
-    """A page that fails its test on any error of the front end."""
+    """A page that fails its test on any error of the front end, and on any foreign request."""
     context = browser.new_context(viewport={"width": 1500, "height": 1050})
     page, errors = context.new_page(), []
+    foreign = watch_requests(context)
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
     yield page
     context.close()
+    assert not foreign
     assert not [text for text in errors if not any(word in text for word in HARMLESS)]
+
+
+def watch_requests(context):
+    """A list that fills with the addresses of all requests that leave this machine."""
+    foreign = []
+
+    def note(request):
+        if not request.url.startswith(("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:")):
+            foreign.append(request.url)
+
+    context.on("request", note)
+    return foreign
 
 
 def overrides(subshells):

@@ -5,8 +5,10 @@ import re
 import shutil
 import signal
 import statistics
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 pytest.importorskip("playwright", reason="playwright needed: pip install 'workbench[test]'")
@@ -96,7 +98,7 @@ def rows(path):
 @both_ways
 def test_simulator_steps_by_button_key_and_play(page, lab):
     panel = open_notebook(page, lab, "simulator")
-    position, next_button = panel.locator(".wb-position"), panel.get_by_role("button", name="Next")
+    position, next_button = panel.locator(".wb-position"), panel.locator(".wb-next")
     expect(position).to_have_text("1 / 16")
     for name in ("wb-photo", "wb-overlay"):
         assert panel.locator(f"img.{name}").evaluate("image => image.naturalWidth > 0")
@@ -112,7 +114,7 @@ def test_simulator_steps_by_button_key_and_play(page, lab):
 
     next_button.click()
     expect(position).to_have_text("7 / 16")
-    panel.get_by_role("button", name="Previous").click()
+    panel.locator(".wb-previous").click()
     expect(position).to_have_text("6 / 16")
     for _ in range(3):  # pressed faster than shown: none is lost
         page.keyboard.press("ArrowLeft")
@@ -131,7 +133,7 @@ def test_simulator_steps_by_button_key_and_play(page, lab):
 
     panel.get_by_role("button", name="Play").click()
     expect(position).to_have_text("16 / 16", timeout=120_000)
-    expect(panel.locator(".wb-totals")).to_contain_text("16 of 16")
+    expect(panel.locator(".wb-totals")).to_contain_text("Stepped through: 16")
     shot(panel, "simulator_ok")
     table = rows(lab.results)
     assert len({row["file name"] for row in table}) == len(table) == 16
@@ -148,9 +150,9 @@ def test_the_notebook_that_users_open_steps_through_the_test_parts(page, lab):
     panel = open_notebook(page, lab, "40_simulator")
     expect(panel.locator(".wb-position")).to_have_text("1 / 9")  # 8 NG and 1 of 8 OK
     for step in range(2, 10):
-        panel.get_by_role("button", name="Next").click()
+        panel.locator(".wb-next").click()
         expect(panel.locator(".wb-position")).to_have_text(f"{step} / 9")
-    expect(panel.locator(".wb-totals")).to_contain_text("9 of 9")
+    expect(panel.locator(".wb-totals")).to_contain_text("Stepped through: 9")
     assert len(rows(lab.results)) == 9
     shot(panel, "shipped")
 
@@ -158,18 +160,19 @@ def test_the_notebook_that_users_open_steps_through_the_test_parts(page, lab):
 @in_thread
 def test_simulator_survives_rerun_and_reset(page, lab):
     panel = open_notebook(page, lab, "simulator")
-    next_button, totals = panel.get_by_role("button", name="Next"), panel.locator(".wb-totals")
+    next_button, totals = panel.locator(".wb-next"), panel.locator(".wb-totals")
     for judged in (2, 3):
         next_button.click()
-        expect(totals).to_contain_text(f"{judged} of 16")
+        expect(totals).to_contain_text(f"Stepped through: {judged}")
     run_all(page)
-    expect(totals).to_contain_text("4 of 16")  # resumed at the first that was not judged
+    expect(panel.locator(".wb-position")).to_have_text("3 / 16")  # where it was
+    expect(totals).to_contain_text("Stepped through: 3")
     expect(panel.locator(".wb-view")).to_have_count(1)
 
     panel.get_by_role("button", name="Reset").click()
     expect(panel.locator(".wb-position")).to_have_text("1 / 16")
     expect(panel.get_by_role("status")).to_contain_text("lens_result-1.csv")
-    expect(totals).to_contain_text("1 of 16")
+    expect(totals).to_contain_text("Stepped through: 0")
 
 
 @in_thread
@@ -178,13 +181,13 @@ def test_a_broken_photo_is_told_and_stepped_over(page, lab):
     content = photo.read_bytes()
     try:
         panel = open_notebook(page, lab, "broken")
-        panel.get_by_role("button", name="Next").click()
+        panel.locator(".wb-next").click()
         expect(panel.locator(".wb-status .wb-error")).to_contain_text("ng_1.png")
         expect(panel.locator(".wb-word")).to_contain_text("not judged")
         shot(panel, "simulator_error")
     finally:
         photo.write_bytes(content)
-    panel.get_by_role("button", name="Next").click()
+    panel.locator(".wb-next").click()
     expect(panel.locator(".wb-position")).to_have_text("3 / 16")
     expect(panel.locator(".wb-error")).to_have_count(0)
 
@@ -193,7 +196,7 @@ def test_a_broken_photo_is_told_and_stepped_over(page, lab):
 def test_histogram_follows_the_threshold(page, lab):
     panel = open_notebook(page, lab, "histogram")
     counts, place = panel.locator(".wb-counts"), panel.locator(".wb-position")
-    panel.get_by_role("button", name="Zero miss").click()
+    panel.get_by_role("button", name="Let no defect pass").click()
     expect(counts).to_contain_text("0 missed")
     shot(panel, "histogram")
     page.wait_for_timeout(500)  # a browser answers with a rounded value, which is no move
@@ -214,7 +217,7 @@ def test_histogram_follows_the_threshold(page, lab):
     page.mouse.move(x - box["width"] / 8, y, steps=5)
     page.mouse.up()
     page.wait_for_function(
-        "at => Math.abs(document.querySelector('.wb-histogram svg').dataset.line - at) < 3",
+        "at => Math.abs(document.querySelector('.wb-histogram svg').dataset.lines - at) < 3",
         arg=1000 * (x - box["width"] / 8 - box["x"]) / box["width"],
     )
     dragged = place.inner_text()
@@ -224,7 +227,9 @@ def test_histogram_follows_the_threshold(page, lab):
     assert place.inner_text() == dragged
 
     panel.get_by_role("button", name="Save to detector").click()
-    expect(panel.get_by_role("status")).to_contain_text("saved to models/lens")
+    expect(panel.locator(".wb-consequence")).to_contain_text("defects would be missed")
+    panel.locator(".wb-confirm").click()
+    expect(panel.locator(".wb-status")).to_contain_text("saved to models/lens")
     saved = json.loads((lab.workspace / "models" / "lens" / "detector.json").read_text("utf-8"))
     assert f"threshold {saved['threshold']['value']:.4g}" == dragged
     assert saved["threshold"]["source"] == "set by hand in the histogram"
@@ -260,7 +265,7 @@ def test_sensors_show_a_moment_and_follow_the_threshold(page, lab):
 
 
 def line(panel):
-    return float(panel.locator(".wb-histogram svg").get_attribute("data-line"))
+    return float(panel.locator(".wb-histogram svg").get_attribute("data-lines"))
 
 
 @in_thread
@@ -268,7 +273,7 @@ def test_a_killed_kernel_loses_no_verdict(page, lab):
     panel = open_notebook(page, lab, "simulator")
     position = panel.locator(".wb-position")
     for step in (2, 3):
-        panel.get_by_role("button", name="Next").click()
+        panel.locator(".wb-next").click()
         expect(position).to_have_text(f"{step} / 16")
     lock = lab.results.with_name("lens_result.csv.lock")
     os.kill(json.loads(lock.read_text())["pid"], signal.SIGKILL)
@@ -276,29 +281,45 @@ def test_a_killed_kernel_loses_no_verdict(page, lab):
     dialog.locator("button").first.click(timeout=120_000)
     page.locator("#jp-main-statusbar >> text=Idle").wait_for(timeout=120_000)
     run_all(page)
-    expect(position).to_have_text("4 / 16", timeout=120_000)
+    expect(position).to_have_text("3 / 16", timeout=120_000)
     names = [row["file name"] for row in rows(lab.results)]
-    assert len(names) == len(set(names)) == 4
+    assert len(names) == len(set(names)) == 3
+
+
+def open_page(page, url):
+    page.goto(url)
+    page.wait_for_function(
+        "() => document.querySelector('img.wb-photo')?.naturalWidth > 10", timeout=240_000
+    )
 
 
 def test_the_web_application_needs_no_code_and_speaks_korean(page, web, inspected):
     shutil.rmtree(inspected / "reports", ignore_errors=True)
-    url, port = web
+    url, port, _ = web
     page.goto(f"http://127.0.0.1:{port}/")
     expect(page.locator("body")).not_to_contain_text("Simulator")  # without the token: nothing
     expect(page.locator(".wb-view")).to_have_count(0)
-    page.goto(url)
-    simulator = page.locator(".wb-view .wb-view").first
-    expect(simulator.locator(".wb-position")).to_have_text("1 / 9", timeout=240_000)
-    shot_of(simulator, "web")
-    assert "import workbench" not in page.content()
-    simulator.get_by_role("button", name="다음").click()
+    open_page(page, url)
+    simulator = page.locator(".wb-simulator").first
+    expect(simulator.locator(".wb-position")).to_have_text("1 / 9")
+    results = inspected / "reports" / "lens" / "lens_result.csv"
+    assert "import workbench" not in page.content() and not results.exists()
+    page.keyboard.press("ArrowRight")  # at once, without a click
     expect(simulator.locator(".wb-position")).to_have_text("2 / 9")
-    simulator.focus()
-    page.keyboard.press("ArrowRight")
+    simulator.locator(".wb-next").click()
     expect(simulator.locator(".wb-position")).to_have_text("3 / 9")
     expect(simulator.locator(".wb-totals")).to_contain_text("미검율")
-    assert len(rows(inspected / "reports" / "lens" / "lens_result.csv")) == 3
+    shot_of(simulator, "web")
+    assert len(rows(results)) == 3
+    before = simulator.locator(".wb-filter select").input_value()
+    simulator.locator(".wb-order select").select_option(index=1)
+    page.keyboard.press("o")  # labels the part and leaves the lists alone
+    expect(simulator.locator(".wb-status")).to_contain_text("OK")
+    assert simulator.locator(".wb-filter select").input_value() == before
+    page.keyboard.press("?")
+    expect(simulator.locator(".wb-keys")).to_contain_text("다음 미검")
+    page.keyboard.press("Escape")
+    expect(simulator.locator(".wb-keys")).to_be_hidden()
 
     page.get_by_role("tab", name="히스토그램").click()
     histogram = page.locator(".wb-view .wb-view:visible")
@@ -309,9 +330,80 @@ def test_the_web_application_needs_no_code_and_speaks_korean(page, web, inspecte
     shot_of(histogram, "web_histogram")
     histogram.get_by_role("button", name="시뮬레이터에서 열기").click()
     expect(simulator.locator(".wb-name")).to_have_text(chosen)
-    page.get_by_role("tab", name="라벨 점검").click()
-    audit = page.locator(".wb-view .wb-view:visible")
-    expect(audit.get_by_role("button", name="라벨 유지")).to_be_visible(timeout=120_000)
-    audit.get_by_role("button", name="라벨 유지").click()
-    expect(audit.locator(".wb-position")).to_contain_text("2 /")
-    shot_of(audit, "web_audit")
+    page.get_by_role("tab", name="전체 보기").click()
+    overview = page.locator(".wb-view .wb-view:visible")
+    expect(overview.locator(".wb-thumb")).to_have_count(9, timeout=120_000)
+    overview.locator(".wb-thumb").last.click()
+    expect(simulator).to_be_visible()
+
+
+@pytest.mark.parametrize("size", [(1366, 768), (1440, 900), (1920, 1080), (2560, 1440)])
+def test_the_page_fills_the_window_without_scrolling(page, web, size):
+    open_page(page, web[0])
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.wait_for_timeout(800)
+    over = page.evaluate(
+        """() => [document.documentElement.scrollHeight - innerHeight,
+          document.documentElement.scrollWidth - innerWidth,
+          ...[...document.querySelectorAll('.widget-tab-contents')]
+            .map(e => e.scrollHeight - e.clientHeight)]"""
+    )
+    assert max(over) <= 0
+    picture = page.locator("img.wb-photo").bounding_box()
+    assert picture["height"] > 0.6 * size[1] and picture["width"] > 0.3 * size[0]
+
+
+def kernels(pid):
+    """Kernels of the server."""
+    found = []
+    for child in psutil.Process(pid).children(recursive=True):
+        try:
+            found += [child] if "ipykernel" in " ".join(child.cmdline()) else []
+        except psutil.Error:  # it has just ended
+            continue
+    return found
+
+
+def until(condition, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert condition()
+
+
+def test_a_page_without_its_kernel_says_so_and_reloads_where_it_was(page, web):
+    url, _, pid = web
+    open_page(page, url)
+    page.keyboard.press("End")
+    expect(page.locator(".wb-position").first).to_have_text("9 / 9")
+    page.wait_for_timeout(1500)
+    until(lambda: len(kernels(pid)) == 1)
+    kernels(pid)[0].kill()
+    expect(page.locator(".wb-lost")).to_contain_text("9", timeout=15_000)
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator(".wb-position").first).to_have_text("9 / 9")  # it does not look alive
+    page.locator(".wb-lost button").click()
+    page.wait_for_timeout(500)
+    open_page(page, url)
+    expect(page.locator(".wb-position").first).to_have_text("9 / 9")
+
+
+def test_reloads_and_closed_tabs_leave_no_kernel_and_a_second_window_looks(page, browser, web):
+    url, _, pid = web
+    open_page(page, url)
+    for _ in range(3):
+        page.reload()
+    open_page(page, url)
+    until(lambda: len(kernels(pid)) == 1)
+    context = browser.new_context()
+    other = context.new_page()
+    open_page(other, url)
+    expect(other.locator(".wb-notice")).to_be_visible(timeout=30_000)
+    expect(other.locator(".wb-ok-label").first).to_be_disabled()
+    other.locator(".wb-take-over").click()
+    expect(page.locator(".wb-notice")).to_be_visible(timeout=30_000)
+    expect(other.locator(".wb-ok-label").first).to_be_enabled()
+    other.close()
+    context.close()
+    until(lambda: len(kernels(pid)) == 1)
+    expect(page.locator(".wb-notice")).to_be_hidden(timeout=30_000)  # the file is ours again

@@ -35,8 +35,12 @@ def demo(
     from workbench.demo import run
 
     index = run(jobs or None)
-    line = f"open {shown(index)} in a browser; start JupyterLab with: make lab"
-    return Answer([line], {"index": index})
+    lines = [
+        f"1. look: open {shown(index)} in a browser",
+        "2. inspect: workbench app lens",
+        "3. learn more: make lab, then open notebooks/00_quickstart.ipynb",
+    ]
+    return Answer(lines, {"index": index})
 
 
 @command(data_app, "make")

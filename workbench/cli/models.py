@@ -85,7 +85,7 @@ def train(
     folder = artifacts.save(detector, workspace.model(name))
     if checkpoint and not detector.interrupted:
         checkpoint.clear()
-    saved = _saved(detector, folder, f"workbench report {name}")
+    saved = _saved(detector, folder, f"workbench report {name}, workbench app {name}")
     return Answer([*spread.lines, *saved.lines], saved.values | spread.values)
 
 

@@ -76,7 +76,7 @@ class Chart:
         lines = [self._line(threshold, t("NG from {0}", f"{threshold:.4g}"))]
         band = None
         if low is not None:
-            lines.append(self._line(low, t("OK below {0}", f"{low:.4g}"), "end"))
+            lines.append(self._line(low, t("OK below {0}", f"{low:.4g}"), 64))
             width = round(lines[0]["x"] - lines[1]["x"], 1)
             text = t("look again") if width > 60 else ""
             band = {"x": lines[1]["x"], "width": max(width, 0), "text": text}
@@ -123,11 +123,11 @@ class Chart:
             part = (score - self.low) / (self.high - self.low)
         return LEFT + (RIGHT - LEFT) * part
 
-    def _line(self, score: float, text: str, side: str = "") -> dict[str, object]:
+    def _line(self, score: float, text: str, y: int = 30) -> dict[str, object]:
         x = round(float(self.x_of(np.clip(score, self.low, self.high))), 1)
-        side = side or ("end" if x > WIDTH / 2 else "start")
+        side = "end" if x > WIDTH / 2 else "start"
         shift = -8 if side == "end" else 8
-        return {"x": x, "text_x": x + shift, "anchor": side, "text": text}
+        return {"x": x, "text_x": x + shift, "anchor": side, "text": text, "y": y}
 
     def _draw_fixed(self, classes: dict[str, NDArray[np.float64]], log: bool) -> str:
         heights = [np.log10(1 + c) if log else c for c in self.counts.values()]
