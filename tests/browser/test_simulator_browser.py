@@ -398,12 +398,12 @@ def test_reloads_and_closed_tabs_leave_no_kernel_and_a_second_window_looks(page,
     context = browser.new_context()
     other = context.new_page()
     open_page(other, url)
-    expect(other.locator(".wb-notice")).to_be_visible(timeout=30_000)
+    expect(other.locator(".wb-notice").first).to_be_visible(timeout=30_000)
     expect(other.locator(".wb-ok-label").first).to_be_disabled()
-    other.locator(".wb-take-over").click()
-    expect(page.locator(".wb-notice")).to_be_visible(timeout=30_000)
+    other.locator(".wb-take-over").first.click()
+    expect(page.locator(".wb-notice").first).to_be_visible(timeout=30_000)
     expect(other.locator(".wb-ok-label").first).to_be_enabled()
     other.close()
     context.close()
     until(lambda: len(kernels(pid)) == 1)
-    expect(page.locator(".wb-notice")).to_be_hidden(timeout=30_000)  # the file is ours again
+    expect(page.locator(".wb-notice").first).to_be_hidden(timeout=30_000)  # the file is ours again
