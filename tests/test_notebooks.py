@@ -21,7 +21,8 @@ CHECKED = [path for path in NOTEBOOKS if not path.name.startswith("9")]
 EXPECTED = {
     "00_quickstart", "10_dataset_check", "20_train_csflow", "21_train_autoencoder",
     "30_evaluate_one", "40_simulator", "41_histogram", "42_sensors", "43_compare",
-    "44_label_audit", "45_app", "90_report_images", "91_report_sensors", "92_report_comparison",
+    "44_label_audit", "45_app", "46_acceptance", "90_report_images", "91_report_sensors",
+    "92_report_comparison",
 }  # fmt: skip
 MAX_BYTES = 400_000
 

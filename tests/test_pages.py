@@ -13,7 +13,7 @@ from PIL import Image
 from workbench import reports, workspace
 from workbench.data.encode import jpeg
 from workbench.reports import display, gallery, runs, wording
-from workbench.reports.html import clean
+from workbench.reports.html import clean, part
 from workbench.reports.report_page import to_html
 
 from .payloads import PAYLOADS
@@ -50,12 +50,8 @@ def outputs(words):
     yield shown(display.table, frame, words)
     yield shown(display.text, f"The note is **{wording.plain(words)}** in {wording.code(words)}.")
     yield shown(display.html, gallery.cards_html([card], words), words)
-    yield shown(
-        display.html, gallery.pairs_html([(PHOTO, words, PHOTO, words, 1.0)], words), words
-    )
-    yield shown(
-        display.html, gallery.sheet_html([(PHOTO, words, words, "1")], words, words), words
-    )
+    yield shown(display.html, part("pairs", [(PHOTO, words, PHOTO, words, 1.0)], words), words)
+    yield shown(display.html, part("sheet", [(PHOTO, words, words, "1")], words, words), words)
     picture = {"image/png": "iVBORw0KGgo=", "text/plain": words}
     caption = {"image/png": {"alt": words, "caption": words}}
     yield nbformat.v4.new_output("display_data", picture, metadata=caption)

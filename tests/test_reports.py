@@ -493,7 +493,7 @@ def test_the_answer_in_words():
     m = {"kind": "csflow"} | wording.rated(scores, labels, metrics.Threshold(0.5))
     # Wilson for 0 of 2 at 95 %: z^2 / (n + z^2) = 3.8415 / 5.8415
     assert (
-        "None of the 2 NG parts was missed**; with so many tested, the true rate is below 65.8 %"
+        "None of the 2 NG parts was missed**; with that many tested, the true rate is below 65.8 %"
         in (wording.answer(m))
     )
     assert "would have to be" not in wording.answer(m)

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from workbench.data import load_images, load_rows
 from workbench.errors import DataError
@@ -105,10 +106,10 @@ def test_what_is_there_is_kept_or_refused_but_never_lost(tmp_path):
 
 
 def test_an_interrupted_run_leaves_nothing(tmp_path, monkeypatch):
-    def stop(*_):
+    def stop(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("workbench.samples._readme", stop)
+    monkeypatch.setattr(Image.Image, "save", stop)
     with pytest.raises(KeyboardInterrupt):
         make_samples("flex", tmp_path / "flex", ok=1, ng=1, size=64)
     assert list(tmp_path.iterdir()) == []

@@ -13,6 +13,6 @@ def bar(*arguments: Any, progress: bool, **options: Any) -> tqdm:  # noqa: ANN40
         >>> list(bar("ab", progress=False))
         ['a', 'b']
     """
-    # tqdm itself heeds the variable on a terminal only, not where it becomes a widget
+    # tqdm reads the variable itself on a terminal only, not where it becomes a widget
     silent = not progress or os.environ.get("TQDM_DISABLE", "") not in ("", "0")
     return tqdm(*arguments, **options, disable=silent)

@@ -41,7 +41,7 @@ def train(
     weights: Annotated[Path | None, typer.Option(help="Its weights: a file or a folder.")] = None,
     seed: Annotated[int, typer.Option(help="Of the split and the training.")] = 0,
     seeds: Annotated[
-        int, typer.Option(help="Train so many; report their spread, save the first (photos).")
+        int, typer.Option(help="Train this many; report their spread, save the first (photos).")
     ] = 1,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where a training was cut off (photos).")

@@ -64,8 +64,8 @@ def threshold(
 
     `Threshold.expected` holds `miss_rate`, `overkill_rate` and `miss_interval`,
     `overkill_interval` (95 %, Wilson) as seen on these data; what they cannot tell is absent.
-    Where the policy promises something of the next part drawn alike, whatever the
-    distribution, `overkill_bound` or `miss_bound` says what: its expected rate is at most that.
+    Where the policy promises something of the next part drawn alike, for any distribution of
+    scores, `overkill_bound` or `miss_bound` says what: its expected rate is at most that.
     `cost` adds `cost` per part, `f1` adds `f1`.
 
     Args:

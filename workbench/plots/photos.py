@@ -82,7 +82,7 @@ def gallery(
 def sample_grid(
     parts: "ImageFolder", *, n: int = 12, columns: int = 6, seed: int = 0, size: float = 1.7
 ) -> Figure:
-    """A seeded draw of photos, OK and NG by turns, defects outlined where there is a mask.
+    """A seeded draw of photos, half OK and half NG, defects outlined where there is a mask.
 
     Args:
         parts: The folder.

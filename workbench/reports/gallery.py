@@ -83,27 +83,6 @@ def cards_html(cards: Sequence[Card], caption: str) -> str:
     return part("cards", cards, caption, scale, f"{low:.3g}", f"{high:.3g}")
 
 
-def pairs_html(rows: Sequence[tuple[bytes, str, bytes, str, float]], caption: str) -> str:
-    """Pairs of photos that look alike.
-
-    Args:
-        rows: JPEG and name of one photo, JPEG and name of the other, their correlation.
-        caption: A sentence below them.
-    """
-    return part("pairs", rows, caption)
-
-
-def sheet_html(rows: Sequence[tuple[bytes, str, str, str]], caption: str, folded: str) -> str:
-    """All parts as small photos, folded away until somebody wants to see them.
-
-    Args:
-        rows: JPEG, name, outcome and score of each.
-        caption: A sentence below them.
-        folded: What to click on.
-    """
-    return part("sheet", rows, caption, folded)
-
-
 def thumbnail(image: Image.Image, mask: NDArray[np.bool_] | None = None) -> Image.Image:
     """At most `SIDE` pixels a side, the defect outlined where it is known."""
     small = image.convert("RGB")

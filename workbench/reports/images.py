@@ -18,8 +18,9 @@ from workbench.data.relabels import relabels_path
 from workbench.session import COLUMNS
 
 from . import cache, display, guarantees, lots, wording
-from .gallery import OUTCOMES, Card, cards_html, sheet_html
+from .gallery import OUTCOMES, Card, cards_html
 from .heat_checks import HeatCheck
+from .html import part
 from .photo_checks import PhotoCheck
 from .scored import model_key, score_test_set
 from .stress import StressTest
@@ -260,7 +261,7 @@ class ImageReport:
         flagged = f"{self.metrics['flagged']:,} reach the threshold {limit:.4g}"
         frames = "framed orange if caught, dashed if the verdict is wrong"
         caption = f"{title}, by falling score; {flagged}. Parts are {frames}."
-        display.html(sheet_html(rows, caption, title), caption)
+        display.html(part("sheet", rows, caption, title), caption)
 
     def left_out(self) -> None:
         """List the files that could not be read."""
@@ -363,7 +364,7 @@ class ImageReport:
             f"Method: CS-Flow, a normalizing flow over features of {config.backbone} at "
             f"{config.image_size} pixels a side, trained on good parts only; a part is NG if its "
             "score reaches the threshold. Heat maps share one colour scale, set on held-out good "
-            "parts, so that a good part looks calm."
+            "parts, so that a good part stays dark."
         )
 
     def _relabels(self) -> str:

@@ -20,7 +20,7 @@ from workbench.errors import DataError
 
 from . import display, wording
 from .cache import Table, by_content
-from .gallery import pairs_html
+from .html import part
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,7 +99,7 @@ class PhotoCheck:
             (self._thumb(a), self.parts.names[a], self._thumb(b), self.parts.names[b], c)
             for a, b, c in chosen
         ]
-        display.html(pairs_html(rows, caption), caption)
+        display.html(part("pairs", rows, caption), caption)
 
     def drift(self) -> None:
         """Say and show whether the test photos were taken as the training photos were."""

@@ -157,7 +157,7 @@ def watch(
 ) -> Iterator[list[ReportRun]]:
     """Make what is new or has changed, again and again; yields the runs of every look.
 
-    A report whose model, data, template or parameters change is made anew, nothing else; one
+    A report whose model, data, template or parameters change is made again, nothing else; one
     that failed waits for a change too. Data that are still being copied are left to settle.
 
     Args:

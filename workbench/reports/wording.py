@@ -52,7 +52,7 @@ def percent(share: float | None) -> str:
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A number to so many decimal places, "-" where it is not defined."""
+    """A number with this many decimal places, "-" where it is not defined."""
     return "-" if value is None or np.isnan(value) else f"{value:.{digits}f}"
 
 
@@ -67,7 +67,7 @@ def plural(n: int, thing: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Words from the data inside Markdown: whatever they hold is read as it is.
+    """Words from the data inside Markdown: they are read as they are.
 
     Example:
         >>> plain("a*b <c>")
@@ -251,7 +251,7 @@ def _share(n: int, tested: str, fate: str, rate: float, ends: tuple[float, float
 
 def _none(tested: str, fate: str, ends: tuple[float, float]) -> str:
     return (
-        f"**None of the {tested} was {fate}**; with so many tested, the true rate is below "
+        f"**None of the {tested} was {fate}**; with that many tested, the true rate is below "
         f"{percent(ends[1])} (95 % interval)."
     )
 

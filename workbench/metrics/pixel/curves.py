@@ -1,7 +1,7 @@
 """Pixel metrics over all images together: AUROC and AUPRO.
 
 Each has an exact mode, which goes through the maps twice (see `levels`), and a binned mode, which
-goes through them once, holds 24 MB whatever the number of maps, and states in `.error` how far off
+goes through them once, holds 24 MB for any number of maps, and states in `.error` how far off
 it can be: within a bin the order of pixels is unknown, so the error is what the two extreme
 orders differ by.
 """
