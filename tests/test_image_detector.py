@@ -10,6 +10,7 @@ from workbench.csflow import cell_energy, nll, score, training
 from workbench.csflow import heat as joined_heat
 from workbench.csflow.batches import to_square
 from workbench.csflow.evaluation import blend, colourise, enlarge
+from workbench.csflow.split import split_images
 from workbench.data import relabels_path, write_relabel
 from workbench.errors import DataError, NotFittedError
 
@@ -184,6 +185,14 @@ def test_relabels_count_in_training_and_in_its_parts(photos, tiny_config, tmp_pa
     plain = CSFlowDetector(replace(tiny_config, epochs=1))
     plain.fit(load_images(root, relabels=False), progress=False)
     assert found in plain.data["split"] and not plain.parts().labels.any()
+
+
+def test_images_held_out_of_training_ones_are_of_other_parts(ok_ng_folder):
+    parts = load_images(ok_ng_folder).train
+    grouped = replace(parts, groups=tuple(f"part {i // 4}" for i in range(len(parts))))
+    train, calibration = split_images(grouped, None, seed=0)
+    assert len(calibration) == 4 and len(set(calibration.groups)) == 1
+    assert not set(train.groups) & set(calibration.groups)
 
 
 def ten_bits(root, photos):

@@ -2,6 +2,9 @@
 
 import os
 import shutil
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +13,7 @@ from PIL import Image
 
 from workbench import bulk
 from workbench.data import load_images, read_image
-from workbench.data.decode import header, image_size, white_level
+from workbench.data.decode import decoded, header, image_size, white_level
 from workbench.data.label_words import word
 from workbench.data.masks import read_mask
 from workbench.errors import DataError
@@ -516,3 +519,22 @@ def test_scoring_walks_as_training_does(fitted, tmp_path):
     named = {file.name for file in run.left_alone}
     assert named == {"OK/loop/", "OK/gone.png", "pipe.png", "masks/b.png"}
     assert set(labels(load_images(root))) == {name for name, label in rows[1:] if label}
+
+
+def test_threads_together_keep_the_limit(tmp_path, monkeypatch):
+    paths = [photo(tmp_path / f"{i}.png", i, size=(200, 200)) for i in range(8)]
+    monkeypatch.setenv("WORKBENCH_MAX_MEGAPIXELS", "0.09")  # two of them at a time
+    at_once, most, lock = 0, [], threading.Lock()
+
+    def convert(image):
+        nonlocal at_once
+        with lock:
+            at_once += 1
+            most.append(at_once)
+        time.sleep(0.02)
+        with lock:
+            at_once -= 1
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda path: decoded(path, convert), paths))
+    assert len(most) == 8 and max(most) == 2

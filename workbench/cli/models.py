@@ -57,6 +57,7 @@ def train(
 ) -> Answer:
     """Train on the good parts of a dataset and save the detector under models/."""
     from workbench import artifacts
+    from workbench.data.photo_check import in_short
     from workbench.data.rows import is_rows
 
     name = workspace.plain(name or source.resolve().stem)
@@ -86,7 +87,8 @@ def train(
     if checkpoint and not detector.interrupted:
         checkpoint.clear()
     saved = _saved(detector, folder, f"workbench report {name}, workbench app {name}")
-    return Answer([*spread.lines, *saved.lines], saved.values | spread.values)
+    taken = [] if rows else [in_short(data)]
+    return Answer([*taken, *spread.lines, *saved.lines], saved.values | spread.values)
 
 
 @command(app, "import")

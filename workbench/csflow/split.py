@@ -30,9 +30,7 @@ def split_images(images: Images, calibration: Images | None, seed: int) -> tuple
                 f"training images must all be OK, got {images.labels.sum()} NG; pass parts.train"
             )
     if calibration is None:
-        chosen = np.zeros(len(images), bool)
-        count = max(1, round(0.15 * len(images)))
-        chosen[np.random.default_rng(seed).permutation(len(images))[:count]] = True
+        chosen = _share(images, seed)
         images, calibration = _pick(images, ~chosen), _pick(images, chosen)
     if len(images) < 3 or len(calibration) < 1:
         raise ValueError(
@@ -40,6 +38,19 @@ def split_images(images: Images, calibration: Images | None, seed: int) -> tuple
             f"{len(images)} and {len(calibration)}"
         )
     return images, calibration
+
+
+def _share(images: Images, seed: int) -> NDArray[np.bool_]:
+    """15 % of the images, at least one, drawn at random; photos of one part together."""
+    chosen, count = np.zeros(len(images), bool), max(1, round(0.15 * len(images)))
+    groups = np.array(images.groups) if isinstance(images, ImageFolder) else np.empty(0)
+    for i in np.random.default_rng(seed).permutation(len(images)):
+        if chosen.sum() >= count:
+            break
+        chosen[i] = True
+        if len(groups) and groups[i]:
+            chosen |= groups == groups[i]
+    return chosen
 
 
 def with_range(config: CSFlowConfig, images: Images) -> CSFlowConfig:
