@@ -241,3 +241,59 @@ def test_seeds_report_their_spread_and_save_the_first(workbench, home, few):
     )
     assert workbench("train", few, "--epochs", 2, "--name", "one").returncode == 0
     assert weights(home, "one") == weights(home, "three")
+
+
+@pytest.fixture
+def line(home):
+    """A row model, and a CSV of rows that its machine gives now."""
+    from workbench import AutoEncoderDetector
+
+    random = np.random.default_rng(0)
+    cause = random.normal(size=(500, 1))
+    rows = cause * [1, 2, -1] + 0.1 * random.normal(size=(500, 3))
+    save(AutoEncoderDetector().fit(rows[:400], progress=False), home / "models" / "line")
+    moved = "\n".join(",".join(map(str, row)) for row in rows[400:] + [0.05, 0, 0])
+    (home / "recent.csv").write_text(f"sensor_1,sensor_2,sensor_3\n{moved}\n", "utf-8")
+    return home
+
+
+def test_a_row_model_is_updated_and_rolled_back(workbench, line):
+    manifest = line / "models" / "line" / "detector.json"
+    before = json.loads(manifest.read_text("utf-8"))["threshold"]["value"]
+    dry = workbench("update", "line", "recent.csv", "--dry-run")
+    assert dry.returncode == 0 and "nothing was changed" in dry.stdout
+    assert json.loads(manifest.read_text("utf-8"))["threshold"]["value"] == before
+    done = workbench("update", "line", "recent.csv", "--json")
+    found = json.loads(done.stdout)
+    assert found["before"]["threshold"] == before and found["saved"]
+    saved = json.loads(manifest.read_text("utf-8"))["threshold"]["value"]
+    assert saved == found["after"]["threshold"] != before
+    assert workbench("rollback", "line").returncode == 0
+    assert json.loads(manifest.read_text("utf-8"))["threshold"]["value"] == before
+    again = workbench("rollback", "line")
+    assert again.returncode == 2 and "needs an update to undo" in again.stderr
+    assert workbench("update", "disc", "recent.csv").returncode == 2
+
+
+def test_rows_that_look_wrong_do_not_update_a_model(workbench, line):
+    text = (line / "recent.csv").read_text("utf-8").splitlines()
+    wrong = [f"{float(row.split(',')[0]) + 9},{row.split(',', 1)[1]}" for row in text[1:]]
+    (line / "wrong.csv").write_text("\n".join([text[0], *wrong]) + "\n", "utf-8")
+    done = workbench("update", "line", "wrong.csv")
+    assert done.returncode == 2 and "train again if the machine has changed" in done.stderr
+
+
+def test_a_growing_file_is_watched(workbench, line):
+    path = line / "stream" / "now.csv"
+    path.parent.mkdir()
+    head, *rows = (line / "recent.csv").read_text("utf-8").splitlines()
+    path.write_text("\n".join([head, *rows[:20], "0,9,0", "0,9,0"]) + "\n", "utf-8")
+    given = ("watch", "line", "stream", "--once", "--hold-off", "3", "--k", "2", "--n", "2")
+    first = workbench(*given)
+    assert first.returncode == 0 and "now.csv row 22: alarm, sensor_2" in first.stdout
+    with path.open("a", encoding="utf-8") as file:
+        file.write("\n".join(["0,0,0"] * 8) + "\n")
+    told = workbench(*given, "--json")
+    found = json.loads(told.stdout)
+    assert (found["start"], found["end"]) == (21, 21)
+    assert (path.parent / "now.events.csv").is_file()

@@ -11,8 +11,10 @@ __all__, __getattr__, __dir__ = lazily(
         "alarms": ["AlarmRule", "AlarmStream", "Detection", "detections", "stretches"],
         "config": ["AutoEncoderConfig"],
         "detector": ["AutoEncoderDetector"],
+        "events": ["Event", "Watcher"],
         "explanation": ["Change", "RowEvaluation"],
         "network": ["AutoEncoder"],
         "original": ["from_weights", "read_original"],
     },
+    ["events", "watching"],
 )

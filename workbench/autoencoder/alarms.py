@@ -81,25 +81,25 @@ class AlarmStream:
 
     def __init__(self, rule: AlarmRule, threshold: float) -> None:
         self.rule, self.threshold = rule, threshold
-        self._scores: list[float] = []  # the last ones, as many as any answer needs
-        self._since: int | None = None  # readings since the last alarm
+        self.scores: list[float] = []  # the last ones, as many as any answer needs
+        self.since: int | None = None  # readings since the last alarm
         self.active = False
 
     def update(self, score: float) -> bool:
         """Take one more score; True where it raises an alarm."""
         need = self.rule.smoothing + self.rule.n - 1
-        self._scores = [*self._scores, float(score)][-need:]
+        self.scores = [*self.scores, float(score)][-need:]
         before = self.active
         self.active = self._holds()
-        self._since = None if self._since is None else self._since + 1
+        self.since = None if self.since is None else self.since + 1
         begins = self.active and not before
-        raised = begins and (self._since is None or self._since > self.rule.hold_off)
+        raised = begins and (self.since is None or self.since > self.rule.hold_off)
         if raised:
-            self._since = 0
+            self.since = 0
         return raised
 
     def _holds(self) -> bool:
-        smoothing, scores, over = self.rule.smoothing, self._scores, 0
+        smoothing, scores, over = self.rule.smoothing, self.scores, 0
         for end in range(len(scores), max(0, len(scores) - self.rule.n), -1):
             part = scores[max(0, end - smoothing) : end]
             over += sum(part) / len(part) >= self.threshold

@@ -4,7 +4,7 @@ The score is a distance in standard deviations (over a window: the root mean squ
 A sensor's blame is the share of its square by which that falls if the sensor is put right.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from workbench.autoencoder import calibration as calibrating
 from workbench.autoencoder import explanation, saving
 from workbench.autoencoder.config import AutoEncoderConfig
+from workbench.autoencoder.events import Event, watch
 from workbench.autoencoder.explanation import Change, RowEvaluation
 from workbench.autoencoder.rows import Rows, odd_columns, read, split
 from workbench.autoencoder.scoring import SCORERS, Copying
@@ -24,6 +25,7 @@ from workbench.metrics import Threshold
 from workbench.metrics.drift import Drift, drift
 
 if TYPE_CHECKING:
+    from workbench.autoencoder.alarms import AlarmRule
     from workbench.autoencoder.network import AutoEncoder
     from workbench.autoencoder.rows import Table
 
@@ -140,9 +142,6 @@ class AutoEncoderDetector:
         """Score and explain one row, given by column name or in the order of `columns`.
 
         A window model takes the last rows instead, oldest first, and judges the last of them.
-
-        Raises:
-            ValueError: As for `score`.
         """
         rows = self._last(row)
         return RowEvaluation(
@@ -167,12 +166,12 @@ class AutoEncoderDetector:
         window, limit = self._last(row).values, float(self.threshold)
         return explanation.smallest_change(self._fitted(), window, self.columns, limit)
 
-    def drift(self, rows: "Table") -> Drift:
-        """How far the scores of these rows are from those that the threshold came from.
+    def watch(self, rows: "Iterable[Row]", rule: "AlarmRule | None" = None) -> "Iterator[Event]":
+        """Events of rows that come one by one, see `events.watch`."""
+        return watch(self, rows, rule)
 
-        Raises:
-            ValueError: No rows.
-        """
+    def drift(self, rows: "Table") -> Drift:
+        """How far the scores of these rows are from those that the threshold came from."""
         return drift(self.calibration_scores, self.score(rows))
 
     def update(self, rows: "Table", *, weight: float = 0.5) -> Self:

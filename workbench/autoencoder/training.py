@@ -48,7 +48,7 @@ def learn(rows: Array, config: AutoEncoderConfig, progress: bool) -> Trained:
         >>> rows = np.random.default_rng(0).normal(size=(50, 1)) * [1.0, 2.0, 3.0]
         >>> trained = learn(rows, AutoEncoderConfig(), progress=False)
         >>> trained.size["bottleneck"], trained.size["layers"]
-        (1, ())
+        (1, [])
     """
     drift, copying = density.drifted(rows), config.score == "reconstruction"
     mean, scale, varies = units(rows, drift if config.drift and copying else 0.0)

@@ -18,6 +18,7 @@ from workbench.metrics.by_kind import KindRates, by_kind
 from workbench.metrics.comparison import ChangedVerdict, Comparison, compare
 from workbench.metrics.counts import Confusion, SortedScores, confusion, rate
 from workbench.metrics.drift import Drift, drift
+from workbench.metrics.events import detection_delays, false_alarms_a_day, point_adjusted, vus
 from workbench.metrics.inputs import as_labels, as_scores
 from workbench.metrics.intervals import clopper_pearson, ng_needed, wilson
 from workbench.metrics.partial import partial_auroc
@@ -38,17 +39,18 @@ from workbench.metrics.review import ReviewRates, TwoThresholds, two_thresholds
 from workbench.metrics.thresholds import Threshold
 
 __all__ = [
+    "POLICIES",
     "Acceptance",
     "Agreement",
     "Area",
-    "POLICIES",
     "ChangedVerdict",
-    "Comparison",
     "Claim",
+    "Comparison",
     "Confusion",
     "Drift",
     "Escape",
     "GroupRates",
+    "KindRates",
     "Metrics",
     "PChart",
     "PrCurve",
@@ -59,7 +61,6 @@ __all__ = [
     "Suspects",
     "Threshold",
     "TwoThresholds",
-    "KindRates",
     "accept",
     "agreement",
     "as_labels",
@@ -74,20 +75,24 @@ __all__ = [
     "clopper_pearson",
     "compare",
     "confusion",
+    "detection_delays",
     "drift",
     "escape",
     "evaluate",
     "expected_cost",
+    "false_alarms_a_day",
     "label_audit",
     "ng_needed",
     "p_chart",
     "partial_auroc",
     "parts_needed",
     "pixel_auroc",
+    "point_adjusted",
     "pr_curve",
     "rate",
     "roc_curve",
     "threshold",
     "two_thresholds",
+    "vus",
     "wilson",
 ]

@@ -1,0 +1,227 @@
+"""Alarms as events that an engineer acts on: from when to when, which sensor, what was done.
+
+An event begins where an `AlarmRule` begins to hold and ends when it has not held for the rule's
+hold-off. It is new until somebody acknowledges it with a note or closes it.
+"""
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from workbench.autoencoder.alarms import AlarmRule, stretches
+from workbench.workspace import written
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from workbench.autoencoder.detector import AutoEncoderDetector
+    from workbench.autoencoder.rows import Table
+
+STATES = ("new", "acknowledged", "closed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """One alarm; rows count from 0, times are as the rows have them, or empty.
+
+    Example:
+        >>> event = Event(start=3, end=5, worst=4, score=9.0, sensor="flow", share=0.8)
+        >>> event.acknowledge("valve exchanged").state
+        'acknowledged'
+    """
+
+    start: int
+    end: int | None  # the last row in alarm; None: still going on
+    worst: int
+    score: float  # at the worst row
+    sensor: str  # most to blame there
+    share: float  # its blame
+    start_time: str = ""
+    end_time: str = ""
+    state: str = "new"
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a state that cannot be."""
+        if self.state not in STATES:
+            raise ValueError(f"state must be one of {', '.join(STATES)}, got {self.state!r}")
+
+    def acknowledge(self, note: str) -> Self:
+        """The event seen by somebody, who says what it is."""
+        return replace(self, state="acknowledged", note=note)
+
+    def close(self, note: str = "") -> Self:
+        """The event done with; a note replaces the former one."""
+        return replace(self, state="closed", note=note or self.note)
+
+
+def events(
+    detector: "AutoEncoderDetector", rows: "Table", rule: AlarmRule | None = None
+) -> list[Event]:
+    """The events of a recording, oldest first; the last one may still go on.
+
+    Args:
+        detector: Fitted.
+        rows: As for `detector.score`; with a `time`, events have times.
+        rule: What makes an alarm; every row that reaches the threshold if None.
+    """
+    rule = rule or AlarmRule()
+    scores = detector.score(rows)
+    active, time = rule.active(scores, float(detector.threshold)), getattr(rows, "time", None)
+    found = []
+    for start, stop in stretches(active, rule.hold_off):
+        worst = start + int(scores[start:stop].argmax())
+        going_on = len(scores) - stop <= rule.hold_off
+        window = rows[max(0, worst + 1 - detector.config.window) : worst + 1]
+        found.append(_event(detector, window, float(scores[worst]), start, worst,
+                            None if going_on else stop - 1, time))  # fmt: skip
+    return found
+
+
+def watch(
+    detector: "AutoEncoderDetector", rows: Iterable[Any], rule: AlarmRule | None = None
+) -> Iterator[Event]:
+    """Each event of a stream twice: when it begins, and when it is over.
+
+    Args:
+        detector: Fitted.
+        rows: Rows one by one, by name or in the order of `detector.columns`, oldest first; a
+            mapping may have a `time` beside the sensors.
+        rule: What makes an alarm; every row that reaches the threshold if None.
+
+    Raises:
+        ValueError: A row that `detector.score` refuses.
+    """
+    watcher = Watcher(detector, rule)
+    for row in rows:
+        if (event := watcher.push(row)) is not None:
+            yield event
+
+
+class Watcher:
+    """Takes rows one at a time; `state` says all that a restart needs.
+
+    Args:
+        detector: Fitted.
+        rule: What makes an alarm; every row that reaches the threshold if None.
+        state: Of a former watcher.
+    """
+
+    def __init__(
+        self,
+        detector: "AutoEncoderDetector",
+        rule: AlarmRule | None = None,
+        state: dict[str, Any] | None = None,
+    ) -> None:
+        self.detector, self.rule = detector, rule or AlarmRule()
+        self._stream, known = self.rule.stream(float(detector.threshold)), state or {}
+        self._stream.scores, self._stream.active = known.get("scores", []), known.get("on", False)
+        self._row, self._gap = known.get("row", -1), known.get("gap", 0)
+        self._window, self._last = known.get("window", []), known.get("last", (0, ""))
+        self._event = Event(**known["event"]) if known.get("event") else None
+
+    def push(self, row: Any) -> Event | None:  # noqa: ANN401
+        """An event, if one begins or is over with this row."""
+        row, time = dict(row.items()) if hasattr(row, "items") else row, ""
+        if isinstance(row, dict) and "time" not in self.detector.columns:
+            time = str(row.pop("time", ""))
+        values = self.detector.read(row if isinstance(row, dict) else np.atleast_2d(row)).values
+        self._window = [*self._window, values[-1].tolist()][-self.detector.config.window :]
+        window = np.array(self._window)
+        score = float(self.detector.score(window)[-1])
+        self._row += 1
+        self._stream.update(score)
+        if self._stream.active:
+            return self._alarmed(window, score, time)
+        self._gap += 1
+        if self._event is None or self._gap <= self.rule.hold_off:
+            return None
+        over = replace(self._event, end=self._last[0], end_time=self._last[1])
+        self._event = None
+        return over
+
+    def _alarmed(self, window: np.ndarray, score: float, time: str) -> Event | None:
+        before, self._gap, self._last = self._event, 0, (self._row, time)
+        if before is None or score > before.score:
+            blame = self.detector.blame(window)[-1]
+            most = int(blame.argmax())
+            worst = {"worst": self._row, "score": score, "share": float(blame[most]),
+                     "sensor": self.detector.columns[most]}  # fmt: skip
+            self._event = replace(before, **worst) if before else Event(
+                start=self._row, end=None, start_time=time, **worst
+            )  # fmt: skip
+        return None if before else self._event
+
+    def state(self) -> dict[str, Any]:
+        """What the next watcher goes on from, fit for JSON."""
+        return {
+            "scores": self._stream.scores,
+            "on": self._stream.active,
+            "row": self._row,
+            "gap": self._gap,
+            "window": self._window,
+            "last": self._last,
+            "event": self._event and asdict(self._event),
+        }
+
+
+def table(found: Sequence[Event]) -> "pd.DataFrame":
+    """The events with pandas, a row each."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        [asdict(event) for event in found], columns=[f.name for f in fields(Event)]
+    )
+
+
+def save(found: Sequence[Event], path: Path | str) -> Path:
+    """Write the events as CSV, whole or not at all."""
+    with written(Path(path)) as file:
+        file.write(table(found).to_csv(index=False).encode())
+    return Path(path)
+
+
+def load(path: Path | str) -> list[Event]:
+    """Read what `save` wrote, states and notes included.
+
+    Raises:
+        ValueError: Columns are missing.
+    """
+    with Path(path).open(encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file)
+        names = [field.name for field in fields(Event)]
+        if missing := set(names) - set(reader.fieldnames or ()):
+            raise ValueError(f"{path} must have the columns of events, lacks {', '.join(missing)}")
+        return [
+            Event(**{name: _READ.get(name, str)(row[name]) for name in names}) for row in reader
+        ]
+
+
+_READ = {"start": int, "worst": int, "score": float, "share": float,
+         "end": lambda text: int(float(text)) if text else None}  # fmt: skip
+
+
+def _event(  # noqa: PLR0913
+    detector: "AutoEncoderDetector",
+    window: "Table",
+    score: float,
+    start: int,
+    worst: int,
+    end: int | None,
+    time: Any,  # noqa: ANN401
+) -> Event:
+    blame = detector.blame(window)[-1]
+    return Event(
+        start=start,
+        end=end,
+        worst=worst,
+        score=score,
+        sensor=detector.columns[int(blame.argmax())],
+        share=float(blame.max()),
+        start_time="" if time is None else str(time[start]),
+        end_time="" if time is None or end is None else str(time[end]),
+    )

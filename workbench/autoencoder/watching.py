@@ -1,0 +1,150 @@
+"""Follow sensor files that grow: new lines are judged, and a restart goes on where it was.
+
+Beside `NAME.csv` lie `NAME.events.csv`, to which events are added, and `NAME.watch.json`, which
+says how far the file has been read. A file that was replaced or cut short is read from its start.
+"""
+
+import csv
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench.autoencoder.alarms import AlarmRule
+from workbench.autoencoder.events import Event, Watcher, load, save
+from workbench.errors import DataError
+from workbench.workspace import written
+
+if TYPE_CHECKING:
+    from workbench.autoencoder.detector import AutoEncoderDetector
+
+
+class Follower:
+    """New rows of one growing CSV, each time it is asked.
+
+    Args:
+        path: The file; its first line names the columns, separated by commas or semicolons.
+        columns: The sensors.
+        time: Name of the column of times, if any.
+    """
+
+    def __init__(self, path: Path, columns: tuple[str, ...], time: str = "") -> None:
+        self.path, self.columns, self.time = path, columns, time
+        self.place = path.with_name(f"{path.stem}.watch.json")
+        try:
+            known = json.loads(self.place.read_text("utf-8"))
+        except (OSError, ValueError):
+            known = {}
+        self.offset, self.watcher = known.get("offset", 0), known.get("watcher")
+        self.file, self.head = known.get("file"), known.get("head", [])
+        self.separator = known.get("separator", ",")
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Whole lines that were added since; numbers that cannot be read are NaN.
+
+        Raises:
+            DataError: A sensor is missing from the first line.
+        """
+        try:
+            status = self.path.stat()
+        except FileNotFoundError:
+            return  # between two files of a rotation
+        if self.file != status.st_ino or status.st_size < self.offset:
+            self.file, self.offset, self.head = status.st_ino, 0, []
+        with self.path.open("rb") as file:
+            file.seek(self.offset)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    return  # still being written
+                self.offset += len(line)
+                text = line.decode("utf-8-sig", "replace").strip()
+                if not self.head:
+                    self._begin(text)
+                elif text:
+                    yield self._row(text)
+
+    def save(self, watcher: dict[str, Any]) -> None:
+        """Keep how far the file has been read, with the state of its watcher."""
+        known = {"offset": self.offset, "file": self.file, "head": self.head,
+                 "separator": self.separator, "watcher": watcher}  # fmt: skip
+        with written(self.place) as file:
+            file.write(json.dumps(known).encode())
+
+    def _begin(self, text: str) -> None:
+        self.separator = ";" if text.count(";") > text.count(",") else ","
+        self.head = [name.strip() for name in next(csv.reader([text], delimiter=self.separator))]
+        if missing := [name for name in self.columns if name not in self.head]:
+            raise DataError(
+                f"{self.path} must have the columns {', '.join(self.columns)}, lacks "
+                f"{', '.join(missing)}"
+            )
+
+    def _row(self, text: str) -> dict[str, Any]:
+        cells = dict(
+            zip(self.head, next(csv.reader([text], delimiter=self.separator)), strict=False)
+        )
+        row = {name: _number(cells.get(name, "")) for name in self.columns}
+        return {"time": cells.get(self.time, ""), **row} if self.time else row
+
+
+def follow(
+    detector: "AutoEncoderDetector",
+    source: Path,
+    rule: AlarmRule | None = None,
+    *,
+    every: float = 1.0,
+    time_column: str = "",
+    until: Callable[[], bool] = lambda: False,
+) -> Iterator[tuple[Path, Event]]:
+    """Events of a growing CSV, or of all in a folder, until `until` says so.
+
+    Args:
+        detector: Fitted.
+        source: A CSV, or a folder of them, to which more may come.
+        rule: What makes an alarm; every row that reaches the threshold if None.
+        every: Seconds between two looks.
+        time_column: Name of the column of times, if any.
+        until: Asked after every look.
+    """
+    followed: dict[Path, tuple[Follower, Watcher]] = {}
+    while True:
+        for path in _files(Path(source)):
+            if path not in followed:
+                new = Follower(path, detector.columns, time_column)
+                followed[path] = new, Watcher(detector, rule, new.watcher)
+            follower, watcher = followed[path]
+            offset = follower.offset
+            for row in follower.rows():
+                if (event := watcher.push(row)) is not None:
+                    _append(path.with_name(f"{path.stem}.events.csv"), event)
+                    follower.save(watcher.state())
+                    yield path, event
+            if follower.offset != offset:
+                follower.save(watcher.state())
+        if until():
+            return
+        time.sleep(every)
+
+
+def _files(source: Path) -> list[Path]:
+    if not source.is_dir():
+        return [source]
+    return sorted(p for p in source.glob("*.csv") if not p.name.endswith(".events.csv"))
+
+
+def _append(path: Path, event: Event) -> None:
+    """Add an event, or replace its last line where the same one is now over."""
+    known = load(path) if path.exists() else []
+    if known and known[-1].start == event.start and known[-1].end is None:
+        event = replace(event, state=known[-1].state, note=known[-1].note)
+        known.pop()
+    save([*known, event], path)
+
+
+def _number(cell: str) -> float:
+    try:
+        return float(cell)
+    except ValueError:
+        return float("nan")
