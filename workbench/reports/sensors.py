@@ -191,7 +191,10 @@ class SensorReport:
             frame[column] = frame[column].map("{:.3f}".format)
         display.table(frame, "Error by group of rows; training and held-out should be alike.")
         if not self.detector.history:
-            display.text("The network was imported: how it was trained is not known.")
+            display.text(
+                "No epoch is on record: the network was imported, or none gained anything over "
+                "the linear relations of these sensors."
+            )
             return
         display.figure(
             plots.history(self.detector.history, logy=True),
