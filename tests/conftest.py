@@ -55,7 +55,9 @@ def fitted(photos, tiny_config):
     """A detector trained on the OK photos; shared, so leave it as it is."""
     from workbench import CSFlowDetector
 
-    return CSFlowDetector(tiny_config).fit(photos[0], progress=False)
+    detector = CSFlowDetector(tiny_config).fit(photos[0], progress=False)
+    detector.prepare()  # its graph is saved with it: a list of photos cannot check one later
+    return detector
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,6 @@ from .conftest import photo
 
 @pytest.fixture
 def folder(fitted, tmp_path):
-    fitted.prepare()  # its graph is kept beside it
     return save(fitted, tmp_path / "models" / "disc")
 
 

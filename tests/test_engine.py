@@ -377,7 +377,7 @@ def line(tmp_path_factory):
 
 
 def rows_of(path):
-    with path.open(newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding="utf-8-sig") as file:  # with a mark, for Excel
         return list(csv.DictReader(file))
 
 

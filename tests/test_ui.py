@@ -603,7 +603,7 @@ def test_saving_writes_the_threshold_into_the_model_on_disk(fitted, photos, tmp_
     detector.calibration_scores = detector.calibration_scores + 1  # as if trained anew since
     view.saving.save.click()
     view.saving.confirm.click()
-    assert "wb-error" in view.message and "load it anew" in view.message
+    assert "wb-error" in view.message and "load it again" in view.message
     assert (folder / "detector.json").read_bytes() == before
     view.close()
 
