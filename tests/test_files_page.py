@@ -9,6 +9,7 @@ import pytest
 from workbench.data import load_images
 from workbench.data.decode import SUFFIXES
 
+from .file_kinds import table as rows_table
 from .test_photo_folders import mask, photo
 
 PAGE = Path(__file__).parents[1] / "docs" / "files.md"
@@ -62,7 +63,8 @@ def page():
     """The page as it should be: its tables from here, the rest as it is."""
     endings = f"Endings read: {' '.join(f'`{ending}`' for ending in sorted(SUFFIXES))}."
     text = PAGE.read_text("utf-8")
-    for name, content in (("layouts", layouts_table()), ("endings", endings)):
+    contents = {"layouts": layouts_table(), "endings": endings, "sensor files": rows_table()}
+    for name, content in contents.items():
         marks = f"<!-- {name} -->", f"<!-- end of {name} -->"
         pattern = re.escape(marks[0]) + ".*?" + re.escape(marks[1])
         found = re.sub(pattern, lambda _: f"{marks[0]}\n{content}\n{marks[1]}", text, flags=re.S)  # noqa: B023

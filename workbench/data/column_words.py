@@ -1,6 +1,7 @@
 """Words by which machines and their people name columns and verdicts."""
 
 import re
+from collections.abc import Sequence
 
 
 def _words(text: str) -> frozenset[str]:
@@ -70,6 +71,15 @@ GOOD_QUALITY = _words("""
 """)
 
 
+UNITS = _words("""
+    c k f °c °f degc degf deg bar mbar pa kpa mpa hpa psi mm cm m km µm μm um nm m/s mm/s cm/s
+    m/s² m/s2 g kg t n kn nm v mv kv a ma ka w kw mw kwh wh j hz khz mhz 1/min min-1 u/min r/min
+    1/s % %rh ppm l/min l/h m3/h m³/h s ms min h rad ω ohm lx db ph ℃ ㎛ ㎜ ㎜/s
+    ts rn avg smp max std tot
+""")
+"""Units, and what loggers write in their place, in lower case."""
+
+
 def folded(name: str) -> str:
     """A column's name without case, units and signs.
 
@@ -87,6 +97,17 @@ def known(name: str) -> int:
     if word in TIMES or word in LABELS:
         return 2
     return int(word in COUNTERS or word in TAGS or word in VALUES)
+
+
+def are_units(cells: Sequence[str]) -> bool:
+    """Whether at least half of the cells of a row that hold anything are units.
+
+    Example:
+        >>> are_units(["TS", "RN", "C", "1/min", "mm/s"]), are_units(["temp", "rpm", "vib"])
+        (True, False)
+    """
+    held = [cell.strip("[]() ").casefold() for cell in cells if cell]
+    return bool(held) and 2 * sum(cell in UNITS for cell in held) >= len(held)
 
 
 def unit_of(name: str) -> str:

@@ -39,6 +39,18 @@ class Column(NamedTuple):
         return f"{self.name} is {text!r}"
 
 
+class FileSigns(NamedTuple):
+    """How a file writes numbers.
+
+    `parsed` is the decimal sign of the numbers that a parser has converted, `decimal` the one
+    that a person has said.
+    """
+
+    separator: str
+    parsed: str = "."
+    decimal: str | None = None
+
+
 class Label(NamedTuple):
     """Which rows are NG, how that was told, and how to tell it again."""
 
@@ -78,8 +90,7 @@ def find_time(
     name: str | None,
     choice: str | None,
     path: object,
-    separator: str,
-    decimal: str | None,
+    signs: FileSigns,
 ) -> tuple[Column | None, Times | None, tuple[str, ...]]:
     """The column of times, its form, and the names of all columns that it was made of.
 
@@ -99,7 +110,7 @@ def find_time(
     for candidate in dict.fromkeys([*dated, *days, *known, *others[:1]]):
         times = _read(cells[candidate], candidate, choice, path)
         if times is None and cells[candidate].is_text():  # numbers that nobody has converted yet
-            numbers = to_numbers({candidate: cells[candidate]}, path, separator, decimal)
+            numbers = to_numbers({candidate: cells[candidate]}, path, signs)
             column = numbers.get(candidate)
             times = column and read_times(column.values, candidate, choice)
         if times is not None and not times.bad.all() and (name or _runs(times)):
@@ -147,9 +158,7 @@ def find_label(cells: Mapping[str, Cells], name: str | None, path: object) -> La
     return None
 
 
-def to_numbers(
-    cells: Mapping[str, Cells], path: object, separator: str, decimal: str | None
-) -> dict[str, Column]:
+def to_numbers(cells: Mapping[str, Cells], path: object, signs: FileSigns) -> dict[str, Column]:
     """The columns that hold numbers, in the signs of the file; others are left out.
 
     Raises:
@@ -157,12 +166,12 @@ def to_numbers(
     """
     texts = {n: c.values for n, c in cells.items() if c.is_text()}
     known = {n: [cell for cell in t if not is_missing(cell)] for n, t in texts.items()}
-    proven = {"."} if any(_has_fractions(c) for c in cells.values()) else set()
-    signs = decide(path, known, separator=separator, proven=proven, decimal=decimal)
+    proven = {signs.parsed} if any(_has_fractions(c) for c in cells.values()) else set()
+    found = decide(path, known, separator=signs.separator, proven=proven, decimal=signs.decimal)
     columns = {}
     for name, column in cells.items():
-        if name in signs:
-            values = converted(column.values, signs[name])
+        if name in found:
+            values = converted(column.values, found[name])
         elif column.is_text() or column.values.dtype.kind == "M":
             continue
         else:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from workbench.errors import DataError
 
-from .column_words import known
+from .column_words import are_units, known
 from .csv import encoding_of
 from .decimals import is_missing, like_a_number
 from .times import are_dates, are_times_of_day
@@ -248,13 +248,21 @@ def _counts_columns(row: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
 
 
 def _header_row(rows: Sequence[Sequence[str]], width: int, valued: Sequence[int]) -> int | None:
-    """The full row of names with the words that are known best, of equals the first."""
+    """The full row of names with the words that are known best.
+
+    Of equals it is the last that is no line of units, for remarks stand above a header.
+    """
     full = [
         k for k, row in enumerate(rows)
         if len(row) >= min(width, max(valued, default=0) + 1)
         and sum(map(bool, row[:width])) > 0.7 * len(valued)
     ]  # fmt: skip
-    return max(full, key=lambda k: sum(map(known, rows[k])), default=None)
+    return max(
+        full,
+        key=lambda k: (sum(map(known, rows[k])), not are_units(rows[k]), k if not any(
+            are_units(row) for row in rows[:k]) else -k),
+        default=None,
+    )  # fmt: skip
 
 
 def _without_tail(row: Sequence[str], width: int) -> list[str]:

@@ -63,7 +63,7 @@ def find_long(cells: Mapping[str, Cells]) -> Long | None:
     values = [name for name in cells if folded(name) in VALUES]
     if len(tags) != 1 or len(values) != 1:
         return None
-    if len(set(cells[tags[0]].values)) > min(_MOST_TAGS, max(1, len(cells[tags[0]]) // 2)):
+    if len(set(cells[tags[0]].values)) > _MOST_TAGS:
         return None
     return Long(tags[0], values[0], next((n for n in cells if folded(n) in QUALITIES), None))
 

@@ -13,6 +13,7 @@ from workbench.errors import DataError
 from .cells import Cells, Sheet
 from .columns import (
     Column,
+    FileSigns,
     Label,
     find_label,
     find_time,
@@ -201,20 +202,19 @@ def _load(
     names = name_columns(sheet.names, sheet.columns, options.columns, source)
     cells = dict(zip(names, sheet.columns, strict=True))
     options = _without_absent(options, cells, optional)
-    time, times, of_time = find_time(
-        cells, options.time, options.dates, source, sheet.separator, options.decimal
-    )
+    signs = FileSigns(sheet.separator, sheet.decimal, options.decimal)
+    time, times, of_time = find_time(cells, options.time, options.dates, source, signs)
     free = {n: c for n, c in cells.items() if n not in {*of_time, *options.ignore}}
     label = find_label(free if options.label is None else cells, options.label, source)
     rows = Rows(time, label and label.column, sheet.lines, _file_of_rows(sheets))
     parts = {*of_time, *([label.column.name] if label else [])}
-    cells, rows, said = _wide(cells, rows, parts, sheet, options, source)
+    cells, rows, said = _wide(cells, rows, parts, signs, options, source)
     if wanted is None and sheet.names is not None:
         wanted = options.columns
     require(cells, [*(wanted or ()), *options.ignore], source)
     sensors, left_out, assumed = choose_sensors(
         {n: c for n, c in cells.items() if n not in {*parts, *options.ignore}}, wanted, rows.label,
-        path=source, separator=sheet.separator, decimal=options.decimal,
+        path=source, signs=signs
     )  # fmt: skip
     left_out |= dict.fromkeys(options.ignore, "as asked")
     assumed += [f"{s.name} is taken for a sensor although its name says time (--time)"
@@ -266,7 +266,7 @@ def _wide(
     cells: dict[str, Cells],
     rows: Rows,
     parts: Collection[str],
-    sheet: Sheet,
+    signs: FileSigns,
     options: RowOptions,
     source: str,
 ) -> tuple[dict[str, Cells], Rows, list[str]]:
@@ -280,7 +280,7 @@ def _wide(
                 f"{', '.join(cells)}"
             )
         return cells, rows, []
-    value = to_numbers({long.value: cells[long.value]}, source, sheet.separator, options.decimal)
+    value = to_numbers({long.value: cells[long.value]}, source, signs)
     if not value:
         raise DataError(f"{source}: column {long.value} must hold numbers")
     quality = cells[long.quality] if long.quality else None

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from workbench.errors import DataError
 
 from .cells import Cells
-from .columns import Column, is_counter, is_note, to_numbers
+from .columns import Column, FileSigns, is_counter, is_note, to_numbers
 from .decimals import is_missing
 from .recording import two_valued
 
@@ -16,8 +16,7 @@ def choose_sensors(
     label: Column | None,
     *,
     path: object,
-    separator: str,
-    decimal: str | None,
+    signs: FileSigns,
 ) -> tuple[list[Column], dict[str, str], list[str]]:
     """The sensors, the reason by column for those that are none, and what was assumed.
 
@@ -29,8 +28,7 @@ def choose_sensors(
         wanted: The sensors that a person or a model names; then no other rule holds.
         label: Of the rows.
         path: For messages.
-        separator: Of the file.
-        decimal: The decimal sign if a person has said it.
+        signs: How the file writes numbers.
 
     Raises:
         DataError: No column of numbers, or one that was asked for is none.
@@ -39,7 +37,7 @@ def choose_sensors(
     if not wanted:
         left_out |= {n: "an annotation" if n else "it has no name" for n in cells if is_note(n)}
     free = {name: cells[name] for name in wanted or cells if name not in left_out}
-    numbers = to_numbers(free, path, separator, decimal)
+    numbers = to_numbers(free, path, signs)
     left_out |= {name: _no_numbers(c) for name, c in free.items() if name not in numbers}
     if wanted and len(numbers) < len(wanted):
         name = next(name for name in wanted if name not in numbers)
