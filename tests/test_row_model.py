@@ -9,6 +9,7 @@ import torch
 
 from workbench import metrics
 from workbench.autoencoder import AutoEncoder, AutoEncoderConfig
+from workbench.autoencoder.calibration import choose, effective_rows
 from workbench.autoencoder.config import ACTIVATIONS
 from workbench.autoencoder.density import drifted
 from workbench.autoencoder.detector import AutoEncoderDetector
@@ -377,3 +378,31 @@ def test_a_detector_of_the_first_version_scores_as_it_did(copier):
 def test_config_refuses(wrong):
     with pytest.raises(ValueError, match=f"{next(iter(wrong))} must"):
         AutoEncoderConfig(**wrong)
+
+
+# thresholds over time
+
+
+def test_rows_that_follow_each_other_are_worth_fewer_independent_ones():
+    random, rho = np.random.default_rng(0), 0.9
+    noise = random.normal(size=20000)
+    chain = np.empty(20000)
+    chain[0] = noise[0]
+    for i in range(1, len(chain)):
+        chain[i] = rho * chain[i - 1] + noise[i]
+    expected = len(chain) * (1 - rho) / (1 + rho)  # of a chain of the first order
+    assert effective_rows(chain) == pytest.approx(expected, rel=0.15)
+    assert effective_rows(noise) == pytest.approx(20000, rel=0.05)
+    assert effective_rows(np.ones(5)) == 5
+
+
+def test_the_overkill_promised_is_as_wide_as_the_independent_rows_make_it():
+    random = np.random.default_rng(1)
+    scores = random.gamma(4, size=400)
+    free = choose(scores, AutoEncoderConfig(q=98)).expected
+    tied = choose(np.repeat(scores[:40], 10), AutoEncoderConfig(q=98)).expected
+    assert free["independent_rows"] > 300 and tied["independent_rows"] < 80
+    assert tied["overkill_interval"][1] > 2 * free["overkill_interval"][1]
+    fresh = random.gamma(4, size=5000)
+    seen = (fresh >= choose(scores, AutoEncoderConfig(q=98))).mean()
+    assert free["overkill_interval"][0] <= seen <= free["overkill_interval"][1]

@@ -46,17 +46,55 @@ def calibrate(detector: "AutoEncoderDetector", normal: "Split") -> None:
 def choose(
     scores: NDArray[np.float64], config: AutoEncoderConfig, source: str | None = None
 ) -> Threshold:
-    """The percentile of scores of normal rows, times the margin.
+    """The percentile of scores of normal rows, oldest first, times the margin.
+
+    Rows that are neighbours in time are alike. `Threshold.expected` has the number of
+    independent rows that they are worth, and an interval of the overkill that is as wide as that
+    number makes it.
 
     Example:
         >>> round(choose(np.arange(1.0, 101.0), AutoEncoderConfig(q=90, margin=2)), 6)
         180.0
     """
     found = metrics.threshold(scores, q=config.q, source=source)
-    if config.safety == 1:
-        return found
-    params = {**found.params, "margin": round(config.safety, 4)}
-    return Threshold(config.safety * found, found.policy, params, found.source, found.n)
+    expected = found.expected
+    independent = effective_rows(scores)
+    if "overkill_rate" in expected:
+        rate, n = expected["overkill_rate"], max(1, round(independent))
+        # at least one row in n + 1 must be reckoned with, as by the conformal bound
+        low, _ = metrics.wilson(round(rate * n), n)
+        _, high = metrics.wilson(min(n, round(rate * n) + 1), n + 1)
+        expected |= {"overkill_interval": [low, high], "independent_rows": n}
+    params = found.params
+    if config.safety != 1:
+        params = {**params, "margin": round(config.safety, 4)}
+    return Threshold(config.safety * found, found.policy, params, found.source, found.n, expected)
+
+
+def effective_rows(scores: NDArray[np.float64]) -> float:
+    """How many independent rows are worth as much as these, which follow each other in time.
+
+    The sum of autocorrelations over pairs of lags, as long as the pairs are positive.
+
+    References:
+        Geyer 1992, Practical Markov chain Monte Carlo, section 3.3.
+
+    Example:
+        >>> round(effective_rows(np.random.default_rng(0).normal(size=1000)) / 1000, 1)
+        1.0
+        >>> effective_rows(np.repeat(np.random.default_rng(0).normal(size=100), 10)) < 200
+        True
+    """
+    off, n = scores - scores.mean(), len(scores)
+    if not off.any():
+        return float(n)
+    spectrum = np.abs(np.fft.rfft(off, 2 * n)) ** 2
+    correlation = np.fft.irfft(spectrum)[:n]
+    correlation /= correlation[0]
+    pairs = correlation[: n - n % 2].reshape(-1, 2).sum(axis=1)
+    ends = np.flatnonzero(pairs <= 0)
+    total = pairs[: ends[0] if ends.size else len(pairs)].sum()
+    return float(np.clip(n / max(2 * total - 1, 1.0), 1.0, n))
 
 
 def choose_again(
