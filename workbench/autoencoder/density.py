@@ -41,17 +41,31 @@ def of(rows: Array, fresh: Array, width: float, loose: float, *, drift: bool) ->
         fresh: The same, spread as others are that the network does not know.
         width: Of each distribution, in parts of the variance of all.
         loose: Share of the covariance without any coupling.
-        drift: Allow for as much drift again as the rows show, along each principal axis: what
-            sensors do together does not excuse one that moves alone.
+        drift: Allow for as much drift again as the rows show, see `_with_drift`.
     """
     middle = rows.mean(0)
-    matrix = Spread(fresh).whitening(loose)[0] / np.sqrt(width)
-    if drift:
-        matrix /= np.hypot(1.0, drifted((rows - middle) @ matrix) * np.sqrt(width))
+    matrix = Spread(fresh).whitening(loose)[0]
+    matrix = (_with_drift(matrix, rows - middle) if drift else matrix) / np.sqrt(width)
     if width == 1:
         return Density(middle, matrix, np.zeros((1, rows.shape[1])))
     centres = (rows[:: -(-len(rows) // CENTRES)] - middle) @ matrix * np.sqrt(1 - width)
     return Density(middle, matrix, centres)
+
+
+def _with_drift(matrix: Array, off: Array) -> Array:
+    """Whitening by a covariance that has the drift of centred rows (N, D) once more.
+
+    Along each principal axis, and of each sensor against what the others say of it: what sensors
+    do together does not excuse one that moves alone.
+    """
+    precision = matrix @ matrix.T
+    together, alone = drifted(off @ matrix), drifted(off @ precision / np.diag(precision))
+    if not together.any() and not alone.any():
+        return matrix
+    back = np.linalg.inv(matrix)
+    spread = (back.T * (1 + together**2)) @ back + np.diag(alone**2)
+    variance, axes = np.linalg.eigh(spread)
+    return axes / np.sqrt(np.maximum(variance, SMALLEST))
 
 
 def choose(folds: Iterable[tuple[Array, Array]], anywhere: Array) -> tuple[float, float, float]:
