@@ -576,6 +576,7 @@ def test_saving_hands_threshold_and_provenance_to_the_detector(explorer, session
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:the ONNX graph was compared with torch on two drawn images")
 def test_saving_writes_the_threshold_into_the_model_on_disk(fitted, photos, tmp_path):
     folder = save(fitted, tmp_path / "models" / "disc")
     weights, detector = (folder / "weights.safetensors").read_bytes(), load(folder)
