@@ -91,7 +91,7 @@ def unnamed(panel):
 
 
 def rows(path):
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="") as file:
         return list(csv.DictReader(file))
 
 
