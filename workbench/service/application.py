@@ -91,13 +91,13 @@ def _models(request: Request) -> dict[str, list[dict[str, Any]]]:
 
 def _described(name: str, registry: Registry) -> dict[str, Any]:
     try:
-        facts = registry.facts(name)
+        manifest = registry.manifest(name)
         return {
             "name": name,
-            "kind": "photos" if facts["kind"] == PHOTOS else "rows",
-            "columns": facts.get("columns", []),
-            "threshold": float(facts["threshold"]["value"]),
-            "saved": facts.get("saved", ""),
+            "kind": "photos" if manifest["kind"] == PHOTOS else "rows",
+            "columns": manifest.get("columns", []),
+            "threshold": float(manifest["threshold"]["value"]),
+            "saved": manifest.get("saved", ""),
         }
     except (problems.NotFound, KeyError, TypeError, ValueError) as error:
         return {"name": name, "error": str(error)}

@@ -28,19 +28,19 @@ class Model:
     Attributes:
         name: Of its folder below `models/`.
         detector: What scores.
-        facts: What its `detector.json` says.
+        manifest: What its `detector.json` says.
         lock: Held while the detector scores: one at a time uses the processor best.
     """
 
     name: str
     detector: "CSFlowDetector | AutoEncoderDetector"
-    facts: Mapping[str, Any]
+    manifest: Mapping[str, Any]
     lock: Lock
 
     @property
     def kind(self) -> str:
         """`csflow` (photos) or `autoencoder` (sensor rows)."""
-        return self.facts["kind"]
+        return self.manifest["kind"]
 
 
 class Registry:
@@ -74,7 +74,7 @@ class Registry:
             raise NotFound(f"model {found} is of kind {model.kind}, this path needs {kind}")
         return model
 
-    def facts(self, name: str) -> Mapping[str, Any]:
+    def manifest(self, name: str) -> Mapping[str, Any]:
         """What a model says of itself, without loading it.
 
         Raises:
@@ -111,7 +111,7 @@ class Registry:
 
     def _kind(self, name: str) -> str:
         try:
-            return self.facts(name)["kind"]
+            return self.manifest(name)["kind"]
         except NotFound:
             return ""
 

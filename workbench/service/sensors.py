@@ -104,7 +104,7 @@ def _number(value: Any) -> float | None:  # noqa: ANN401
 
 
 def _model_version(model: Model) -> str:
-    return f"{model.name} {model.facts.get('saved', '')}".strip()
+    return f"{model.name} {model.manifest.get('saved', '')}".strip()
 
 
 def _now() -> str:

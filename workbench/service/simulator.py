@@ -123,7 +123,7 @@ def predict(
     if img_name not in line.names:
         raise NotFound(f"no image {img_name!r} in {dataset}; /getAllData lists them")
     with line.lock:
-        result = line.session.open(line.names[img_name]).current
+        result = line.session.open(line.names[img_name]).judge()
         verdict = line.session.verdict
         path = line.session.parts[line.session.index]
         line.session.look_ahead()
