@@ -201,6 +201,11 @@ def test_fingerprint_frame_summary(tmp_path):
     assert summary["time"] == ["2024-01-01 00:00:00", "2024-01-01 00:01:39"]
 
 
+def test_steps_need_a_column_of_time(tmp_path):
+    with pytest.raises(DataError, match="every needs a column of time"):
+        load_rows(write(tmp_path, "temp,vib\n25.1,0.1\n26,0.2\n"), every=5)
+
+
 def test_real_runs(real_data):
     paths = sorted((real_data / "skab").rglob("*.csv"))
     assert len(paths) == 19

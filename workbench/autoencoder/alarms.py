@@ -46,9 +46,8 @@ class AlarmRule:
 
     def smoothed(self, scores: ArrayLike) -> NDArray[np.float64]:
         """Trailing mean of the scores, shape (N,); the first ones of what there is so far."""
-        return _trailing(np.asarray(scores, np.float64), self.smoothing) / _so_far(
-            len(scores), self.smoothing
-        )
+        values = np.asarray(scores, np.float64)
+        return _trailing(values, self.smoothing) / _so_far(len(values), self.smoothing)
 
     def active(self, scores: ArrayLike, threshold: float) -> NDArray[np.bool_]:
         """Whether the condition holds at each reading, shape (N,)."""

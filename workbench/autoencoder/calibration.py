@@ -194,8 +194,8 @@ def update(detector: "AutoEncoderDetector", recent: "Rows", weight: float) -> No
     detector.use(moved)
     detector.calibration_scores = detector.scores_of(recent)[fresh]
     detector.threshold = choose_again(old, detector.calibration_scores, detector.config)
-    record = {"rows": len(recent.values), "normal": len(fresh)}
-    record |= {"before": float(old), "after": float(detector.threshold)}
+    record = {"rows": len(recent.values), "normal": len(fresh),
+              "before": float(old), "after": float(detector.threshold)}  # fmt: skip
     detector.data = detector.data | {"updates": [*detector.data.get("updates", []), record]}
 
 

@@ -73,7 +73,7 @@ class AutoEncoderConfig:
             'reconstruction'
         """
         known = {field.name for field in fields(cls)}
-        before = {"drift": False, "activation": "relu", "score": "reconstruction"}
+        before: dict[str, Any] = {"drift": False, "activation": "relu", "score": "reconstruction"}
         return cls(**before | {name: x for name, x in values.items() if name in known})
 
     def missing_of(self, sensors: int) -> int:

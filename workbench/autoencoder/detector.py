@@ -6,7 +6,7 @@ A sensor's blame is the share of its square by which that falls if the sensor is
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from workbench.autoencoder.network import AutoEncoder
     from workbench.autoencoder.rows import Table
 
-    Row = Mapping[str, float] | Sequence[float] | Table
+    Row: TypeAlias = Mapping[str, float] | Sequence[float] | Table
 
 
 class AutoEncoderDetector:
@@ -49,6 +49,7 @@ class AutoEncoderDetector:
     """
 
     kind = "autoencoder"
+    calibration_scores: NDArray[np.float64]
 
     def __init__(self, config: AutoEncoderConfig | None = None) -> None:
         self.config = config or AutoEncoderConfig()

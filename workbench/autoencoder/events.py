@@ -5,10 +5,10 @@ hold-off. It is new until somebody acknowledges it with a note or closes it.
 """
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 
@@ -72,11 +72,11 @@ def events(
     rule = rule or AlarmRule()
     scores = detector.score(rows)
     active, time = rule.active(scores, float(detector.threshold)), getattr(rows, "time", None)
-    found = []
+    found, table = [], cast("Any", rows)  # whatever the detector took can be cut
     for start, stop in stretches(active, rule.hold_off):
         worst = start + int(scores[start:stop].argmax())
         going_on = len(scores) - stop <= rule.hold_off
-        window = rows[max(0, worst + 1 - detector.config.window) : worst + 1]
+        window = table[max(0, worst + 1 - detector.config.window) : worst + 1]
         found.append(_event(detector, window, float(scores[worst]), start, worst,
                             None if going_on else stop - 1, time))  # fmt: skip
     return found
@@ -201,8 +201,10 @@ def load(path: Path | str) -> list[Event]:
         ]
 
 
-_READ = {"start": int, "worst": int, "score": float, "share": float,
-         "end": lambda text: int(float(text)) if text else None}  # fmt: skip
+_READ: dict[str, Callable[[str], Any]] = {
+    "start": int, "worst": int, "score": float, "share": float,
+    "end": lambda text: int(float(text)) if text else None,
+}  # fmt: skip
 
 
 def _event(  # noqa: PLR0913

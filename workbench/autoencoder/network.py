@@ -46,10 +46,10 @@ class AutoEncoder(nn.Module):
         self.encoder = _stack((columns, *layers, bottleneck), activation)
         self.decoder = _stack((bottleneck, *decoder, columns), activation)
         if linear_path:
-            self.register_buffer("linear_path", torch.tensor(True))
-        self.register_buffer("mean", torch.zeros(columns, dtype=torch.float64))
-        self.register_buffer("scale", torch.ones(columns, dtype=torch.float64))
-        self.register_buffer("modelled", torch.ones(columns, dtype=torch.bool))
+            self.linear_path = nn.Buffer(torch.tensor(True))
+        self.mean = nn.Buffer(torch.zeros(columns, dtype=torch.float64))
+        self.scale = nn.Buffer(torch.ones(columns, dtype=torch.float64))
+        self.modelled = nn.Buffer(torch.ones(columns, dtype=torch.bool))
 
     def forward(self, z: Tensor) -> Tensor:
         """Predict standardised rows (B, D), float32 or float64, from themselves, in float64."""
@@ -61,7 +61,7 @@ class AutoEncoder(nn.Module):
 
     def linear(self) -> list[nn.Linear]:
         """The layers from first to last, encoder and decoder."""
-        return [m for stack in (self.encoder, self.decoder) for m in stack if hasattr(m, "weight")]
+        return [m for m in (*self.encoder, *self.decoder) if isinstance(m, nn.Linear)]
 
 
 def _stack(sizes: Sequence[int], activation: str) -> nn.Sequential:

@@ -21,8 +21,8 @@ from workbench.autoencoder.weights import LAYER, layers_of, weights_of
 from workbench.errors import ArtifactError
 
 if TYPE_CHECKING:
-    from workbench.autoencoder.detector import AutoEncoderDetector
     from workbench.autoencoder.rows import Table
+    from workbench.autoencoder.saving import Detector
 
 _WRAPPED = ("state_dict", "model_state_dict", "model")
 _WAY_OUT = (
@@ -66,13 +66,13 @@ def read_original(path: Path | str, *, activation: str = "relu") -> AutoEncoder:
 
 
 def adopt(
-    kind: "type[AutoEncoderDetector]",
+    kind: "type[Detector]",
     path: Path | str,
     rows: "Table",
     *,
     config: AutoEncoderConfig | None = None,
     standardise: bool = False,
-) -> "AutoEncoderDetector":
+) -> "Detector":
     """Make a detector of a checkpoint that another program trained, see `read_original`.
 
     It scores by reconstruction. Nothing is learned but the threshold, from calibration rows as in

@@ -3,7 +3,7 @@
 import hashlib
 import warnings
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from workbench.data import SensorTable
 
-    Table = SensorTable | pd.DataFrame | ArrayLike
+    Table: TypeAlias = SensorTable | pd.DataFrame | ArrayLike
 
 MIN_TRAINING = 10  # rows
 MIN_CALIBRATION = 2  # rows
@@ -86,11 +86,12 @@ def read(
         >>> read({"flow": 1.0, "heat": 2.0}, ("heat", "flow")).values.tolist()
         [[2.0, 1.0]]
     """
-    if not hasattr(rows, "columns") and isinstance(rows, Mapping):
+    names: tuple[str, ...] | None = None
+    found: Any = rows  # numbers, in any form that numpy takes
+    if hasattr(rows, "columns"):
+        names, found = tuple(map(str, rows.columns)), found.values
+    elif isinstance(rows, Mapping):
         names, found = tuple(rows), [list(rows.values())]
-    else:
-        names = tuple(map(str, rows.columns)) if hasattr(rows, "columns") else None
-        found = rows if names is None else rows.values
     try:
         # in one layout: the order of memory would decide the last digit of a score
         values = np.asarray(found, dtype=np.float64, order="C")
@@ -102,12 +103,12 @@ def read(
         columns = names or tuple(f"sensor_{i + 1}" for i in range(values.shape[1]))
     else:
         columns, values = expected, _in_order(values, names, expected)
-    lack = ()
+    lack: tuple[str, ...] = ()
     if not np.isfinite(values).all():
         gone = np.isnan(values)
         if np.isinf(values).any() or gone.sum(axis=1).max() > missing:
             _refuse(values, columns, missing)
-        lack = tuple(name for name, x in zip(columns, gone.any(axis=0), strict=True) if x)
+        lack = tuple(name for i, name in enumerate(columns) if gone[:, i].any())
     breaks = getattr(rows, "breaks", None)
     return Rows(values, columns, NO_BREAKS if breaks is None else breaks, _step(rows), lack)
 
@@ -124,11 +125,9 @@ def split(rows: "Table", calibration: "Table | None" = None) -> Split:
         ValueError: Fewer than ten rows to learn from, or two for the threshold.
     """
     train = read(getattr(rows, "train", rows))
-    if calibration is None:
-        others = getattr(rows, "calibration", ())
-    else:
-        labels = getattr(calibration, "labels", None)
-        others = calibration if labels is None else calibration[~labels]
+    others: Any = getattr(rows, "calibration", ()) if calibration is None else calibration
+    if (labels := getattr(calibration, "labels", None)) is not None:
+        others = others[~labels]  # a table, as it has labels
     if len(others):
         known = read(others, train.columns)
     else:
@@ -164,25 +163,29 @@ def odd_columns(train: Rows, drift: NDArray[np.float64]) -> dict[str, Any]:
 
 def _source(rows: "Table", train: Rows, calibration: Rows) -> dict[str, Any]:
     """Where the rows came from, how they were read, and how many served for what."""
-    table = hasattr(rows, "fingerprint")
+    table: Any = rows if hasattr(rows, "fingerprint") else None  # a `SensorTable`
+    known = table is not None
     used = np.concatenate([train.values, calibration.values])
     return {
-        "source": portable(rows.source) if table and rows.source else "rows in memory",
-        "options": dict(rows.options) if table else {},
-        "reading": rows.reading.as_dict() if table else {},
-        "note": rows.note if table else "",
-        "fingerprint": rows.fingerprint() if table else hashlib.sha256(used.tobytes()).hexdigest(),
+        "source": portable(table.source) if known and table.source else "rows in memory",
+        "options": dict(table.options) if known else {},
+        "reading": table.reading.as_dict() if known else {},
+        "note": table.note if known else "",
+        "fingerprint": table.fingerprint()
+        if known
+        else hashlib.sha256(used.tobytes()).hexdigest(),
         "counts": {"train": len(train.values), "calibration": len(calibration.values)},
         "step_seconds": train.step,
     }
 
 
 def _step(rows: "Table") -> float | None:
-    if getattr(rows, "time", None) is None or not hasattr(rows, "source"):
+    time = getattr(rows, "time", None)
+    if time is None or not hasattr(rows, "source"):
         return None
     from workbench.data.recording import clock  # brings pandas, as a table with a clock has
 
-    return clock(rows.time).get("step_seconds")
+    return clock(time).get("step_seconds")
 
 
 def _in_order(

@@ -1,7 +1,7 @@
 """A fitted detector as plain values and arrays, and back."""
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from workbench.metrics import Threshold
 
 if TYPE_CHECKING:
     from workbench.autoencoder.detector import AutoEncoderDetector
+
+    Detector = TypeVar("Detector", bound=AutoEncoderDetector)
 
 
 def state(detector: "AutoEncoderDetector") -> tuple[dict[str, Any], Weights]:
@@ -30,9 +32,7 @@ def state(detector: "AutoEncoderDetector") -> tuple[dict[str, Any], Weights]:
     return meta, arrays
 
 
-def restore(
-    kind: "type[AutoEncoderDetector]", meta: dict[str, Any], arrays: Weights
-) -> "AutoEncoderDetector":
+def restore(kind: "type[Detector]", meta: dict[str, Any], arrays: Weights) -> "Detector":
     """Undo `state`, also of what earlier versions saved."""
     detector = kind(AutoEncoderConfig.saved(meta["config"]))
     weights = {name: np.asarray(value) for name, value in arrays.items()}

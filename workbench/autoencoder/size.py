@@ -89,15 +89,15 @@ def solve(z: Array, bottleneck: int, widths: tuple[int, ...], seed: int) -> Rest
     used = squares > SMALLEST * squares[-1]
     s, v = np.sqrt(squares[used]), v[:, used]
     u = off @ (v / s)
-    projected, leverage, best = u.T @ target, u**2, None
+    projected, leverage, tried = u.T @ target, u**2, list[tuple[float, Array, float]]()
     for ridge in RIDGES:
         keep = s**2 / (s**2 + ridge * len(z))
         left = target - u @ (keep[:, None] * projected)
         other = left / (1 - leverage @ keep - 1 / len(z))[:, None]
         error = float(np.log((other**2).mean(0) + SMALLEST).sum())
-        if best is None or error < best[0]:
-            best = error, keep, float((other**2).mean() / max((left**2).mean(), SMALLEST))
-    _, keep, overfit = best
+        overfit = float((other**2).mean() / max((left**2).mean(), SMALLEST))
+        tried.append((error, keep, overfit))
+    _, keep, overfit = min(tried, key=lambda found: found[0])
     weight = v @ ((keep / s)[:, None] * projected) @ rest.T
     return Rest(code, hidden, (weight, level @ rest.T - middle @ weight), max(1.0, overfit))
 
@@ -127,7 +127,7 @@ def choose(
     tried = [k for k in TRIED if k < sensors] if bottleneck is None else [bottleneck]
     for k in tried if sensors > 1 else ():
         found[k] = _gain(_folds(z, k, widths, seed), anywhere)
-        if len(found) > 2 and max(found, key=found.get) < sorted(found)[-2]:
+        if len(found) > 2 and max(found, key=found.__getitem__) < sorted(found)[-2]:
             break  # two sizes in a row were no better
     path = [{"bottleneck": n, "likelihood": x} for n, x in sorted(found.items())]
     k = min(n for n, x in found.items() if x >= max(found.values()) - ENOUGH * sensors)
@@ -140,9 +140,9 @@ def choose(
         widths = min(w for w, x in gains.items() if x >= best - ENOUGH * sensors)
     width, loose, without = density.choose(_folds(z, 0, widths, seed), anywhere)
     if k:  # several modes can be seen by the network or by the density: by which better?
-        *shape, gain = density.choose(_folds(z, k, widths, seed), anywhere)
+        wide, free, gain = density.choose(_folds(z, k, widths, seed), anywhere)
         if gain >= without + ENOUGH * sensors or bottleneck is not None:
-            return Size(k, widths, _reason(k, sensors, found, bottleneck), *shape, path)
+            return Size(k, widths, _reason(k, sensors, found, bottleneck), wide, free, path)
     k, reason = _linear(z, anywhere) if bottleneck is None else (bottleneck, "as configured")
     reason = f"bottleneck {k} of {sensors}, without a network, which gains nothing; {reason}"
     return Size(k, (), reason, width, loose, path)

@@ -160,8 +160,8 @@ def _trained(
     # each direction of the rest counts in units of what is left of it
     matrix = torch.from_numpy(off @ density.Spread(left).whitening(density.USUAL)[0])
     code, rows = torch.from_numpy(z @ rest.axes), torch.from_numpy(z)
-    layers = [(torch.from_numpy(w.copy()), torch.from_numpy(b.copy())) for w, b in rest.hidden]
-    layers.append(tuple(torch.from_numpy(x.copy()) for x in rest.output))
+    start = [*rest.hidden, rest.output]
+    layers = [(torch.from_numpy(w.copy()), torch.from_numpy(b.copy())) for w, b in start]
     parameters = [x.requires_grad_() for pair in layers for x in pair]
 
     def loss(at: Tensor) -> Tensor:
@@ -175,11 +175,11 @@ def _trained(
     history, best = _descend(loss, parameters, train, stopping, config, progress)
     if best is None:
         return None, history
-    layers = [tuple(x.numpy() for x in best[2 * i : 2 * i + 2]) for i in range(len(layers))]
-    output = layers[-1][0] @ off, layers[-1][1] @ off
+    found = [x.numpy() for x in best]
+    *hidden, (weight, bias) = zip(found[::2], found[1::2], strict=True)
     last = min(history, key=lambda epoch: epoch["stopping_loss"])
     overfit = max(rest.overfit, last["stopping_loss"] / last["train_loss"])
-    return size.Rest(rest.axes, layers[:-1], output, overfit), history
+    return size.Rest(rest.axes, hidden, (weight @ off, bias @ off), overfit), history
 
 
 def _descend(
@@ -195,7 +195,8 @@ def _descend(
     shuffling = torch.Generator().manual_seed(config.seed)
     with torch.no_grad():
         least = float(loss(stopping))
-    history, best, since = [], None, 0
+    history: History = []
+    best, since = None, 0
     try:
         with progressing.bar(
             total=config.epochs, desc="train", unit="epoch", progress=progress

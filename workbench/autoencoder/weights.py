@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
@@ -19,13 +19,13 @@ def weights_of(network: "AutoEncoder") -> Weights:
     return {name: x.detach().numpy().copy() for name, x in network.state_dict().items()}
 
 
-def layers_of(weights: Mapping[str, NDArray], part: str) -> list[tuple[NDArray, NDArray]]:
-    """Weight and bias of each layer of the encoder or the decoder, in order.
+def layers_of(weights: Mapping[str, Any], part: str) -> list[tuple[Any, Any]]:
+    """Weight and bias of each layer of the encoder or the decoder, in order: arrays or tensors.
 
     Raises:
         ValueError: There is none, or one that is not a Linear layer with bias.
     """
-    found: dict[int, dict[str, NDArray]] = {}
+    found: dict[int, dict[str, Any]] = {}
     for name, value in weights.items():
         match = LAYER.fullmatch(name)
         if match and match[1] == part:

@@ -58,7 +58,7 @@ def legacy_encoding(sample: bytes) -> str:
         ['cp949', 'cp932', 'cp1252', 'cp1252']
     """
     marks = {name: _plausibility(sample, name) for name in LEGACY}
-    return max(marks, key=marks.get)
+    return max(marks, key=marks.__getitem__)
 
 
 def decoded(content: bytes) -> str:

@@ -166,9 +166,9 @@ def find_header(
     above = list(rows[:start])
     at = _header_row([row for _, row in above], width, valued)
     if at is None and not above and remarks:
-        names = split([_remark(remarks[-1])], separator)
-        if names and len(names[0][1]) == width > 1:
-            return unique(names[0][1]), _line(rows, start), width, (), ()
+        last = split([_remark(remarks[-1])], separator)
+        if last and len(last[0][1]) == width > 1:
+            return unique(last[0][1]), _line(rows, start), width, (), ()
     if at is None:
         return None, _line(rows, start), width, (), tuple((n, _joined(r)) for n, r in above)
     names = _without_tail(above[at][1], width)

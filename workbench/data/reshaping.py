@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from workbench.errors import DataError
+
 from .cells import Cells
 from .column_words import GOOD_QUALITY, QUALITIES, TAGS, VALUES, folded
 from .columns import Column
@@ -40,7 +42,7 @@ class Rows(NamedTuple):
             first: The first row of each group.
         """
         rows = self.take(first)
-        if self.label is None:
+        if self.label is None or rows.label is None:  # of which neither is without the other
             return rows
         known = ~self.label.bad & (group_of >= 0)
         groups, ng = group_of[known], self.label.values[known]
@@ -76,6 +78,7 @@ def widened(
     A cell has no value where the tag has no reading of good quality; of two readings of a tag
     at one time the last counts.
     """
+    assert rows.time is not None  # else the table would not be taken for a long one
     row_of, times = pd.factorize(rows.time.values)
     good = np.ones(len(row_of), bool) if quality is None else _is_good(quality)
     usable = good & ~value.bad & (row_of >= 0)
@@ -96,10 +99,16 @@ def widened(
 
 
 def resampled(sensors: Sequence[Column], rows: Rows, every: float) -> tuple[list[Column], Rows]:
-    """Means of the readings in each step of so many seconds, in order of time."""
+    """Means of the readings in each step of so many seconds, in order of time.
+
+    Raises:
+        DataError: There is no column of time.
+    """
+    if rows.time is None:
+        raise DataError("every needs a column of time, got none; name it: time=...")
     known = np.flatnonzero(~rows.time.bad)
+    clock = seconds(rows.time.values[known])
     rows, sensors = rows.take(known), [sensor.take(known) for sensor in sensors]
-    clock = seconds(rows.time.values)
     steps, step_of = np.unique(np.floor((clock - clock.min()) / every), return_inverse=True)
     means = []
     for sensor in sensors:

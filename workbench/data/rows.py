@@ -219,7 +219,8 @@ def _load(
     left_out |= dict.fromkeys(options.ignore, "as asked")
     assumed += [f"{s.name} is taken for a sensor although its name says time (--time)"
                 for s in sensors if is_time_name(s.name)]  # fmt: skip
-    left_out |= {n: "another column of time" for n in of_time if n not in time.name.split(" + ")}
+    used = time.name.split(" + ") if time else ()
+    left_out |= {n: "another column of time" for n in of_time if n not in used}
     missing = missing_in(sensors)
     sensors, rows = by_time(sensors, rows)
     if options.every is not None:
@@ -234,7 +235,7 @@ def _load(
         raise DataError(f"{source} must hold at least one whole row of numbers; {what}{hint}")
     reading = Reading(
         form=sheet.form + (f", {len(sheets)} files" if len(sheets) > 1 else ""),
-        time=f"{time.name}: {times.form}" if time else "",
+        time=f"{time.name}: {times.form}" if time and times else "",
         label=f"{label.column.name}: {label.rule}" if label else "",
         units=units_of(sheet, names),
         assumed=(*sheet.notes, *filter(None, [times and times.assumed, label and label.assumed]),

@@ -135,7 +135,7 @@ def joined(sheets: Sequence[Sheet]) -> Sheet:
         return first
     columns = []
     for i in range(len(first.columns)):
-        at = [s.names.index(first.names[i]) if first.names else i for s in sheets]
+        at = [s.names.index(first.names[i]) if first.names and s.names else i for s in sheets]
         columns.append(_stacked([s.columns[k] for s, k in zip(sheets, at, strict=True)]))
     return replace(
         first,

@@ -139,11 +139,10 @@ def _longest_form(
     cells: NDArray[np.object_], head: int = 1000
 ) -> tuple[str | None, tuple[str, ...]]:
     """The form of the longest of the first dates, as midnight may be left out of others."""
-    dated = [cell for cell in cells[:head] if _form(cell)]
+    dated = [(cell, form) for cell in cells[:head] if (form := _form(cell))]
     if not dated:
         return None, ()
-    longest = max(dated, key=len)
-    form = _form(longest)
+    longest, form = max(dated, key=lambda found: len(found[0]))
     word = next((w for w in _WORD.finditer(longest) if w[0].lower()[:3] in _MONTH), None)
     if word and "<1Y>" not in form:  # the month is where the word is
         return form, (("dmy",) if _RUN.search(longest[: word.start()]) else ("mdy",))
