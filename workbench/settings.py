@@ -5,7 +5,9 @@ from collections.abc import Sequence
 
 
 def word(name: str, given: str, words: Sequence[str]) -> str:
-    """The word that was given; instead of "auto" that of `$WORKBENCH_NAME`, where it is set.
+    """The word that was given; instead of "auto" that of the variable, where it is set.
+
+    The variable of "engine" is `$WORKBENCH_ENGINE`.
 
     Raises:
         ValueError: It is none of the words.
@@ -23,7 +25,7 @@ def word(name: str, given: str, words: Sequence[str]) -> str:
 
 
 def number(name: str, default: float) -> float:
-    """The number in `$WORKBENCH_NAME`, or the default where it is not set.
+    """The number in the variable of this name, or the default where it is not set.
 
     Raises:
         ValueError: It is no number.
