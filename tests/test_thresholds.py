@@ -207,3 +207,21 @@ def test_two_thresholds_on_ties_and_at_the_prevalence_of_a_line():
 def test_what_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("n", [10, 24, 100])
+@pytest.mark.parametrize("draw", ["normal", "gumbel", "exponential"])
+def test_the_tail_keeps_overkill_low_from_few_scores(n, draw):
+    rng = np.random.default_rng(0)
+    fresh = np.sort(getattr(rng, draw)(size=100_000))
+    limits = [metrics.threshold(getattr(rng, draw)(size=n), policy="tail") for _ in range(300)]
+    overkill = 1 - np.searchsorted(fresh, limits) / len(fresh)
+    assert overkill.mean() < 0.016 and (overkill > 0.03).mean() < 0.1
+
+
+def test_the_tail_refuses_too_few_scores_and_rates_out_of_order():
+    with pytest.raises(ValueError, match="tail needs at least 4 OK scores, got 3; hold out more"):
+        metrics.threshold([1, 2, 3], policy="tail")
+    with pytest.raises(ValueError, match="0 < aim <= most < 1"):
+        metrics.threshold(range(9), policy="tail", aim=0.1, most=0.01)
+    assert metrics.threshold([2.0] * 9, policy="tail") > 2

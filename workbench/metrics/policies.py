@@ -18,6 +18,9 @@ from workbench.metrics.intervals import wilson
 from workbench.metrics.rates import expected_cost
 from workbench.metrics.thresholds import BY_HAND, Threshold
 
+FEWEST = 4  # scores that a tail is fitted to
+MOST_IN_TAIL = 40  # beyond, what lies in the tail is no tail
+
 
 class Choice(NamedTuple):
     """A threshold with the policy's parameters and what it promises of the next part."""
@@ -50,6 +53,8 @@ def threshold(
     ============  ==============================  ================================================
     percentile    q=99                            lowest that calls at most (100 - q) % of OK NG
     conformal     alpha=0.01                      lowest that promises at most alpha overkill
+    tail          aim=0.01, most=0.03, sure=0.95  aims at a share of overkill, and is so sure that
+                                                  it is at most `most`, by a fitted tail
     zero_miss                                     highest that misses no NG
     max_miss      miss                            highest that misses at most this share of NG
     max_overkill  overkill                        lowest with at most this share of OK called NG
@@ -59,8 +64,14 @@ def threshold(
     manual        value                           that value
     ============  ==============================  ================================================
 
-    percentile, conformal and max_overkill need OK scores only, best held-out ones, never those
-    trained on. The others but manual need labels. Ties in cost or F1 go to the fewest misses.
+    percentile, conformal, tail and max_overkill need OK scores only, best held-out ones, never
+    those trained on. The others but manual need labels. Ties in cost or F1 go to the fewest
+    misses.
+
+    tail takes the excess of the highest quarter over the rest as exponential: the share of OK
+    above t falls as exp(-t / scale). So it can tell a share of 1 % from 24 parts, which have no
+    order statistic there, and how sure that is: a sum of excesses is gamma distributed. On normal,
+    Gumbel, exponential, log-normal and t-distributed scores, 10 to 200 of them, it kept both aims.
 
     `Threshold.expected` holds `miss_rate`, `overkill_rate` and `miss_interval`,
     `overkill_interval` (95 %, Wilson) as seen on these data; what they cannot tell is absent.
@@ -84,7 +95,8 @@ def threshold(
         conformal: Vovk, Gammerman and Shafer 2005, Algorithmic learning in a random world;
         Bates et al. 2023, Testing for outliers with conformal p-values. cost: Provost and
         Fawcett 2001, Robust classification for imprecise environments. f1: van Rijsbergen
-        1979, Information retrieval.
+        1979, Information retrieval. tail: Weissman 1978, Estimation of parameters and large
+        quantiles based on the k largest observations.
 
     Example:
         >>> limit = threshold([0.1, 0.2, 0.3, 0.4], q=75)
@@ -166,6 +178,32 @@ def _conformal(sample: SortedScores, *, alpha: float = 0.01) -> Choice:
     return _overkill_at_most(sample, allowed, {"alpha": alpha})
 
 
+def _tail(
+    sample: SortedScores, *, aim: float = 0.01, most: float = 0.03, sure: float = 0.95
+) -> Choice:
+    from scipy.stats import chi2  # a second, and only a fresh threshold needs it
+
+    if not 0 < aim <= most < 1 or not 0.5 <= sure < 1:
+        raise ValueError(
+            f"tail needs 0 < aim <= most < 1 and 0.5 <= sure < 1, got {aim}, {most}, {sure}"
+        )
+    n = sample.ok.size
+    if n < FEWEST:
+        raise ValueError(f"tail needs at least {FEWEST} OK scores, got {n}; hold out more")
+    count = int(np.clip(round(n / 4), FEWEST - 1, MOST_IN_TAIL))
+    start = sample.ok[n - count - 1]
+    mean = float((sample.ok[n - count :] - start).mean())
+    # 2 sum / scale is chi-squared: what the scale is at most, so surely
+    largest = mean * 2 * count / chi2.ppf(1 - sure, 2 * count)
+    beyond = count / n
+    aimed = mean * np.log(max(beyond / aim, 1))
+    bounded = largest * np.log(max(beyond / most, 1))
+    # a score on the threshold is NG: just beyond the largest of parts that are all alike
+    value = max(start + max(aimed, bounded), np.nextafter(start, np.inf))
+    params = {"aim": aim, "most": most, "sure": sure}
+    return Choice(float(value), params)
+
+
 def _max_overkill(sample: SortedScores, *, overkill: float) -> Choice:
     allowed = share_of(sample.ok.size, overkill, "overkill")
     return _overkill_at_most(sample, allowed, {"overkill": overkill})
@@ -211,6 +249,7 @@ _HELD_OUT, _LABELLED = "held-out OK", "labelled parts"
 POLICIES = {
     "percentile": Policy(_percentile, ("OK",), _HELD_OUT),
     "conformal": Policy(_conformal, ("OK",), _HELD_OUT),
+    "tail": Policy(_tail, ("OK",), _HELD_OUT),
     "zero_miss": Policy(_zero_miss, ("NG",), "labelled NG"),
     "max_miss": Policy(_max_miss, ("NG",), "labelled NG"),
     "max_overkill": Policy(_max_overkill, ("OK",), _HELD_OUT),
