@@ -71,7 +71,8 @@ def threshold(
     tail takes the excess of the highest quarter over the rest as exponential: the share of OK
     above t falls as exp(-t / scale). So it can tell a share of 1 % from 24 parts, which have no
     order statistic there, and how sure that is: a sum of excesses is gamma distributed. On normal,
-    Gumbel, exponential, log-normal and t-distributed scores, 10 to 200 of them, it kept both aims.
+    Gumbel, exponential, log-normal and t-distributed scores, 10 to 200 of them, overkill was at
+    most 1.3 % on average, and beyond 3 % in at most 7 of 100 draws.
 
     `Threshold.expected` holds `miss_rate`, `overkill_rate` and `miss_interval`,
     `overkill_interval` (95 %, Wilson) as seen on these data; what they cannot tell is absent.
