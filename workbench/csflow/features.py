@@ -90,11 +90,13 @@ class Backbone(nn.Module):
                 f"{self.name} has none before it; take a deeper block or finer=False"
             )
         index = len(strides) - strides[::-1].index(half) - 1
-        return index, self.blocks[index]._block_args.output_filters
+        last: Any = self.blocks[index]  # of a library without types
+        return index, last._block_args.output_filters
 
     @property
     def _strides(self) -> list[int]:
-        return [max(block._depthwise_conv.stride) for block in self.blocks]
+        blocks: list[Any] = list(self.blocks)
+        return [max(block._depthwise_conv.stride) for block in blocks]
 
     def _normalised(self, images: Tensor) -> Tensor:
         return (images - self.mean) / self.std

@@ -16,6 +16,7 @@ Image-based Defect Detection, https://arxiv.org/abs/2110.02855.
 
 from collections.abc import Sequence
 from functools import partial
+from typing import cast
 
 import numpy as np
 import torch
@@ -103,7 +104,7 @@ class Coupling(nn.Module):
     def _affine(self, xs: Pyramid, rs: Pyramid) -> tuple[Pyramid, Tensor]:
         parts = [self._scale_and_shift(r) for r in rs]
         ys = [x * s.exp() + t for x, (s, t) in zip(xs, parts, strict=True)]
-        return ys, sum(s.flatten(1).sum(1) for s, _ in parts)
+        return ys, cast("Tensor", sum(s.flatten(1).sum(1) for s, _ in parts))  # 0 of no scales
 
     def _affine_inverse(self, ys: Pyramid, rs: Pyramid) -> Pyramid:
         parts = [self._scale_and_shift(r) for r in rs]
@@ -169,6 +170,7 @@ class CrossScaleFlow(nn.Module):
         """Map latents back to features; shapes as in `forward`."""
         self._check(zs)
         for coupling in reversed(self.couplings):
+            assert isinstance(coupling, Coupling)  # which a ModuleList does not tell
             zs = coupling.inverse(zs)
         return zs
 

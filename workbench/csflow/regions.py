@@ -43,7 +43,8 @@ def regions(heatmap: NDArray[np.floating], threshold: float) -> tuple[Region, ..
 
     step = -(-max(heatmap.shape) // SAMPLED)  # the map is smooth: cells of many pixels
     heat, height, width = heatmap[::step, ::step], *heatmap.shape
-    open_, taken, found = heat >= threshold, np.zeros(heat.shape, bool), []
+    open_, taken = heat >= threshold, np.zeros(heat.shape, bool)
+    found: list[Region] = []
     while open_.any() and len(found) < SHOWN:
         top = np.unravel_index(np.where(open_, heat, -np.inf).argmax(), heat.shape)
         peak = float(heat[top])

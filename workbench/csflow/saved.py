@@ -6,7 +6,7 @@ The files, format 1, name three things otherwise: `calibration_scores` is "held_
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from numpy.typing import NDArray
 
@@ -19,6 +19,7 @@ from .config import CSFlowConfig
 if TYPE_CHECKING:
     from .detector import CSFlowDetector
     from .network import CSFlowNetwork
+    from .onnx.engines import OnnxEngine
 
 PARTS = ("standardise", "flow")  # of a network: what training changes
 
@@ -58,7 +59,7 @@ def companions_of(detector: "CSFlowDetector", manifest: Mapping[str, Any]) -> di
         return {}
     from .onnx.engines import files  # the other engine is a graph
 
-    return files(detector.engine, manifest, detector.config)
+    return files(cast("OnnxEngine", detector.engine), manifest, detector.config)
 
 
 def learned_by(network: "CSFlowNetwork") -> dict[str, NDArray]:

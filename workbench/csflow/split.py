@@ -57,8 +57,10 @@ def with_range(config: CSFlowConfig, images: Images) -> CSFlowConfig:
     """The configuration with the range that 16-bit training images use, unless it names one."""
     if config.white:
         return config
-    known = isinstance(images, ImageFolder) and images.headers
-    white = images.white if known else white_level(sources_of(images))
+    if isinstance(images, ImageFolder) and images.headers:
+        white = images.white
+    else:
+        white = white_level(sources_of(images))
     return config if white == WHITE else replace(config, white=white)
 
 
@@ -71,7 +73,11 @@ def _pick(images: Images, chosen: NDArray[np.bool_]) -> Images:
 def provenance(images: Images, train: Images, calibration: Images) -> dict[str, Any]:
     """What a detector remembers of its images; fit for JSON."""
     counts = {"train": len(train), "calibration": len(calibration)}
-    if not isinstance(images, ImageFolder):
+    if not (
+        isinstance(images, ImageFolder)
+        and isinstance(train, ImageFolder)
+        and isinstance(calibration, ImageFolder)
+    ):
         return {"counts": counts}
     split = dict.fromkeys(train.names, "train") | dict.fromkeys(calibration.names, "calibration")
     return {

@@ -50,7 +50,7 @@ class Quantisation:
     def describe(self) -> str:
         """One line with the figures."""
         word = "accepted" if self.accepted else "refused"
-        part = {0: "", 1: " in the flow only"}
+        part: dict[float, str] = {0: "", 1: " in the flow only"}
         where = part.get(self.floats, f" after the first {self.floats:.0%} of the backbone")
         labelled = (
             f", AUROC {self.auroc_before:.4f} to {self.auroc_after:.4f}"

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar
 
 import torch
 from torch import Tensor
@@ -94,6 +94,9 @@ class Unpickler(pickle._Unpickler):
         {'a': (1, [2.5])}
     """
 
+    stack: list[Any]  # this and `append` are set by `load`
+    append: Callable[[Any], None]
+
     def __init__(
         self,
         stream: BinaryIO,
@@ -135,7 +138,7 @@ class Unpickler(pickle._Unpickler):
     def _table(self) -> None:
         self.append(Table())
 
-    dispatch = {
+    dispatch: ClassVar[dict[int, Callable[[Any], None]]] = {
         getattr(pickle, name)[0]: pickle._Unpickler.dispatch[getattr(pickle, name)[0]]
         for name in OPCODES.split()
     } | {

@@ -1,6 +1,7 @@
 """Checkpoints of the original CS-Flow and of the simulator as detectors."""
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ def import_original(
 
 def _config(original: Original, preset: str, changes: dict[str, Any]) -> CSFlowConfig:
     """What the file says, then what the caller says, then the preset."""
-    given = {"backbone": "efficientnet-b5"}
+    given: dict[str, Any] = {"backbone": "efficientnet-b5"}
     given |= {name: value for name, value in changes.items() if value is not None}
     flow = original.flow
     cut = _fitting_block(given["backbone"], given.get("block"), flow.channels)
@@ -98,7 +99,7 @@ def _config(original: Original, preset: str, changes: dict[str, Any]) -> CSFlowC
     return CSFlowConfig.preset(preset, **given | said | {"block": cut.block, "finer": False})
 
 
-def _fitting_block(backbone: str, block: int | None, channels: int) -> Backbone:
+def _fitting_block(backbone: str, block: int | None, channels: int | Sequence[int]) -> Backbone:
     """The backbone cut after the block, without weights; its channels are the flow's."""
     cut = load_backbone(backbone, default_block(backbone) if block is None else block, "random")
     if cut.channels != channels:

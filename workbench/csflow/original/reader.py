@@ -31,7 +31,7 @@ _CLASSES = {
     )
 }  # fmt: skip
 # what of torch's own modules would give other numbers than ours if it were otherwise
-_ARITHMETIC = {
+_ARITHMETIC: dict[str, dict[str, Any]] = {
     "torch.nn.modules.container.ModuleList": {},
     "torch.nn.modules.conv.Conv2d": {"padding_mode": "zeros", "dilation": (1, 1), "groups": 1},
     "torch.nn.modules.activation.LeakyReLU": {"negative_slope": 0.1},
