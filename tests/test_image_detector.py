@@ -10,7 +10,7 @@ from workbench.csflow import cell_energy, nll, score, training
 from workbench.csflow import heat as joined_heat
 from workbench.csflow.batches import to_square
 from workbench.csflow.evaluation import blend, colourise, enlarge
-from workbench.csflow.split import split_images
+from workbench.csflow.split import provenance, split_images
 from workbench.data import relabels_path, write_relabel
 from workbench.errors import DataError, NotFittedError
 
@@ -328,3 +328,12 @@ def test_the_configuration_says_which_score_and_heat_are_used(photos, tmp_path, 
     np.testing.assert_array_equal(enlarge(joined, 96, 96), one.heatmap)
     np.testing.assert_allclose(detector.localize(photos[1][:1])[0], one.heatmap, rtol=1e-3)
     assert detector.threshold == metrics.threshold(detector.calibration_scores, q=99)
+
+
+def test_a_folder_with_a_list_for_the_threshold_is_remembered_by_its_counts(tmp_path):
+    (tmp_path / "good").mkdir()
+    for i in range(4):
+        Image.fromarray(np.full((8, 8, 3), i, np.uint8)).save(tmp_path / "good" / f"{i}.png")
+    parts = load_images(tmp_path)
+    train, calibration = split_images(parts, [tmp_path / "good" / "0.png"], seed=0)
+    assert provenance(parts, train, calibration) == {"counts": {"train": 4, "calibration": 1}}
