@@ -17,8 +17,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import measure, models
 from workbench import CSFlowConfig, bulk
-from workbench.csflow.onnx.engines import export, probes
-from workbench.csflow.onnx.graph import build
+from workbench.csflow.onnx.engines import probes
+from workbench.csflow.onnx.export import build, export
 from workbench.csflow.onnx.runtime import OnnxEngine
 from workbench.csflow.training import train_flow
 

@@ -54,8 +54,8 @@ class CrossConvolutions(nn.Module):
             finer = F.interpolate(hs[k + 1], scale_factor=2, mode="bilinear", align_corners=False)
             ys[k] = ys[k] + up(finer)
             ys[k + 1] = ys[k + 1] + down(hs[k])
-        gains = self.gain.split(1)  # of shape (1,): the products are float32 under autocast too
-        return [gain * y for gain, y in zip(gains, ys, strict=True)]
+        # gains of shape (1,): the products are float32 under autocast too
+        return [self.gain[k : k + 1] * y for k, y in enumerate(ys)]
 
 
 class Coupling(nn.Module):
@@ -160,7 +160,7 @@ class CrossScaleFlow(nn.Module):
             ValueError: Other scales, channels or sizes than these.
         """
         self._check(xs)
-        logdet = xs[0].new_zeros(len(xs[0]))
+        logdet = xs[0].new_zeros(xs[0].shape[0])  # len() would fix the batch of a graph
         for coupling in self.couplings:
             xs, step = coupling(xs)
             logdet = logdet + step

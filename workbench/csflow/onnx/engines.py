@@ -74,6 +74,8 @@ def checked_graph(detector: "CSFlowDetector", threshold: float) -> OnnxEngine | 
     photos, missing = _calibration_squares(detector)
     squares = np.concatenate([photos, probes(config.image_size)])
     try:
+        from .export import export  # brings torch and onnx
+
         graph = OnnxEngine(export(network))
         pair = scores_of(graph, squares, config), scores_of(network, squares, config)
         wrong = differences(*pair, threshold)
@@ -105,23 +107,6 @@ def files(
     """The files to keep beside a detector of this `detector.json`."""
     found = scores_of(graph, probes(config.image_size), config)
     return store.files(_key(manifest), graph, found)
-
-
-def export(network: "CSFlowNetwork") -> bytes:
-    """The graph of a network, serialised, for any batch size."""
-    import torch
-
-    from .graph import build
-
-    class Latents(torch.nn.Module):
-        """Tensors in, tensors out, no inference mode."""
-
-        def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
-            return network.flow(network.standardise(network.pyramid(images)))[0]
-
-    size, scales = network.pyramid.image_size, network.pyramid.scales
-    example = torch.zeros(2, 3, size, size, dtype=torch.uint8, device=network.device)
-    return build(Latents(), example, [f"z{k}" for k in range(scales)])
 
 
 def scores_of(

@@ -8,7 +8,6 @@ Most of the harm is done in the first convolutions of the backbone, where few ch
 of the photo, and whatever is lost there is lost for good; so they can be left in floats.
 """
 
-import logging
 import tempfile
 from collections.abc import Sequence
 from math import inf
@@ -23,6 +22,7 @@ from onnxruntime.quantization import (
     QuantType,
     quantize_static,
 )
+from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 
 # what is rounded beside convolutions, but not in the flow, whose latents are squared and summed
 BETWEEN = ("Add", "Clip", "GlobalAveragePool", "Mul", "Sigmoid")
@@ -32,25 +32,22 @@ def quantised(model: bytes, squares: NDArray[np.uint8], floats: float = 0.0) -> 
     """The graph in 8-bit integers.
 
     Args:
-        model: A float graph, as `workbench.csflow.onnx.graph.build` writes it.
+        model: A float graph, as `workbench.csflow.onnx.export.build` writes it.
         squares: Good parts to take the ranges from, uint8 (N, 3, S, S).
         floats: Share of the backbone's depth, from its start, that is left as it is; 1 for all
             of it.
     """
-    left = _left(onnx.load_from_string(model).graph.node, floats)
-    logging.getLogger().addFilter(_no_advice)
-    try:
-        with tempfile.TemporaryDirectory(prefix="workbench-") as folder:
-            source, target = Path(folder, "float.onnx"), Path(folder, "int8.onnx")
-            source.write_bytes(model)
-            quantize_static(
-                source, target, _Reader(squares), quant_format=QuantFormat.QDQ, per_channel=True,
-                activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
-                op_types_to_quantize=["Conv", *BETWEEN], nodes_to_exclude=left,
-            )  # fmt: skip
-            return target.read_bytes()
-    finally:
-        logging.getLogger().removeFilter(_no_advice)
+    whole = _pooled(onnx.load_from_string(model))
+    add_pre_process_metadata(whole)  # it is folded already; else the root logger is told to
+    with tempfile.TemporaryDirectory(prefix="workbench-") as folder:
+        target = Path(folder, "int8.onnx")
+        quantize_static(
+            whole, target, _Reader(squares), quant_format=QuantFormat.QDQ, per_channel=True,
+            activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
+            op_types_to_quantize=["Conv", *BETWEEN],
+            nodes_to_exclude=_left(whole.graph.node, floats),
+        )  # fmt: skip
+        return target.read_bytes()
 
 
 class _Reader(CalibrationDataReader):
@@ -64,11 +61,26 @@ class _Reader(CalibrationDataReader):
         return None if square is None else {"images": square}
 
 
+def _pooled(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The graph with its means over a map as poolings, which is what can be quantised."""
+    graph = model.graph
+    for node in graph.node:
+        if node.op_type == "ReduceMean":  # there are no others
+            node.op_type = "GlobalAveragePool"
+            del node.input[1:], node.attribute[:]
+    used = {name for node in graph.node for name in node.input}
+    for unused in [constant for constant in graph.initializer if constant.name not in used]:
+        graph.initializer.remove(unused)
+    return model
+
+
 def _left(nodes: Sequence[onnx.NodeProto], floats: float) -> list[str]:
     """Names of the nodes that stay in floats."""
     depth: dict[str, float] = {}  # of tensors, in convolutions; without end inside the flow
     for node in nodes:
-        step = {"Conv": 1, "Gather": inf}.get(node.op_type, 0)  # a flow first shuffles channels
+        step = 0
+        if node.op_type == "Conv":  # its weights are called as in torch
+            step = inf if ".flow." in node.input[1] else 1
         found = max((depth.get(name, 0) for name in node.input), default=0) + step
         depth |= dict.fromkeys(node.output, found)
     last = max(d for d in depth.values() if d < inf)
@@ -77,7 +89,3 @@ def _left(nodes: Sequence[onnx.NodeProto], floats: float) -> list[str]:
         for node in nodes
         if (d := depth[node.output[0]]) <= floats * last or (d == inf and node.op_type != "Conv")
     ]
-
-
-def _no_advice(record: logging.LogRecord) -> bool:
-    return "pre-processing" not in record.getMessage()  # the graph is folded already

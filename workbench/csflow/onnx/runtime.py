@@ -12,7 +12,7 @@ class OnnxEngine:
     """Features and flow as one compiled graph.
 
     Args:
-        model: A serialised graph, as `workbench.csflow.onnx.graph.build` writes it.
+        model: A serialised graph, as `workbench.csflow.onnx.export.build` writes it.
         precision: "float32" or "int8", what the graph computes in; told to users.
 
     Attributes:
