@@ -21,7 +21,7 @@ from workbench import CSFlowConfig
 from workbench.csflow import CrossScaleFlow, score
 from workbench.csflow.backbones import load_backbone
 from workbench.csflow.batches import to_square
-from workbench.csflow.onnx.int8 import quantised
+from workbench.csflow.onnx.int8 import to_int8
 from workbench.csflow.onnx.runtime import OnnxEngine
 from workbench.data import read_image
 
@@ -72,7 +72,7 @@ def integers(detector):
         made = models.as_engine(detector, "onnx")
         paths, size = detector.calibration, detector.config.image_size
         squares = np.concatenate([to_square(read_image(path), size) for path in paths])
-        model = quantised(detector.engine.model, squares)
+        model = to_int8(detector.engine.model, squares)
         made.engine = OnnxEngine(model, "int8")
         _INTEGERS[id(detector)] = made
     return _INTEGERS[id(detector)]

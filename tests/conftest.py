@@ -1,4 +1,7 @@
+import atexit
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +15,10 @@ settings.register_profile("steady", derandomize=True, deadline=None)
 settings.load_profile("steady")
 os.environ.setdefault("MPLBACKEND", "agg")
 os.environ.setdefault("WORKBENCH_CACHE_GB", "0")  # tests of the cache turn it on
+os.environ.setdefault("WORKBENCH_ENGINE", "torch")  # tests of graphs build them
+if "WORKBENCH_CACHE" not in os.environ:  # one for all test processes, never the user's own
+    os.environ["WORKBENCH_CACHE"] = tempfile.mkdtemp(prefix="workbench-tests-")
+    atexit.register(shutil.rmtree, os.environ["WORKBENCH_CACHE"], ignore_errors=True)
 os.environ.setdefault("WORKBENCH_PRECISION", "float32")  # the same numbers on every processor
 
 

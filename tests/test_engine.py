@@ -1,29 +1,33 @@
 """The ONNX graph against torch, when it is used and when it is not; scoring in bulk."""
 
 import csv
+import hashlib
 import json
 import shutil
 import subprocess
 import sys
+import time
 import warnings
 from collections import Counter
+from math import prod
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 import torch
+from onnx import helper
 from PIL import Image
 
 from workbench import CSFlowConfig, CSFlowDetector, bulk, load, load_images, save
+from workbench.cache import Cache
 from workbench.csflow.network import CSFlowNetwork
-from workbench.csflow.onnx import engines, store
-from workbench.csflow.onnx.engines import UncheckedGraphWarning, differences, probes
+from workbench.csflow.onnx import store
+from workbench.csflow.onnx.engines import UncheckedGraphWarning, differences, probes, scores_of
 from workbench.csflow.onnx.export import build, export
-from workbench.csflow.onnx.int8 import BETWEEN, quantised
-from workbench.csflow.onnx.quantise import quantise
+from workbench.csflow.onnx.int8 import BETWEEN, floats_again, quantise, to_int8
 from workbench.csflow.onnx.runtime import OnnxEngine
-from workbench.errors import DataError
+from workbench.errors import ArtifactError, DataError
 
 from .conftest import photo
 
@@ -114,12 +118,22 @@ def test_what_has_no_translation_is_said():
         build(Odd(), torch.zeros(2, 3, 4, 4, dtype=torch.uint8), ["y"])
 
 
+@pytest.fixture(autouse=True)
+def graphs(monkeypatch):
+    """Detectors score through their graph, as they do where nothing else is said."""
+    monkeypatch.setenv("WORKBENCH_ENGINE", "auto")
+
+
+@pytest.fixture
+def empty(monkeypatch, tmp_path):
+    """A cache of graphs for this test alone."""
+    monkeypatch.setenv("WORKBENCH_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
 @pytest.fixture
 def folder(fitted, tmp_path):
-    made = save(fitted, tmp_path / "disc")
-    for name in (store.GRAPH, store.TICKET):
-        (made / name).unlink(missing_ok=True)
-    return made
+    return save(fitted, tmp_path / "disc")
 
 
 def test_scores_agree_and_are_equal_bit_for_bit_in_one_engine(folder, photos, tmp_path):
@@ -137,48 +151,144 @@ def test_scores_agree_and_are_equal_bit_for_bit_in_one_engine(folder, photos, tm
 
 def test_a_kept_graph_needs_no_torch(folder):
     load(folder).score([photo(1)])
-    assert {store.GRAPH, store.TICKET} <= {p.name for p in folder.iterdir()}
     code = (
         "import sys, numpy as np, workbench as wb; "
         f"d = wb.load({str(folder)!r}); "
         "r = d.evaluate_one(np.full((96, 96, 3), 60, np.uint8)); r.overlay(); print(r.score); "
-        "heavy = {'torch', 'torchvision', 'pandas', 'scipy', 'matplotlib', 'onnx'}; "
+        "heavy = {'torch', 'torchvision', 'pandas', 'scipy', 'matplotlib', 'onnx', 'onnxscript'}; "
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
-def ticket(folder):
-    return json.loads((folder / store.TICKET).read_text("utf-8"))
+def test_a_model_folder_holds_no_graph_and_one_in_it_is_not_read(folder, photos):
+    """As it was kept once: a graph that finds nothing wrong with any part, and its ticket."""
+    assert {path.name for path in folder.iterdir()} == {"detector.json", "weights.safetensors"}
+    model = constant_graph()
+    (folder / "engine.onnx").write_bytes(model)
+    ticket = {"precision": "float32", "sha256": hashlib.sha256(model).hexdigest(), "probes": []}
+    (folder / "engine.json").write_text(json.dumps(ticket))
+    expected = load(folder, engine="torch").score(photos[1])
+    np.testing.assert_allclose(load(folder).score(photos[1]), expected, rtol=1e-4)
 
 
-def spoil_graph(folder):
-    data = bytearray((folder / store.GRAPH).read_bytes())
-    data[len(data) // 2] ^= 255
-    (folder / store.GRAPH).write_bytes(data)
+def constant_graph(body=(), constants=()):
+    """Latents of 0.01 for all images, as a model; `body` gives "nothing", which is added."""
+    floats, info, shapes = onnx.TensorProto.FLOAT, helper.make_tensor_value_info, SHAPES
+    values = [helper.make_tensor("", floats, (1, *x), [0.01] * prod(x)) for x in shapes]
+    names = ["plain" if body else "z0", "z1", "z2", "z3"]
+    pairs = zip(names, values, strict=True)
+    nodes = [*body, *(helper.make_node("Constant", [], [x], value=value) for x, value in pairs)]
+    if body:
+        nodes.append(helper.make_node("Add", ["plain", "nothing"], ["z0"]))
+    images = info("images", onnx.TensorProto.UINT8, ["batch", 3, 128, 128])
+    outputs = [info(f"z{k}", floats, (1, *shape)) for k, shape in enumerate(shapes)]
+    graph = helper.make_graph(nodes, "constant", [images], outputs, list(constants))
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    return model.SerializeToString()
 
 
-def spoil_ticket(folder, **changes):
-    (folder / store.TICKET).write_text(json.dumps(ticket(folder) | changes))
+SHAPES = [(112, 8, 8), (192, 4, 4), (192, 2, 2), (192, 1, 1)]
+AS_FLOATS = helper.make_node("Cast", ["images"], ["floats"], to=onnx.TensorProto.FLOAT)
+array = onnx.numpy_helper.from_array
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        spoil_graph,
-        lambda f: spoil_ticket(f, key=ticket(f)["key"] | {"onnxruntime": "0.1"}),
-        lambda f: spoil_ticket(f, key=ticket(f)["key"] | {"weights_sha256": "0" * 64}),
-        lambda f: spoil_ticket(f, probes=[1.0, 2.0]),
-        lambda f: (f / store.TICKET).write_text("{"),
-        lambda f: (f / store.GRAPH).unlink(),
-    ],
-)
-def test_a_stale_or_damaged_graph_is_built_anew(folder, damage):
-    expected = load(folder).score([photo(1)])
-    sound = ticket(folder), (folder / store.GRAPH).read_bytes()
-    damage(folder)
-    np.testing.assert_array_equal(load(folder).score([photo(1)]), expected)
-    assert (ticket(folder), (folder / store.GRAPH).read_bytes()) == sound
+def endless():
+    """A graph with a loop that never ends, if it is let."""
+    info, number = helper.make_tensor_value_info, onnx.TensorProto.FLOAT
+    body = helper.make_graph(
+        [
+            helper.make_node("Identity", ["on"], ["still"]),
+            helper.make_node("Mul", ["x", "same"], ["y"]),
+        ],
+        "body",
+        [info("i", 7, []), info("on", 9, []), info("x", number, [])],
+        [info("still", 9, []), info("y", number, [])],
+        [array(np.float32(0), "same")],
+    )
+    nodes = [
+        AS_FLOATS,
+        helper.make_node("ReduceMax", ["floats"], ["most"], keepdims=0),
+        helper.make_node("Loop", ["", "true", "most"], ["nothing"], body=body),
+    ]
+    return constant_graph(nodes, [array(np.array(True), "true")])
+
+
+def from_elsewhere():
+    """A graph whose numbers lie in a file of the working folder."""
+    numbers = array(np.ones((1, 3, 1, 1), np.float32), "numbers")
+    numbers.ClearField("raw_data")
+    numbers.data_location = onnx.TensorProto.EXTERNAL
+    for key, value in (("location", "numbers.bin"), ("offset", "0"), ("length", "12")):
+        numbers.external_data.add(key=key, value=value)
+    nodes = [
+        AS_FLOATS,
+        helper.make_node("Conv", ["floats", "numbers"], ["mixed"]),
+        helper.make_node("ReduceMax", ["mixed"], ["most"], keepdims=0),
+        helper.make_node("Mul", ["most", "zero"], ["nothing"]),
+    ]
+    return constant_graph(nodes, [numbers, array(np.float32(0), "zero")])
+
+
+def entry(about, model):
+    return json.dumps(about).encode() + b"\n" + model
+
+
+def entry_of(folder):
+    """The kept entry of a model, as its two halves."""
+    manifest = json.loads((folder / "detector.json").read_text("utf-8"))
+    cache, key = Cache(store.folder(), store.LIMIT), store.key(manifest)
+    about, _, model = cache.read(key).partition(b"\n")
+    return cache, key, json.loads(about), model
+
+
+@pytest.mark.parametrize("make", [endless, from_elsewhere])
+def test_a_kept_graph_that_hangs_or_reads_other_files_is_not_used(
+    make, folder, empty, monkeypatch, tmp_path
+):
+    monkeypatch.chdir(tmp_path)
+    Path("numbers.bin").write_bytes(np.ones(3, np.float32).tobytes())
+    monkeypatch.setattr("workbench.csflow.onnx.engines.SECONDS", 2.0)
+    manifest = json.loads((folder / "detector.json").read_text("utf-8"))
+    expected = scores_of(OnnxEngine(constant_graph()), probes(128), load(folder).config)
+    content = entry({"precision": "float32", "scores": expected.tolist()}, make())
+    Cache(store.folder(), store.LIMIT).write(store.key(manifest), content)
+    start = time.monotonic()
+    assert load(folder).engine is None
+    assert time.monotonic() - start < 60
+
+
+def test_a_damaged_or_malformed_entry_is_built_again(folder, empty, photos):
+    expected = load(folder).score(photos[1])
+    cache, key, about, model = entry_of(folder)
+    whole = (store.folder() / key).read_bytes()
+    for spoiled in (
+        model,
+        b"{\n" + model,
+        b"[]\n" + model,
+        entry(about | {"scores": [1.0, 2.0, 3.0]}, model),
+        entry(about | {"scores": "many"}, model),
+        entry(about | {"scores": [1.01 * score for score in about["scores"]]}, model),
+        entry(about, model[: len(model) // 2]),
+    ):
+        cache.write(key, spoiled)
+        assert load(folder).engine is None
+    damaged = bytearray(whole)
+    damaged[len(damaged) // 2] ^= 255
+    (store.folder() / key).write_bytes(damaged)
+    np.testing.assert_array_equal(load(folder).score(photos[1]), expected)
+    assert load(folder).engine.name == "onnx"  # kept again
+
+
+@pytest.mark.parametrize("change", ["config", "weights_sha256", "backbone"])
+def test_a_graph_serves_the_weights_and_settings_that_it_was_built_from(folder, change):
+    manifest = json.loads((folder / "detector.json").read_text("utf-8"))
+    other = {
+        "config": manifest["config"] | {"top_k": 11},
+        "weights_sha256": "0" * 64,
+        "backbone": manifest["backbone"] | {"sha256": "0" * 64},
+    }
+    assert store.key(manifest | {change: other[change]}) != store.key(manifest)
 
 
 def test_training_again_drops_the_graph(photos, tiny_config):
@@ -195,7 +305,7 @@ def load_as_torch(detector):
     return CSFlowDetector.from_state(*detector.state(), engine="torch")
 
 
-def test_a_graph_that_disagrees_is_not_used(folder, monkeypatch, photos):
+def test_a_graph_that_disagrees_is_not_used(folder, empty, monkeypatch, photos):
     def wrong(network):
         model = onnx.load_from_string(export(network))
         bias = next(t for t in model.graph.initializer if len(t.dims) == 1 and t.dims[0] > 3)
@@ -207,24 +317,30 @@ def test_a_graph_that_disagrees_is_not_used(folder, monkeypatch, photos):
     detector = load(folder)
     with pytest.warns(UserWarning, match="scoring with torch, the ONNX graph .* scores differ"):
         scores = detector.score(photos[1])
-    assert detector.engine.name == "torch" and not (folder / store.GRAPH).exists()
+    assert detector.engine.name == "torch" and not empty.exists()
     np.testing.assert_array_equal(scores, load(folder, engine="torch").score(photos[1]))
 
 
-def test_a_folder_that_cannot_be_written_is_scored_all_the_same(folder, monkeypatch):
-    def refused(*_, **__):
-        raise PermissionError("read-only file system")
-
-    monkeypatch.setattr(Path, "replace", refused)
-    assert load(folder).prepare().name == "onnx"
-    assert {path.name for path in folder.iterdir()} == {"detector.json", "weights.safetensors"}
+@pytest.fixture
+def full(monkeypatch, tmp_path):
+    """A cache where nobody can write, root neither."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("WORKBENCH_CACHE", str(tmp_path / "file" / "cache"))
 
 
-def test_a_graph_that_no_calibration_photo_could_check_says_so(folder, disc):
+def test_where_no_graph_can_be_kept_it_is_said_and_scored_all_the_same(folder, full):
+    with pytest.warns(UserWarning, match="nothing more is kept in .*: .*Not a directory"):
+        assert load(folder).prepare().name == "onnx"
+
+
+def test_integers_are_refused_before_any_work_where_they_cannot_be_kept(folder, full):
+    with pytest.raises(ArtifactError, match=r"must be writable.*WORKBENCH_CACHE"):
+        quantise(load(folder))
+
+
+def test_a_graph_that_no_calibration_photo_could_check_says_so(folder, disc, empty):
     """The first was trained on a list of arrays, the second on a folder that is still there."""
     _, with_photos = disc
-    for name in (store.GRAPH, store.TICKET):
-        (with_photos / name).unlink(missing_ok=True)
     load(with_photos).prepare()  # warnings are errors here
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -298,7 +414,7 @@ def test_integers_are_refused_with_figures_where_a_verdict_changes(disc):
         after = attempt.auroc_before - attempt.auroc_after
         assert attempt.accepted == (not attempt.flips and after <= 0.002 and attempt.gain > 1)
         assert attempt.n == len(parts.calibration)
-        assert f"{attempt.flips} of {attempt.n} held-out verdicts change" in attempt.describe()
+        assert f"{attempt.flips} of {attempt.n} calibration verdicts change" in attempt.describe()
     if not tried[-1].accepted:
         np.testing.assert_array_equal(detector.score(parts), before)
 
@@ -309,22 +425,22 @@ def test_the_held_out_part_that_set_the_threshold_counts_too(disc, monkeypatch):
     detector.threshold, floats = 2.0, detector.prepare()
     scores = {floats: np.array([1.0, 2.0])}
     monkeypatch.setattr(
-        "workbench.csflow.onnx.quantise._found",
+        "workbench.csflow.onnx.int8._found",
         lambda _, engine, *__: (scores.get(engine, np.array([1.0, 1.99])), 0.9),
     )
-    monkeypatch.setattr("workbench.csflow.onnx.quantise._made", lambda *_: (object(), 1.5))
+    monkeypatch.setattr("workbench.csflow.onnx.int8._made", lambda *_: (object(), 1.5))
     tried = quantise(detector)
     assert [(attempt.flips, attempt.accepted) for attempt in tried] == [(1, False)] * len(tried)
     assert detector.engine is floats
 
 
-def test_integers_are_kept_where_no_verdict_changes(disc, monkeypatch):
+def test_integers_are_kept_where_no_verdict_changes(disc, empty, monkeypatch):
     parts, folder = disc
     detector = load(folder)
     floats = detector.score(parts.test)
     detector.threshold = 50 * float(np.median(floats))  # far from every held-out score
-    monkeypatch.setattr("workbench.csflow.onnx.quantise._gain", lambda *_: 1.5)
-    monkeypatch.setattr("workbench.csflow.onnx.quantise.AUROC_LOSS", 1.0)
+    monkeypatch.setattr("workbench.csflow.onnx.int8.LEAST_GAIN", 0.0)
+    monkeypatch.setattr("workbench.csflow.onnx.int8.AUROC_LOSS", 1.0)
     (accepted,) = quantise(detector, parts.test)
     assert accepted.accepted and accepted.floats == 0 and accepted.flips == 0
     integers = detector.score(parts.test)
@@ -334,6 +450,9 @@ def test_integers_are_kept_where_no_verdict_changes(disc, monkeypatch):
     assert "int8" in again.engine.describe()
     with pytest.raises(ValueError, match="only a float graph can be quantised, got .*int8"):
         quantise(again)
+    floats_again(again)
+    np.testing.assert_allclose(again.score(parts.test), floats, rtol=1e-4)
+    assert "float32" in load(folder).prepare().describe()
 
 
 @pytest.mark.parametrize(
@@ -347,7 +466,7 @@ def test_integers_round_what_is_behind_the_share_of_floats(name, between):
     expected = OnnxEngine(model)(squares)
     kinds, errors = [], []
     for share in (0.0, 0.5, 1.0):
-        rounded = quantised(model, squares, share)
+        rounded = to_int8(model, squares, share)
         graph = onnx.load_from_string(rounded).graph
         inner = [n for n in graph.node if "Linear" not in n.op_type]
         results = {n.input[0] for n in graph.node if n.op_type == "QuantizeLinear"}

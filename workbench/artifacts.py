@@ -1,9 +1,8 @@
 """A fitted detector as a folder: `detector.json` and `weights.safetensors`.
 
-It appears whole or not at all. Reading runs no code from the folder. Scores before and after are
-equal bit for bit in the same engine: a detector that has scored through its ONNX graph keeps it
-in the folder, and one that has not builds the same. In the files, format 1, calibration is called
-"held out".
+It appears whole or not at all. Reading runs nothing that lies in the folder, no graph either.
+Scores before and after are equal bit for bit in the same engine. In the files, format 1,
+calibration is called "held out".
 """
 
 import hashlib
@@ -41,8 +40,8 @@ class Detector(Protocol):
     def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """A manifest for JSON, and arrays or CPU tensors."""
 
-    def companions(self, manifest: dict[str, Any]) -> dict[str, bytes]:
-        """Files to lie beside it, by name, such as a graph; whoever deletes them loses time."""
+    def keep_for(self, manifest: dict[str, Any]) -> None:
+        """Keep in the user's cache what makes loading a detector of this manifest faster."""
 
 
 def save(detector: Detector, folder: Path | str) -> Path:
@@ -75,11 +74,10 @@ def save(detector: Detector, folder: Path | str) -> Path:
     }
     text = json.dumps(manifest, indent=2, ensure_ascii=False).encode()
     with workspace.staged(folder) as part:
-        for name, content in {
-            MANIFEST: text, WEIGHTS: weights, **detector.companions(manifest)
-        }.items():  # fmt: skip
+        for name, content in {MANIFEST: text, WEIGHTS: weights}.items():
             with workspace.written(part / name) as file:
                 file.write(content)
+    detector.keep_for(manifest)
     return folder
 
 
@@ -89,7 +87,7 @@ def load(folder: Path | str, *, engine: str = "auto") -> "CSFlowDetector | AutoE
     Args:
         folder: Where it is.
         engine: What scores photos, as for `CSFlowDetector`. The graph of "auto" and "onnx" is
-            built at first use and kept in the folder.
+            built at first use and kept in the user's cache.
 
     Raises:
         ArtifactError: No detector there, a damaged one, or one of a newer format.
@@ -107,7 +105,7 @@ def load(folder: Path | str, *, engine: str = "auto") -> "CSFlowDetector | AutoE
     try:
         tensors = load_tensors(weights)
         if manifest["kind"] == "csflow":
-            return csflow.CSFlowDetector.from_state(manifest, tensors, folder, engine)
+            return csflow.CSFlowDetector.from_state(manifest, tensors, engine)
         return autoencoder.AutoEncoderDetector.from_state(manifest, tensors)
     except (KeyError, TypeError, RuntimeError) as error:
         raise ArtifactError(f"{folder / MANIFEST} does not fit its weights: {error}") from error

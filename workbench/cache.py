@@ -29,6 +29,7 @@ class Cache:
         >>> cache = Cache(Path(tempfile.mkdtemp()), limit=1000)
         >>> cache.read("a1f0")
         >>> cache.write("a1f0", b"computed")
+        True
         >>> cache.read("a1f0")
         b'computed'
     """
@@ -48,10 +49,10 @@ class Cache:
         content, check = content[:-4], content[-4:]
         return content if check == _check(content) else None
 
-    def write(self, key: str, content: bytes) -> None:
-        """Keep an entry; after the first failure, which is warned of, no more is tried."""
+    def write(self, key: str, content: bytes) -> bool:
+        """Keep an entry, if possible; after a failure, which is warned of, no more is tried."""
         if self._broken:
-            return
+            return False
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with workspace.written(self.folder / key, sync=False) as file:
@@ -59,6 +60,7 @@ class Cache:
         except OSError as error:
             self._broken = True
             warnings.warn(f"nothing more is kept in {self.folder}: {error}", stacklevel=3)
+        return not self._broken
 
     def trim(self) -> None:
         """Delete what was used longest ago until the limit is kept, and what writers left."""

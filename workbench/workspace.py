@@ -34,6 +34,19 @@ def cache() -> Path | None:
     return home / "models" / ".cache" if (home := _found()) else None
 
 
+def user_cache() -> Path:
+    """`$WORKBENCH_CACHE`, or a folder of the user's own: nobody mails it, or gets it by mail.
+
+    Example:
+        >>> user_cache().is_absolute()
+        True
+    """
+    import platformdirs  # each system has another place for it
+
+    given = os.environ.get("WORKBENCH_CACHE")
+    return Path(given).resolve() if given else platformdirs.user_cache_path("workbench", False)
+
+
 def data(name: str) -> Path:
     """`data/NAME` in the workspace; the pump is the file `data/pump.csv`."""
     return root() / "data" / name

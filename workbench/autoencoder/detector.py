@@ -190,9 +190,8 @@ class AutoEncoderDetector:
         self._fitted()
         return saving.state(self)
 
-    def companions(self, manifest: dict[str, Any]) -> dict[str, bytes]:  # noqa: ARG002
-        """Files to keep beside a saved detector: none, where a CS-Flow has its graph."""
-        return {}
+    def keep_for(self, manifest: dict[str, Any]) -> None:
+        """Keep nothing: there is no graph to build."""
 
     @classmethod
     def from_state(cls, meta: dict[str, Any], arrays: Weights) -> Self:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +18,13 @@ from .batches import Images, batches, to_square
 from .calibration import calibrate
 from .config import ENGINES, CSFlowConfig
 from .evaluation import Evaluation, enlarge
-from .saved import Saved, companions_of, fill, network_of, state_of
+from .saved import Saved, fill, network_of, state_of
 from .scores import Latents, cell_energy, heat, scale_shares, score
 from .split import known_parts, provenance, split_images, with_range
 
 if TYPE_CHECKING:
     from .network import CSFlowNetwork
-    from .onnx.engines import Engine
+    from .onnx.engines import Engine, OnnxEngine
     from .resume import Checkpoint
 
 REMEMBERED = 16  # calibration images, for a graph to be compared with torch on
@@ -290,27 +290,29 @@ class CSFlowDetector:
         cls,
         manifest: dict[str, Any],
         arrays: dict[str, NDArray],
-        folder: Path | None = None,
         engine: str = "auto",
     ) -> "CSFlowDetector":
-        """Undo `state`; a graph is read from `folder` and kept there, if there is one.
+        """Undo `state`; the graph is that kept for this manifest, if there is one.
 
         Raises:
             ArtifactError: The backbone's weights here are not those it was trained with.
         """
         detector = cls(CSFlowConfig.from_dict(manifest["config"]), engine=engine)
-        fill(detector, manifest, arrays, folder)
+        fill(detector, manifest, arrays)
         detector.engine = detector._graph()
         if detector.engine is None:  # torch takes seconds to import: only where it is needed
             detector.build_network()
         return detector
 
-    def companions(self, manifest: dict[str, Any]) -> dict[str, bytes]:
-        """Files to keep beside a saved detector of this manifest: the graph, where one scores."""
-        return companions_of(self, manifest)
+    def keep_for(self, manifest: dict[str, Any]) -> None:
+        """Keep the graph, where one scores, for whoever loads a detector of this manifest."""
+        if self.engine is not None and self.engine is not self.network:
+            from .onnx.engines import keep  # the other engine is a graph
+
+            keep(cast("OnnxEngine", self.engine), manifest, self.config)
 
     def _graph(self, limit: float | None = None) -> "Engine | None":
-        """The graph that is to score: one kept beside a loaded detector, or with a limit built."""
+        """The graph that is to score: one kept for a loaded detector, or with a limit built."""
         if self.wanted == "torch":
             return None
         try:

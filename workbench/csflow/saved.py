@@ -5,8 +5,7 @@ The files, format 1, name three things otherwise: `calibration_scores` is "held_
 """
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from numpy.typing import NDArray
 
@@ -19,17 +18,15 @@ from .config import CSFlowConfig
 if TYPE_CHECKING:
     from .detector import CSFlowDetector
     from .network import CSFlowNetwork
-    from .onnx.engines import OnnxEngine
 
 PARTS = ("standardise", "flow")  # of a network: what training changes
 
 
 class Saved(NamedTuple):
-    """What a detector was loaded from: `detector.json`, what was learned, and the folder."""
+    """What a detector was loaded from: `detector.json`, and what was learned."""
 
     manifest: Mapping[str, Any]
     learned: Mapping[str, NDArray]
-    folder: Path | None
 
 
 def state_of(detector: "CSFlowDetector") -> tuple[dict[str, Any], dict[str, NDArray]]:
@@ -53,15 +50,6 @@ def state_of(detector: "CSFlowDetector") -> tuple[dict[str, Any], dict[str, NDAr
     return manifest | {"backbone": backbone}, {**learned, **scores}
 
 
-def companions_of(detector: "CSFlowDetector", manifest: Mapping[str, Any]) -> dict[str, bytes]:
-    """Files to keep beside a saved detector of this manifest: the graph, where one scores."""
-    if detector.engine is None or detector.engine is detector.network:
-        return {}
-    from .onnx.engines import files  # the other engine is a graph
-
-    return files(cast("OnnxEngine", detector.engine), manifest, detector.config)
-
-
 def learned_by(network: "CSFlowNetwork") -> dict[str, NDArray]:
     """What training changed, by name; the backbone is not part of it."""
     return {
@@ -72,14 +60,11 @@ def learned_by(network: "CSFlowNetwork") -> dict[str, NDArray]:
 
 
 def fill(
-    detector: "CSFlowDetector",
-    manifest: Mapping[str, Any],
-    arrays: Mapping[str, NDArray],
-    folder: Path | None,
+    detector: "CSFlowDetector", manifest: Mapping[str, Any], arrays: Mapping[str, NDArray]
 ) -> None:
     """Undo `state_of`, all but the configuration."""
     learned = {name: array for name, array in arrays.items() if name != "held_out"}
-    detector.saved = Saved(manifest, learned, folder)
+    detector.saved = Saved(manifest, learned)
     detector.calibration_scores = arrays["held_out"]
     detector.threshold = Threshold.from_json(manifest["threshold"])
     detector.heat_range = tuple(manifest["heat_range"])

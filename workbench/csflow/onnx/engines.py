@@ -2,8 +2,9 @@
 
 A detector has a network in torch and, on a CPU, a graph built from it, which is several times
 faster. No graph is trusted unchecked. When it is built, its scores and verdicts are compared
-with torch's on calibration photos. When it is read again, it must belong to the same weights,
-versions and processor, and still give the same scores to two fixed images.
+with torch's on calibration photos. When it is read again, from the user's own cache, it must
+belong to the same weights, versions and processor, and still give the same scores to two fixed
+images in time; on any doubt it is built again.
 """
 
 import shutil
@@ -25,9 +26,9 @@ from .runtime import OnnxEngine
 
 if TYPE_CHECKING:
     from workbench.csflow.detector import CSFlowDetector
-    from workbench.csflow.network import CSFlowNetwork
 
 TOLERANCE = 1e-4  # relative, of scores
+SECONDS = 60.0  # for a kept graph to score the two fixed images
 CHECKS = 16  # calibration photos on which a new graph is compared with torch
 
 
@@ -48,19 +49,22 @@ class UncheckedGraphWarning(UserWarning):
 
 
 def kept_graph(detector: "CSFlowDetector") -> OnnxEngine | None:
-    """The graph beside a loaded detector, if it is to score and still gives the same scores."""
-    saved = detector.saved
-    if not (saved and saved.folder and _on_graph(detector)):
+    """The kept graph of a loaded detector, if it is to score and still gives the same scores."""
+    if not (detector.saved and _on_graph(detector)):
         return None
-    if not (kept := store.read(saved.folder, _key(saved.manifest))):
+    try:
+        if not (kept := store.read(store.key(detector.saved.manifest))):
+            return None
+        graph, expected = kept
+        with graph.limited(SECONDS):
+            found = scores_of(graph, probes(detector.config.image_size), detector.config)
+        return graph if np.allclose(found, expected, TOLERANCE, atol=0) else None
+    except Exception:  # damaged in any way: a graph is built again
         return None
-    graph, expected = kept
-    found = scores_of(graph, probes(detector.config.image_size), detector.config)
-    return graph if np.allclose(found, expected, TOLERANCE, atol=0) else None
 
 
 def checked_graph(detector: "CSFlowDetector", threshold: float) -> OnnxEngine | None:
-    """Build the graph that is to score, and keep it beside a loaded detector.
+    """Build the graph that is to score, and keep it for the next start.
 
     None on a GPU, and with a warning where the graph cannot be built or disagrees with torch.
 
@@ -91,22 +95,17 @@ def checked_graph(detector: "CSFlowDetector", threshold: float) -> OnnxEngine | 
             UncheckedGraphWarning,
             stacklevel=4,
         )
-    keep(detector, graph)
+    if detector.saved:
+        keep(graph, detector.saved.manifest, config)
     return graph
 
 
-def keep(detector: "CSFlowDetector", graph: OnnxEngine) -> None:
-    """Write a graph beside a loaded detector; where the folder is read-only it is not kept."""
-    if detector.saved and detector.saved.folder:
-        store.write(detector.saved.folder, files(graph, detector.saved.manifest, detector.config))
-
-
-def files(
-    graph: OnnxEngine, manifest: Mapping[str, Any], config: CSFlowConfig
-) -> dict[str, bytes]:
-    """The files to keep beside a detector of this `detector.json`."""
-    found = scores_of(graph, probes(config.image_size), config)
-    return store.files(_key(manifest), graph, found)
+def keep(graph: OnnxEngine, manifest: Mapping[str, Any], config: CSFlowConfig) -> bool:
+    """Keep a graph for whoever loads a detector of this `detector.json`; False if it cannot be."""
+    if "weights_sha256" not in manifest:  # of no saved detector
+        return False
+    scores = scores_of(graph, probes(config.image_size), config)
+    return store.write(store.key(manifest), graph, scores)
 
 
 def scores_of(
@@ -170,9 +169,3 @@ def _on_graph(detector: "CSFlowDetector") -> bool:
     if detector.wanted == "auto" and detector.device is None:
         return not (Path("/dev/nvidia0").exists() or shutil.which("nvidia-smi"))
     return detector.wanted == "onnx" or (detector.wanted, detector.device) == ("auto", "cpu")
-
-
-def _key(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    backbone = {name: manifest["backbone"][name] for name in ("name", "sha256")}
-    chosen = {name: manifest[name] for name in ("config", "weights_sha256")}
-    return store.key({**chosen, "backbone": backbone})

@@ -1,7 +1,9 @@
 """The graph at work: ONNX Runtime on the CPU, without torch."""
 
 import os
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import onnxruntime
@@ -29,14 +31,32 @@ class OnnxEngine:
         # its threads wait for the next image in a loop, and whatever else computes meanwhile, a
         # second detector, torch, decoders, takes half as long again
         options.add_session_config_entry("session.force_spinning_stop", "1")
+        # a graph is whole in itself: it reads no other file
+        options.add_session_config_entry(
+            "session.model_external_initializers_file_folder_path", os.devnull
+        )
         self.model, self.precision = model, precision
+        self._limits: onnxruntime.RunOptions | None = None
         self._session = onnxruntime.InferenceSession(
             model, options, providers=["CPUExecutionProvider"]
         )
 
     def __call__(self, squares: NDArray[np.uint8]) -> Sequence[NDArray[np.float32]]:
         """Map uint8 RGB (B, 3, S, S) to latents, K arrays (B, C, H/2^k, W/2^k)."""
-        return self._session.run(None, {"images": np.asarray(squares)})
+        return self._session.run(None, {"images": np.asarray(squares)}, self._limits)
+
+    @contextmanager
+    def limited(self, seconds: float) -> Iterator[None]:
+        """Within, a call that still runs after so many seconds ends in an error."""
+        self._limits = onnxruntime.RunOptions()
+        timer = threading.Timer(seconds, setattr, (self._limits, "terminate", True))
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            self._limits = None
 
     def describe(self) -> str:
         """What computes, for reports and results."""

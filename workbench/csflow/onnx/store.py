@@ -1,11 +1,16 @@
-"""A graph beside its detector: `engine.onnx`, and `engine.json` that says what it belongs to."""
+"""Graphs that were built and checked here, kept for the next start in the user's own cache.
 
-import contextlib
+Never beside a model: a model folder may come from elsewhere, and then whatever its graph computes
+would be believed. An entry is named by a hash of all that a graph depends on. The folder may be
+deleted at any time: graphs are then built again, and integers that were accepted are floats again.
+"""
+
 import hashlib
 import json
-import os
 import platform
+import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,80 +18,92 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench import workspace
+from workbench.cache import Cache
+from workbench.errors import ArtifactError
+
 from .runtime import OnnxEngine
 
-GRAPH, TICKET = "engine.onnx", "engine.json"
-EXPORTER = 1  # raise it when the same weights give another graph: stored ones are rebuilt
+EXPORTER = 2  # raise it when the same weights give another graph: kept ones are built again
+LIMIT = 4 << 30  # bytes of all graphs; the largest, of the preset `paper`, has 1.2 GB
 
 
-def key(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """What a graph must have been built from and tested on to serve a detector here.
+def folder() -> Path:
+    """Where graphs are kept."""
+    return workspace.user_cache() / "graphs"
+
+
+def key(manifest: Mapping[str, Any]) -> str:
+    """Name of what a graph must have been built from and checked on to serve a detector here.
 
     Args:
-        facts: Of the detector: its configuration and the hashes of its weights.
+        manifest: Of a saved detector.
+
+    Raises:
+        KeyError: It is of none that was saved.
     """
-    return {
+    depends = {
         "exporter": EXPORTER,
-        "torch": version("torch"),
-        "onnxruntime": version("onnxruntime"),
+        "versions": {name: version(name) for name in ("torch", "onnxscript", "onnxruntime")},
         "processor": _processor(),
-        **facts,
+        "config": manifest["config"],
+        "weights": manifest["weights_sha256"],
+        "backbone": [manifest["backbone"][name] for name in ("name", "sha256")],
     }
+    return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
 
 
-def read(folder: Path, key: Mapping[str, Any]) -> tuple[OnnxEngine, NDArray[np.float64]] | None:
-    """The engine kept in a folder, and the scores it gave to the fixed images.
+def read(key: str) -> tuple[OnnxEngine, NDArray[np.float64]] | None:
+    """The graph of a key, and the scores it gave to the fixed images; None where none is kept.
 
-    None where there is none, or one for other weights or versions, or a damaged one.
+    Raises:
+        Exception: Of any kind, where the entry is none of ours.
+    """
+    if (content := _cache().read(key)) is None:
+        return None
+    about, _, model = content.partition(b"\n")
+    about = json.loads(about)
+    return OnnxEngine(model, about["precision"]), np.array(about["scores"], np.float64)
+
+
+def write(key: str, graph: OnnxEngine, scores: NDArray[np.float64]) -> bool:
+    """Keep a graph and the scores it gives to the fixed images; False, with a warning, if not."""
+    about = json.dumps({"precision": graph.precision, "scores": scores.tolist()})
+    cache = _cache()
+    kept = cache.write(key, about.encode() + b"\n" + graph.model)
+    cache.trim()
+    return kept
+
+
+def drop(key: str) -> None:
+    """Forget the graph of a key."""
+    (folder() / key).unlink(missing_ok=True)
+
+
+def require_writable() -> None:
+    """Refuse to go on where nothing can be kept.
+
+    Raises:
+        ArtifactError: The folder cannot be made or written.
     """
     try:
-        ticket = json.loads((folder / TICKET).read_text("utf-8"))
-        if ticket["key"] != json.loads(json.dumps(key)):
-            return None
-        model = (folder / GRAPH).read_bytes()
-        if hashlib.sha256(model).hexdigest() != ticket["sha256"]:
-            return None
-        return OnnxEngine(model, ticket["precision"]), np.array(ticket["probes"])
-    except Exception:  # missing or damaged in any way: it is a cache and is made anew
-        return None
+        folder().mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder()):
+            pass
+    except OSError as error:
+        raise ArtifactError(
+            f"{folder()} must be writable, as graphs are kept there, got {error.strerror}; name "
+            "another folder in WORKBENCH_CACHE"
+        ) from error
 
 
-def files(
-    key: Mapping[str, Any], engine: OnnxEngine, probes: NDArray[np.float64]
-) -> dict[str, bytes]:
-    """What is kept of an engine, by file name; the ticket last, without which it is not used."""
-    ticket = {
-        "key": key,
-        "precision": engine.precision,
-        "sha256": hashlib.sha256(engine.model).hexdigest(),
-        "probes": probes.tolist(),
-    }
-    return {GRAPH: engine.model, TICKET: json.dumps(ticket, indent=2).encode()}
-
-
-def write(folder: Path, files: Mapping[str, bytes]) -> bool:
-    """Write them; False where the folder cannot be written to, as on a read-only share."""
-    try:
-        for name, content in files.items():
-            _replace(folder / name, content)
-    except OSError:
-        return False
-    return True
-
-
-def _replace(path: Path, content: bytes) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(content)
-        part.replace(path)
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
+def _cache() -> Cache:
+    return Cache(folder(), LIMIT)
 
 
 def _processor() -> str:
     """Kernels are chosen by the processor, and so are the last digits of a score."""
-    with contextlib.suppress(OSError):
+    with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
