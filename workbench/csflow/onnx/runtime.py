@@ -27,7 +27,7 @@ class OnnxEngine:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads()
         options.inter_op_num_threads = 1
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # errors are raised, and need not be printed too
         # its threads wait for the next image in a loop, and whatever else computes meanwhile, a
         # second detector, torch, decoders, takes half as long again
         options.add_session_config_entry("session.force_spinning_stop", "1")
@@ -49,6 +49,7 @@ class OnnxEngine:
     def limited(self, seconds: float) -> Iterator[None]:
         """Within, a call that still runs after so many seconds ends in an error."""
         self._limits = onnxruntime.RunOptions()
+        self._limits.log_severity_level = 4
         timer = threading.Timer(seconds, setattr, (self._limits, "terminate", True))
         timer.daemon = True
         timer.start()
