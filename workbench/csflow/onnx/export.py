@@ -65,6 +65,7 @@ def build(module: nn.Module, example: Tensor, outputs: Sequence[str]) -> bytes:
         dynamic_shapes=({0: torch.export.Dim("batch")},),
         verbose=False,
     )
+    assert program is not None  # as with dynamo=False
     model = program.model_proto
     for node in model.graph.node:
         del node.metadata_props[:]  # lines of our code, with the folders that it lies in

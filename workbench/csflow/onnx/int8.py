@@ -229,9 +229,9 @@ def _left(nodes: Sequence[onnx.NodeProto], floats: float) -> list[str]:
     """Names of the nodes that stay in floats."""
     depth: dict[str, float] = {}  # of tensors, in convolutions; without end inside the flow
     for node in nodes:
-        step = 0
-        if node.op_type == "Conv":  # its weights are called as in torch
-            step = inf if ".flow." in node.input[1] else 1
+        step = 1.0 if node.op_type == "Conv" else 0.0
+        if step and ".flow." in node.input[1]:  # weights are called as in torch
+            step = inf
         found = max((depth.get(name, 0) for name in node.input), default=0) + step
         depth |= dict.fromkeys(node.output, found)
     last = max(d for d in depth.values() if d < inf)
