@@ -188,3 +188,9 @@ def test_two_values_are_named_and_not_guessed(tmp_path):
     rows = load_rows(tmp_path / "rows.csv")
     assert rows.labels is None and rows.columns == ("a", "QC")
     assert any("QC holds two values" in doubt and "--label QC" in doubt for doubt in rows.doubts())
+
+
+def test_steps_need_a_clock(tmp_path):
+    (tmp_path / "rows.csv").write_text("a,b\n1,2\n3,4\n")
+    with pytest.raises(DataError, match="must have a column of times to be averaged"):
+        load_rows(tmp_path / "rows.csv", every=2)

@@ -12,6 +12,7 @@ from PIL import Image
 from workbench import plots, workspace
 from workbench.autoencoder.alarms import detections, stretches
 from workbench.data import SensorTable, load_rows
+from workbench.data.rows import load_like
 from workbench.errors import DataError
 
 from . import display, guarantees, wording
@@ -26,6 +27,7 @@ _CHANGED = (
     "The rows or their split are not those of the training: rows tested here may have been "
     "trained on. Train again for numbers to rely on."
 )
+REMARKS = 12  # lines about the file, at most
 
 
 class SensorReport:
@@ -36,6 +38,7 @@ class SensorReport:
         detector: The fitted detector.
         rows: The table it was made for; by default the file that the model names.
         shown: Events in the table.
+        reading: Options of `load_rows` that are to differ from those of the training.
         misses: Highest share of NG rows that may be missed, for the judgement.
         overkill: Highest share of normal rows that may be called NG, for the judgement.
     """
@@ -47,12 +50,13 @@ class SensorReport:
         rows: SensorTable | None = None,
         shown: int = 8,
         *,
+        reading: dict[str, Any] | None = None,
         misses: float | None = None,
         overkill: float | None = None,
     ) -> None:
         self.target = guarantees.Target(misses, overkill)
         self.name, self.detector, self.shown = name, detector, shown
-        self.rows = rows_of(detector) if rows is None else rows
+        self.rows = rows_of(detector, **reading or {}) if rows is None else rows
         if not len(self.rows.test):
             raise DataError(f"{self.rows.source or 'the table'} must hold test rows, got none")
         self.scores: NDArray[np.float64] = detector.score(self.rows)
@@ -132,6 +136,10 @@ class SensorReport:
             "The score of a row is its distance from them, in standard deviations; a sensor's "
             f"blame is its share of the square of it.{self._odd()}"
         )
+        if remarks := self.rows.remarks():
+            more = [f"and {len(remarks) - REMARKS} more"] if len(remarks) > REMARKS else []
+            lines = "".join(f"\n- {plain(line)}" for line in [*remarks[:REMARKS], *more])
+            display.text(f"How the file was read:\n{lines}")
 
     def over_time(self) -> None:
         """Show the score over time with the threshold, alarms and labelled faults."""
@@ -346,18 +354,22 @@ def _delay(delays: list[dict[str, Any]]) -> str:
     return words
 
 
-def rows_of(detector: "AutoEncoderDetector") -> SensorTable:
+def rows_of(detector: "AutoEncoderDetector", **reading: Any) -> SensorTable:  # noqa: ANN401
     """The table that a detector was trained from, read and split as then.
+
+    Args:
+        detector: Fitted on a file.
+        reading: Options of `load_rows` that are to differ.
 
     Raises:
         DataError: The file is no longer there.
     """
     source = workspace.resolve(detector.data["source"])
-    if not source.is_file():
+    if not source.exists():
         raise DataError(
             f"{source} must be the file the model was trained from; there is none, pass rows"
         )
-    rows = load_rows(source, **detector.data.get("options", {}))
+    rows = load_rows(source, **detector.data.get("options", {}) | reading)
     if rows.columns == detector.columns:
         return rows
-    return load_rows(source, columns=detector.columns)
+    return load_like(source, detector.data, detector.columns, **reading)
