@@ -132,19 +132,17 @@ def test_rates_and_agreement_of_result_files(workbench, home, few):
 @pytest.mark.slow
 def test_rows_are_read_alike_for_training_and_scoring(workbench, home):
     """A German file whose label no word tells; then one without it, and one of another kind."""
-    rng = np.random.default_rng(0)
-    rows = [f"{1 + i // 24:02d}.02.2024 {i % 24:02d}:00;{x:.2f};{2 * x:.2f};{i}".replace(".", ",")
-            .replace(",02,2024", ".02.2024") for i, x in enumerate(rng.normal(50, 5, 300))]  # fmt: skip
-    train = [
-        "Datum;temp;druck;Nr.;Zustand",
-        *(f"{row};{1 + (i > 280)}" for i, row in enumerate(rows)),
-    ]
+    rows = []
+    for i, x in enumerate(np.random.default_rng(0).normal(50, 5, 300)):
+        cells = f"{x:.2f};{2 * x:.2f}".replace(".", ",")
+        rows.append(f"{1 + i // 24:02d}.02.2024 {i % 24:02d}:00;{cells};{i};{1 + (i > 280)}")
+    train = ["Datum;temp;druck;Nr.;Zustand", *rows]
     (home / "press.csv").write_text("\n".join(train), "utf-8")
     done = workbench("train", "press.csv", "--epochs", 5, "--label", "Zustand=2")
     assert done.returncode == 0, done.stderr
     assert "not used as sensors: Nr. (it counts rows)" in done.stderr
     after = ["Datum;temp;druck;Nr.", "01.03.2024 00:00;50,0;100,0;1", "02.03.2024 00:00;---;100;2",
-             "03.03.2024 00:00;50,0;-500,0;3"]  # fmt: skip
+             "03.03.2024 07:00;50,0;-500,0;3"]  # fmt: skip
     (home / "after.csv").write_text("\n".join(after), "utf-8")
     done = workbench("score", "after.csv", "--name", "press", "--out", "after_scores.csv")
     assert done.returncode == 0, done.stderr
@@ -154,17 +152,18 @@ def test_rows_are_read_alike_for_training_and_scoring(workbench, home):
     assert [(line[0], line[1], line[3]) for line in lines] == [
         ("2", "2024-03-01 00:00:00", "OK"),
         ("3", "", ""),
-        ("4", "2024-03-03 00:00:00", "NG"),
+        ("4", "2024-03-03 07:00:00", "NG"),
     ]
     assert lines[1][5] == "temp is '---'" and lines[2][4] == "druck"
     done = workbench("evaluate", "after.csv", "--name", "press")
-    assert "worst row: line 4, time 2024-03-03 00:00:00" in done.stdout
+    assert "worst row: line 4, time 2024-03-03 07:00:00" in done.stdout
     assert "got sensor rows" in workbench("score", "after.csv", "--name", "disc").stderr
     done = workbench("data", "check", "press.csv", "--label", "Zustand=2", "--json")
     found = json.loads(done.stdout)
     assert found["facts"]["labels"] == {"OK": 281, "NG": 19}
     assert "Nr.: it counts rows" in found["left_alone"]
-    assert "are for sensor rows" in workbench("train", "discs", "--label", "x").stderr
+    (home / "photos").mkdir(exist_ok=True)
+    assert "are for sensor rows" in workbench("train", "photos", "--label", "x").stderr
 
 
 def test_every_command_speaks_json():

@@ -192,5 +192,5 @@ def test_two_values_are_named_and_not_guessed(tmp_path):
 
 def test_steps_need_a_clock(tmp_path):
     (tmp_path / "rows.csv").write_text("a,b\n1,2\n3,4\n")
-    with pytest.raises(DataError, match="must have a column of times to be averaged"):
+    with pytest.raises(DataError, match="every needs a column of time"):
         load_rows(tmp_path / "rows.csv", every=2)

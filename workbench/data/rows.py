@@ -2,10 +2,12 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from workbench.errors import DataError
@@ -28,13 +30,14 @@ from .recording import fill, refuse
 from .reshaping import Rows, by_time, find_long, resampled, widened
 from .sensors import choose_sensors
 from .sheets import ENDINGS, find_files, joined, read_sheets
-from .splits import by_hash
 from .splits import by_time as split_by_time
+from .splits import check_shares, rows_by_hash
 from .table import NOTE, SensorTable
 from .times import Times
 
 __all__ = ["NOTE", "BadRow", "Reading", "SensorTable", "is_rows", "load_like", "load_rows"]
 
+_BLOCK = 1 << 13  # rows at once
 LAYOUTS = ("wide", "long")
 """One column a sensor, or one row a reading with its tag."""
 
@@ -327,10 +330,11 @@ def _usable(
 
 
 def _stacked(sensors: Sequence[Column], keep: NDArray[np.bool_]) -> NDArray[np.float64]:
+    columns = [sensor.values if keep.all() else sensor.values[keep] for sensor in sensors]
     values = np.empty((int(keep.sum()), len(sensors)))
-    whole = keep.all()
-    for i, sensor in enumerate(sensors):
-        values[:, i] = sensor.values if whole else sensor.values[keep]
+    for start in range(0, len(values), _BLOCK):  # as far as the processor's cache goes
+        for i, column in enumerate(columns):
+            values[start : start + _BLOCK, i] = column[start : start + _BLOCK]
     return values
 
 
@@ -353,9 +357,15 @@ def _found(
 
 def _with_splits(table: SensorTable, options: RowOptions) -> SensorTable:
     shares = {"calibration": options.calibration, "test": options.test}
+    check_shares(**shares)
     if table.time is None and table.labels is None:
-        names = [str(i) for i in range(len(table))]
-        return replace(table, splits=np.array(by_hash(names, seed=options.seed, **shares)))
-    normal = np.ones(len(table), bool) if table.labels is None else ~table.labels
-    order = np.arange(len(table)) if table.time is None else np.argsort(table.time, kind="stable")
-    return replace(table, splits=split_by_time(order, normal, **shares))
+        return replace(table, drawn=partial(rows_by_hash, len(table), seed=options.seed, **shares))
+    return replace(table, drawn=partial(_by_time, table.time, table.labels, len(table), **shares))
+
+
+def _by_time(
+    time: pd.Index | None, labels: NDArray[np.bool_] | None, n: int, **shares: float
+) -> NDArray[np.str_]:
+    normal = np.ones(n, bool) if labels is None else ~labels
+    order = np.arange(n) if time is None else np.argsort(time, kind="stable")
+    return split_by_time(order, normal, **shares)

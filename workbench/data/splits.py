@@ -39,6 +39,21 @@ def by_hash(
     return tuple(splits.tolist())
 
 
+def rows_by_hash(n: int, *, seed: int, calibration: float, test: float) -> NDArray[np.str_]:
+    """The split of rows 0 to n - 1, as `by_hash` draws them by their numbers.
+
+    Example:
+        >>> rows_by_hash(3, seed=0, calibration=0.3, test=0.3).tolist()
+        ['calibration', 'train', 'test']
+    """
+    digests = b"".join(hashlib.sha256(b"%d:%d" % (seed, i)).digest()[:8] for i in range(n))
+    splits = np.empty(n, dtype="<U11")
+    splits[np.argsort(np.frombuffer(digests, ">u8"), kind="stable")] = _tail_first(
+        n, calibration, test
+    )
+    return splits
+
+
 def by_time(
     order: NDArray[np.int64], normal: NDArray[np.bool_], *, calibration: float, test: float
 ) -> NDArray[np.str_]:
@@ -79,6 +94,18 @@ def _healthy_start(normal: NDArray[np.bool_]) -> int:
 
 def _tail_first(n: int, calibration: float, test: float) -> list[str]:
     """Test, then calibration, then train: what is ranked first does not depend on the rest."""
+    check_shares(calibration, test)
+    n_test, n_calibration = _count(n, test), _count(n, calibration)
+    train = ["train"] * (n - n_test - n_calibration)
+    return ["test"] * n_test + ["calibration"] * n_calibration + train
+
+
+def check_shares(calibration: float, test: float) -> None:
+    """Refuse shares that leave nothing to train on.
+
+    Raises:
+        ValueError: A share is out of range, or both are 1 or more.
+    """
     for name, share in (("calibration", calibration), ("test", test)):
         if not 0 <= share < 1:
             raise ValueError(f"{name} must be a share in [0, 1), got {share}")
@@ -86,9 +113,6 @@ def _tail_first(n: int, calibration: float, test: float) -> list[str]:
         raise ValueError(
             f"calibration + test must leave a share to train on, got {calibration + test}"
         )
-    n_test, n_calibration = _count(n, test), _count(n, calibration)
-    train = ["train"] * (n - n_test - n_calibration)
-    return ["test"] * n_test + ["calibration"] * n_calibration + train
 
 
 def _count(n: int, share: float) -> int:

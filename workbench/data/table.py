@@ -5,8 +5,9 @@ line number, because a filled-in reading would be scored as if it had been measu
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, overload
 
 import numpy as np
@@ -36,7 +37,7 @@ class SensorTable:
     labels: NDArray[np.bool_] | None = None
     time: pd.Index | None = None
     source: str = ""
-    splits: NDArray[np.str_] | None = None
+    drawn: NDArray[np.str_] | Callable[[], NDArray[np.str_]] | None = None
     bad: tuple[BadRow, ...] = ()
     note: str = ""
     filled: dict[str, int] = field(default_factory=dict)  # cells bridged, by column
@@ -57,9 +58,9 @@ class SensorTable:
         if isinstance(index, int | np.integer):
             return dict(zip(self.columns, self.values[index].tolist(), strict=True))
         chosen = np.arange(len(self))[index if isinstance(index, slice) else np.asarray(index)]
-        of_rows = ("labels", "time", "splits", "lines", "files")
-        cut = {name: getattr(self, name) for name in of_rows}
-        cut = {name: None if column is None else column[chosen] for name, column in cut.items()}
+        of_rows = {n: getattr(self, n) for n in ("labels", "time", "lines", "files")}
+        of_rows["drawn"] = self.splits
+        cut = {name: None if x is None else x[chosen] for name, x in of_rows.items()}
         return replace(self, values=self.values[chosen], **cut)
 
     def __iter__(self) -> Iterator[dict[str, float]]:
@@ -69,6 +70,11 @@ class SensorTable:
         ng = "" if self.labels is None else f", {int(self.labels.sum())} NG"
         note = f", {self.note}" if self.note else ""
         return f"SensorTable({len(self)} rows of {', '.join(self.columns)}{ng}{note})"
+
+    @cached_property
+    def splits(self) -> NDArray[np.str_] | None:
+        """The split of each row, drawn when first asked for; None of a table in memory."""
+        return self.drawn() if callable(self.drawn) else self.drawn
 
     def where(self, row: int) -> str:
         """Where a row is in its file, for people: "line 59", or "row 3" of a table in memory."""
