@@ -36,8 +36,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         Thread(target=registry.load_all, daemon=True).start()  # nobody waits for the first verdict
         yield
-        if hasattr(registry, "lines"):
-            registry.lines.close()
+        app.state.lines.close()
 
     app = FastAPIOffline(
         title="workbench",
@@ -46,6 +45,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.registry, app.state.settings, app.state.monitor = registry, settings, monitor
+    app.state.lines = simulator.Lines(registry)
     problems.install(app)
     for router in (
         simulator.router, sensors.router, sensors.system, inference.router, photos.router,

@@ -110,6 +110,8 @@ class Registry:
         return self.get(names[0], kind)
 
     def _kind(self, name: str) -> str:
+        if loaded := self._models.get(name):
+            return loaded.kind
         try:
             return self.manifest(name)["kind"]
         except NotFound:

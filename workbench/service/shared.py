@@ -1,11 +1,12 @@
 """What the routers share: who they ask, and pictures as text."""
 
 import base64
-import io
 from typing import TYPE_CHECKING
 
 from fastapi import Request
 from PIL import Image
+
+from workbench.data.encode import jpeg
 
 from .registry import Registry
 from .settings import Settings
@@ -31,6 +32,4 @@ def monitor_of(request: Request) -> "Monitor":
 
 def encoded(picture: Image.Image) -> str:
     """A JPEG in base64."""
-    buffer = io.BytesIO()
-    picture.convert("RGB").save(buffer, "jpeg", quality=90)
-    return base64.b64encode(buffer.getvalue()).decode()
+    return base64.b64encode(jpeg(picture, quality=90)).decode()

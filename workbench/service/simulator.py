@@ -13,7 +13,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 from PIL import Image
 
 from workbench import workspace
@@ -21,7 +21,7 @@ from workbench.session import InspectionSession
 
 from .problems import BadRequest, NotFound
 from .registry import PHOTOS, Model, Registry
-from .shared import encoded, monitor_of, registry_of
+from .shared import encoded, monitor_of
 
 if TYPE_CHECKING:
     from .monitoring import Monitor
@@ -84,11 +84,9 @@ def _begun(model: Model, dataset: str) -> Line:
     return Line(model, session, names)
 
 
-def lines_of(registry: Annotated[Registry, Depends(registry_of)]) -> Lines:
-    """The inspections, which live as long as the registry."""
-    if not hasattr(registry, "lines"):
-        registry.lines = Lines(registry)
-    return registry.lines
+def lines_of(request: Request) -> Lines:
+    """The inspections, which live as long as the application."""
+    return request.app.state.lines
 
 
 Known = Annotated[Lines, Depends(lines_of)]
