@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -365,6 +366,16 @@ def test_eight_threads_get_the_verdicts_of_one(server, served):
         photos, numbers = pool.map(photo, range(len(parts))), pool.map(row, range(len(rows)))
         np.testing.assert_allclose(list(photos), expected, rtol=1e-4)
         np.testing.assert_allclose(list(numbers), sensors, rtol=1e-9)
+
+
+def test_first_requests_that_come_together_get_one_verdict(served):
+    part = Path(wb.load(served / "models" / "lens").parts().test[0]).read_bytes()
+    with TestClient(create_app(Settings())) as fresh, ThreadPoolExecutor(8) as pool:
+        post = partial(fresh.post, "/evaluate?model=lens")
+        answers = list(pool.map(lambda _: post(files={"file": ("x.png", part)}), range(8)))
+        rows = list(pool.map(lambda _: fresh.get("/getAllData?dataset=SMT"), range(4)))
+    assert {answer.status_code for answer in answers + rows} == {200}
+    assert len({answer.json()["score"] for answer in answers}) == 1
 
 
 def test_a_kill_under_load_loses_no_verdict_that_was_answered(served):

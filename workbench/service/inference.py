@@ -177,7 +177,7 @@ def _rows(
             f"{', '.join(columns)}, got {tuple(rows.shape)}"
         )
     _check_count(len(rows), settings)
-    with found.lock, np.errstate(over="ignore", invalid="ignore"):
+    with found.turns, np.errstate(over="ignore", invalid="ignore"):
         scores, blame = found.detector.score(rows), found.detector.blame(rows)
     if not np.isfinite(scores).all():
         raise BadRequest("the values are too large to be judged")

@@ -64,7 +64,7 @@ def judged(model: Model, content: bytes, settings: Settings) -> "Evaluation":
             "send a smaller one"
         )
     try:
-        with model.lock:
+        with model.turns:
             return model.detector.evaluate_one(content)
     except (DataError, ValueError) as error:
         raise BadRequest(str(error)) from error

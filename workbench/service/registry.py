@@ -1,9 +1,10 @@
 """Which models there are; each is loaded once, by the first who asks for it."""
 
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from threading import Lock
+from threading import Lock, Semaphore
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 ALIASES = {"module": "SMT"}  # what the simulator's page calls it
 PHOTOS, ROWS = "csflow", "autoencoder"
+TURNS = Semaphore(os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)
@@ -29,13 +31,13 @@ class Model:
         name: Of its folder below `models/`.
         detector: What scores.
         manifest: What its `detector.json` says.
-        lock: Held while the detector scores: one at a time uses the processor best.
+        turns: Taken while the detector scores: more at a time than cores only get in the way.
     """
 
     name: str
     detector: "CSFlowDetector | AutoEncoderDetector"
     manifest: Mapping[str, Any]
-    lock: Lock
+    turns: Semaphore
 
     @property
     def kind(self) -> str:
@@ -91,7 +93,7 @@ class Registry:
             with suppress(NotFound, DataError, OSError):
                 model = self.get(name)
                 if model.kind == PHOTOS:
-                    with model.lock:
+                    with model.turns:
                         model.detector.evaluate_one(np.zeros((64, 64, 3), np.uint8))
 
     def only(self, kind: str, name: str = "") -> Model:
@@ -121,6 +123,6 @@ class Registry:
 def _loaded(name: str) -> Model:
     try:
         folder = workspace.model(name)
-        return Model(name, artifacts.load(folder), artifacts.read_manifest(folder), Lock())
+        return Model(name, artifacts.load(folder), artifacts.read_manifest(folder), TURNS)
     except (ArtifactError, DataError, OSError) as error:
         raise NotFound(f"model {name} cannot be loaded: {error}") from error

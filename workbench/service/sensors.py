@@ -81,7 +81,7 @@ def version_info(models: Models) -> dict[str, str]:
 
 
 def _judged(model: Model, values: list[float], monitor: "Monitor") -> dict[str, Any]:
-    with model.lock, np.errstate(over="ignore", invalid="ignore"):
+    with model.turns, np.errstate(over="ignore", invalid="ignore"):
         result = model.detector.evaluate_one(values)
     if not math.isfinite(result.score):
         raise BadRequest("the values are too large to be judged")
