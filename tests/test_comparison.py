@@ -74,7 +74,7 @@ def test_names_must_fit():
 
 def test_relabels_lie_beside_the_data_and_can_be_taken_back(tmp_path):
     root = write_parts(tmp_path / "lens")
-    before = sorted(tmp_path.rglob("*"))
+    before = sorted(root.rglob("*"))
     path = relabels_path(root)
     assert path == tmp_path / "lens.relabels.csv" and read_relabels(path) == {}
     write_relabel(path, "OK/ok_0.png", True)
@@ -88,7 +88,8 @@ def test_relabels_lie_beside_the_data_and_can_be_taken_back(tmp_path):
     assert read_relabels(path) == {"NG/부품, 1.png": False, "OK/ok_0.png": False}
     write_relabel(path, "OK/ok_0.png", None)
     write_relabel(path, "NG/부품, 1.png", None)
-    assert sorted(tmp_path.rglob("*")) == before
+    assert sorted(root.rglob("*")) == before and read_relabels(path) == {}
+    assert path.exists()  # to be told from a file that was lost
 
 
 def test_a_file_saved_by_a_spreadsheet_is_read(tmp_path):

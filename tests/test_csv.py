@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from workbench.data.csv import BOM, csv_bytes, encoding_of, read_table
 from workbench.data.relabels import read_relabels, write_relabel
-from workbench.session.results import COLUMNS, ResultFile, Verdict
+from workbench.session.results import COLUMNS, Verdict, result_table
 
 NAMES = ["양품_0.png", "=1+1.png", "+cmd|' /C calc'!A0.png", "@x.png", "-1.png", "'quoted.png",
          "a;b,c.png", 'say "no".png']  # fmt: skip
@@ -19,7 +19,7 @@ VERDICTS = [Verdict(name, "OK", "NG", 0.1234567 * i - 0.2) for i, name in enumer
 
 
 def written(path):
-    results = ResultFile(path)
+    results = result_table(path)
     results.open()
     for verdict in VERDICTS:
         results.append(verdict)
@@ -53,12 +53,12 @@ def test_results_are_resumed_after_a_spreadsheet_saved_them(tmp_path, encoding, 
     path = written(tmp_path / "result.csv")
     rows = csv_rows(path)
     path.write_bytes(as_saved(rows, encoding, separator))
-    results = ResultFile(path)
+    results = result_table(path)
     assert results.open() == VERDICTS
     assert path.read_bytes().startswith(BOM + b"file name,label")  # as we write it again
     results.append(Verdict("more.png", "", "OK", 0.5))
     results.lock.release()
-    assert [v.name for v in ResultFile(path).open()] == [*NAMES, "more.png"]
+    assert [v.name for v in result_table(path).open()] == [*NAMES, "more.png"]
 
 
 def csv_rows(path):

@@ -9,7 +9,8 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "workbench"
 ORDER = (
-    "lazy", "errors", "workspace", "progress", "settings", "cache", "language", "data", "metrics",
+    "lazy", "errors", "lock", "workspace", "progress", "settings", "cache", "language", "data",
+    "metrics",
     "csflow", "autoencoder", "samples", "artifacts", "bulk", "session", "plots", "ui", "reports",
     "service", "app", "demo", "cli",
 )  # fmt: skip

@@ -76,8 +76,13 @@ def read_table(path: Path) -> tuple[Iterator[list[str]], bool]:
 
     Raises:
         OSError: It cannot be read.
+        csv.Error: While going through the rows: it is no CSV.
     """
-    content = path.read_bytes()
+    return table_of(path.read_bytes())
+
+
+def table_of(content: bytes) -> tuple[Iterator[list[str]], bool]:
+    """The same of a file's content."""
     text = decoded(content)
     first = next((line for line in text.splitlines() if line.strip()), "")
     separator = max(",;\t", key=first.count)

@@ -4,13 +4,10 @@
 `file name,label` with "OK" or "NG". The photos stay where they are.
 """
 
-import csv
+from collections.abc import Mapping
 from pathlib import Path
 
-from workbench import workspace
-from workbench.errors import DataError
-
-from .csv import csv_bytes, read_table
+from .table_file import TableFile
 
 COLUMNS = ("file name", "label")
 _WORDS = {"OK": False, "NG": True}
@@ -35,25 +32,14 @@ def read_relabels(path: Path | str) -> dict[str, bool]:
     Raises:
         DataError: The file has other columns, or a label that is neither OK nor NG.
     """
-    path = Path(path)
-    try:
-        header, *rows = list(read_table(path)[0]) or [list(COLUMNS)]
-    except FileNotFoundError:
-        return {}
-    except csv.Error as error:
-        raise DataError(f"{path} must be a CSV; {error}") from error
-    if tuple(header) != COLUMNS:
-        raise DataError(f"{path} must have the columns {','.join(COLUMNS)}, got {header}")
-    for row in rows:
-        if len(row) != 2 or row[1].strip().upper() not in _WORDS:
-            raise DataError(f"{path} must hold a name and OK or NG in each row, got {row}")
-    return {name: _WORDS[word.strip().upper()] for name, word in rows}
+    return {name: _WORDS[word] for name, word in _table(path).read()}
 
 
 def write_relabel(path: Path | str, name: str, label: bool | None) -> dict[str, bool]:
     """Set the label of one image, or take its relabel back with None.
 
-    The file is replaced as a whole; without any relabel left it is removed.
+    The file is replaced as a whole. Without any relabel left it stays, so that it can be told from
+    one that was lost.
 
     Args:
         path: As from `relabels_path`.
@@ -66,14 +52,27 @@ def write_relabel(path: Path | str, name: str, label: bool | None) -> dict[str, 
     Raises:
         DataError: The file that is there is no relabel file.
     """
-    path, relabels = Path(path), read_relabels(path)
-    relabels.pop(name, None)
-    if label is not None:
-        relabels[name] = bool(label)
-    if not relabels:
-        path.unlink(missing_ok=True)
-        return relabels
-    rows = [(name, "NG" if ng else "OK") for name, ng in relabels.items()]
-    with workspace.written(path) as file:
-        file.write(csv_bytes([COLUMNS, *rows]))
+    return write_relabels(path, {name: label})
+
+
+def write_relabels(path: Path | str, labels: Mapping[str, bool | None]) -> dict[str, bool]:
+    """Set the labels of some images, as `write_relabel` does of one."""
+    with _table(path).changing() as rows:
+        relabels = {name: _WORDS[word] for name, word in rows}
+        for name, label in labels.items():
+            relabels.pop(name, None)
+            if label is not None:
+                relabels[name] = bool(label)
+        rows[:] = [[name, "NG" if ng else "OK"] for name, ng in relabels.items()]
     return relabels
+
+
+def _table(path: Path | str) -> TableFile[list[str]]:
+    return TableFile(Path(path), COLUMNS, _row, strict=True)
+
+
+def _row(cells: list[str]) -> list[str]:
+    name, word = cells
+    if (word := word.strip().upper()) not in _WORDS:
+        raise ValueError("the label must be OK or NG")
+    return [name, word]

@@ -7,6 +7,7 @@ kept under a number.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from threading import RLock
@@ -97,14 +98,14 @@ class InspectionSession(Navigation):
         self._overall: tuple[tuple, metrics.Metrics] | None = None
         self._order = self._arrange(self.selection)
         self._record = Record(parts, results, take_over=take_over)
-        if lock := self._record.file.lock:
-            self._release = finalize(self, lock.release)
+        if table := self._record.table:
+            finalize(self, table.lock.release)
         self._resume()
 
     @property
     def results(self) -> Path | None:
         """The result CSV, absolute."""
-        return self._record.file.path
+        return table.path if (table := self._record.table) else None
 
     @property
     def label(self) -> str:
@@ -145,24 +146,22 @@ class InspectionSession(Navigation):
     @property
     def read_only(self) -> bool:
         """Whether another session writes the result file, so that this one can only look."""
-        lock = self._record.file.lock
-        return lock is not None and not lock.is_ours
+        return self._record.table is not None and not self._record.writable
 
     def only_look(self) -> None:
         """Leave the result file to others, until `take_over`."""
-        if lock := self._record.file.lock:
-            lock.give_up()
+        if table := self._record.table:
+            table.lock.release()
 
     @property
     def released(self) -> bool:
         """Whether nobody writes the result file any more, so that it may be taken over."""
-        lock = self._record.file.lock
-        return lock is not None and lock.free
+        return (table := self._record.table) is not None and table.lock.free
 
     def take_over(self) -> "InspectionSession":
         """Become the writer of the result file and read what the other session left there."""
         with self.lock:
-            self._record.reopen()
+            self._record.open(take_over=True)
             self._resume()
         return self
 
@@ -301,8 +300,7 @@ class InspectionSession(Navigation):
         """Stop what runs in the background and let others write the result file."""
         self.all_scores.stop()
         self.prefetcher.request([])
-        if self._record.file.lock:
-            self._release()
+        self.only_look()
 
     def _evaluate(self, index: int) -> "Evaluation":
         evaluation = self.detector.evaluate_one(self.parts[index])
@@ -324,14 +322,14 @@ class InspectionSession(Navigation):
 
     def _resume(self) -> None:
         """Go on with the rows of the result file, where its last writer stood."""
-        self._record.resume(self._is_ours, self._threshold)
+        self._record.resume(self._are_ours, self._threshold)
         shown = [self.parts.names[i] for i in self._order]
-        done, place = self._record.verdicts, self._record.file.place
+        done, place = self._record.verdicts, self._record.place
         waiting = (p for p, name in enumerate(shown) if name not in done)
         self.position = shown.index(place) if place in shown else next(waiting, len(shown) - 1)
 
     def _moved(self) -> None:
-        self._record.file.remember(self.name)
+        self._record.remember(self.name)
 
     def _judged_now(self, evaluation: "Evaluation") -> Verdict:
         score, relabel = float(evaluation.score), self._record.relabel(self.name)
@@ -340,13 +338,16 @@ class InspectionSession(Navigation):
     def _follow_threshold(self) -> None:
         """Judge the known scores anew if somebody moved the detector's threshold."""
         if (threshold := float(self.detector.threshold)) != self._threshold:
-            self._threshold = threshold
             self._record.rejudge(threshold)
+            self._threshold = threshold  # not before the file follows
 
-    def _is_ours(self, row: Verdict) -> bool:
-        """Whether this detector gives the same score: a retrained one must not be mixed in."""
-        score = self.prefetcher.get(self.parts.names.index(row.name)).score
-        return bool(np.isclose(score, row.score, rtol=SAME_SCORE, atol=1e-9))
+    def _are_ours(self, rows: list[Verdict]) -> bool:
+        """Whether this detector gives the same scores: a retrained one must not be mixed in."""
+        for row in rows:
+            with suppress(DataError, OSError):  # a photo that was damaged since says nothing
+                score = self.prefetcher.get(self.parts.names.index(row.name)).score
+                return bool(np.isclose(score, row.score, rtol=SAME_SCORE, atol=1e-9))
+        return True
 
 
 def _bytes(evaluation: "Evaluation") -> int:

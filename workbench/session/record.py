@@ -1,12 +1,13 @@
 """What was judged and corrected: in memory, in the result file and in the relabels."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workbench.data.relabels import read_relabels, relabels_path, write_relabel
+from workbench.data.relabels import read_relabels, relabels_path, write_relabels
 
-from .results import ResultFile, Verdict
+from .results import Verdict, result_table
 
 if TYPE_CHECKING:
     from workbench.data import ImageFolder
@@ -27,6 +28,7 @@ class Record:
         verdicts: By file name, in the order of judging.
         note: What a user should know about the result file, or "".
         changes: A number that grows whenever a truth or a score becomes another.
+        table: The result file, or None.
     """
 
     def __init__(
@@ -35,45 +37,80 @@ class Record:
         self.note, self.changes = "", 0
         self.verdicts: dict[str, Verdict] = {}
         self._parts, self._relabels_path = parts, relabels_path(parts.root)
+        self._undo: list[Verdict] = []
+        self._others: list[Verdict] = []
+        self._relabels: dict[str, str] = {}
+        self.table = None if results is None else result_table(results)
+        self.open(take_over=take_over)
+
+    def open(self, *, take_over: bool) -> None:
+        """Become the writer of the result file, if possible; `resume` takes up what is there."""
         known = read_relabels(self._relabels_path)
         self._relabels = {name: "NG" if ng else "OK" for name, ng in known.items()}
-        self._undo: list[Verdict] = []
-        self.file = ResultFile(results)
-        self._found = self.file.open(take_over=take_over)
-        self._others: list[Verdict] = []
+        self._found, self.note = [], ""
+        if self.table:
+            rows = self.table.open(by_force=take_over)
+            self._found = list({row.name: row for row in rows}.values())  # the last word on each
+            if unread := self.table.unread:
+                self.note = f"{unread} rows of {self.table.path.name} could not be used"
+                self.note += " and are kept beside it as .cut" if self.writable else ""
+            if len(rows) > len(self._found) and self.writable:
+                self.table.write(self._found)
 
-    def reopen(self) -> None:
-        """Become the writer of the result file; `resume` takes up what is there."""
-        self._found = self.file.open(take_over=True)
-
-    def resume(self, is_ours: Callable[[Verdict], bool], threshold: float) -> None:
+    def resume(self, are_ours: Callable[[list[Verdict]], bool], threshold: float) -> None:
         """Go on with the rows that were found; those of another detector are set aside.
 
         Args:
-            is_ours: Whether the present detector gives this row's score.
+            are_ours: Whether the present detector gives the scores of these rows.
             threshold: What the verdicts are held against.
         """
         self.changes += 1
         labels = {name: self.label(index) for index, name in enumerate(self._parts.names)}
         ours = [row for row in self._found if row.name in labels]
         self._others = [row for row in self._found if row.name not in labels]
-        if ours and not is_ours(ours[0]):
+        if ours and not are_ours(ours):
             self.note = "results of another detector found"
-            if kept := self._writable and self.file.set_aside():
+            if kept := self.writable and self.table.set_aside():
                 self.note += f" and kept as {kept.name}"
             ours, self._others = [], []
-        self.verdicts = {
+        if not self._relabels_path.exists():
+            self._restore(row for row in ours if row.relabelled)
+        found = {
             row.name: row._replace(label=labels[row.name], relabel=self._said(row)) for row in ours
         }
-        if (
-            self._writable and list(self.verdicts.values()) != ours
-        ):  # labels were corrected elsewhere meanwhile
-            self._write(self.verdicts)
+        if list(found.values()) != ours:  # labels were corrected elsewhere meanwhile
+            self._write(found)
+        self.verdicts = found
         self.rejudge(threshold)
 
     @property
-    def _writable(self) -> bool:
-        return self.file.lock is None or self.file.lock.is_ours
+    def writable(self) -> bool:
+        """Whether there is a result file, and it is ours to write."""
+        return self.table is not None and self.table.lock.is_ours
+
+    @property
+    def place(self) -> str:
+        """Name of the image that the writer of the file last stood at, or ""."""
+        with suppress(OSError):
+            return self._place.read_text("utf-8") if self.table else ""
+        return ""
+
+    def remember(self, name: str) -> None:
+        """Keep the place for a later session, if this one is the writer."""
+        if self.writable:
+            with suppress(OSError):  # a full disk, say; it costs a look for the place
+                self._place.write_text(name, "utf-8")
+
+    @property
+    def _place(self) -> Path:
+        return self.table.path.with_name(f".{self.table.path.name}.place")
+
+    def _restore(self, rows: Iterable[Verdict]) -> None:
+        """Take relabels back from the result file where those beside the data were lost."""
+        self._relabels = {row.name: row.relabel for row in rows}
+        if self._relabels and self.writable:
+            labels = {name: word == "NG" for name, word in self._relabels.items()}
+            write_relabels(self._relabels_path, labels)
 
     def _said(self, row: Verdict) -> str:
         """What a person says of an image: the relabel beside the data, or a confirmed label."""
@@ -94,7 +131,8 @@ class Record:
 
     def add(self, verdict: Verdict) -> None:
         """Judge an image that has not been judged."""
-        self.file.append(verdict)
+        if self.table:
+            self.table.append(verdict)
         self.verdicts[verdict.name] = verdict
 
     def change(self, verdict: Verdict) -> Verdict:
@@ -118,17 +156,14 @@ class Record:
     def rejudge(self, threshold: float) -> None:
         """Hold all scores against another threshold; former verdicts stay in a kept file."""
         judged = {v.name: v.at(threshold) for v in self.verdicts.values()}
-        if not self._writable:
-            self.verdicts = judged
-        elif judged != self.verdicts:
-            kept = self.file.set_aside()
-            self._write(judged)
+        if judged != self.verdicts:
+            kept = self._write(judged, keep=True)
             self.verdicts = judged
             self.note = f"threshold moved; former verdicts kept as {kept.name}" if kept else ""
 
     def reset(self) -> Path | None:
         """Forget all verdicts; returns where the former file was kept."""
-        kept = self.file.set_aside()
+        kept = self.table.set_aside() if self.table else None
         self.verdicts, self._others, self._undo = {}, [], []
         self.changes += 1
         return kept
@@ -136,17 +171,23 @@ class Record:
     def _replace(self, verdict: Verdict) -> Verdict:
         former = self.verdicts[verdict.name]
         self.changes += 1
-        if verdict != former and self.file.lock:
-            self.file.lock.check()
+        if verdict == former:
+            return former
+        if self.table:
+            self.table.lock.check()
         if verdict.relabel != former.relabel:
             ng = verdict.relabel == "NG" if verdict.relabelled else None
-            write_relabel(self._relabels_path, verdict.name, ng)
+            write_relabels(self._relabels_path, {verdict.name: ng})
             self._relabels[verdict.name] = verdict.relabel if verdict.relabelled else ""
-        if verdict != former:
-            judged = self.verdicts | {verdict.name: verdict}
-            self._write(judged)
-            self.verdicts = judged
+        judged = self.verdicts | {verdict.name: verdict}
+        if self.table:
+            self.table.write(self._rows(judged))
+        self.verdicts = judged
         return former
 
-    def _write(self, judged: dict[str, Verdict]) -> None:
-        self.file.write([*self._others, *judged.values()])
+    def _write(self, judged: dict[str, Verdict], *, keep: bool = False) -> Path | None:
+        """Replace the rows of the file, where it is ours."""
+        return self.table.write(self._rows(judged), keep=keep) if self.writable else None
+
+    def _rows(self, judged: dict[str, Verdict]) -> list[Verdict]:
+        return [*self._others, *judged.values()]

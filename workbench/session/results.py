@@ -1,19 +1,16 @@
 """The result file: one row an image, on the disk before anybody sees the verdict."""
 
-import os
-from collections.abc import Iterable
+from math import isfinite
 from pathlib import Path
 from typing import NamedTuple
 
 from workbench import workspace
-from workbench.data.csv import csv_bytes, csv_text, read_table
-from workbench.errors import DataError
-
-from .lock import FileLock
+from workbench.data.table_file import TableFile
 
 COLUMNS = ("file name", "label", "prediction", "anomaly score")
 OWN_COLUMNS = ("relabel", "note")
 _HEADER = (*COLUMNS, *OWN_COLUMNS)
+_WORDS = {"", "OK", "NG"}
 
 
 class Verdict(NamedTuple):
@@ -63,104 +60,15 @@ def outcome(truth: str, prediction: str) -> str:
     return "correct" if truth == prediction else wrong
 
 
-class ResultFile:
-    """The CSV `file name,label,prediction,anomaly score,relabel,note`.
+def result_table(path: Path | str) -> TableFile[Verdict]:
+    """The CSV `file name,label,prediction,anomaly score,relabel,note`; the last two may lack."""
+    remedy = "go on there, or take it over with session.take_over()"
+    return TableFile(workspace.resolve(path), _HEADER, _verdict, len(COLUMNS), remedy=remedy)
 
-    With no path nothing is written. Its rows are cut off, replaced and added to by one session
-    at a time, see `FileLock`.
-    """
 
-    def __init__(self, path: Path | str | None) -> None:
-        self.path = None if path is None else workspace.resolve(path)
-        self.lock = None if self.path is None else FileLock(self.path)
-
-    def open(self, *, take_over: bool = False) -> list[Verdict]:
-        """Read what is there, as its writer where possible; rows of a killed run are mended.
-
-        Raises:
-            DataError: It has other columns, or a score that is no number.
-        """
-        if self.path is None:
-            return []
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        writer = self.lock.take(by_force=take_over)
-        if not self.path.exists():
-            return []
-        if writer:
-            self._cut_torn_row()
-        found, ours = read_table(self.path)
-        header, *rows = list(found) or [[]]
-        if tuple(header[:4]) != COLUMNS:
-            self.lock.release()
-            raise DataError(
-                f"{self.path.name} must start with the columns {','.join(COLUMNS)}, got "
-                f"{','.join(header)}; choose another results file"
-            )
-        rows = [self._verdict(row) for row in rows]
-        once = list({row.name: row for row in rows}.values())  # the last word on each image
-        if writer and (not ours or tuple(header) != _HEADER or len(once) < len(rows)):
-            self.write(once)
-        return once
-
-    def append(self, verdict: Verdict) -> None:
-        """Add one row and hand it to the disk before returning."""
-        if self.path is None:
-            return
-        self.lock.check()
-        fresh = not self.path.exists() or not self.path.stat().st_size
-        with self.path.open("ab") as file:
-            file.write(csv_bytes([_HEADER, verdict]) if fresh else csv_text([verdict]).encode())
-            file.flush()
-            os.fsync(file.fileno())
-
-    def set_aside(self) -> Path | None:
-        """Rename the file to the first free `NAME-1.csv`, `NAME-2.csv` ... and return that."""
-        if self.path is None or not self.path.exists():
-            return None
-        self.lock.check()
-        stem, suffix, number = self.path.stem, self.path.suffix, 1
-        while (kept := self.path.with_name(f"{stem}-{number}{suffix}")).exists():
-            number += 1
-        return self.path.rename(kept)
-
-    def write(self, verdicts: Iterable[Verdict]) -> None:
-        """Replace all rows in one step: a crash leaves the former file or the new one."""
-        if self.path is None:
-            return
-        self.lock.check()
-        with workspace.written(self.path) as file:
-            file.write(csv_bytes([_HEADER, *verdicts]))
-
-    @property
-    def place(self) -> str:
-        """Name of the image that its writer last stood at, or ""."""
-        try:
-            return "" if self.path is None else self._place.read_text("utf-8")
-        except OSError:
-            return ""
-
-    def remember(self, name: str) -> None:
-        """Keep the place for a later session, if this one is the writer."""
-        if self.path is not None and self.lock.is_ours:
-            self._place.write_text(name, "utf-8")
-
-    @property
-    def _place(self) -> Path:
-        return self.path.with_name(f".{self.path.name}.place")
-
-    def _cut_torn_row(self) -> None:
-        """A run killed while writing leaves half a row: the image is judged again instead."""
-        content = self.path.read_bytes()
-        if content and not content.endswith((b"\n", b"\n\0")):  # the latter in UTF-16
-            whole, newline, _ = content.rpartition(b"\n")
-            self.path.write_bytes(whole + newline)
-
-    def _verdict(self, row: list[str]) -> Verdict:
-        try:
-            name, label, prediction, score, *own = row[: len(_HEADER)]
-            return Verdict(name, label, prediction, float(score), *own)
-        except ValueError as error:
-            raise DataError(
-                f"rows of {self.path.name} must hold four cells with a number as the fourth, got "
-                f"{row}; mend the row or choose another results file"
-            ) from error
+def _verdict(row: list[str]) -> Verdict:
+    name, label, prediction, score, *own = row[: len(_HEADER)]
+    verdict = Verdict(name, label, prediction, float(score), *own)
+    if not (isfinite(verdict.score) and _WORDS.issuperset((label, prediction, verdict.relabel))):
+        raise ValueError("a row must hold OK or NG and a score that is a number")
+    return verdict

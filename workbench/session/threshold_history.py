@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from workbench import workspace
+from workbench.lock import FileLock
 from workbench.metrics import Threshold
 
 
@@ -21,7 +23,7 @@ class ThresholdChange(NamedTuple):
 def read_history(path: Path) -> list[ThresholdChange]:
     """All changes, the latest first; lines that cannot be read are left out."""
     try:
-        lines = path.read_text("utf-8").splitlines()
+        lines = path.read_text("utf-8", errors="replace").splitlines()
     except OSError:
         return []
     found = []
@@ -45,16 +47,20 @@ def append_change(path: Path, threshold: Threshold, why: str, *, former: Thresho
         former: What it replaces; it begins the history, so that it can be restored.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
-        if not file.tell():
-            file.write(_line(former, "", "before the first change"))
-        file.write(_line(threshold, _user(), why))
+    with FileLock(path).alone():
+        known = path.read_bytes() if path.exists() else b""
+        if not known:
+            known = _line(former, "", "before the first change")
+        elif not known.endswith(b"\n"):  # half a line of a former program
+            known += b"\n"
+        with workspace.written(path) as file:
+            file.write(known + _line(threshold, _user(), why))
 
 
-def _line(threshold: Threshold, who: str, why: str) -> str:
+def _line(threshold: Threshold, who: str, why: str) -> bytes:
     when = time.strftime("%Y-%m-%d %H:%M:%S")
     row = {"when": when, "who": who, "why": why, "threshold": threshold.to_json()}
-    return json.dumps(row, ensure_ascii=False) + "\n"
+    return json.dumps(row, ensure_ascii=False).encode() + b"\n"
 
 
 def _user() -> str:
