@@ -1,6 +1,5 @@
-"""The ONNX graph against torch, when it is used and when it is not; scoring in bulk."""
+"""The ONNX graph against torch, when it is used and when it is not."""
 
-import csv
 import hashlib
 import json
 import shutil
@@ -19,7 +18,7 @@ import torch
 from onnx import helper
 from PIL import Image
 
-from workbench import CSFlowConfig, CSFlowDetector, bulk, load, load_images, save
+from workbench import CSFlowConfig, CSFlowDetector, load, load_images, save
 from workbench.cache import Cache
 from workbench.csflow.network import CSFlowNetwork
 from workbench.csflow.onnx import store
@@ -27,7 +26,7 @@ from workbench.csflow.onnx.engines import UncheckedGraphWarning, differences, pr
 from workbench.csflow.onnx.export import build, export
 from workbench.csflow.onnx.int8 import BETWEEN, floats_again, quantise, to_int8
 from workbench.csflow.onnx.runtime import OnnxEngine
-from workbench.errors import ArtifactError, DataError
+from workbench.errors import ArtifactError
 
 from .conftest import photo
 
@@ -480,89 +479,3 @@ def test_integers_round_what_is_behind_the_share_of_floats(name, between):
     assert convolutions[0] == total > convolutions[1] > convolutions[2] > 0
     assert errors[0] > errors[1] > errors[2] > 0
     assert set(kinds[0]) >= between and not set(kinds[2]) & set(BETWEEN)
-
-
-@pytest.fixture(scope="module")
-def line(tmp_path_factory):
-    root = tmp_path_factory.mktemp("line")
-    for i in range(11):
-        place = root / ("NG" if i % 4 == 0 else "OK") / "shift 1"
-        place.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(photo(i, defect=i % 4 == 0)).save(place / f"부품 {i:02}.png")
-    (root / "OK" / "broken.png").write_bytes(b"\x89PNG")
-    (root / "OK" / "notes.txt").write_text("no picture")
-    return root
-
-
-def rows_of(path):
-    with path.open(newline="", encoding="utf-8-sig") as file:  # with a mark, for Excel
-        return list(csv.DictReader(file))
-
-
-def test_a_folder_is_scored_into_a_file_with_its_bad_files_named(fitted, line, tmp_path):
-    out = tmp_path / "scores.csv"
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        run = bulk.score_folder(fitted, line, out, progress=False)
-    rows = rows_of(out)
-    assert (run.scored, run.unreadable, run.before, len(rows)) == (11, 1, 0, 12)
-    names = [row["file name"] for row in rows]
-    assert names == sorted(names) and "NG/shift 1/부품 00.png" in names
-    (bad,) = [row for row in rows if row["error"]]
-    assert bad["file name"] == "OK/broken.png" and not bad["anomaly score"]
-    good = [row for row in rows if not row["error"]]
-    expected = fitted.score([line / row["file name"] for row in good])
-    np.testing.assert_allclose([float(row["anomaly score"]) for row in good], expected, rtol=1e-4)
-    verdicts = ["NG" if score >= fitted.threshold else "OK" for score in expected]
-    assert [row["prediction"] for row in good] == verdicts
-    assert [row["label"] for row in good] == [row["file name"][:2] for row in good]
-
-
-def test_a_stopped_run_goes_on_where_it_was(fitted, line, tmp_path):
-    out = tmp_path / "scores.csv"
-    bulk.score_folder(fitted, line, out, progress=False)
-    whole = rows_of(out)
-    with out.open("w", newline="", encoding="utf-8") as file:  # as a power cut leaves it
-        writer = csv.DictWriter(file, whole[0])
-        writer.writeheader()
-        writer.writerows(whole[:6])
-        file.write("OK/shift 1/cut sho")
-    run = bulk.score_folder(fitted, line, out, progress=False)
-    assert run.before + run.scored == 11 and run.before == sum(
-        not row["error"] for row in whole[:6]
-    )
-    assert sorted(map(str, scored(rows_of(out)))) == sorted(map(str, scored(whole)))
-
-
-def scored(rows):
-    return [
-        (row["file name"], row["prediction"], f"{float(row['anomaly score']):.4f}")
-        for row in rows
-        if not row["error"]
-    ]
-
-
-def test_another_detectors_file_is_not_continued(fitted, line, tmp_path):
-    out = tmp_path / "scores.csv"
-    out.write_text("name,score\na,1\n")
-    with pytest.raises(DataError, match="must be empty or have the columns file name, label"):
-        bulk.score_folder(fitted, line, out, progress=False)
-    name = "NG/shift 1/부품 00.png"
-    out.write_text(f"{','.join(bulk.COLUMNS)}\n{name},NG,NG,123.0,\n", encoding="utf-8")
-    with pytest.raises(DataError, match="123 there and .* choose another file"):
-        bulk.score_folder(fitted, line, out, progress=False)
-
-
-def test_a_stream_reads_no_further_ahead_than_a_few_batches(fitted):
-    taken = []
-
-    def endless():
-        while True:
-            taken.append(1)
-            yield photo(len(taken) % 5)
-
-    stream = bulk.stream(fitted, endless())
-    first = next(stream)
-    assert np.isfinite(first.score)
-    assert len(taken) <= 4 * fitted.config.batch
-    stream.close()

@@ -62,7 +62,7 @@ def save(detector: Detector, folder: Path | str) -> Path:
     ):
         raise ArtifactError(f"{folder} exists and holds no detector; choose another folder")
     manifest, tensors = detector.state()
-    weights = dump_tensors({name: np.asarray(tensor) for name, tensor in tensors.items()})
+    weights = _dumped(tensors)
     manifest = {
         "format": FORMAT,
         "kind": detector.kind,
@@ -155,10 +155,22 @@ def save_threshold(folder: Path | str, threshold: Threshold, detector: Detector)
         file.write(json.dumps(changed, indent=2, ensure_ascii=False).encode())
 
 
+def identity(detector: Detector) -> str:
+    """A hash of all that a score depends on; another threshold leaves it as it is."""
+    manifest, tensors = detector.state()
+    backbone = [manifest.get("backbone", {}).get(name) for name in ("name", "sha256")]
+    about = json.dumps([detector.kind, manifest["config"], backbone])
+    return hashlib.sha256(about.encode() + _dumped(tensors)).hexdigest()
+
+
 def versions() -> dict[str, str]:
     """Versions of what scores depend on."""
     packages = ("workbench", "torch", "torchvision", "numpy", "pillow")
     return {"python": platform.python_version()} | {name: version(name) for name in packages}
+
+
+def _dumped(tensors: dict[str, Any]) -> bytes:
+    return dump_tensors({name: np.asarray(tensor) for name, tensor in tensors.items()})
 
 
 def _quantiles(detector: Detector) -> dict[str, float]:

@@ -20,7 +20,7 @@ from workbench.autoencoder.rows import Rows, odd_columns, read, split
 from workbench.autoencoder.scoring import SCORERS, Copying
 from workbench.autoencoder.weights import Weights
 from workbench.autoencoder.windows import pooled
-from workbench.errors import NotFittedError
+from workbench.errors import DataError, NotFittedError
 from workbench.metrics import Threshold
 from workbench.metrics.drift import Drift, drift
 
@@ -212,7 +212,10 @@ class AutoEncoderDetector:
 
     def scores_of(self, rows: Rows) -> NDArray[np.float64]:
         """The scores of rows that `read` has read, shape (N,)."""
-        return np.sqrt(self._pooled(self._fitted().squares(rows.values), rows))
+        scores = np.sqrt(self._pooled(self._fitted().squares(rows.values), rows))
+        if np.isnan(scores).any():
+            raise DataError("the network is damaged: it gives no number for a row; train again")
+        return scores
 
     def _blame(self, rows: Rows) -> NDArray[np.float64]:
         squares = self._pooled(explanation.parts(self._fitted(), rows.values), rows)

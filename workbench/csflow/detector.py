@@ -1,6 +1,7 @@
 """CS-Flow on photos: fit on good parts, score, localise, explain one image."""
 
 from collections.abc import Iterator
+from math import isfinite
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from workbench import settings
 from workbench.data import ImageFolder, read_image
 from workbench.data.decode import WHITE, ImageSource
-from workbench.errors import NotFittedError
+from workbench.errors import DataError, NotFittedError
 from workbench.metrics import Threshold
 
 from .batches import Images, batches, to_square
@@ -236,7 +237,7 @@ class CSFlowDetector:
             source: A path, PIL image, array (H, W[, 3]) or encoded bytes.
 
         Raises:
-            DataError: It is no image.
+            DataError: It is no image, or a damaged network gives no number.
             NotFittedError: Neither fitted nor loaded.
         """
         engine = self.prepare()
@@ -248,6 +249,10 @@ class CSFlowDetector:
         zs = engine(square)
         times.append(perf_counter())
         value, cells = float(self.score_latents(zs)[0]), cell_energy(zs)
+        if not isfinite(value):
+            raise DataError(
+                f"the network gives no number for this image, got {value}; train again"
+            )
         heatmap = enlarge(self.heat_of(cells)[0], *image.shape[:2])
         shares = scale_shares(cells, self.typical_energy)[0].tolist()
         times.append(perf_counter())

@@ -219,3 +219,19 @@ class TableFile(Generic[Row]):
             about = self.path.stat()
             return about.st_ino, about.st_size, about.st_mtime_ns
         return None
+
+
+def require_columns(path: Path, columns: Sequence[str]) -> None:
+    """Refuse to replace a file that is not a table with these columns, in any order.
+
+    Raises:
+        DataError: It is there, holds something, and that is something else.
+    """
+    with suppress(FileNotFoundError), path.open("rb") as file:
+        start = file.readline(1 << 16)
+        found = next(csv.reader([decoded(start).strip()]), []) if start else columns
+        if missing := [name for name in columns if name not in found]:
+            raise DataError(
+                f"{path} must be free or a file to replace with the columns {', '.join(columns)}, "
+                f"lacks {', '.join(missing)}; choose another file"
+            )

@@ -3,7 +3,7 @@
 A part is NG if its score is at least the threshold.
 """
 
-from math import isnan
+from math import isfinite
 from typing import Any, Self
 
 BY_HAND = "set by hand"
@@ -35,10 +35,10 @@ class Threshold(float):
         n: int = 0,
         expected: dict[str, Any] | None = None,
     ) -> Self:
-        """Refuse NaN, which would call every part OK."""
+        """Refuse NaN and infinity, which would call every part the same."""
         self = super().__new__(cls, value)
-        if isnan(self):
-            raise ValueError("a threshold must be a number, got NaN")
+        if not isfinite(self):
+            raise ValueError(f"a threshold must be a finite number, got {float(self)}")
         self.policy, self.params, self.source, self.n = policy, dict(params or {}), source, n
         self.expected = dict(expected or {})
         return self
