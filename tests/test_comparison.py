@@ -19,13 +19,12 @@ from .doubles import write_parts
 @given(st.lists(st.tuples(*[st.booleans()] * 3), min_size=1, max_size=40))
 def test_changes_and_mcnemar(rows):
     ng, a, b = np.array(rows, bool).T
-    found = metrics.compare(a + 0.0, b + 1.0, ng, 1.0, 2.0, resamples=2)
+    found = metrics.compare(a + 0.0, b + 1.0, ng, 1.0, 2.0)
     assert [c.index for c in found.changes] == np.flatnonzero(a != b).tolist()
     assert found.fixed == ((b == ng) & (a != ng)).sum()
     assert found.broken == ((a == ng) & (b != ng)).sum()
-    for p, of in ((found.mcnemar_p, ng | ~ng), (found.miss_p, ng), (found.overkill_p, ~ng)):
-        won, n = (of & (b == ng) & (a != b)).sum(), (of & (a != b)).sum()
-        assert p == (binomtest(won, n).pvalue if n else 1)
+    won, n = ((b == ng) & (a != b)).sum(), (a != b).sum()
+    assert found.mcnemar_p == (binomtest(won, n).pvalue if n else 1)
     assert found.a.fn == (ng & ~a).sum() and found.b.fp == (~ng & b).sum()
 
 
@@ -38,7 +37,7 @@ def test_a_change_names_image_label_and_verdicts():
     assert np.isnan(found.auroc_interval).all()
 
 
-def test_the_difference_of_areas_is_resampled_in_pairs():
+def test_the_difference_of_areas_is_judged_in_pairs():
     rng = np.random.default_rng(0)
     labels = np.arange(300) < 100
     a = rng.normal(size=300) + labels
@@ -49,8 +48,6 @@ def test_the_difference_of_areas_is_resampled_in_pairs():
     assert better.auroc_difference == metrics.auroc(b, labels) - metrics.auroc(a, labels)
     low, high = better.auroc_interval
     assert 0 < low < better.auroc_difference < high < 0.4
-    again = metrics.compare(a, b, labels, 1, 1, seed=1)
-    assert again.auroc_interval != better.auroc_interval
 
 
 def test_audit_names_the_suspects():

@@ -53,14 +53,12 @@ def test_roc_curve_is_that_of_scikit_learn(sample):
 @given(samples(), st.sampled_from([1e-3, 0.1, 0.25, 1 / 3, 0.5, 1.0]))
 def test_partial_auroc_is_that_of_scikit_learn(sample, limit):
     scores, labels = sample
-    of = {f: metrics.partial_auroc(scores, labels, limit, form=f) for f in metrics.partial.FORMS}
+    found = metrics.partial_auroc(scores, labels, limit)
     expected = reference.roc_auc_score(labels, scores, max_fpr=limit)
-    if limit < 1:  # scikit-learn leaves the whole area as it is
-        assert of["mcclish"] == pytest.approx(expected, abs=1e-12)
-    else:
-        assert of["raw"] == pytest.approx(expected, abs=1e-12)
-    assert of["normalised"] == pytest.approx(of["raw"] / limit)
-    assert of["raw"] == pytest.approx(_area_by_rectangles(scores, labels, limit), abs=1e-9)
+    if limit < 1:  # scikit-learn scales it, so that chance is 0.5, and leaves the whole area
+        expected = limit / 2 + (2 * expected - 1) * (1 - limit / 2)
+    assert found == pytest.approx(expected, abs=1e-12)
+    assert found * limit == pytest.approx(_area_by_rectangles(scores, labels, limit), abs=1e-9)
 
 
 def _area_by_rectangles(scores, labels, limit):
@@ -86,7 +84,7 @@ def test_identical_scores_and_single_images_are_defined(score):
     scores, labels = np.full(6, score), [0, 0, 1, 0, 1, 0]
     assert metrics.auroc(scores, labels) == 0.5
     assert metrics.average_precision(scores, labels) == pytest.approx(2 / 6)
-    assert metrics.partial_auroc(scores, labels, 0.1, form="mcclish") == pytest.approx(0.5)
+    assert metrics.partial_auroc(scores, labels, 0.1) == pytest.approx(0.05)
     assert metrics.threshold(scores, labels, policy="f1") == score
     alone = metrics.evaluate([score], ["NG"], score)
     assert (alone.miss_rate, alone.tp) == (0, 1) and math.isnan(alone.overkill_rate)
@@ -147,7 +145,9 @@ def test_a_score_at_the_threshold_is_ng():
 
 def test_one_class_gives_nan_without_a_warning():
     found = metrics.evaluate([1.0, 2.0], ["OK", "OK"], 2.0)
-    assert all(math.isnan(found[key]) for key in ("miss_rate", "auroc", "average_precision"))
+    assert all(
+        math.isnan(getattr(found, key)) for key in ("miss_rate", "auroc", "average_precision")
+    )
     assert np.isnan(found.miss_interval).all()
     assert found.overkill_rate == 0.5
     assert math.isnan(metrics.auroc([1.0], ["NG"]))
@@ -157,17 +157,18 @@ def test_one_class_gives_nan_without_a_warning():
 
 
 def test_what_is_undefined_has_a_reason_and_nothing_else_has():
-    for scores, labels, threshold, prevalence in (
-        ([1.0], ["OK"], 2.0, None),
-        ([1.0], ["NG"], 2.0, 0.01),
-        ([1.0], ["NG"], 0.0, 0.01),
-        ([1.0, 1.0], ["NG", "OK"], 1.0, 0.01),
-        ([], [], 1.0, 0.5),
-        ([1.0, 2.0], ["OK", "NG"], 2.0, 0.01),
-        ([1.0, 2.0], ["OK", "NG"], 9.0, None),
+    for scores, labels, threshold in (
+        ([1.0], ["OK"], 2.0),
+        ([1.0], ["NG"], 2.0),
+        ([1.0], ["NG"], 0.0),
+        ([1.0, 1.0], ["NG", "OK"], 1.0),
+        ([], [], 1.0),
+        ([1.0, 2.0], ["OK", "NG"], 2.0),
+        ([1.0, 2.0], ["OK", "NG"], 9.0),
     ):
-        found = metrics.evaluate(scores, labels, threshold, prevalence=prevalence)
-        undefined = {key for key in found if key != "reasons" and _is_nan(found[key])}
+        found = metrics.evaluate(scores, labels, threshold)
+        known = vars(found).items()
+        undefined = {key for key, value in known if key != "reasons" and _is_nan(value)}
         assert undefined == set(found.reasons)
     assert found.reasons["precision"] == "no part was called NG"
 
@@ -176,16 +177,13 @@ def _is_nan(value):
     return not isinstance(value, str) and bool(np.isnan(value).any())
 
 
-def test_escapes_per_million_of_parts_made_and_of_parts_shipped():
+def test_escapes_per_million_parts_made():
     scores = [1, 1, 1, 9, 1, 9, 9, 9]
-    found = metrics.evaluate(scores, [0, 0, 0, 0, 1, 1, 1, 1], 5, prevalence=0.004)
-    # of a million parts 4000 are NG and 1000 of those pass; 747 000 OK parts pass with them
-    assert found.escape_per_million == pytest.approx(1000)
-    assert found.escape_per_million_shipped == pytest.approx(1e6 * 1000 / 748_000)
-    low, high = binomtest(1, 4).proportion_ci(method="exact")
-    assert found.escape_interval == pytest.approx((4000 * low, 4000 * high))
+    found = metrics.evaluate(scores, [0, 0, 0, 0, 1, 1, 1, 1], 5)
+    # of a million parts 4000 are NG and 1000 of those pass
+    assert metrics.escape(found.miss_rate, 0.004) == pytest.approx(1000)
     with pytest.raises(ValueError, match="prevalence is a share"):
-        metrics.evaluate(scores, [0, 0, 0, 0, 1, 1, 1, 1], 5, prevalence=4)
+        metrics.escape(found.miss_rate, 4)
 
 
 @given(samples(), TIED)
@@ -199,7 +197,7 @@ def test_intervals_belong_to_their_rates(sample, threshold):
     }
     for name, (count, n, method) in of.items():
         expected = binomtest(count, n).proportion_ci(method=method)
-        assert found[name] == pytest.approx((expected.low, expected.high), abs=1e-12)
+        assert getattr(found, name) == pytest.approx((expected.low, expected.high), abs=1e-12)
     for rate, (low, high) in (
         (found.precision, found.precision_interval),
         (found.f1, found.f1_interval),
@@ -207,14 +205,10 @@ def test_intervals_belong_to_their_rates(sample, threshold):
         assert low <= rate <= high or math.isnan(rate)
 
 
-def test_metrics_are_a_mapping_that_json_takes():
+def test_metrics_become_what_json_takes():
     limit = metrics.threshold([1.0, 2.0], policy="percentile", q=50)
     found = metrics.evaluate([1.0, 2.0], [0, 0], limit)
-    assert found["fp"] == found.fp == 1
-    assert dict(found).keys() == found.to_dict().keys()
-    assert "to_dict" not in found
-    with pytest.raises(KeyError):
-        found["to_dict"]
+    assert found.to_dict()["fp"] == found.fp == 1
     plain = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert plain["miss_interval"] == [None, None]
     assert plain["threshold"] == limit
@@ -312,7 +306,6 @@ def test_scores_that_are_not_finite_are_named():
         (lambda: metrics.threshold([1], policy="zero_miss"), "needs labels"),
         (lambda: metrics.threshold([1], [0], policy="zero_miss"), "at least one NG score"),
         (lambda: metrics.partial_auroc([1], [0], 0), r"in \(0, 1\], got 0"),
-        (lambda: metrics.partial_auroc([1], [0], form="half"), "raw, normalised, mcclish, got"),
         (lambda: metrics.wilson(3, 2), "count must be in"),
     ],
 )

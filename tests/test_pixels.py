@@ -59,23 +59,21 @@ def slow_aupro(maps, masks, limit):
 
 
 SETTINGS = settings(max_examples=75, deadline=None)
-AT_ONCE = st.sampled_from([1, 5, maps_module.BATCH])
-"""The same answers however few pixels are held at once."""
 
 
 @SETTINGS
-@given(images(), st.sampled_from([0.01, 0.05, 0.3, 0.5, 1.0]), AT_ONCE)
-def test_aupro_is_its_definition(found, limit, at_once):
-    value = metrics.aupro(*found, limit=limit, at_once=at_once)
+@given(images(), st.sampled_from([0.01, 0.05, 0.3, 0.5, 1.0]))
+def test_aupro_is_its_definition(found, limit):
+    value = metrics.aupro(*found, limit=limit)
     assert value == pytest.approx(slow_aupro(*found, limit), abs=1e-12)
 
 
 @SETTINGS
-@given(images(), AT_ONCE)
-def test_pixel_auroc_is_that_of_scikit_learn(found, at_once):
+@given(images())
+def test_pixel_auroc_is_that_of_scikit_learn(found):
     scores, defective = pixels(*found)
     area = reference.roc_auc_score(defective, scores)
-    assert metrics.pixel_auroc(*found, at_once=at_once) == pytest.approx(area, abs=1e-12)
+    assert metrics.pixel_auroc(*found) == pytest.approx(area, abs=1e-12)
 
 
 @pytest.mark.parametrize("function", [metrics.aupro, metrics.pixel_auroc])
@@ -182,6 +180,62 @@ def test_maps_are_streamed_in_two_passes_and_binned_in_one():
     assert source.passes == 2
     metrics.aupro(source, exact=False)
     assert source.passes == 3
+
+
+def test_what_does_not_fit_into_a_batch_changes_nothing():
+    rng = np.random.default_rng(0)
+    masks = [rng.random((9, 9)) < 0.2 for _ in range(40)]
+    maps = [rng.integers(0, 50, (9, 9)).astype(float) for _ in masks]
+    whole = maps_module.batched(maps)
+    pieces = list(maps_module.batched(maps, 100))
+    assert len(pieces) > 10
+    np.testing.assert_array_equal(np.concatenate(pieces), np.concatenate(list(whole)))
+
+
+def slow_areas(heat, cut):
+    """Flood fill from every pixel that reaches the cut."""
+    left, found = set(zip(*np.nonzero(heat >= cut), strict=True)), []
+    while left:
+        front, size = [left.pop()], 0
+        while front:
+            i, j = front.pop()
+            size += 1
+            near = {(i + a, j + b) for a in (-1, 0, 1) for b in (-1, 0, 1)} & left
+            left -= near
+            front += near
+        found.append(size / heat.size)
+    return sorted(found, reverse=True)
+
+
+@settings(max_examples=60, deadline=None)
+@given(images(), st.sampled_from([0.0, 0.25, 3.0, 1e31]), st.integers(1, 3))
+def test_regions_are_those_of_a_flood_fill(found, cut, count):
+    maps, masks = found
+    for heat in maps:
+        assert metrics.region_areas(heat, cut) == pytest.approx(slow_areas(heat, cut))
+    scores = metrics.region_scores(maps, cut, count)
+    for heat, score in zip(maps, scores, strict=True):
+        for smallest in (0.05, 0.2, 1.0):
+            large = [area for area in slow_areas(heat, cut) if area >= smallest - 1e-12]
+            assert (score >= smallest - 1e-12) == (len(large) >= count)
+
+
+@settings(max_examples=60, deadline=None)
+@given(images(), st.sampled_from([0.25, 3.0]), st.sampled_from([0.0, 0.2]))
+def test_a_defect_is_found_by_a_region_that_counts(found, cut, smallest):
+    expected = total = 0
+    for heat, mask in zip(*found, strict=True):
+        labels, n = label(heat >= cut, np.ones((3, 3)))
+        large = [r for r in range(1, n + 1) if (labels == r).mean() >= smallest]
+        defects, m = label(mask, np.ones((3, 3)))
+        total += m
+        expected += sum(np.isin(labels[defects == d], large).any() for d in range(1, m + 1))
+    assert metrics.regions_found(*found, cut, smallest) == (expected, total)
+
+
+def test_no_region_is_no_verdict():
+    with pytest.raises(ValueError, match="at least 1 region, got 0"):
+        metrics.region_scores([np.ones((2, 2))], 0.5, 0)
 
 
 def test_undefined_has_a_reason():

@@ -140,6 +140,43 @@ def test_an_acceptance_needs_a_limit_that_is_a_share():
         metrics.accept(*sample(5, 0, 5, 0), overkill=2)
 
 
+PHOTOS = st.lists(
+    st.tuples(st.sampled_from([0.0, 1.0, 2.0, 3.0]), st.sampled_from("abcd"), st.booleans()),
+    min_size=1, max_size=30,
+)  # fmt: skip
+
+
+@given(PHOTOS, st.sampled_from(["any", "mean", "1 of n", "2 of n", "5 of n"]))
+def test_a_part_is_judged_by_the_rule_in_words(photos, rule):
+    scores, names, labels = zip(*photos, strict=True)
+    found = metrics.join_photos(scores, names, labels=labels, rule=rule)
+    assert found.names == tuple(dict.fromkeys(names)) and found.photos.sum() == len(photos)
+    assert [found.names[part] for part in found.of] == list(names)
+    for name, score, ng, n in zip(*found[:4], strict=True):
+        own = [value for value, part, _ in photos if part == name]
+        assert n == len(own) and ng == any(bad for _, part, bad in photos if part == name)
+        for limit in (0.5, 1.0, 1.5, 2.5):
+            called = sum(value >= limit for value in own)
+            k = 1 if rule == "any" else int(rule[0]) if rule != "mean" else 0
+            expected = called >= min(k, len(own)) if k else np.mean(own) >= limit
+            assert (score >= limit) == expected
+
+
+def test_any_one_photo_is_the_same_rule_and_parts_of_one_photo_change_nothing():
+    scores, labels = [3.0, 1.0, 2.0], [True, False, False]
+    for rule in metrics.RULES:
+        alone = metrics.join_photos(scores, ["x", "y", "z"], labels=labels, rule=rule)
+        assert alone.scores.tolist() == scores and alone.labels.tolist() == labels
+
+
+@pytest.mark.parametrize("rule", ["all", "0 of n", "2 of 3", ""])
+def test_another_rule_is_refused(rule):
+    with pytest.raises(ValueError, match="rule must be any, mean, or such as 2 of n"):
+        metrics.join_photos([1.0], ["a"], rule=rule)
+    with pytest.raises(ValueError, match="one per score, 1"):
+        metrics.join_photos([1.0], ["a", "b"])
+
+
 def results(path, rows, header="file name,label,prediction,anomaly score"):
     path.write_text("\n".join([header, *rows]) + "\n", "utf-8")
     return path

@@ -50,11 +50,11 @@ def accept(
     """Judge miss and overkill rate against stated limits.
 
     Args:
-        scores: Anomaly scores, shape (N,).
-        labels: True for NG, shape (N,).
+        scores: Anomaly scores.
+        labels: True for NG.
         threshold: A part is NG if its score is at least this.
         misses: Highest share of NG that may be called OK, in [0, 1); None asks nothing.
-        overkill: Highest share of OK that may be called NG, in [0, 1); None asks nothing.
+        overkill: The same of OK called NG.
 
     Raises:
         ValueError: No limit, or one outside [0, 1).
@@ -65,25 +65,20 @@ def accept(
         (True, [0.168, 0.018])
     """
     counts = confusion(scores, labels, threshold)
-    asked = (
-        ("miss", misses, counts.fn, counts.n_ng),
-        ("overkill", overkill, counts.fp, counts.n_ok),
-    )
     if misses is None and overkill is None:
         raise ValueError("an acceptance needs a limit; pass misses=0, overkill=0.02 or both")
-    stated = [
-        _claim(name, limit, found, n) for name, limit, found, n in asked if limit is not None
-    ]
-    return Acceptance(tuple(stated))
+    claims = []
+    if misses is not None:
+        claims.append(_claim("miss", misses, counts.fn, counts.n_ng))
+    if overkill is not None:
+        claims.append(_claim("overkill", overkill, counts.fp, counts.n_ok))
+    return Acceptance(tuple(claims))
 
 
 def parts_needed(found: int, n: int, limit: float) -> int | None:
     """Parts whose exact 95 % interval would end at the limit, at the share found here.
 
-    Args:
-        found: How often it happened.
-        n: Of how many.
-        limit: In (0, 1).
+    None where no number would do.
 
     Example:
         >>> parts_needed(0, 50, 0.01), parts_needed(1, 200, 0.02), parts_needed(5, 50, 0.05)

@@ -29,8 +29,8 @@ def agreement(first: ArrayLike, second: ArrayLike) -> Agreement:
     """Cohen's kappa of two judgements, with its interval for large samples.
 
     Args:
-        first: True or "NG" for NG, shape (N,).
-        second: The same parts by somebody else, shape (N,).
+        first: What one says, in the form of labels.
+        second: What somebody else says of the same parts.
 
     Raises:
         ValueError: Lengths differ, there is no part, or a word is unknown.

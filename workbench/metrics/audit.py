@@ -37,9 +37,9 @@ def label_audit(
     """Name the labels worth a second look.
 
     Args:
-        scores: Anomaly scores, shape (N,).
-        labels: True for NG, shape (N,), as they lie in the folder.
-        names: The N images; their numbers if None.
+        scores: Anomaly scores.
+        labels: As they lie in the folder.
+        names: The images; their numbers if None.
         n: How many suspects of each class.
 
     Example:

@@ -1,4 +1,4 @@
-"""Rates by lot, shift, camera or any other grouping, and whether they differ by more than chance.
+"""Rates by kind of defect, by lot, shift or camera, and whether they differ by more than chance.
 
 A p-chart (Shewhart) draws the share of each group against the share of all, with limits that a
 group leaves by chance about three times in a thousand.
@@ -10,9 +10,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from workbench.metrics.counts import rate
-from workbench.metrics.inputs import as_labels
-from workbench.metrics.intervals import Ends, wilson
+from workbench.metrics.counts import SortedScores, rate
+from workbench.metrics.inputs import as_labels, pair
+from workbench.metrics.intervals import Ends, clopper_pearson, wilson
+from workbench.metrics.ranking import area
 
 SIGMAS = 3.0
 
@@ -35,6 +36,19 @@ class GroupRates(NamedTuple):
     overkill_interval: Ends
 
 
+class KindRates(NamedTuple):
+    """One kind of defect at a threshold; the AUROC is against all OK parts."""
+
+    kind: str
+    n: int
+    missed: int
+    miss_rate: float
+    miss_interval: Ends  # 95 %, exact: kinds have few parts
+    lowest: float  # score of the part that is the hardest to see
+    mean_score: float
+    auroc: float
+
+
 class PChart(NamedTuple):
     """Shares of groups against their common share; arrays of shape (G,)."""
 
@@ -51,12 +65,9 @@ def by_group(
     """Rates of each group, in the order in which the groups first appear.
 
     Args:
-        called_ng: Verdicts, True or "NG" for NG, shape (N,).
-        labels: "OK", "NG" or "" where nobody knows, N of them.
+        called_ng: Verdicts, in the form of labels.
+        labels: "OK", "NG" or "" where nobody knows.
         groups: A word a part.
-
-    Raises:
-        ValueError: Lengths differ, or a verdict or label is unknown.
 
     Example:
         >>> rows = by_group([1, 0, 1], ["OK", "NG", "NG"], ["lot 1", "lot 1", "lot 2"])
@@ -75,6 +86,29 @@ def by_group(
     return [_of_group(name, called, words, names == name) for name in dict.fromkeys(names)]
 
 
+def by_kind(
+    scores: ArrayLike, labels: ArrayLike, kinds: Sequence[str], threshold: float
+) -> list[KindRates]:
+    """Each kind of defect by itself, the most missed first, then by name.
+
+    `kinds` are words, as `ImageFolder.kinds`; those of OK parts do not matter.
+
+    Example:
+        >>> rows = by_kind([1, 2, 9], ["OK", "NG", "NG"], ["", "dent", "hole"], 5)
+        >>> [(row.kind, row.miss_rate) for row in rows]
+        [('dent', 1.0), ('hole', 0.0)]
+    """
+    scores, ng = pair(scores, labels)
+    if len(kinds) != len(scores):
+        raise ValueError(f"kinds must be one per score, got {len(kinds)} for {len(scores)}")
+    words, ok = np.asarray(kinds, dtype=object), np.sort(scores[~ng])
+    rows = [
+        _of_kind(str(kind), SortedScores(ok, np.sort(scores[ng & (words == kind)])), threshold)
+        for kind in sorted(set(words[ng]))
+    ]
+    return sorted(rows, key=lambda row: -row.miss_rate)
+
+
 def p_chart(counts: ArrayLike, n: ArrayLike) -> PChart:
     """Which groups have another share than the rest, by more than chance.
 
@@ -84,9 +118,6 @@ def p_chart(counts: ArrayLike, n: ArrayLike) -> PChart:
     Args:
         counts: How often it happened in each group, shape (G,).
         n: Of how many, shape (G,).
-
-    Raises:
-        ValueError: Shapes differ, or a count is outside [0, n].
 
     References:
         Shewhart 1931, Economic control of quality of manufactured product; Montgomery,
@@ -123,3 +154,17 @@ def _of_group(
         n_ng, missed, rate(missed, n_ng), wilson(missed, n_ng),
         n_ok, wasted, rate(wasted, n_ok), wilson(wasted, n_ok),
     )  # fmt: skip
+
+
+def _of_kind(kind: str, sample: SortedScores, threshold: float) -> KindRates:
+    counts = sample.confusion(threshold)
+    return KindRates(
+        kind,
+        counts.n_ng,
+        counts.fn,
+        counts.miss_rate,
+        clopper_pearson(counts.fn, counts.n_ng),
+        float(sample.ng[0]),
+        float(sample.ng.mean()),
+        area(sample),
+    )

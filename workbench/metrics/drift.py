@@ -52,11 +52,8 @@ def drift(reference: ArrayLike, scores: ArrayLike) -> Drift:
     exact for samples that are not huge.
 
     Args:
-        reference: Scores of held-out OK, shape (M,).
-        scores: Scores since, shape (N,).
-
-    Raises:
-        ValueError: No scores, or one that is not finite.
+        reference: Scores of held-out OK.
+        scores: Scores since.
 
     Example:
         >>> drift(np.arange(1000), np.arange(1000)).verdict

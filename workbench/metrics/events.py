@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from workbench.metrics.inputs import as_labels, as_scores
+from workbench.metrics.inputs import as_labels, pair
 
 
 class Volumes(NamedTuple):
@@ -32,20 +32,6 @@ def runs(flags: ArrayLike) -> list[tuple[int, int]]:
     return list(zip(starts.tolist(), stops.tolist(), strict=True))
 
 
-def detection_delays(alarms: ArrayLike, labels: ArrayLike) -> list[int | None]:
-    """Rows from the start of each fault to the first alarm within it; None: missed.
-
-    Example:
-        >>> detection_delays([0, 0, 1, 0, 0], [0, 1, 1, 0, 1])
-        [1, None]
-    """
-    alarms, found = np.asarray(alarms, bool), []
-    for start, stop in runs(as_labels(labels)):
-        at = np.flatnonzero(alarms[start:stop])
-        found.append(int(at[0]) if at.size else None)
-    return found
-
-
 def false_alarms_a_day(alarms: ArrayLike, labels: ArrayLike, step_seconds: float) -> float:
     """Runs of alarms that touch no fault, in 24 hours of normal rows; NaN without such rows.
 
@@ -60,17 +46,9 @@ def false_alarms_a_day(alarms: ArrayLike, labels: ArrayLike, step_seconds: float
 
 
 def point_adjusted(alarms: ArrayLike, labels: ArrayLike) -> NDArray[np.bool_]:
-    """Alarms with every fault that has one counted as found from its first row to its last.
+    """Alarms, with every fault that has one counted as found from its first row to its last.
 
-    It is offered because results are published this way. It inflates: one lucky alarm in a long
-    fault counts as all its rows, so that random scores beat real methods (Kim et al. 2022). A
-    warning says so.
-
-    Example:
-        >>> with warnings.catch_warnings():
-        ...     warnings.simplefilter("ignore")
-        ...     point_adjusted([0, 0, 1, 0], [0, 1, 1, 1]).tolist()
-        [False, True, True, True]
+    Results are published this way, and it inflates them (Kim et al. 2022), as a warning says.
     """
     warnings.warn(
         "point adjustment counts a whole fault as found for one alarm in it: recall and F1 are "
@@ -92,24 +70,19 @@ def vus(scores: ArrayLike, labels: ArrayLike, buffer: int) -> Volumes:
     takes 250 of them.
 
     Args:
-        scores: Shape (N,), oldest first.
-        labels: True for NG, shape (N,); both kinds must be there.
+        scores: Oldest first.
+        labels: Of both kinds.
         buffer: Rows; the length of a typical fault is a good choice.
 
     References:
         Paparrizos, Boniol, Palpanas, Tsay, Elmore and Franklin 2022, Volume under the surface: a
         new accuracy evaluation measure for time-series anomaly detection.
 
-    Raises:
-        ValueError: Lengths differ, one kind of label is missing, or a negative buffer.
-
     Example:
         >>> vus([0, 0, 1, 1, 0, 0], [0, 0, 1, 1, 0, 0], buffer=0)
         Volumes(roc=1.0, pr=1.0)
     """
-    scores, labels = as_scores(scores), as_labels(labels)
-    if len(scores) != len(labels):
-        raise ValueError(f"scores and labels must be as many, got {len(scores)}, {len(labels)}")
+    scores, labels = pair(scores, labels)
     if labels.all() or not labels.any():
         raise ValueError("vus needs rows of both kinds, NG and normal")
     if buffer < 0:

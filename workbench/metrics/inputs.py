@@ -12,13 +12,8 @@ _NAMED = 10  # in an error message
 def as_labels(labels: ArrayLike) -> NDArray[np.bool_]:
     """Labels as bool, True for NG.
 
-    Args:
-        labels: Booleans, 0 / 1, the words "OK" / "NG" in any case, or the folder names of
-            MVTec AD, shape (N,). Folder names are recognised by a "good" among them, and
-            then everything else is a defect.
-
-    Raises:
-        ValueError: Any other value, or not one axis.
+    Known are booleans, 0 / 1, the words "OK" / "NG" in any case, and the folder names of MVTec
+    AD: with a "good" among them everything else is a defect.
 
     Example:
         >>> as_labels(["OK", "ng"])
@@ -42,14 +37,7 @@ def as_labels(labels: ArrayLike) -> NDArray[np.bool_]:
 
 
 def as_scores(scores: ArrayLike, names: Sequence[str] | None = None) -> NDArray[np.float64]:
-    """Scores as float64 of shape (N,), all finite.
-
-    Args:
-        scores: Anomaly scores, shape (N,).
-        names: The N images, to be named in the error.
-
-    Raises:
-        ValueError: A NaN or an infinity, or not one axis.
+    """Scores as float64 of shape (N,), all finite; an error names those of `names` that are not.
 
     Example:
         >>> as_scores([1, 2])
@@ -74,9 +62,6 @@ def pair(
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Checked scores and labels of one length: what every metric calls first.
 
-    Raises:
-        ValueError: Lengths differ, a score is not finite, a label is unknown.
-
     Example:
         >>> pair([1], ["NG"])
         (array([1.]), array([ True]))
@@ -89,9 +74,6 @@ def pair(
 
 def named(names: Sequence[str] | None, n: int) -> list[str]:
     """The names of n images as words, their numbers where there are none.
-
-    Raises:
-        ValueError: Not n names.
 
     Example:
         >>> named(None, 2)

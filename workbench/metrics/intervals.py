@@ -28,9 +28,8 @@ def wilson(count: ArrayLike, n: ArrayLike, confidence: float = 0.95) -> Ends:
         Wilson 1927, Probable inference, the law of succession, and statistical inference.
 
     Example:
-        >>> low, high = wilson(0, 50)
-        >>> round(low, 3), round(high, 3)
-        (0.0, 0.071)
+        >>> [round(end, 3) for end in wilson(0, 50)]
+        [0.0, 0.071]
     """
     count, n = _counts(count, n, confidence)
     z = NormalDist().inv_cdf((1 + confidence) / 2)
@@ -44,26 +43,16 @@ def wilson(count: ArrayLike, n: ArrayLike, confidence: float = 0.95) -> Ends:
 
 
 def clopper_pearson(count: ArrayLike, n: ArrayLike, confidence: float = 0.95) -> Ends:
-    """Exact (Clopper-Pearson) interval of a rate: never holds the true one less often than said.
+    """Exact (Clopper-Pearson) interval: never holds the true rate less often than said.
 
-    Args:
-        count: How often it happened; a number or an array.
-        n: How often it could have happened.
-        confidence: The share of such intervals that hold the true rate, at least.
-
-    Returns:
-        Lower and upper end within [0, 1]; NaN twice for n = 0.
-
-    Raises:
-        ValueError: Count outside [0, n] or confidence outside (0, 1).
+    Arguments and ends as for `wilson`.
 
     References:
         Clopper and Pearson 1934, The use of confidence or fiducial limits.
 
     Example:
-        >>> low, high = clopper_pearson(0, 50)
-        >>> round(low, 3), round(high, 3)
-        (0.0, 0.071)
+        >>> [round(end, 3) for end in clopper_pearson(1, 50)]
+        [0.001, 0.106]
     """
     from scipy.special import betaincinv
 
@@ -76,29 +65,23 @@ def clopper_pearson(count: ArrayLike, n: ArrayLike, confidence: float = 0.95) ->
     return _ends(np.where(n > 0, low, np.nan), np.where(n > 0, high, np.nan))
 
 
-def ng_needed(miss_rate: float, confidence: float = 0.95, *, sided: int = 2) -> int:
+def ng_needed(miss_rate: float, confidence: float = 0.95) -> int:
     """How many NG parts must be tested, none missed, to claim at most this miss rate.
 
-    Args:
-        miss_rate: The claim, in (0, 1).
-        confidence: Of the claim.
-        sided: 2 agrees with the intervals shown everywhere; 1 is the one-sided claim behind
-            the "rule of three", which needs fewer.
+    The claim is two-sided and agrees with the intervals shown everywhere; the "rule of three" is
+    one-sided and needs fewer.
 
     Raises:
-        ValueError: The claim or the confidence is outside (0, 1), or another side.
+        ValueError: The claim or the confidence is outside (0, 1).
 
     Example:
-        >>> ng_needed(0.01), ng_needed(0.01, sided=1)
-        (368, 299)
+        >>> ng_needed(0.01)
+        368
     """
-    if not 0 < miss_rate < 1 or not 0 < confidence < 1 or sided not in (1, 2):
-        raise ValueError(
-            "miss_rate and confidence must be in (0, 1) and sided 1 or 2, "
-            f"got {miss_rate}, {confidence} and {sided}"
-        )
+    if not 0 < miss_rate < 1 or not 0 < confidence < 1:
+        raise ValueError(f"both must be in (0, 1), got {miss_rate=} and {confidence=}")
     # of n parts none is missed with probability (1 - rate) ** n
-    return ceil(log((1 - confidence) / sided) / log(1 - miss_rate))
+    return ceil(log((1 - confidence) / 2) / log(1 - miss_rate))
 
 
 def _counts(count: ArrayLike, n: ArrayLike, confidence: float) -> tuple[np.ndarray, np.ndarray]:

@@ -64,15 +64,14 @@ def threshold(
     manual        value                           that value
     ============  ==============================  ================================================
 
-    percentile, conformal, tail and max_overkill need OK scores only, best held-out ones, never
-    those trained on. The others but manual need labels. Ties in cost or F1 go to the fewest
-    misses.
+    percentile, conformal, tail and max_overkill need OK scores only, held-out ones, never those
+    trained on. The others but manual need labels. Ties in cost or F1 go to the fewest misses.
 
-    tail takes the excess of the highest quarter over the rest as exponential: the share of OK
-    above t falls as exp(-t / scale). So it can tell a share of 1 % from 24 parts, which have no
-    order statistic there, and how sure that is: a sum of excesses is gamma distributed. On normal,
-    Gumbel, exponential, log-normal and t-distributed scores, 10 to 200 of them, overkill was at
-    most 1.3 % on average, and beyond 3 % in at most 7 of 100 draws.
+    tail takes the excess of the highest quarter over the rest as exponential. So it can tell a
+    share of 1 % from 24 parts, which have no order statistic there, and how sure that is: a sum of
+    excesses is gamma distributed. On normal, Gumbel, exponential, log-normal and t-distributed
+    scores, 10 to 200 of them, overkill was at most 1.3 % on average, and beyond 3 % in at most 7
+    of 100 draws.
 
     `Threshold.expected` holds `miss_rate`, `overkill_rate` and `miss_interval`,
     `overkill_interval` (95 %, Wilson) as seen on these data; what they cannot tell is absent.
@@ -81,8 +80,8 @@ def threshold(
     `cost` adds `cost` per part, `f1` adds `f1`.
 
     Args:
-        scores: Anomaly scores, shape (N,).
-        labels: True for NG, shape (N,); None means that all are OK.
+        scores: Anomaly scores.
+        labels: True for NG; None means that all are OK.
         policy: One of `POLICIES`.
         source: Words for the data that the scores come from.
         **params: Those of the policy.
@@ -122,12 +121,7 @@ def threshold(
 
 
 def expected_rates(sample: SortedScores, value: float) -> dict[str, Any]:
-    """Rates with intervals seen on these data at a threshold; without those of a missing class.
-
-    Example:
-        >>> expected_rates(SortedScores.of([1, 2], ["OK", "OK"]), 2)["overkill_rate"]
-        0.5
-    """
+    """Rates with intervals seen on these data at a threshold; without those of a missing class."""
     counts, found = sample.confusion(value), {}
     if sample.ng.size:
         found["miss_rate"] = counts.miss_rate
@@ -149,11 +143,7 @@ def highest_with_misses(ng: NDArray[np.float64], allowed: int) -> float:
 
 
 def share_of(n: int, share: float, name: str) -> int:
-    """How many of n a share allows.
-
-    Raises:
-        ValueError: The share is outside [0, 1].
-    """
+    """How many of n a share allows."""
     if not 0 <= share <= 1:
         raise ValueError(f"{name} must be in [0, 1], got {share}")
     # the fraction that was meant: in floats 0.1 % of 1000, or a third of 3, can fall short of 1

@@ -63,13 +63,7 @@ class TwoThresholds:
     def rates(
         self, scores: ArrayLike, labels: ArrayLike, *, prevalence: float | None = None
     ) -> ReviewRates:
-        """What becomes of labelled parts.
-
-        Args:
-            scores: Anomaly scores, shape (N,).
-            labels: True for NG, shape (N,).
-            prevalence: Share of NG in production, in [0, 1]; a test folder holds more.
-        """
+        """What becomes of labelled parts, looked at as often as at the stated NG prevalence."""
         sample = SortedScores.of(scores, labels)
         low, high = sample.confusion(self.low), sample.confusion(self.high)
         looked_ok, looked_ng = low.fp - high.fp, low.tp - high.tp
@@ -101,15 +95,12 @@ def two_thresholds(
     do, and nobody has to look.
 
     Args:
-        scores: Anomaly scores, shape (N,).
-        labels: True for NG, shape (N,); both classes are needed.
+        scores: Anomaly scores.
+        labels: True for NG; both classes are needed.
         miss: Share of NG that may pass as OK without a look.
         overkill: Share of OK that may be called NG without a look.
         prevalence: Share of NG in production, for the share of parts to look at.
         source: Words for the data.
-
-    Raises:
-        ValueError: A class is missing or a share is outside [0, 1].
 
     Example:
         >>> both = two_thresholds([1, 2, 3, 4, 5], [0, 0, 1, 0, 1], miss=0, overkill=0)

@@ -31,13 +31,13 @@ def rate_table(
     if not labelled:
         return table({t("Share called NG"): rate_cell(counts.fp, counts.n, t)})
     given = {name: value(name) for name in ("prevalence", "miss_cost", "overkill_cost")}
-    made = metrics.escape(counts.miss_rate, counts.overkill_rate, given["prevalence"])
+    escaped = metrics.escape(counts.miss_rate, given["prevalence"])
     cost = metrics.expected_cost(counts, **given)
     return table(
         {
             t("Miss rate 미검율"): rate_with_interval(counts.fn, counts.n_ng, t),
             t("Overkill rate 과검율"): rate_with_interval(counts.fp, counts.n_ok, t),
-            t("Escapes per million made"): _number(made.per_million_made, ",.0f"),
+            t("Escapes per million made"): _number(escaped, ",.0f"),
             t("Cost per 1000 parts"): _number(1000 * cost, ",.4g"),
         }
     )

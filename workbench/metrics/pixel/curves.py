@@ -7,24 +7,16 @@ orders differ by.
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from workbench.metrics.pixel.levels import Levels
-from workbench.metrics.pixel.maps import BATCH, BINS, Area, MarkedMaps, batched, histogram
-
-_NO_DEFECT, _NO_BACKGROUND = "no pixel is marked as defective", "every pixel is defective"
+from workbench.metrics.pixel.maps import BINS, Area, MarkedMaps, PixelCounts, histogram
 
 
 def pixel_auroc(
-    maps: Iterable,
-    masks: Iterable | None = None,
-    *,
-    exact: bool = True,
-    at_once: int = BATCH,
-    progress: bool = False,
+    maps: Iterable, masks: Iterable | None = None, *, exact: bool = True, progress: bool = False
 ) -> Area:
     """AUROC over the pixels of all images together.
 
@@ -35,7 +27,6 @@ def pixel_auroc(
         masks: The defects, each (H, W) as its map; an image whose mask is None, so that its
             defects are unknown, is left out.
         exact: False bins the scores, in one pass, and says in `.error` how far off it can be.
-        at_once: Pixels to hold at a time; fewer cost more passes, never exactness.
         progress: Show a bar for each pass.
 
     Returns:
@@ -52,15 +43,13 @@ def pixel_auroc(
     pairs = MarkedMaps(maps, masks, progress=progress)
     if not exact:
         bins = _Binned(pairs)
-        return bins.undefined or bins.area(bins.counts / bins.counts.sum(), 1.0)
-    levels = Levels(pairs, None, at_once)
-    if gap := _gap(levels.n_background, levels.n_defective, levels.n_regions):
+        return bins.seen.undefined or bins.area(bins.counts / bins.counts.sum(), 1.0)
+    levels = Levels(pairs)
+    seen = levels.seen
+    if gap := seen.undefined:
         return gap
-    won = 0.0
-    for level in levels:
-        behind = levels.n_background - (level.above + level.atleast) / 2
-        won += float(level.counts @ behind)
-    return _area(won / (levels.n_background * levels.n_defective), levels)
+    won = float(levels.counts @ (seen.n_background - (levels.above + levels.atleast) / 2))
+    return seen.area(won / (seen.n_background * seen.n_defective))
 
 
 def aupro(
@@ -69,7 +58,6 @@ def aupro(
     *,
     limit: float = 0.3,
     exact: bool = True,
-    at_once: int = BATCH,
     progress: bool = False,
 ) -> Area:
     """Area under the per-region overlap: mean share of each defect found, up to an FPR limit.
@@ -80,19 +68,11 @@ def aupro(
     straight in between and interpolated at the limit; the area is divided by the limit.
 
     Args:
-        maps: As for `pixel_auroc`.
-        masks: As for `pixel_auroc`.
+        maps: As for `pixel_auroc`, like the other arguments, errors and what is NaN.
+        masks: The defects.
         limit: Highest false positive rate, in (0, 1].
-        exact: As for `pixel_auroc`.
-        at_once: As for `pixel_auroc`.
+        exact: Whether not to bin.
         progress: Show a bar for each pass.
-
-    Returns:
-        A number in [0, 1]; NaN with a `.reason` without a defect or without background.
-
-    Raises:
-        ValueError: The limit is outside (0, 1], or as for `pixel_auroc`.
-        TypeError: An iterator, which is gone after one pass.
 
     References:
         Bergmann et al. 2021, The MVTec Anomaly Detection Dataset, section 5.
@@ -107,70 +87,37 @@ def aupro(
     pairs = MarkedMaps(maps, masks, progress=progress)
     if not exact:
         bins = _Binned(pairs)
-        return bins.undefined or bins.area(bins.weights / bins.n_regions, limit)
-    levels = Levels(pairs, limit, at_once)
-    if gap := _gap(levels.n_background, levels.n_defective, levels.n_regions):
+        return bins.seen.undefined or bins.area(bins.weights / bins.seen.n_regions, limit)
+    levels = Levels(pairs, limit)
+    seen, end = levels.seen, levels.limit
+    if gap := seen.undefined:
         return gap
-    parts = _overlaps(levels)
-    end = levels.limit
-    assert end is not None  # there is background: `_gap` has looked
+    assert end is not None  # there is background
     # of the background before the limit, which part scores below each defective pixel
-    above = sum((part.weight for part in parts), 0.0)
-    won = sum((part.weight * end.above - part.behind for part in parts), 0.0)
-    won += end.share * end.tied * (above + end.share * parts[-1].tied / 2)
-    return _area(won / (limit * levels.n_background * levels.n_regions), levels)
-
-
-class _Overlap(NamedTuple):
-    weight: float  # of the defective pixels above the limit's score
-    behind: float  # the same, each times the background pixels that it does not beat
-    tied: float  # weight of the defective pixels of exactly the limit's score
-
-
-def _overlaps(levels: Levels) -> list[_Overlap]:
-    """What each level adds; only the last one reaches the limit's score."""
-    found = []
-    for level in levels:
-        at = -np.inf if levels.limit is None else levels.limit.score
-        counted, tied = level.scores > at, level.scores == at
-        weights = level.weights[counted]
-        ahead = (level.above[counted] + level.atleast[counted]) / 2
-        found.append(
-            _Overlap(weights.sum(), float(weights @ ahead), float(level.weights[tied].sum()))
-        )
-    return found
+    inside, tied = levels.scores > end.score, levels.scores == end.score
+    weights = levels.weights[inside]
+    above = float(weights.sum())
+    behind = float(weights @ (levels.above[inside] + levels.atleast[inside]) / 2)
+    won = above * end.above - behind
+    won += end.share * end.tied * (above + end.share * levels.weights[tied].sum() / 2)
+    return seen.area(won / (limit * seen.n_background * seen.n_regions))
 
 
 class _Binned:
     """Background, defective pixels and their region weights in bins, highest bin first."""
 
     def __init__(self, pairs: MarkedMaps) -> None:
-        self.n_regions = 0
-        self._waiting: list[tuple[NDArray, NDArray]] = []
-        background, counts = np.zeros(BINS, np.int64), np.zeros(BINS, np.int64)
-        weights = np.zeros(BINS)
-        for scores in batched(self._read(pairs)):
-            background += histogram(scores)
-            self._drain(counts, weights)
-        self._drain(counts, weights)
-        used = np.flatnonzero(background + counts)[::-1]
-        self.background, self.counts = background[used], counts[used]
-        self.weights = weights[used]
-        self.undefined = _gap(int(background.sum()), int(counts.sum()), self.n_regions)
+        counts, weights = np.zeros(BINS, np.int64), np.zeros(BINS)
 
-    def _read(self, pairs: MarkedMaps) -> Iterable[NDArray]:
-        for pair in pairs.run("count pixels"):
-            scores, weights, n = pair.defects()
-            self.n_regions += n
-            self._waiting.append((scores, weights))
-            yield pair.background
-
-    def _drain(self, counts: NDArray, weights: NDArray) -> None:
-        if self._waiting:
-            scores, shares = (np.concatenate(x) for x in zip(*self._waiting, strict=True))
+        def take(scores: NDArray, shares: NDArray) -> None:
+            nonlocal counts, weights
             counts += histogram(scores)
             weights += histogram(scores, shares)
-            self._waiting = []
+
+        self.seen = PixelCounts(pairs, take)
+        used = np.flatnonzero(self.seen.background + counts)[::-1]
+        self.background = self.seen.background[used]
+        self.counts, self.weights = counts[used], weights[used]
 
     def area(self, shares: NDArray[np.float64], limit: float) -> Area:
         """Under the curve of cumulative shares over the background, up to the limit."""
@@ -179,20 +126,5 @@ class _Binned:
         taken = np.clip(wanted - before, 0, self.background)
         # in a bin the shares found lie between those before it and those after it
         middle = np.cumsum(shares) - shares / 2
-        return self._area(float(taken @ middle) / wanted, float(taken @ shares) / wanted / 2)
-
-    def _area(self, value: float, error: float) -> Area:
-        return Area(
-            value, error=error, n_background=int(self.background.sum()), n_regions=self.n_regions
-        )
-
-
-def _gap(n_background: int, n_defective: int, n_regions: int) -> Area | None:
-    if n_background and n_defective:
-        return None
-    reason = _NO_DEFECT if not n_defective else _NO_BACKGROUND
-    return Area(np.nan, reason=reason, n_background=n_background, n_regions=n_regions)
-
-
-def _area(value: float, levels: Levels) -> Area:
-    return Area(value, n_background=levels.n_background, n_regions=levels.n_regions)
+        error = float(taken @ shares) / wanted / 2
+        return self.seen.area(float(taken @ middle) / wanted, error)

@@ -1,6 +1,6 @@
 """Heat maps and masks as a stream: checked, labelled, cut into batches and counted in bins."""
 
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 BATCH = 1 << 22  # pixels that are sorted or counted at once
 BINS = 1 << 20  # 2048 bins for each doubling of the score
 _DROPPED = 12  # bits of a float32 that tell no bins apart
-_EIGHT = np.ones((3, 3), bool)  # regions touch at corners too
+EIGHT = np.ones((3, 3), bool)  # regions touch at corners too
+_NO_DEFECT = "no pixel is marked as defective"
 
 
 class Area(float):
@@ -23,26 +24,16 @@ class Area(float):
         per_image: For AUPIMO one value an image, NaN without a defect; else None.
     """
 
-    error: float
-    reason: str
-    n_background: int
-    n_regions: int
-    per_image: NDArray[np.float64] | None
+    error: float = 0.0
+    reason: str = ""
+    n_background: int = 0
+    n_regions: int = 0
+    per_image: NDArray[np.float64] | None = None
 
-    def __new__(
-        cls,
-        value: float,
-        *,
-        error: float = 0.0,
-        reason: str = "",
-        n_background: int = 0,
-        n_regions: int = 0,
-        per_image: NDArray[np.float64] | None = None,
-    ) -> Self:
-        """Keep what belongs to the number."""
+    def __new__(cls, value: float, **known: Any) -> Self:  # noqa: ANN401
+        """Keep what belongs to the number, by the names of the attributes."""
         self = super().__new__(cls, value)
-        self.error, self.reason, self.per_image = error, reason, per_image
-        self.n_background, self.n_regions = n_background, n_regions
+        vars(self).update(known)
         return self
 
 
@@ -68,7 +59,7 @@ class MarkedMap(NamedTuple):
             return np.empty(0, self.heat.dtype), np.empty(0), 0
         box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
         mask = self.mask[box]
-        regions, n = label(mask, _EIGHT)
+        regions, n = label(mask, EIGHT)
         of = regions[mask]
         return self.heat[box][mask], (1 / np.bincount(of, minlength=n + 1)[1:])[of - 1], n
 
@@ -115,6 +106,54 @@ class MarkedMaps:
         for i, (heat, mask) in enumerate(shown):
             if mask is not None:
                 yield _checked(i, heat, mask)
+
+
+class PixelCounts:
+    """The first pass: background pixels in bins; defective ones are handed on, batch by batch.
+
+    Args:
+        pairs: Maps and masks.
+        take: Called with scores (P,) of defective pixels and 1 / size of the region of each.
+
+    Attributes:
+        background: Pixels without a defect by bin, shape (BINS,).
+        n_background: All of them.
+        n_defective: Pixels with a defect.
+        n_regions: Connected defects.
+    """
+
+    def __init__(self, pairs: MarkedMaps, take: Callable[[NDArray, NDArray], Any]) -> None:
+        self.background, self.n_defective, self.n_regions = np.zeros(BINS, np.int64), 0, 0
+        waiting: list[tuple[NDArray, NDArray]] = []
+
+        def read() -> Iterator[NDArray]:
+            for pair in pairs.run("count pixels"):
+                scores, weights, n = pair.defects()
+                self.n_defective += scores.size
+                self.n_regions += n
+                waiting.append((scores, weights))
+                yield pair.background
+
+        for batch in batched(read()):
+            self.background += histogram(batch)
+            take(*(np.concatenate(part) for part in zip(*waiting, strict=True)))
+            waiting.clear()
+        if waiting:  # of images without any background
+            take(*(np.concatenate(part) for part in zip(*waiting, strict=True)))
+        self.n_background = int(self.background.sum())
+
+    @property
+    def undefined(self) -> Area | None:
+        """NaN with its reason, where there is not a pixel of each class."""
+        if self.n_background and self.n_defective:
+            return None
+        missing = "every pixel is defective" if self.n_defective else _NO_DEFECT
+        return self.area(np.nan, reason=missing)
+
+    def area(self, value: float, error: float = 0.0, reason: str = "") -> Area:
+        """A metric of these pixels."""
+        counts = {"n_background": self.n_background, "n_regions": self.n_regions}
+        return Area(float(value), error=error, reason=reason, **counts)
 
 
 def _checked(i: int, heat: ArrayLike, mask: ArrayLike) -> MarkedMap:
