@@ -1,5 +1,6 @@
 """The page: what is served, to whom, and that it stands before the model is loaded."""
 
+import asyncio
 import json
 import os
 import shutil
@@ -22,6 +23,7 @@ from workbench import (
     load_rows,
     save,
 )  # fmt: skip
+from workbench.app.kernels import PageKernels
 from workbench.errors import ArtifactError
 from workbench.session import InspectionSession
 from workbench.ui import (
@@ -72,6 +74,34 @@ def test_the_page_is_one_cell_for_this_model(tmp_path):
     page = nbformat.read(app.write_page(tmp_path, "my lens", operator=True), 4)
     (cell,) = page.cells
     assert "ui.open_page('my lens', operator=True)" in cell.source
+
+
+def test_a_kernel_ends_when_its_page_goes_or_never_comes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    class Hasty(PageKernels):
+        unseen_seconds, gone_seconds = 20.0, 0.1
+
+    async def ended(manager, kernel):
+        for _ in range(1200):
+            if kernel not in manager:
+                return True
+            await asyncio.sleep(0.1)
+        return False
+
+    async def pages():
+        manager = Hasty(connection_dir=str(tmp_path))
+        seen = await manager.start_kernel(kernel_name="python3")
+        manager.notify_connect(seen)
+        manager.notify_connect(seen)
+        manager.notify_disconnect(seen)
+        manager.unseen_seconds = 0.1
+        unseen = await manager.start_kernel(kernel_name="python3")
+        assert await ended(manager, unseen) and seen in manager
+        manager.notify_disconnect(seen)
+        assert await ended(manager, seen)
+
+    asyncio.run(pages())
 
 
 def test_what_cannot_be_served_is_said_before_anything_is_started(home):

@@ -116,10 +116,10 @@ def web(inspected, tmp_path_factory):
             yield address(server, log_file), port, server.pid
         finally:
             server.terminate()
-            server.wait(30)
+            server.wait(180)
 
 
-def address(server, log, seconds=180):
+def address(server, log, seconds=600):
     """What it printed to be opened, once it answers."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and server.poll() is None:
@@ -151,13 +151,14 @@ def lab(request, inspected, tmp_path_factory):
             yield lab
         finally:
             server.terminate()
-            server.wait(30)
+            server.wait(180)
 
 
 @pytest.fixture
 def page(browser):
     """A page that fails its test on any error of the front end, and on any foreign request."""
     context = browser.new_context(viewport={"width": 1500, "height": 1050})
+    context.set_default_timeout(180_000)  # two slow, busy cores are no error
     page, errors = context.new_page(), []
     foreign = watch_requests(context)
     page.on("pageerror", lambda error: errors.append(str(error)))
@@ -215,7 +216,7 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def wait_for(server, lab, log, seconds=180):
+def wait_for(server, lab, log, seconds=600):
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and server.poll() is None:
         try:

@@ -15,7 +15,8 @@ pytest.importorskip("playwright", reason="playwright needed: pip install 'workbe
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
-expect.set_options(timeout=30_000)
+LIMIT = 180_000  # milliseconds; two slow, busy cores are no error
+expect.set_options(timeout=LIMIT)
 # where the kernel runs widget callbacks: in a thread of their own, as by default, or in turn
 in_thread = pytest.mark.parametrize("lab", ["perCommTarget"], indirect=True)
 both_ways = pytest.mark.parametrize("lab", ["perCommTarget", "disabled"], indirect=True)
@@ -27,7 +28,7 @@ def open_notebook(page, lab, name):
     shutil.rmtree(lab.workspace / "reports", ignore_errors=True)
     (lab.workspace / "data" / "lens.relabels.csv").unlink(missing_ok=True)
     page.goto(f"{lab.url}/lab?token={lab.token}&reset")
-    page.wait_for_function("() => window.jupyterapp !== undefined", timeout=180_000)
+    page.wait_for_function("() => window.jupyterapp !== undefined")
     page.evaluate("() => window.jupyterapp.restored")
     page.evaluate(
         "path => window.jupyterapp.commands.execute('docmanager:open',"
@@ -35,9 +36,9 @@ def open_notebook(page, lab, name):
         f"{name}.ipynb",
     )
     panel = page.locator(".jp-NotebookPanel-notebook:visible")
-    page.locator("#jp-main-statusbar >> text=Idle").wait_for(timeout=180_000)
+    page.locator("#jp-main-statusbar >> text=Idle").wait_for()
     run_all(page)
-    expect(panel.locator(".wb-position")).to_be_visible(timeout=180_000)
+    expect(panel.locator(".wb-position")).to_be_visible()
     return panel
 
 
@@ -132,7 +133,7 @@ def test_simulator_steps_by_button_key_and_play(page, lab):
     expect(panel.locator(".wb-part")).to_contain_text("relabelled, NG")
 
     panel.get_by_role("button", name="Play").click()
-    expect(position).to_have_text("16 / 16", timeout=120_000)
+    expect(position).to_have_text("16 / 16")
     expect(panel.locator(".wb-totals")).to_contain_text("Stepped through: 16")
     shot(panel, "simulator_ok")
     table = rows(lab.results)
@@ -210,7 +211,7 @@ def test_histogram_follows_the_threshold(page, lab):
     expect(panel.get_by_role("status")).to_contain_text("set by hand in the histogram")
     expect(counts).to_contain_text(re.compile(r"[1-8] missed"))
 
-    page.wait_for_timeout(500)  # the last key's drawing
+    settled(lambda: line(panel))
     box = panel.locator(".wb-histogram .widget-html-content").bounding_box()
     x, y = box["x"] + box["width"] * line(panel) / 1000, box["y"] + box["height"] / 2
     page.mouse.move(x, y)
@@ -245,11 +246,11 @@ def test_sensors_show_a_moment_and_follow_the_threshold(page, lab):
     expect(alarms).to_contain_text(re.compile(r"Alarms raised\s*[1-9]"))
     before = alarms.inner_text()
     panel.locator(".wb-moment .noUi-handle").press("Home")
-    expect(place).to_have_text("row 0")
+    expect(place).to_have_text(seen := "row 0")
     for _ in range(12):  # chance may reach the threshold before the fault begins
         panel.get_by_role("button", name="Next alarm").click()
-        expect(place).not_to_have_text("row 0")
-        page.wait_for_timeout(1000)  # the place that is read must be that of this click
+        expect(place).not_to_have_text(seen)
+        seen = place.inner_text()
         if 200 <= int(place.inner_text().removeprefix("row ")) < 220:
             break
     expect(blame.locator("th[scope=row]").first).to_have_text("sensor_2")
@@ -263,6 +264,16 @@ def test_sensors_show_a_moment_and_follow_the_threshold(page, lab):
     panel.get_by_role("button", name="Save to detector").click()
     expect(panel.get_by_role("status")).to_contain_text("the detector now cuts at")
     assert unnamed(panel) == []
+
+
+def settled(read, seconds=1.5):
+    """What is read, once it has been the same for a while."""
+    value, since = read(), time.monotonic()
+    while time.monotonic() - since < seconds:
+        time.sleep(0.1)
+        if (now := read()) != value:
+            value, since = now, time.monotonic()
+    return value
 
 
 def line(panel):
@@ -279,19 +290,17 @@ def test_a_killed_kernel_loses_no_verdict(page, lab):
     lock = lab.results.with_name("lens_result.csv.lock")
     os.kill(json.loads(lock.read_text())["pid"], signal.SIGKILL)
     dialog = page.locator(".jp-Dialog")  # JupyterLab says that the kernel died
-    dialog.locator("button").first.click(timeout=120_000)
-    page.locator("#jp-main-statusbar >> text=Idle").wait_for(timeout=120_000)
+    dialog.locator("button").first.click()
+    page.locator("#jp-main-statusbar >> text=Idle").wait_for()
     run_all(page)
-    expect(position).to_have_text("3 / 16", timeout=120_000)
+    expect(position).to_have_text("3 / 16")
     names = [row["file name"] for row in rows(lab.results)]
     assert len(names) == len(set(names)) == 3
 
 
 def open_page(page, url):
     page.goto(url)
-    page.wait_for_function(
-        "() => document.querySelector('img.wb-photo')?.naturalWidth > 10", timeout=240_000
-    )
+    page.wait_for_function("() => document.querySelector('img.wb-photo')?.naturalWidth > 10")
 
 
 def test_the_web_application_needs_no_code_and_speaks_korean(page, web, inspected):
@@ -324,7 +333,7 @@ def test_the_web_application_needs_no_code_and_speaks_korean(page, web, inspecte
 
     page.get_by_role("tab", name="히스토그램").click()
     histogram = page.locator(".wb-view .wb-view:visible")
-    expect(histogram.locator(".wb-counts")).to_contain_text("과검", timeout=120_000)
+    expect(histogram.locator(".wb-counts")).to_contain_text("과검")
     histogram.get_by_label("점수 구간").select_option(index=1)
     histogram.locator(".wb-names select").select_option(index=0)
     chosen = histogram.locator(".wb-names option").first.inner_text().split()[0]
@@ -333,7 +342,7 @@ def test_the_web_application_needs_no_code_and_speaks_korean(page, web, inspecte
     expect(simulator.locator(".wb-name")).to_have_text(chosen)
     page.get_by_role("tab", name="전체 보기").click()
     overview = page.locator(".wb-view .wb-view:visible")
-    expect(overview.locator(".wb-thumb")).to_have_count(9, timeout=120_000)
+    expect(overview.locator(".wb-thumb")).to_have_count(9)
     overview.locator(".wb-thumb").last.click()
     expect(simulator).to_be_visible()
 
@@ -342,15 +351,13 @@ def test_the_web_application_needs_no_code_and_speaks_korean(page, web, inspecte
 def test_the_page_fills_the_window_without_scrolling(page, web, size):
     open_page(page, web[0])
     page.set_viewport_size({"width": size[0], "height": size[1]})
-    page.wait_for_timeout(800)
-    over = page.evaluate(
-        """() => [document.documentElement.scrollHeight - innerHeight,
+    page.wait_for_function(
+        """() => Math.max(document.documentElement.scrollHeight - innerHeight,
           document.documentElement.scrollWidth - innerWidth,
           ...[...document.querySelectorAll('.widget-tab-contents')]
-            .map(e => e.scrollHeight - e.clientHeight)]"""
+            .map(e => e.scrollHeight - e.clientHeight)) <= 0"""
     )
-    assert max(over) <= 0
-    picture = page.locator("img.wb-photo").bounding_box()
+    picture = settled(page.locator("img.wb-photo").bounding_box)
     assert picture["height"] > 0.6 * size[1] and picture["width"] > 0.3 * size[0]
 
 
@@ -365,7 +372,7 @@ def kernels(pid):
     return found
 
 
-def until(condition, seconds=30):
+def until(condition, seconds=180):
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -381,15 +388,13 @@ def test_a_page_without_its_kernel_says_so_and_reloads_where_it_was(page, web):
     url, _, pid = web
     open_page(page, url)
     until(lambda: page.keyboard.press("End") or "9 / 9" in position(page))
-    page.wait_for_timeout(1500)
     until(lambda: len(kernels(pid)) == 1)
     kernels(pid)[0].kill()
-    expect(page.locator(".wb-lost")).to_contain_text("9", timeout=15_000)
+    expect(page.locator(".wb-lost")).to_contain_text("9번")
     page.keyboard.press("ArrowLeft")
     expect(page.locator(".wb-position").first).to_have_text("9 / 9")  # it does not look alive
     page.locator(".wb-lost button").click()
-    page.wait_for_timeout(500)
-    open_page(page, url)
+    expect(page.locator(".wb-lost")).to_have_count(0)
     expect(page.locator(".wb-position").first).to_have_text("9 / 9")
 
 
@@ -401,14 +406,15 @@ def test_reloads_and_closed_tabs_leave_no_kernel_and_a_second_window_looks(page,
     open_page(page, url)
     until(lambda: len(kernels(pid)) == 1)
     context = browser.new_context()
+    context.set_default_timeout(LIMIT)
     other = context.new_page()
     open_page(other, url)
-    expect(other.locator(".wb-notice").first).to_be_visible(timeout=30_000)
+    expect(other.locator(".wb-notice").first).to_be_visible()
     expect(other.locator(".wb-ok-label").first).to_be_disabled()
     other.locator(".wb-take-over").first.click()
-    expect(page.locator(".wb-notice").first).to_be_visible(timeout=30_000)
+    expect(page.locator(".wb-notice").first).to_be_visible()
     expect(other.locator(".wb-ok-label").first).to_be_enabled()
     other.close()
     context.close()
     until(lambda: len(kernels(pid)) == 1)
-    expect(page.locator(".wb-notice").first).to_be_hidden(timeout=30_000)  # the file is ours again
+    expect(page.locator(".wb-notice").first).to_be_hidden()  # the file is ours again

@@ -165,7 +165,6 @@ class AppPage(View):
     def _see_writer(self) -> None:
         if self.notice:
             self.notice.check()
-            self.saved_at(self.session.position + 1)
 
     def _writer_changed(self) -> None:
         for view in self._made.values():

@@ -28,11 +28,16 @@ function watch(model, root) {
     bar = document.createElement("div");
     bar.className = "wb-lost";
     bar.setAttribute("role", "alert");
-    bar.textContent = model.get("lost").replace("{time}", time);
+    const place = parseInt([root, ...root.querySelectorAll(".wb-simulator")]
+      .map((view) => view.querySelector(":scope > * .wb-position")?.textContent)
+      .find((text) => text?.includes("/")));  // what is seen as judged is saved
+    const say = (words) => words.replace("{time}", time).replace("{place}", place);
+    const [lost, again] = model.get(place ? "lost_at" : "lost");
+    bar.textContent = say(lost);
     if (app()) {
-      const again = bar.appendChild(document.createElement("button"));
-      again.textContent = model.get("again");
-      again.onclick = () => location.reload();
+      const button = bar.appendChild(document.createElement("button"));
+      button.textContent = say(again);
+      button.onclick = () => location.reload();
     }
     for (const child of root.children) child.inert = true;
     root.prepend(bar);
@@ -51,15 +56,9 @@ function watch(model, root) {
     } else if (performance.now() - asked > ANSWER && !(await busy()) && asked) lost();
   };
   const timer = setInterval(tick, 500);
-  const leave = () => {
-    clearInterval(timer);
-    navigator.sendBeacon(`${baseUrl}voila/api/shutdown/${id}${about}`);
-  };
-  if (app()) {
-    window.addEventListener("beforeunload", () => clearInterval(timer));
-    window.addEventListener("pagehide", leave);
-  }
-  return { found, stop: () => { clearInterval(timer); window.removeEventListener("pagehide", leave); } };
+  const stop = () => clearInterval(timer);
+  window.addEventListener("beforeunload", stop);
+  return { found, stop };
 }
 
 function render({ model, el }) {

@@ -23,8 +23,8 @@ def gestures(
     *,
     keys: Mapping[str, str] | None = None,
     on_ping: Callable[[], None] = lambda: None,
-    lost: str = "",
-    again: str = "",
+    lost: tuple[str, str] = ("", ""),
+    lost_at: tuple[str, str] = ("", ""),
 ) -> DOMWidget | None:
     """An invisible widget that reports what keyboard and pointer do within its view.
 
@@ -37,8 +37,9 @@ def gestures(
         pictures: Words for the images of these CSS classes.
         keys: Actions by key; "full" and "bare" are done by the browser.
         on_ping: Called twice a second while the page is open.
-        lost: What a page says that gets no answer any more; {time} is put in by the browser.
-        again: On the button to reload it.
+        lost: What a page says that gets no answer any more, and the button that reloads it;
+            {time} is put in by the browser.
+        lost_at: The same where a part is shown, whose number is put in for {place}.
 
     Returns:
         The widget, to be placed inside the view, or None without anywidget.
@@ -47,7 +48,7 @@ def gestures(
         return None
     widget = _gestures_class()(
         label=label, pictures=pictures or {}, actions=dict(keys or {}), kernel=_kernel_id(),
-        lost=lost, again=again,
+        lost=lost, lost_at=lost_at,
     )  # fmt: skip
 
     def answer(sender: object, message: dict, _: object) -> None:  # noqa: ARG001
@@ -84,7 +85,7 @@ def _gestures_class() -> type:
         pictures = traitlets.Dict({}).tag(sync=True)
         actions = traitlets.Dict({}).tag(sync=True)
         kernel = traitlets.Unicode("").tag(sync=True)
-        lost = traitlets.Unicode("").tag(sync=True)
-        again = traitlets.Unicode("").tag(sync=True)
+        lost = traitlets.Tuple(("", "")).tag(sync=True)
+        lost_at = traitlets.Tuple(("", "")).tag(sync=True)
 
     return Gestures

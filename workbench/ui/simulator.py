@@ -373,7 +373,6 @@ class Simulator(ControlPanel):
         verdict = self.session.verdict
         self.remark.value = verdict.note
         self.panel.show_totals()
-        self.saved_at(self.session.position + 1)
         self.say(
             f"{part_html.caption(verdict, float(evaluation.threshold), self._t)} · {self._where()}"
         )

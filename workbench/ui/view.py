@@ -84,16 +84,11 @@ class View(widgets.VBox):
         """A widget for `fill` that reports keys and pointer; see `gestures`."""
         t = self._t
         lost = t("connection lost at {0}; what was done until then is saved", "{time}")
-        return gestures(on_message, label, lost=lost, again=t("Reload the page"), **more)
-
-    def saved_at(self, place: object) -> None:
-        """Name the part up to which all is saved, for the case that the connection is lost."""
-        if self._gestures:
-            t = self._t
-            self._gestures.lost = t(
-                "connection lost at {0}, saved up to part {1}", "{time}", place
-            )
-            self._gestures.again = t("Reload and go on at part {0}", place)
+        lost_at = t("connection lost at {0}, saved up to part {1}", "{time}", "{place}")
+        return gestures(
+            on_message, label, lost=(lost, t("Reload the page")),
+            lost_at=(lost_at, t("Reload and go on at part {0}", "{place}")), **more,
+        )  # fmt: skip
 
     @classmethod
     def opened(cls, key: Hashable) -> "View | None":

@@ -15,8 +15,7 @@ import nbformat
 from workbench import artifacts, workspace
 from workbench.language import LANGUAGES
 
-SHARE = Path(__file__).with_name("ui") / "share"  # where Voila finds our page
-GONE_SECONDS = 20  # after which the kernel of a page that does not come back is ended
+SHARE = Path(__file__).with_name("share")  # where Voila finds our page
 
 
 def serve(
@@ -82,6 +81,5 @@ def arguments(page: Path, port: int, token: str, browser: bool) -> list[str]:
         "--progressive_rendering=True",
         "--template=workbench",
         "--KernelManager.autorestart=False",  # a new kernel knows nothing of the page
-        f"--MappingKernelManager.cull_idle_timeout={GONE_SECONDS}",
-        "--MappingKernelManager.cull_interval=5",
+        "--VoilaConfiguration.multi_kernel_manager_class=workbench.app.kernels.PageKernels",
     ]

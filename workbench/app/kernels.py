@@ -1,0 +1,50 @@
+"""The kernels of pages: one that no page is connected to any more is ended, at work or not."""
+
+import asyncio
+from typing import Any
+
+from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
+
+
+class PageKernels(AsyncMappingKernelManager):
+    """Voila starts a kernel for each request, and nobody else ends those that lose their page.
+
+    The server's own culling spares kernels that compute, as each does while its page is built,
+    and does not spare those that a page is about to connect to.
+
+    Attributes:
+        unseen_seconds: In which a page must connect; where many start at once it takes a while.
+        gone_seconds: After which a page that lost its connection does not come back.
+    """
+
+    unseen_seconds, gone_seconds = 60.0, 10.0
+
+    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(**kwargs)
+        self._ends: dict[str, asyncio.Task] = {}
+
+    async def start_kernel(self, **kwargs: Any) -> str:  # noqa: ANN401
+        """Start one, and end it unless a page connects."""
+        kernel_id = await super().start_kernel(**kwargs)
+        self._end_in(self.unseen_seconds, kernel_id)
+        return kernel_id
+
+    def notify_connect(self, kernel_id: str) -> None:
+        """A page is there."""
+        super().notify_connect(kernel_id)
+        if task := self._ends.pop(kernel_id, None):
+            task.cancel()
+
+    def notify_disconnect(self, kernel_id: str) -> None:
+        """A page went, or its connection broke for a moment."""
+        super().notify_disconnect(kernel_id)
+        if kernel_id in self and not self.kernel_model(kernel_id)["connections"]:
+            self._end_in(self.gone_seconds, kernel_id)
+
+    def _end_in(self, seconds: float, kernel_id: str) -> None:
+        async def end() -> None:
+            await asyncio.sleep(seconds)
+            if kernel_id in self:
+                await self.shutdown_kernel(kernel_id)
+
+        self._ends[kernel_id] = asyncio.create_task(end())
