@@ -117,7 +117,7 @@ def test_figures_stay_english_without_a_font_and_say_it_once(monkeypatch):
 
 
 def test_without_a_font_images_are_in_english_and_it_is_said_once(monkeypatch):
-    monkeypatch.setattr(language, "_FILES", ("no-such-font.ttf",))
+    monkeypatch.setattr(language, "FONT_FILES", ("no-such-font.ttf",))
     language.font.cache_clear()
     language.warn_without_font.cache_clear()
     try:

@@ -15,10 +15,13 @@ if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
 
 LANGUAGES = ("en", "ko")
-FONTS = ("NanumGothic", "Noto Sans CJK KR", "Malgun Gothic", "AppleGothic")
-"""Fonts with Korean letters, as matplotlib names them; none comes with the workbench."""
+FONTS = (
+    "NanumGothic", "Noto Sans CJK KR", "Noto Sans CJK JP", "Malgun Gothic", "AppleGothic",
+)  # fmt: skip
+"""Fonts with Korean letters, as matplotlib names them: a collection by its first face, and that of
+Noto Sans CJK is Japanese. None comes with the workbench."""
 
-_FILES = (
+FONT_FILES = (
     "NanumGothic.ttf", "NotoSansCJK-Regular.ttc", "NotoSansKR-Regular.otf", "malgun.ttf",
     "AppleGothic.ttf",
 )  # fmt: skip
@@ -70,7 +73,7 @@ def font(size: int) -> "FreeTypeFont | None":
     """
     from PIL import ImageFont
 
-    for name in _FILES:
+    for name in FONT_FILES:
         try:
             return ImageFont.truetype(name, size)
         except OSError:

@@ -1,4 +1,4 @@
-"""Checks around a detector: drift of the photos, stress, and where heat gathers."""
+"""Checks around a detector: drift of the photos, stress, where heat gathers, a second detector."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,7 +9,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from workbench.plots.figure import COLORS, Picture, finish, lettered, new_axes, words
+from workbench.plots.figure import COLORS, finish, lettered, new_axes, panels, words
 
 _LINES = ((COLORS["line"], "-"), (COLORS["ok"], "--"), (COLORS["ng"], ":"))
 
@@ -24,8 +24,7 @@ def distributions(
         measures: Which to show, side by side.
     """
     t = words()
-    figure = Picture(figsize=(2.9 * len(measures), 2.9), layout="constrained")
-    axes = figure.subplots(1, len(measures), sharey=True, squeeze=False)[0]
+    figure, axes = panels(len(measures), 2.9, 2.9, sharey=True)
     for ax, measure in zip(axes, measures, strict=True):
         for (name, values), (color, style) in zip(groups.items(), _LINES, strict=False):
             x = np.sort(np.asarray(values[measure], float))
@@ -35,13 +34,11 @@ def distributions(
         ax.set_xlabel(t(measure))
         finish(ax)
     axes[0].set_ylabel(t("% of the photos"))
-    figure.legend(
-        *axes[0].get_legend_handles_labels(),
-        loc="outside upper center", ncols=len(groups), frameon=False, fontsize=9,
-    )  # fmt: skip
-    lettered(figure)
+    lines, said = axes[0].get_legend_handles_labels()
+    place = {"loc": "outside upper center", "ncols": len(groups)}
+    figure.legend(lines, said, frameon=False, fontsize=9, **place)
     figure.alt = f"Cumulative distributions of {', '.join(measures)} for {', '.join(groups)}"
-    return figure
+    return lettered(figure)
 
 
 def shifts(
@@ -57,30 +54,55 @@ def shifts(
         ratio: Score over threshold, shape (N, C).
         names: Of the C changes.
         ng: True for NG, shape (N,).
-        ax: Axes to draw on; a new figure if None.
+        ax: Axes to draw on.
     """
     t = words()
     ax = ax or new_axes(7, 0.9 + 0.42 * len(names), "Scores before and after each change")
-    for label, chosen, color, mark, lift in (
-        ("OK", ~ng, COLORS["ok"], "o", -0.14),
-        ("NG", ng, COLORS["ng"], "^", 0.14),
-    ):
-        for row in range(len(names)):
-            values = ratio[chosen, row]
-            if len(values):
-                height = np.full(len(values), row + lift)
-                title = f"{label} ({len(values)})" if row == 0 else None
-                ax.plot(values, height, mark, ms=5, alpha=0.6, mew=0, color=color, label=title)
-                ax.plot(np.median(values), row + lift, "|", ms=13, mew=2, color=color)
+    lift = np.where(ng, 0.14, -0.14)[:, None] + np.arange(len(names))
+    _by_class(ax, ratio, lift, ng)
+    for row in range(len(names)):
+        for color, chosen, off in (("ok", ~ng, -0.14), ("ng", ng, 0.14)):
+            if chosen.any():
+                middle = np.median(ratio[chosen, row])
+                ax.plot(middle, row + off, "|", ms=13, mew=2, color=COLORS[color])
     ax.axvline(1, color=COLORS["threshold"], lw=1.5, ls="--", label=t("threshold"))
     ax.set_yticks(range(len(names)), list(map(t, names)))
-    ax.invert_yaxis()
+    ax.set_ylim(len(names) - 0.5, -0.5)
     if ratio.min() > 0 and ratio.max() > 5 * np.median(ratio):
         ax.set_xscale("log")
     ax.set_xlabel(t("score, in thresholds"))
     ax.grid(axis="y", color=COLORS["quiet"], alpha=0.25)
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, frameon=False, fontsize=9)
     return finish(ax)
+
+
+def agreement(
+    first: NDArray[np.float64],
+    second: NDArray[np.float64],
+    labels: NDArray[np.bool_],
+    names: tuple[str, str],
+    *,
+    ax: Axes | None = None,
+) -> Axes:
+    """Scores of the same parts by two models, in thresholds; off the corners they disagree.
+
+    Args:
+        first: Score over threshold by one model.
+        second: By the other.
+        labels: True for NG, shape (N,).
+        names: Of the models.
+        ax: Axes to draw on.
+    """
+    t = words()
+    ax = ax or new_axes(5, 4.6, f"Scores of the same parts by {names[0]} and by {names[1]}")
+    _by_class(ax, first, second, labels)
+    ax.axvline(1, color=COLORS["threshold"], lw=1.2, ls="--", label=t("thresholds"))
+    ax.axhline(1, color=COLORS["threshold"], lw=1.2, ls="--")
+    if min(first.min(), second.min()) > 0 and max(first.max(), second.max()) > 5:
+        ax.set(xscale="log", yscale="log")
+    ax.set_xlabel(t("{0}, in thresholds", names[0]))
+    ax.set_ylabel(t("{0}, in thresholds", names[1]))
+    return finish(ax, legend=True)
 
 
 def mean_maps(groups: Mapping[str, NDArray[np.floating]]) -> Figure:
@@ -90,14 +112,21 @@ def mean_maps(groups: Mapping[str, NDArray[np.floating]]) -> Figure:
         groups: Title -> map, shape (h, w).
     """
     t = words()
-    figure = Picture(figsize=(3.6 * len(groups), 3.1), layout="constrained")
-    axes = figure.subplots(1, len(groups), squeeze=False)[0]
+    figure, axes = panels(len(groups), 3.6, 3.1)
     for ax, (title, heat) in zip(axes, groups.items(), strict=True):
         ax.imshow(heat, cmap="inferno", extent=(0, 100, 100, 0), interpolation="nearest")
         ax.set_title(title, fontsize=10)
         ax.set(xlabel=t("% of the width"), ylabel=t("% of the height"))
         scale = ScalarMappable(Normalize(heat.min(), heat.max()), "inferno")
         figure.colorbar(scale, ax=ax, fraction=0.046, pad=0.02).ax.tick_params(labelsize=8)
-    lettered(figure)
     figure.alt = f"Mean heat maps: {', '.join(groups)}"
-    return figure
+    return lettered(figure)
+
+
+def _by_class(ax: Axes, x: NDArray, y: NDArray, ng: NDArray[np.bool_]) -> None:
+    """OK as dots and NG as triangles; x and y of shape (N,) or (N, C)."""
+    for word, chosen, mark in (("OK", ~ng, "o"), ("NG", ng, "^")):
+        if chosen.any():
+            label, color = f"{word} ({int(chosen.sum())})", COLORS[word.lower()]
+            style = {"ms": 5, "mew": 0, "alpha": 0.55, "color": color, "label": label}
+            ax.plot(x[chosen].ravel(), y[chosen].ravel(), mark, **style)

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import TypeVar
 
 from matplotlib import font_manager
@@ -59,6 +60,12 @@ def new_axes(width: float, height: float, alt: str) -> Axes:
     return figure.subplots()
 
 
+def panels(n: int, width: float, height: float, *, sharey: bool = False) -> tuple[Picture, list]:
+    """A new `Picture` of n axes side by side, each of a size in inches."""
+    figure = Picture(figsize=(n * width, height), layout="constrained")
+    return figure, list(figure.subplots(1, n, sharey=sharey, squeeze=False)[0])
+
+
 def finish(ax: Axes, *, legend: bool = False) -> Axes:
     """Take away the frame, show the legend if there is anything in it, set the fonts."""
     ax.spines[["top", "right"]].set_visible(False)
@@ -88,5 +95,9 @@ def words() -> Callable[..., str]:
 @cache
 def fonts() -> list[str]:
     """Fonts with Latin and, where one is installed, Korean letters: file names hold both."""
+    if not set(language.FONTS) & set(font_manager.get_font_names()):
+        for path in font_manager.findSystemFonts():  # matplotlib's own list may be an old one
+            if Path(path).name in language.FONT_FILES:
+                font_manager.fontManager.addfont(path)
     installed = set(font_manager.get_font_names())
     return ["DejaVu Sans", *(name for name in language.FONTS if name in installed)]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from workbench.plots.figure import COLORS, Picture, finish, lettered, new_axes, words
 
@@ -20,7 +20,6 @@ def sensors(
     table: "SensorTable",
     flags: ArrayLike | None = None,
     *,
-    labels: ArrayLike | None = None,
     columns: Sequence[str] | None = None,
 ) -> Figure:
     """One strip a sensor over time or row number, flagged rows as dots, true faults shaded.
@@ -28,25 +27,14 @@ def sensors(
     Args:
         table: The rows, at most 12 sensors of which are shown unless `columns` names them.
         flags: True where the detector raised an alarm, shape (N,).
-        labels: True where there was a fault, shape (N,); those of the table if None.
         columns: Names of the sensors to show.
     """
     names = list(columns or table.columns[:SENSORS_SHOWN])
-    labels = table.labels if labels is None else np.asarray(labels, bool)
-    x = np.arange(len(table)) if table.time is None else np.asarray(table.time)
-    figure = Picture(figsize=(9, 0.6 + 0.95 * len(names)), layout="constrained")
-    axes = figure.subplots(len(names), sharex=True, squeeze=False)[:, 0]
-    for ax, name in zip(axes, names, strict=True):
-        _strip(ax, x, table.values[:, table.columns.index(name)], flags, labels)
-        ax.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8)
-    axes[-1].set_xlabel(words()("row" if table.time is None else "time"))
-    if axes[0].get_legend_handles_labels()[0]:
-        axes[0].legend(
-            loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False, fontsize=8
-        )
-    lettered(figure)
+    strips = {name: table.values[:, table.columns.index(name)] for name in names}
+    figure, axes = _strips(table, strips, 0.95, flags)
+    _legend(axes[0], axes[0])
     figure.alt = f"{len(names)} sensors over {len(table)} rows, alarms and faults marked"
-    return figure
+    return lettered(figure)
 
 
 def timeline(
@@ -61,51 +49,36 @@ def timeline(
 
     Args:
         table: The rows, at most 12 sensors of which are shown unless `columns` names them.
-        scores: Shape (N,).
+        scores: One a row.
         threshold: Dashed; a score from there on is NG.
         active: True where an alarm holds, shape (N,); where the score reaches the threshold if
             None.
         columns: Names of the sensors to show.
     """
-    scores = np.asarray(scores, float)
+    t, scores = words(), np.asarray(scores, float)
     active = scores >= threshold if active is None else np.asarray(active, bool)
     names = list(table.columns[:SENSORS_SHOWN] if columns is None else columns)
-    x = np.arange(len(table)) if table.time is None else np.asarray(table.time)
-    heights = [1] * len(names) + [2.2]
-    figure = Picture(figsize=(9, 0.6 + 0.62 * sum(heights)), layout="constrained")
-    axes = figure.subplots(len(heights), sharex=True, height_ratios=heights, squeeze=False)[:, 0]
-    for ax, name in zip(axes, names, strict=False):
-        _strip(ax, x, table.values[:, table.columns.index(name)], active, table.labels)
-        ax.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8)
-    _strip(axes[-1], x, scores, active, table.labels)
-    axes[-1].axhline(
-        threshold, color=COLORS["threshold"], ls="--", lw=1.2, label=words()("threshold")
-    )
+    strips = {name: table.values[:, table.columns.index(name)] for name in names}
+    figure, axes = _strips(table, strips | {t("score"): scores}, 0.62, active, last=2.2)
+    last = axes[-1]
+    last.axhline(threshold, color=COLORS["threshold"], ls="--", lw=1.2, label=t("threshold"))
     # the largest scores would flatten all others
-    axes[-1].set_ylim(0, max(1.15 * float(np.quantile(scores, 0.995)), 1.3 * threshold))
-    axes[-1].set_ylabel(words()("score"), rotation=0, ha="right", va="center", fontsize=8)
-    axes[-1].set_xlabel(words()("row" if table.time is None else "time"))
-    handles, said = axes[-1].get_legend_handles_labels()
-    axes[0].legend(handles, said, loc="lower right", bbox_to_anchor=(1, 1), ncols=3,
-                   frameon=False, fontsize=8)  # fmt: skip
-    lettered(figure)
+    last.set_ylim(0, max(1.15 * float(np.quantile(scores, 0.995)), 1.3 * threshold))
+    _legend(axes[0], last)
     figure.alt = (
         f"{len(names)} sensors and the score over {len(table)} rows, threshold {threshold:.4g}, "
         "alarms and faults marked"
     )
-    return figure
+    return lettered(figure)
 
 
-def blame(
-    shares: ArrayLike, columns: Sequence[str], *, top: int = 12, ax: Axes | None = None
-) -> Axes:
-    """Mean share of each sensor in the error, largest first.
+def blame(shares: ArrayLike, columns: Sequence[str], *, ax: Axes | None = None) -> Axes:
+    """Mean share of each sensor in the error, the twelve largest.
 
     Args:
         shares: Shape (D,) or (N, D), as from `detector.blame`.
         columns: Names of the D sensors.
-        top: How many to show.
-        ax: Axes to draw on; a new figure if None.
+        ax: Axes to draw on.
 
     Raises:
         ValueError: Shares and names differ in number.
@@ -116,7 +89,7 @@ def blame(
             f"shares must have {len(columns)} columns as named, got {shares.shape[1]}"
         )
     mean = shares.mean(axis=0)
-    order = np.argsort(-mean, kind="stable")[:top]
+    order = np.argsort(-mean, kind="stable")[:SENSORS_SHOWN]
     ax = ax or new_axes(6, 0.8 + 0.3 * len(order), "Share of each sensor in the error")
     names = [columns[i] for i in order]
     bars = ax.barh(names, 100 * mean[order], color=COLORS["ng"], alpha=0.8)
@@ -134,7 +107,7 @@ def sizes(path: Sequence[Mapping[str, float]], bottleneck: int, *, ax: Axes | No
         path: Mappings with `bottleneck` (0: no network) and `likelihood`, as a row model has them
             in `detector.data["size"]["path"]`.
         bottleneck: What was chosen.
-        ax: Axes to draw on; a new figure if None.
+        ax: Axes to draw on.
 
     Raises:
         ValueError: No size was tried.
@@ -145,40 +118,50 @@ def sizes(path: Sequence[Mapping[str, float]], bottleneck: int, *, ax: Axes | No
     t, names = words(), [str(row["bottleneck"] or "-") for row in path]
     ax.plot(names, [row["likelihood"] for row in path], "o-", color=COLORS["ok"], lw=2)
     if str(bottleneck) in names:
-        ax.axvline(
-            str(bottleneck), color=COLORS["line"], ls="--", label=f"{t('chosen')} {bottleneck}"
-        )
+        label = f"{t('chosen')} {bottleneck}"
+        ax.axvline(str(bottleneck), color=COLORS["line"], ls="--", label=label)
     ax.set(xlabel=t("bottleneck (-: no network)"), ylabel=t("likelihood, nats a row"))
     return finish(ax, legend=True)
 
 
+def _strips(
+    table: "SensorTable",
+    strips: Mapping[str, NDArray],
+    height: float,
+    flags: ArrayLike | None,
+    last: float = 1.0,
+) -> tuple[Figure, NDArray]:
+    """A figure with one strip below the other, the last one so many times as high."""
+    heights = [1.0] * (len(strips) - 1) + [last]
+    figure = Picture(figsize=(9, 0.6 + height * sum(heights)), layout="constrained")
+    axes = figure.subplots(len(strips), sharex=True, height_ratios=heights, squeeze=False)[:, 0]
+    x = np.arange(len(table)) if table.time is None else np.asarray(table.time)
+    for ax, (name, values) in zip(axes, strips.items(), strict=True):
+        _strip(ax, x, values, flags, table.labels)
+        ax.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8)
+    axes[-1].set_xlabel(words()("row" if table.time is None else "time"))
+    return figure, axes
+
+
 def _strip(
-    ax: Axes, x: ArrayLike, values: ArrayLike, flags: ArrayLike | None, labels: ArrayLike | None
+    ax: Axes, x: NDArray, values: ArrayLike, flags: ArrayLike | None, labels: ArrayLike | None
 ) -> None:
+    t, values = words(), np.asarray(values)
     ax.plot(x, values, color=COLORS["line"], lw=0.8)
     if labels is not None and np.any(labels):
-        ax.fill_between(
-            x,
-            0,
-            1,
-            where=labels,
-            transform=ax.get_xaxis_transform(),
-            step="mid",
-            color=COLORS["quiet"],
-            alpha=0.35,
-            lw=0,
-            label=words()("true fault"),
-        )
+        shade = {"color": COLORS["quiet"], "alpha": 0.35, "lw": 0, "label": t("true fault")}
+        whole = {"transform": ax.get_xaxis_transform(), "step": "mid"}
+        ax.fill_between(x, 0, 1, where=labels, **whole, **shade)
     if flags is not None and np.any(flags):
         flags = np.asarray(flags, bool)
-        ax.plot(
-            np.asarray(x)[flags],
-            np.asarray(values)[flags],
-            ".",
-            ms=4,
-            color=COLORS["ng"],
-            label=words()("alarm"),
-        )
+        ax.plot(x[flags], values[flags], ".", ms=4, color=COLORS["ng"], label=t("alarm"))
     ax.tick_params(labelsize=7)
     ax.locator_params(axis="y", nbins=3)
     ax.spines[["top", "right"]].set_visible(False)
+
+
+def _legend(top: Axes, of: Axes) -> None:
+    lines, said = of.get_legend_handles_labels()
+    if lines:
+        place = {"loc": "lower right", "bbox_to_anchor": (1, 1), "ncols": len(lines)}
+        top.legend(lines, said, frameon=False, fontsize=8, **place)

@@ -1,6 +1,7 @@
 """Scores and training: axes in, axes out."""
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -27,13 +28,13 @@ def histogram(
     Where gross defects score many times what most parts do, the scores stand on a log axis.
 
     Args:
-        scores: Shape (N,), higher is worse; NaN is left out.
-        labels: True or "NG" for NG, shape (N,); None draws one unlabelled distribution.
+        scores: NaN is left out.
+        labels: None draws one unlabelled distribution.
         threshold: Drawn as a line where given.
         bins: Number of bins over the range of all scores.
         log: Logarithmic counts, for a few NG among thousands.
         things: What is counted, "parts" or "rows".
-        ax: Axes to draw on; a new figure if None.
+        ax: Axes to draw on.
 
     Example:
         >>> ax = histogram([1.0, 1.2, 3.0], [False, False, True], 2.0, bins=4)
@@ -47,17 +48,9 @@ def histogram(
     scores, by_class = groups(scores, labels)
     bins_at = edges(scores, bins)
     for name, values in by_class.items():
-        color = COLORS.get(name.lower(), COLORS["line"])
-        sns.histplot(
-            x=values,
-            bins=bins_at,
-            ax=ax,
-            color=color,
-            alpha=0.45,
-            element="step",
-            hatch="///" if name == "NG" else None,
-            label=f"{name} ({len(values)})",
-        )
+        style = {"element": "step", "alpha": 0.45, "hatch": "///" if name == "NG" else None}
+        color, label = COLORS.get(name.lower(), COLORS["line"]), f"{name} ({len(values)})"
+        sns.histplot(x=values, bins=bins_at, ax=ax, color=color, label=label, **style)
     # only now: on a logarithmic axis seaborn would take the edges for logarithms
     ax.set_xscale("log" if long_tailed(scores) else "linear")
     if len(by_class.get("NG", ())):
@@ -80,7 +73,7 @@ def history(
     Args:
         history: One mapping an epoch, as in `detector.history`.
         logy: Logarithmic vertical axis.
-        ax: Axes to draw on; a new figure if None.
+        ax: Axes to draw on.
 
     Raises:
         ValueError: No epoch was trained.
@@ -92,18 +85,10 @@ def history(
     epochs = [row.get("epoch", i + 1) for i, row in enumerate(history)]
     names = [key for key in history[0] if key not in ("epoch", "seconds")]
     styles = [(COLORS["ok"], "-"), (COLORS["ng"], "--"), (COLORS["line"], ":")]
-    for i, name in enumerate(names):
-        color, style = styles[i % len(styles)]
+    mark = "o" if len(history) == 1 else None
+    for name, (color, style) in zip(names, cycle(styles), strict=False):
         values, said = [row.get(name, np.nan) for row in history], name.replace("_", " ")
-        ax.plot(
-            epochs,
-            values,
-            style,
-            color=color,
-            lw=2,
-            label=t(said),
-            marker="o" if len(history) == 1 else None,
-        )
+        ax.plot(epochs, values, style, color=color, lw=2, label=t(said), marker=mark)
     ax.xaxis.get_major_locator().set_params(integer=True)
     ax.set(xlabel=t("epoch"), ylabel=t("loss"), yscale="log" if logy else "linear")
     return finish(ax, legend=True)
