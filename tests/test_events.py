@@ -1,7 +1,11 @@
 """Alarms as events: metrics by brute force, streams against batches, files that grow."""
 
+import json
+import os
+
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 
 from workbench import metrics
@@ -9,6 +13,7 @@ from workbench.autoencoder import AlarmRule, AutoEncoderConfig, AutoEncoderDetec
 from workbench.autoencoder.watching import follow
 from workbench.data import load_rows
 from workbench.errors import DataError
+from workbench.lock import FileLock
 from workbench.metrics import events as event_metrics
 
 
@@ -171,7 +176,7 @@ def test_an_event_is_acknowledged_and_closed_and_survives_a_file(detector, tmp_p
     with pytest.raises(ValueError, match="state must be one of new"):
         events.Event(start=0, end=1, worst=0, score=1, sensor="a", share=1, state="lost")
     path.write_text("start,end\n1,2\n")
-    with pytest.raises(ValueError, match="must have the columns of events"):
+    with pytest.raises(ValueError, match="must start with the columns start,end"):
         events.load(path)
 
 
@@ -231,6 +236,35 @@ def test_a_note_is_kept_when_an_event_ends(detector, tmp_path):
     look(detector, path)
     (over,) = events.load(tmp_path / "line.events.csv")
     assert (over.state, over.note, over.end is None) == ("acknowledged", "seen", False)
+
+
+def test_an_event_that_was_told_before_a_kill_is_not_told_twice(detector, tmp_path):
+    rows, path = recording(), tmp_path / "line.csv"
+    kept, place = tmp_path / "line.events.csv", tmp_path / "line.watch.json"
+    path.write_text(HEAD + lines(rows[:70]))
+    look(detector, path)
+    before = place.read_bytes()
+    with path.open("a") as file:
+        file.write(lines(rows[70:100], 70))
+    look(detector, path)
+    table = pd.read_csv(kept, dtype=str, keep_default_na=False)
+    table["note"] = "'=pump"  # in a spreadsheet, whose semicolons and mark come back with it
+    table.to_csv(kept, index=False, sep=";", encoding="utf-8-sig")
+    place.write_bytes(before)  # killed before it kept its place
+    look(detector, path)
+    (event,) = events.load(kept)
+    assert event.end is not None and event.note == "=pump"
+
+
+def test_a_file_is_followed_by_one_process_only(detector, tmp_path):
+    (tmp_path / "line.csv").write_text(HEAD + lines(recording()[:40]))
+    lock = FileLock(tmp_path / "line.events.csv")
+    lock.take()
+    parent = psutil.Process(os.getppid())
+    about = {"pid": parent.pid, "born": parent.create_time(), "session": "other"}
+    lock.path.write_text(json.dumps(json.loads(lock.path.read_text()) | about))
+    with pytest.raises(DataError, match=f"process {parent.pid}"):
+        look(detector, tmp_path / "line.csv")
 
 
 def test_a_rotated_file_is_read_from_its_start(detector, tmp_path):

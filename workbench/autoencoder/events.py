@@ -4,16 +4,16 @@ An event begins where an `AlarmRule` begins to hold and ends when it has not hel
 hold-off. It is new until somebody acknowledges it with a note or closes it.
 """
 
-import csv
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from contextlib import contextmanager
+from dataclasses import asdict, astuple, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 
 from workbench.autoencoder.alarms import AlarmRule, stretches
-from workbench.workspace import written
+from workbench.data.table_file import TableFile
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -173,34 +173,44 @@ def table(found: Sequence[Event]) -> "pd.DataFrame":
     """The events with pandas, a row each."""
     import pandas as pd
 
-    return pd.DataFrame(
-        [asdict(event) for event in found], columns=[f.name for f in fields(Event)]
-    )
+    return pd.DataFrame([asdict(event) for event in found], columns=list(_COLUMNS))
 
 
 def save(found: Sequence[Event], path: Path | str) -> Path:
     """Write the events as CSV, whole or not at all."""
-    with written(Path(path)) as file:
-        file.write(table(found).to_csv(index=False).encode())
+    with changing(path) as known:
+        known[:] = found
     return Path(path)
 
 
 def load(path: Path | str) -> list[Event]:
-    """Read what `save` wrote, states and notes included.
+    """Read what `save` wrote, states and notes included; none where there is no file.
 
     Raises:
-        ValueError: Columns are missing.
+        DataError: It holds something else.
     """
-    with Path(path).open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        names = [field.name for field in fields(Event)]
-        if missing := set(names) - set(reader.fieldnames or ()):
-            raise ValueError(f"{path} must have the columns of events, lacks {', '.join(missing)}")
-        return [
-            Event(**{name: _READ.get(name, str)(row[name]) for name in names}) for row in reader
-        ]
+    return [_parsed(row) for row in _file(path).read()]
 
 
+@contextmanager
+def changing(path: Path | str) -> Iterator[list[Event]]:
+    """The events of a file, to be changed in place; nobody else writes them meanwhile."""
+    with _file(path).changing() as rows:
+        found = [_parsed(row) for row in rows]
+        yield found
+        rows[:] = [["" if x is None else str(x) for x in astuple(event)] for event in found]
+
+
+def _file(path: Path | str) -> TableFile[list[str]]:
+    return TableFile(Path(path), _COLUMNS, lambda row: _parsed(row) and row, strict=True)
+
+
+def _parsed(row: list[str]) -> Event:
+    cells = dict(zip(_COLUMNS, row, strict=True))
+    return Event(**{name: _READ.get(name, str)(cell) for name, cell in cells.items()})
+
+
+_COLUMNS = tuple(field.name for field in fields(Event))
 _READ: dict[str, Callable[[str], Any]] = {
     "start": int, "worst": int, "score": float, "share": float,
     "end": lambda text: int(float(text)) if text else None,

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.autoencoder.alarms import AlarmRule
-from workbench.autoencoder.events import Event, Watcher, load, save
+from workbench.autoencoder.events import Event, Watcher, changing
 from workbench.errors import DataError
+from workbench.lock import FileLock
 from workbench.workspace import written
 
 if TYPE_CHECKING:
@@ -107,25 +108,35 @@ def follow(
         every: Seconds between two looks.
         time_column: Name of the column of times, if any.
         until: Asked after every look.
+
+    Raises:
+        DataError: Another process follows the file, or a sensor is missing.
     """
-    followed: dict[Path, tuple[Follower, Watcher]] = {}
-    while True:
-        for path in _files(Path(source)):
-            if path not in followed:
-                new = Follower(path, detector.columns, time_column)
-                followed[path] = new, Watcher(detector, rule, new.watcher)
-            follower, watcher = followed[path]
-            offset = follower.offset
-            for row in follower.rows():
-                if (event := watcher.push(row)) is not None:
-                    _append(path.with_name(f"{path.stem}.events.csv"), event)
+    followed: dict[Path, tuple[Follower, Watcher, FileLock]] = {}
+    try:
+        while True:
+            for path in _files(Path(source)):
+                kept = path.with_name(f"{path.stem}.events.csv")
+                if path not in followed:
+                    lock, new = FileLock(kept), Follower(path, detector.columns, time_column)
+                    followed[path] = new, Watcher(detector, rule, new.watcher), lock
+                    if not lock.take():
+                        lock.check()
+                follower, watcher, _ = followed[path]
+                offset = follower.offset
+                for row in follower.rows():
+                    if (event := watcher.push(row)) is not None:
+                        _append(kept, event)
+                        follower.save(watcher.state())
+                        yield path, event
+                if follower.offset != offset:
                     follower.save(watcher.state())
-                    yield path, event
-            if follower.offset != offset:
-                follower.save(watcher.state())
-        if until():
-            return
-        time.sleep(every)
+            if until():
+                return
+            time.sleep(every)
+    finally:
+        for _, _, lock in followed.values():
+            lock.release()
 
 
 def _files(source: Path) -> list[Path]:
@@ -135,12 +146,12 @@ def _files(source: Path) -> list[Path]:
 
 
 def _append(path: Path, event: Event) -> None:
-    """Add an event, or replace its last line where the same one is now over."""
-    known = load(path) if path.exists() else []
-    if known and known[-1].start == event.start and known[-1].end is None:
-        event = replace(event, state=known[-1].state, note=known[-1].note)
-        known.pop()
-    save([*known, event], path)
+    """Add an event, or replace the last one where it is the same, begun or told before."""
+    with changing(path) as known:
+        if known and known[-1].start == event.start:
+            event = replace(event, state=known[-1].state, note=known[-1].note)
+            known.pop()
+        known.append(event)
 
 
 def _number(cell: str) -> float:
