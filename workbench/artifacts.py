@@ -9,8 +9,10 @@ import hashlib
 import json
 import platform
 import time
+import warnings
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -18,7 +20,7 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as dump_tensors
 
 from workbench import autoencoder, csflow, workspace
-from workbench.errors import ArtifactError
+from workbench.errors import ArtifactError, DataError
 from workbench.metrics import Threshold
 
 if TYPE_CHECKING:
@@ -55,12 +57,7 @@ def save(detector: Detector, folder: Path | str) -> Path:
         ArtifactError: The folder exists and holds something else, which is left alone.
     """
     folder = Path(folder)
-    if (
-        folder.exists()
-        and not (folder / MANIFEST).is_file()
-        and (not folder.is_dir() or any(folder.iterdir()))
-    ):
-        raise ArtifactError(f"{folder} exists and holds no detector; choose another folder")
+    require_place(folder)
     manifest, tensors = detector.state()
     weights = _dumped(tensors)
     manifest = {
@@ -79,6 +76,43 @@ def save(detector: Detector, folder: Path | str) -> Path:
                 file.write(content)
     detector.keep_for(manifest)
     return folder
+
+
+def require_place(folder: Path | str) -> None:
+    """Make sure that a detector can be saved there, before a training that takes hours.
+
+    Raises:
+        ArtifactError: The folder exists and holds something else, or cannot be written.
+    """
+    folder = Path(folder)
+    try:
+        workspace.require_room(folder)
+        free = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+    except OSError as error:
+        raise ArtifactError(f"{folder} cannot be written: {error}; choose another") from error
+    if not free and not (folder / MANIFEST).is_file():
+        raise ArtifactError(f"{folder} exists and holds no detector; choose another folder")
+
+
+def save_somewhere(detector: Detector, folder: Path | str) -> Path:
+    """`save`, but never throw a trained detector away: else beside, at home, or among temporaries.
+
+    Returns:
+        The folder, which a warning names where it is another one.
+    """
+    folder = Path(folder)
+    name = f"{folder.name[:40]}-{time.strftime('%Y%m%d-%H%M%S')}"
+    homes = (folder.parent, Path.home(), Path(gettempdir()))
+    for place in (folder, *(home / name for home in homes)):
+        try:
+            save(detector, place)
+        except (OSError, ArtifactError) as error:
+            warnings.warn(f"the model cannot be saved: {error}", stacklevel=2)
+            continue
+        if place != folder:
+            warnings.warn(f"the model lies in {place}; move it", stacklevel=2)
+        return place
+    raise ArtifactError("the model could be saved nowhere; see the warnings")
 
 
 def load(folder: Path | str, *, engine: str = "auto") -> "CSFlowDetector | AutoEncoderDetector":
@@ -100,15 +134,20 @@ def load(folder: Path | str, *, engine: str = "auto") -> "CSFlowDetector | AutoE
         raise ArtifactError(
             f"{folder} must hold {WEIGHTS}, which cannot be read: {error}"
         ) from error
-    if hashlib.sha256(weights).hexdigest() != manifest["weights_sha256"]:
+    if hashlib.sha256(weights).hexdigest() != manifest.get("weights_sha256"):
         raise ArtifactError(f"{folder / WEIGHTS} is damaged: not the weights that were saved")
     try:
         tensors = load_tensors(weights)
         if manifest["kind"] == "csflow":
             return csflow.CSFlowDetector.from_state(manifest, tensors, engine)
         return autoencoder.AutoEncoderDetector.from_state(manifest, tensors)
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise ArtifactError(f"{folder / MANIFEST} does not fit its weights: {error}") from error
+    except (ArtifactError, DataError):
+        raise
+    except Exception as error:  # what somebody wrote into the manifest raises nearly anything
+        raise ArtifactError(
+            f"{folder / MANIFEST} does not fit its weights ({type(error).__name__}: {error}); "
+            "copy the folder again, or train again"
+        ) from error
 
 
 def read_manifest(folder: Path | str) -> dict[str, Any]:
@@ -123,11 +162,11 @@ def read_manifest(folder: Path | str) -> dict[str, Any]:
         found, kind = manifest["format"], manifest["kind"]
     except FileNotFoundError:
         raise ArtifactError(f"{folder} holds no detector; train one or check the name") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ArtifactError(f"{path} is damaged: {error}") from error
     if found != FORMAT:
         raise ArtifactError(f"{path} must have format {FORMAT}, got {found}; update the workbench")
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise ArtifactError(f"{path} must be of kind {', '.join(KINDS)}, got {kind!r}")
     return manifest
 
@@ -145,7 +184,7 @@ def save_threshold(folder: Path | str, threshold: Threshold, detector: Detector)
     """
     folder = Path(folder)
     manifest = read_manifest(folder)
-    if manifest["held_out_quantiles"] != _quantiles(detector):
+    if manifest.get("held_out_quantiles") != _quantiles(detector):
         raise ArtifactError(
             f"{folder} must hold the detector that the threshold was chosen with, got one with "
             "other scores; load it again and choose again"

@@ -149,7 +149,7 @@ def _train(name: str) -> None:
         detector = autoencoder.AutoEncoderDetector().fit(data.load_rows(path))
     else:
         detector = csflow.CSFlowDetector().fit(data.load_images(path))
-    artifacts.save(detector, workspace.model(name))
+    artifacts.save_somewhere(detector, workspace.model(name))
 
 
 def _train_shown(name: str) -> None:

@@ -7,15 +7,24 @@ nearest folder upwards that holds a `notebooks/` and a `models/` folder; where w
 
 import ctypes
 import os
+import re
 import secrets
 import shutil
+import socket
 import time
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-ABANDONED = 86400.0  # seconds after which nobody works on a staged folder any more
+from .errors import ArtifactError
+
+ABANDONED = 86400.0  # seconds after which nobody works on a part any more
+LONGEST = 150  # bytes of a name; the parts of its files need room for more
+_HOST = f"{zlib.crc32(socket.gethostname().encode()):08x}"
+_PART = re.compile(r"\..+\.(?:([0-9a-f]{8})-)?(\d+)(?:-[0-9a-f]{8})?\.part", re.DOTALL)
+_swept: set[Path] = set()
 _HERE, _EXCHANGE = -100, 2  # AT_FDCWD of Linux; RENAME_EXCHANGE of Linux, RENAME_SWAP of macOS
 
 
@@ -53,8 +62,12 @@ def data(name: str) -> Path:
 
 
 def model(name: str) -> Path:
-    """`models/NAME` in the workspace, a saved detector."""
-    return root() / "models" / name
+    """`models/NAME` in the workspace, a saved detector.
+
+    Raises:
+        ArtifactError: The name is a path, hidden or otherwise not `plain`.
+    """
+    return root() / "models" / plain(name)
 
 
 def report(name: str) -> Path:
@@ -66,16 +79,18 @@ def plain(name: str) -> str:
     """The name, if it can be that of a folder under `models/` and `reports/`.
 
     Raises:
-        ValueError: It is empty, hidden or a path.
+        ArtifactError: It is empty, hidden, too long or a path, or holds what cannot be printed.
 
     Example:
         >>> plain("lens")
         'lens'
     """
-    if not name or name != name.strip("./\\") or "/" in name or "\\" in name:
-        stem = Path(name).stem
-        hint = f"; did you mean {stem}?" if stem and stem != name else ""
-        raise ValueError(f"a model's name must be a plain folder name, got {name!r}{hint}")
+    if len(name.encode(errors="replace")) > LONGEST:
+        raise ArtifactError(f"a name must have at most {LONGEST} bytes, got {name[:20]!r}...")
+    if not name or name != name.strip("./\\ ") or set(name) & set("/\\") or not name.isprintable():
+        stem = Path(name).stem.strip()
+        hint = f"; did you mean {stem}?" if stem.isprintable() and stem not in ("", name) else ""
+        raise ArtifactError(f"a model's name must be a plain folder name, got {name!r}{hint}")
     return name
 
 
@@ -124,7 +139,7 @@ def written(path: Path, sync: bool = True) -> Iterator[IO[bytes]]:
         (b'whole', 1)
     """
     path = Path(path).resolve()
-    part = path.with_name(f".{path.name[:200]}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    part = _part(path)
     try:
         with part.open("xb") as file:
             yield file
@@ -144,17 +159,49 @@ def staged(folder: Path) -> Iterator[Path]:
     macOS swap two folders in one step, so this holds even for a process that is killed; on file
     systems that cannot, the name is free for the moment between two renames.
     """
-    part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    for left in folder.parent.glob(f".{folder.name}.*.part"):  # by a process that was killed
-        if left.stat().st_mtime < time.time() - ABANDONED:
-            shutil.rmtree(left, ignore_errors=True)
-    part.mkdir(parents=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    part = _part(folder)
+    part.mkdir()
     try:
         yield part
         _place(part, folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def require_room(path: Path) -> None:
+    """Make sure that a file or folder of this name can be written, before hours of work for it.
+
+    Raises:
+        OSError: It cannot.
+    """
+    path.exists()  # a name that is too long
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = _part(path)
+    part.mkdir()
+    part.rmdir()
+
+
+def _part(path: Path) -> Path:
+    """A name beside `path` that says whose it is; what dead processes left there goes."""
+    if path.parent not in _swept:
+        _swept.add(path.parent)
+        for left in path.parent.glob(".*.part"):
+            with suppress(OSError):
+                if _abandoned(left):
+                    shutil.rmtree(left) if left.is_dir() else left.unlink()
+    tag = f"{_HOST}-{os.getpid()}-{secrets.token_hex(4)}"
+    return path.with_name(f".{path.name[:40]}.{tag}.part")
+
+
+def _abandoned(left: Path) -> bool:
+    if not (found := _PART.fullmatch(left.name)):
+        return False
+    if found[1] != _HOST:  # of another machine, or of a former program
+        return left.stat().st_mtime < time.time() - ABANDONED
+    import psutil
+
+    return not psutil.pid_exists(int(found[2]))
 
 
 def _place(part: Path, folder: Path) -> None:

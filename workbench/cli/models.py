@@ -60,7 +60,9 @@ def train(
     from workbench.data.photo_check import in_short
     from workbench.data.rows import is_rows
 
-    name = workspace.plain(name or source.resolve().stem)
+    name = name or source.resolve().stem
+    target = workspace.model(name)
+    artifacts.require_place(target)
     given = row_options(options, layout)
     rows = is_rows(source)
     data = opened(
@@ -83,8 +85,8 @@ def train(
         checkpoint = _checkpoint(name, checkpoint_every, resume)
         detector = _image_detector(_config(preset, changes), weights)
         detector.fit(data, checkpoint=checkpoint)
-    folder = artifacts.save(detector, workspace.model(name))
-    if checkpoint and not detector.interrupted:
+    folder = artifacts.save_somewhere(detector, target)
+    if checkpoint and folder == target and not detector.interrupted:
         checkpoint.clear()
     saved = _saved(detector, folder, f"workbench report {name}, workbench app {name}")
     taken = [] if rows else [in_short(data)]
@@ -121,7 +123,7 @@ def import_(
     """Turn an old checkpoint into a saved detector, without running any code in it."""
     from workbench import artifacts
 
-    workspace.plain(name)
+    artifacts.require_place(workspace.model(name))
     if csv:
         from workbench.autoencoder import AutoEncoderDetector
 
@@ -137,7 +139,7 @@ def import_(
             preset=preset, backbone=backbone, block=block, image_size=size, score=score,
             weights=weights,
         )  # fmt: skip
-    folder = artifacts.save(detector, workspace.model(name))
+    folder = artifacts.save_somewhere(detector, workspace.model(name))
     return _saved(detector, folder, f"workbench evaluate PHOTO --name {name}")
 
 
@@ -191,7 +193,7 @@ def _image_detector(config: "CSFlowConfig", weights: Path | None) -> "CSFlowDete
 def _checkpoint(name: str, every: float, resume: bool) -> "Checkpoint":
     from workbench.csflow.resume import Checkpoint
 
-    folder = workspace.model(".cache") / "checkpoints"
+    folder = workspace.root() / "models" / ".cache" / "checkpoints"
     checkpoint = Checkpoint(folder / f"{name}.pt", every, resume)
     if resume and not checkpoint.path.exists():
         note("nothing to resume: training from the start")

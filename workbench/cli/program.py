@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from workbench.errors import ArtifactError, DataError
+from workbench.errors import DataError
 
 if TYPE_CHECKING:
     from workbench.data import ImageFolder, SensorTable
@@ -127,10 +127,15 @@ def main() -> None:
     except KeyboardInterrupt:
         note("stopped")
         sys.exit(130)
-    except (ArtifactError, DataError, ValueError, TypeError, OSError, RuntimeError) as error:
+    except Exception as error:
         if debug:
             raise
-        note(f"workbench: {str(error) or type(error).__name__}")
+        told = isinstance(error, ValueError | TypeError | OSError | RuntimeError) and str(error)
+        kind = "" if told else f"{type(error).__name__}: "
+        note(
+            f"workbench: {kind}{' '.join(str(error).split())}"
+            + "; --debug shows where" * (not told)
+        )
         sys.exit(2)
 
 

@@ -7,6 +7,7 @@ every feature, far below what photos of one part differ by.
 
 import hashlib
 import json
+import os
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -177,6 +178,15 @@ def allocate(count: int, shapes: Shapes, in_memory: int = IN_MEMORY) -> Pyramid:
 def _mapped(count: int, shape: tuple[int, ...]) -> Tensor:
     size = count * prod(shape)
     with tempfile.NamedTemporaryFile(prefix="workbench-features-") as file:
+        if hasattr(os, "posix_fallocate"):  # else a full disk ends the process, without a word
+            try:
+                os.posix_fallocate(file.fileno(), 0, 2 * size)
+            except OSError as error:
+                raise OSError(
+                    error.errno,
+                    f"features need {2 * size / 1e9:.2g} GB in {tempfile.gettempdir()} "
+                    f"({error.strerror}); make room or name another folder in TMPDIR",
+                ) from error
         flat = torch.from_file(file.name, shared=True, size=size, dtype=torch.float16)
     return flat.view(count, *shape)
 

@@ -1,6 +1,7 @@
 """A training that was cut off, and goes on."""
 
 import time
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,12 +73,15 @@ class Checkpoint:
         return time.monotonic() - self._last >= max(self.every, self._cost / SHARE)
 
     def write(self, identity: dict[str, Any], state: dict[str, Any]) -> None:
-        """Replace the file as a whole."""
+        """Replace the file as a whole; a failure is a warning, and training goes on."""
         start = time.monotonic()
         path = Path(self.path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with workspace.written(path) as file:
-            torch.save({"identity": identity, "state": state}, file)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with workspace.written(path) as file:
+                torch.save({"identity": identity, "state": state}, file)
+        except (OSError, RuntimeError) as error:  # torch's own for a full disk
+            warnings.warn(f"no checkpoint in {path}, training goes on: {error}", stacklevel=2)
         self._last = time.monotonic()
         self._cost = self._last - start
 
