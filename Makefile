@@ -1,5 +1,6 @@
 # make demo: first report from a bare clone    make lab: JupyterLab
 # make quick: what is fast, after each change   make test: everything CI runs
+# make faults: the attacks of tests/faults in full, about half an hour
 # TORCH=cpu takes PyTorch's own CPU wheels instead of the package index's CUDA build.
 PYTHON ?= python3
 TORCH ?=
@@ -13,7 +14,7 @@ PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest tests workbench --doctest-modules --num
 NBVAL = TQDM_DISABLE=1 WORKBENCH_PRECISION=float32 WORKBENCH_HOME="$$home" $(BIN)/pytest notebooks -c tests/nbval.ini \
 	--nbval-lax --nbval-current-env --nbval-cell-timeout 900 --nbval-kernel-startup-timeout 120
 
-.PHONY: demo quick test lint lab format notebooks constraints clean
+.PHONY: demo quick test faults lint lab format notebooks constraints clean
 
 demo: $(VENV)/.user
 	$(BIN)/workbench demo
@@ -25,6 +26,9 @@ lint: $(VENV)/.test
 
 quick: lint
 	$(PYTEST) -m "not slow and not browser"
+
+faults: $(VENV)/.test
+	WORKBENCH_FAULTS=full OMP_NUM_THREADS=1 $(BIN)/pytest tests/faults
 
 test: lint
 	$(BIN)/python -m tests.browser.chromium
