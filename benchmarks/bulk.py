@@ -21,7 +21,7 @@ def main():
     where = measure.machine()
     parts = models.photos(COUNT, size=1024)
     paths = parts.paths[:COUNT]
-    torch_ = models.detector(CSFlowConfig.preset("lite"), paths)
+    torch_ = models.detector(CSFlowConfig.preset("lite", image_size=256), paths)
     graph = models.as_engine(torch_, "auto")
     works = {
         "torch, one after the other": lambda: plain(torch_, paths),

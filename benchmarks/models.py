@@ -29,7 +29,7 @@ def detector(config, paths, device=None, engine="torch"):
     """A detector of this configuration that scores: trained in name only."""
     weights = None if find_weights(config.backbone) else "random"
     made = CSFlowDetector(config, weights=weights, device=device, engine=engine)
-    squares = np.concatenate([to_square(read_image(p), config.image_size) for p in paths[:4]])
+    squares = np.concatenate([to_square(read_image(p), config.size) for p in paths[:4]])
     network = made.build_network()
     if weights == "random":
         _calibrate(network, squares)
@@ -39,7 +39,7 @@ def detector(config, paths, device=None, engine="torch"):
         for name, parameter in network.flow.named_parameters():
             if name.endswith("gain"):
                 parameter.copy_(0.1 + 0.1 * torch.rand(parameter.shape, generator=rng))
-    calibrate(made, [network(squares)])
+    calibrate(made, [network(squares)], np.arange(4))
     made.calibration = list(paths[:4])
     return made
 

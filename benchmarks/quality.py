@@ -1,17 +1,16 @@
-"""How well each setting tells NG from OK, over several splits of several datasets.
+"""How well `lite` tells NG from OK, with the threshold it sets itself, over splits by part.
 
-    python benchmarks/quality.py /data/mtd /data/deeppcb data/lens --settings before lite
+    python benchmarks/quality.py data/lens /data/boards /data/tiles=/data/tiles/groups.csv
 
-Protocol of the CS-Flow paper: of the OK photos 80 % are for training (15 % of those are only
-watched, as `CSFlowDetector.fit` does by default), the others and all NG photos are for testing.
-Every split draws anew and trains anew. Features are extracted once for each dataset and kept in
-the folder `--features`. Each run is written to benchmarks/results/quality.json when it is done,
-and benchmarks/quality.md is made from all that is there, so that the table can be filled over
-many short runs. The seconds are processor time of one thread for training the flow alone.
+A folder may name which photos show one part, as `load_images(groups=...)` takes it: then no part
+is in two splits. Every split draws anew and trains anew, with defaults: the detector decides on
+size, epochs and threshold from its good parts alone. Two yardsticks see the same features and
+train nothing: a Gaussian per scale (of PaDiM, but for all places) and the nearest neighbour among
+cells of good parts (of PatchCore). Each run is written to benchmarks/results/quality.json when it
+is done, and the table of benchmarks/quality.md is made from all that is there.
 """
 
 import argparse
-import hashlib
 import json
 import time
 from pathlib import Path
@@ -20,153 +19,158 @@ import numpy as np
 import torch
 
 import workbench as wb
-from workbench.csflow import CSFlowNetwork, cell_energy, heat, score
-from workbench.csflow.batches import batches
-from workbench.csflow.evaluation import enlarge
-from workbench.csflow.scores import SCORES
-from workbench.csflow.training import train_flow
+from workbench.csflow.feature_cache import extract
+from workbench.csflow.heatmap import enlarge
+from workbench.csflow.scores import at_finest
 
 HERE = Path(__file__).parent
 RESULTS, TABLE = HERE / "results" / "quality.json", HERE / "quality.md"
-BEFORE = {"scales": 3, "finer": False, "noise": 0.0, "adam_eps": 1e-4, "patience": 0}
-SETTINGS = {
-    "lite": {},
-    "before": BEFORE,
-    "noise alone": BEFORE | {"noise": 0.1},
-    "no noise": {"noise": 0.0},
-    "three scales": {"scales": 3},
-    "block 10": BEFORE | {"block": 10, "noise": 0.1},
-    "hidden 32": {"hidden": 32},
-    "10 epochs": {"epochs": 10},
-    "30 epochs": {"epochs": 30},
-}
-SHOWN = ("mean", "std", "max", "topk", "norm")
+BANK = 4000  # cells of good parts a scale, for the nearest neighbour
+SIDE = 128  # pixels that maps and masks are compared at
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folders", nargs="*", type=Path)
-    parser.add_argument("--settings", nargs="+", default=list(SETTINGS), choices=SETTINGS)
-    parser.add_argument("--splits", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--features", type=Path, default=Path("quality-features"))
+    parser.add_argument("folders", nargs="*", help="FOLDER or FOLDER=GROUPS")
+    parser.add_argument("--splits", nargs="+", type=int, default=[0, 1, 2, 3, 4])
+    parser.add_argument("--name", help="of the row; by default the folder's")
+    parser.add_argument("--test", type=Path, help="file with names of the test photos to take")
+    parser.add_argument("--no-yardsticks", action="store_true")
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    for seed in arguments.splits:
-        for folder in arguments.folders:
-            for name in arguments.settings:
-                config = wb.CSFlowConfig.preset("lite", **SETTINGS[name], seed=seed)
-                measure(folder, name, config, arguments.features)
+    for folder in arguments.folders:
+        folder, _, groups = folder.partition("=")
+        for seed in arguments.splits:
+            keep(measure(folder, groups or None, seed, arguments))
     write_table()
 
 
-def measure(folder, name, config, cache):
-    """Train and test one setting on one split; keep what came out."""
-    parts = wb.load_images(folder)
-    train, held, test = split(parts.labels, config.seed)
-    table = extracted(parts, config, cache)
-    network = CSFlowNetwork(config)
-    features, watched = ([x[rows].float() for x in table] for rows in (train, held))
-    start = time.process_time()
-    network.standardise.fit(features)
-    trained = train_flow(
-        network.flow, network.standardise, features, watched, config, progress=False
-    )
-    seconds = time.process_time() - start
-    calm = scored(network, table, held, config)[0][config.score]
-    values, heats = scored(network, table, test, config)
-    labels = parts.labels[test]
-    limit = wb.metrics.threshold(calm, q=config.percentile)
-    rates = wb.metrics.evaluate(values[config.score], labels, limit)
+def measure(folder, groups, seed, arguments):
+    """Train and test on one split; what came out."""
+    parts = wb.load_images(folder, seed=seed, groups=groups, check=False)
+    test = parts.test
+    if arguments.test:
+        wanted = set(arguments.test.read_text().split())
+        test = test[[name in wanted for name in test.names]]
+    detector = wb.CSFlowDetector(wb.CSFlowConfig.preset("lite", seed=seed))
+    wall, cpu = time.perf_counter(), time.process_time()
+    detector.fit(parts, progress=False)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    scores, maps = detector.score_and_cells(test)
+    rates = wb.metrics.evaluate(scores, test.labels, detector.threshold)
+    times = [detector.evaluate_one(path).timing["total"] for path in test.paths[:20]]
     result = {
-        "dataset": folder.name, "setting": name, "split": config.seed,
-        "auroc": {k: float(wb.metrics.auroc(v, labels)) for k, v in values.items()},
+        "dataset": arguments.name or Path(folder).name, "split": seed,
+        "by": "part" if groups else "photo", "size": detector.config.size,
+        "epochs": detector.config.epochs,
+        "auroc": float(wb.metrics.auroc(scores, test.labels)),
+        "aupro": aupro(test, maps), "kinds": by_kind(test, scores, maps),
         "miss_rate": rates.miss_rate, "overkill_rate": rates.overkill_rate,
-        **pixels(parts[np.isin(np.arange(len(parts)), test)], heats),
-        "train_nll": trained.history[-1]["train_nll"],
-        "held_out_nll": trained.history[-1]["calibration_nll"],
-        "seconds": seconds, "counts": [len(train), len(held), *np.bincount(labels).tolist()],
-        "config": config.to_dict(),
+        "threshold": detector.threshold.to_json(),
+        "counts": [len(parts.train), len(parts.calibration), *np.bincount(test.labels).tolist()],
+        "minutes": wall / 60, "cpu_minutes": cpu / 60, "ms": 1000 * float(np.median(times)),
+        "yardsticks": {} if arguments.no_yardsticks else yardsticks(detector, parts, test),
     }  # fmt: skip
-    keep(result)
-    print(folder.name, name, config.seed, {k: round(result["auroc"][k], 3) for k in SHOWN},
-          f"pixels {result['pixel_auroc']:.3f}, {seconds:.0f} s", flush=True)  # fmt: skip
+    shown = ("dataset", "split", "auroc", "aupro", "miss_rate", "overkill_rate", "cpu_minutes")
+    print({key: result[key] for key in shown}, result["yardsticks"], flush=True)
+    return result
 
 
-def split(labels, seed):
-    """Rows to train on, to watch, and to test on."""
-    good = np.random.default_rng(1000 + seed).permutation(np.flatnonzero(~labels))
-    count = round(0.8 * len(good))
-    held = round(0.15 * count)
-    return good[held:count], good[:held], np.sort(np.r_[good[count:], np.flatnonzero(labels)])
-
-
-def extracted(parts, config, cache):
-    """Features of all photos, K tensors (N, C, H/2^k, W/2^k), float16."""
-    key = hashlib.sha256(json.dumps(config.features(), sort_keys=True).encode()).hexdigest()[:12]
-    path = cache / f"{parts.root.name}-{key}.pt"
-    if not path.exists():
-        network, name = CSFlowNetwork(config), parts.root.name
-        found = batches(parts, config.image_size, config.batch, name, progress=True)
-        chunks = [network.features(squares) for _, squares, _ in found]
-        cache.mkdir(parents=True, exist_ok=True)
-        torch.save([torch.cat(scale).half() for scale in zip(*chunks, strict=True)], path)
-    return torch.load(path)
-
-
-def scored(network, table, rows, config):
-    """Scores of every kind, and heat maps by cells."""
-    values, heats = {}, []
-    for chunk in torch.from_numpy(rows).split(config.batch):
-        zs = network.latents([x[chunk].float() for x in table])
-        for kind, value in all_scores(zs, config.top_k).items():
-            values.setdefault(kind, []).append(np.asarray(value, np.float64))
-        heats += list(np.asarray(heat(cell_energy(zs), config.heat)))
-    return {kind: np.concatenate(chunks) for kind, chunks in values.items()}, heats
-
-
-def all_scores(zs, top_k):
-    """Every score, over all scales and of each: "mean", "mean_0" (finest), ..."""
-    parts = {"": zs} | {f"_{k}": [z] for k, z in enumerate(zs)}
-    return {f"{s}{name}": score(part, s, top_k) for s in SCORES for name, part in parts.items()}
-
-
-def pixels(parts, heats):
-    """Pixel AUROC and AUPRO of the test photos, each at 128 pixels a side."""
-    masks = [parts.mask(i) for i in range(len(parts))]
-    known = [i for i, mask in enumerate(masks) if mask is not None]
-    small = [enlarge(masks[i].astype(np.float32), 128, 128) > 0.5 for i in known]
-    large = [enlarge(heats[i], 128, 128) for i in known]
+def yardsticks(detector, parts, test):
+    """AUROC of two scores that need no training: hottest hundredth of all scales' cells."""
+    network, config = detector.build_network(), detector.config
+    _, good = extract(parts.train, network, config, "", False, True)
+    _, calm = extract(parts.calibration, network, config, "", False, True)
+    _, seen = extract(test, network, config, "", False, True)
+    found = {"gaussian": [], "nearest": []}
+    rng = np.random.default_rng(0)
+    for x, rest, y in zip(good, calm, seen, strict=True):
+        cells = x.permute(0, 2, 3, 1).reshape(-1, x.shape[1])
+        chosen = rng.choice(len(cells), min(len(cells), 20_000), replace=False)
+        sample = cells[torch.from_numpy(chosen)].float()
+        mean, cov = sample.mean(0), torch.cov(sample.T)
+        factor = torch.linalg.cholesky(cov + 0.01 * cov.diagonal().mean() * torch.eye(len(cov)))
+        bank = sample[:BANK]
+        for name, distance in (
+            ("gaussian", lambda c: mahalanobis(c, mean, factor)),  # noqa: B023
+            ("nearest", lambda c: torch.cdist(c, bank).amin(1)),  # noqa: B023
+        ):
+            calibration, tested = energies(rest, distance), energies(y, distance)
+            found[name].append((tested - calibration.mean()) / calibration.std())
     return {
-        "pixel_auroc": float(wb.metrics.pixel_auroc(large, small)),
-        "aupro": float(wb.metrics.aupro(large, small)),
+        name: float(wb.metrics.auroc(hottest(maps), test.labels)) for name, maps in found.items()
     }
+
+
+def mahalanobis(cells, mean, factor):
+    return torch.linalg.solve_triangular(factor, (cells - mean).T, upper=False).square().sum(0)
+
+
+def energies(x, distance):
+    """A map (N, h, w) of distances."""
+    maps = [distance(one.float().flatten(1).T).view(one.shape[1:]) for one in x]
+    return torch.stack(maps).numpy()
+
+
+def hottest(maps, share=0.01):
+    joined = np.mean(at_finest(maps), axis=0).reshape(len(maps[0]), -1)
+    count = max(1, round(share * joined.shape[1]))
+    return np.partition(joined, -count)[:, -count:].mean(1)
+
+
+def aupro(test, maps):
+    """Over the photos whose ground truth is known, each at 128 pixels a side."""
+    masks = [test.mask(i) for i in range(len(test))]
+    known = [i for i, mask in enumerate(masks) if mask is not None]
+    if not any(masks[i].any() for i in known):
+        return float("nan")
+    small = [enlarge(masks[i].astype(np.float32), SIDE, SIDE) > 0.5 for i in known]
+    return float(wb.metrics.aupro([enlarge(maps[i], SIDE, SIDE) for i in known], small))
+
+
+def by_kind(test, scores, maps):
+    """AUROC and AUPRO of each kind of defect against all good parts."""
+    found = {}
+    kinds = np.array(test.kinds)
+    for kind in sorted(set(kinds[test.labels])):
+        chosen = ~test.labels | (kinds == kind)
+        some = test[chosen]
+        found[kind] = [
+            float(wb.metrics.auroc(scores[chosen], some.labels)), aupro(some, maps[chosen]),
+        ]  # fmt: skip
+    return found
 
 
 def keep(result):
     kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
-    names = ("dataset", "setting", "split")
+    names = ("dataset", "split", "by")
     kept = [old for old in kept if any(old[n] != result[n] for n in names)] + [result]
-    kept.sort(key=lambda r: (r["dataset"], list(SETTINGS).index(r["setting"]), r["split"]))
+    kept.sort(key=lambda r: (r["dataset"], r["by"], r["split"]))
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(kept, indent=1) + "\n")
 
 
 def write_table():
-    """Mean and standard deviation over splits of everything measured so far."""
+    """Mean and standard deviation over the splits of everything measured so far."""
     kept = json.loads(RESULTS.read_text())
-    lines = [
-        "| dataset | setting | splits | "
-        + " | ".join(SHOWN)
-        + " | pixels | AUPRO | missed | overkill | seconds |",
-        "|---|---|" + "---|" * (len(SHOWN) + 6),
-    ]
-    for key in dict.fromkeys((r["dataset"], r["setting"]) for r in kept):
-        runs = [r for r in kept if (r["dataset"], r["setting"]) == key]
-        cells = [spread([r["auroc"][kind] for r in runs]) for kind in SHOWN]
-        others = ("pixel_auroc", "aupro", "miss_rate", "overkill_rate")
-        cells += [spread([r.get(kind, np.nan) for r in runs]) for kind in others]
-        seconds = f"{np.nanmean([r['seconds'] for r in runs]):.0f}"
-        lines.append(f"| {' | '.join([*key, str(len(runs)), *cells, seconds])} |")
+    columns = ("set", "split by", "splits", "train / calibration / OK / NG", "pixels", "AUROC",
+               "AUPRO", "missed", "overkill", "of splits at most 3 %", "minutes", "ms a photo",
+               "Gaussian", "nearest")  # fmt: skip
+    lines = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
+    for key in dict.fromkeys((r["dataset"], r["by"]) for r in kept):
+        runs = [r for r in kept if (r["dataset"], r["by"]) == key]
+        counts = " / ".join(f"{n:.0f}" for n in np.mean([r["counts"] for r in runs], 0))
+        promised = sum(r["overkill_rate"] <= 0.03 for r in runs)
+        cells = [
+            *key, str(len(runs)), counts, " x ".join(map(str, runs[0]["size"])),
+            *(spread([r[name] for r in runs])
+              for name in ("auroc", "aupro", "miss_rate", "overkill_rate")),
+            f"{promised} of {len(runs)}",
+            f"{np.mean([r['cpu_minutes'] for r in runs]):.1f}",
+            f"{np.mean([r['ms'] for r in runs]):.0f}",
+            *(spread([r["yardsticks"].get(name, np.nan) for r in runs])
+              for name in ("gaussian", "nearest")),
+        ]  # fmt: skip
+        lines.append(f"| {' | '.join(cells)} |")
     text = TABLE.read_text().split("<!-- table -->")
     text[1] = "\n".join(["\n", *lines, "\n"])
     TABLE.write_text("<!-- table -->".join(text))

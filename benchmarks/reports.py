@@ -51,7 +51,7 @@ def dataset(name, images):
     root = make_samples("lens", wb.workspace.data(name), ok=images - ng, ng=ng)
     # all good photos but 8 are tested: the report is about scoring, not about training
     parts = wb.load_images(root, calibration=4 / (images - ng), test=1 - 8 / (images - ng))
-    detector = wb.CSFlowDetector(wb.CSFlowConfig.preset("lite", epochs=1))
+    detector = wb.CSFlowDetector(wb.CSFlowConfig.preset("lite", image_size=256, epochs=1))
     wb.save(detector.fit(parts, progress=False), wb.workspace.model(name))
     return len(parts.test)
 

@@ -39,10 +39,10 @@ def main():
     for title, (field, values) in axes.items():
         tables[title] = []
         for value in values:
-            config = CSFlowConfig.preset("lite", **{field: value})
+            config = CSFlowConfig.preset("lite", **{"image_size": 256, field: value})
             shown = value if isinstance(value, int) else len(value)
             tables[title].append({field: shown, **cost(config, parts, limit)})
-    config = CSFlowConfig.preset("lite")
+    config = CSFlowConfig.preset("lite", image_size=256)
     tables["batch"] = [{"batch": n, **cost(config, parts, limit, n)} for n in (1, 4, 16)]
     tables["number of images"] = images(config, parts, (64, 256, 1024))
     tables["stages, lite at 256 px"] = stages(config, parts, limit)

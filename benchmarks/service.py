@@ -33,7 +33,8 @@ def main(words):
         (home / "notebooks").mkdir()
         parts = models.photos(8, size=256)
         model = wb.save(
-            models.detector(wb.CSFlowConfig.preset("lite"), parts.paths), home / "models" / "lens"
+            models.detector(wb.CSFlowConfig.preset("lite", image_size=256), parts.paths),
+            home / "models" / "lens",
         )
         rows = np.random.default_rng(0).normal(size=(300, 3))
         wb.save(wb.AutoEncoderDetector().fit(rows, progress=False), home / "models" / "press")

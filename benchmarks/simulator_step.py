@@ -69,7 +69,7 @@ def main():
         f"{os.getloadavg()[0]:.1f}; torch {torch.__version__}; "
         f"ipywidgets {ipywidgets.__version__}"
     )
-    config = wb.CSFlowConfig.preset("lite", epochs=1)
+    config = wb.CSFlowConfig.preset("lite", image_size=256, epochs=1)
     for size in SIZES:
         with tempfile.TemporaryDirectory() as root:
             shown, scored = steps(folder(Path(root) / "parts", size), config)

@@ -50,7 +50,7 @@ def shown(detector, path):
 
 
 def lite(parts, path):
-    torch_ = models.detector(CSFlowConfig.preset("lite"), parts.paths)
+    torch_ = models.detector(CSFlowConfig.preset("lite", image_size=256), parts.paths)
     graph = models.as_engine(torch_, "onnx")
     assert graph.engine.name == "onnx"
     works = {

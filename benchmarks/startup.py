@@ -35,7 +35,10 @@ def main():
     where = measure.machine()
     parts = models.photos(8, size=512)
     with tempfile.TemporaryDirectory() as folder:
-        model = save(models.detector(CSFlowConfig.preset("lite"), parts.paths), Path(folder, "m"))
+        model = save(
+            models.detector(CSFlowConfig.preset("lite", image_size=256), parts.paths),
+            Path(folder, "m"),
+        )
         load(model).evaluate_one(parts[0])  # builds the graph once
         times = measure.in_turn(
             {

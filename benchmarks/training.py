@@ -27,7 +27,7 @@ COUNT = 64
 
 def main():
     where = measure.machine()
-    config = CSFlowConfig.preset("lite", epochs=3, noise=0.0)
+    config = CSFlowConfig.preset("lite", image_size=256, epochs=3, noise=0.0)
     parts = models.photos(COUNT, size=256)
     network = models.detector(config, parts.paths).network
     squares = [to_square(read_image(path), config.image_size) for path in parts.paths[:COUNT]]

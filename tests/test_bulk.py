@@ -174,5 +174,5 @@ def test_a_stream_reads_no_further_ahead_than_a_few_batches(fitted):
     stream = bulk.stream(fitted, endless())
     first = next(stream)
     assert np.isfinite(first.score)
-    assert len(taken) <= 4 * fitted.config.batch
+    assert len(taken) <= 4 * fitted.config.together
     stream.close()

@@ -6,7 +6,7 @@ import torch
 
 from workbench.csflow import heat, scale_shares, score
 from workbench.csflow.regions import regions
-from workbench.csflow.scores import HEATS, SCORES
+from workbench.csflow.scores import JOINS, STATISTICS
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def test_scores_are_those_of_numpy(zs):
         "topk": hottest[:, :7].mean(1),
         "norm": (hottest**4).mean(1) ** 0.25,
     }
-    assert set(expected) == set(SCORES)
+    assert set(expected) == set(STATISTICS)
     for statistic, values in expected.items():
         np.testing.assert_allclose(score(zs, statistic, 7), values, rtol=1e-12)
 
@@ -40,7 +40,7 @@ def test_heat_joins_the_scales():
     fine = torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])
     cells = [fine, torch.tensor([[[3.0]]])]
     expected = {"finest": fine, "mean": (fine + 3) / 2}
-    assert set(expected) == set(HEATS)
+    assert set(expected) == set(JOINS)
     for kind, values in expected.items():
         np.testing.assert_allclose(heat(cells, kind), values)
 

@@ -44,11 +44,11 @@ def alive(config, weights=None):
             if isinstance(module, torch.nn.BatchNorm2d) and weights == "random":
                 module.train().momentum = None  # random weights explode without statistics
         if weights == "random":
-            network.pyramid(torch.from_numpy(probes(config.image_size)))
+            network.pyramid(torch.from_numpy(probes(config.size)))
         for module in network.modules():
             if isinstance(module, torch.nn.BatchNorm2d):
                 module.eval()
-        squares = probes(config.image_size)
+        squares = probes(config.size)
         network.standardise.fit(network.features(squares))
         for coupling in network.flow.couplings:
             for half in (coupling.given_a, coupling.given_b):
@@ -63,7 +63,10 @@ CONFIGS = {
                             block=10),
         "random",
     ),
-    "two scales": (CSFlowConfig(image_size=128, hidden=8, kernels=(1, 5, 3), scales=2), None),
+    "two scales": (
+        CSFlowConfig(image_size=128, hidden=8, kernels=(1, 5, 3), scales=2, finer=1), None,
+    ),
+    "not square": (CSFlowConfig(image_size=(64, 128), hidden=8), None),
 }  # fmt: skip
 
 
@@ -72,7 +75,8 @@ def test_the_graph_gives_the_latents_of_torch_for_any_batch(name):
     config, weights = CONFIGS[name]
     network = alive(config, weights)
     graph = OnnxEngine(export(network))
-    squares = np.concatenate([probes(128), probes(128)[:1, :, ::-1]])
+    drawn = probes(config.size)
+    squares = np.concatenate([drawn, drawn[:1, :, ::-1]])
     for batch in (squares, squares[:1]):
         for got, expected in zip(graph(batch), network(batch), strict=True):
             assert got.shape == expected.shape and got.dtype == np.float32
@@ -98,7 +102,7 @@ def test_the_graph_is_folded():
     onnx.checker.check_model(model, full_check=True)
     kinds = [node.op_type for node in model.graph.node]
     assert not {"BatchNormalization", "Pad", "ReduceSum"} & set(kinds)  # no log-determinant
-    scales, halves = 4, 4
+    scales, halves = 3, 4
     # per half and scale the products gain * (s, t), 1.908 * atan(s) and exp(s) * a
     assert kinds.count("Mul") == 3 * scales * halves
     sizes = [np.prod(tensor.dims) for tensor in model.graph.initializer]
@@ -461,7 +465,7 @@ def test_integers_are_kept_where_no_verdict_changes(disc, empty, monkeypatch):
 def test_integers_round_what_is_behind_the_share_of_floats(name, between):
     """The flow's convolutions always; the backbone from its end, with what is between them."""
     config, weights = CONFIGS[name]
-    model, squares = export(alive(config, weights)), probes(config.image_size)
+    model, squares = export(alive(config, weights)), probes(config.size)
     expected = OnnxEngine(model)(squares)
     kinds, errors = [], []
     for share in (0.0, 0.5, 1.0):

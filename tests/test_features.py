@@ -106,7 +106,7 @@ def test_standardise_gives_mean_zero_and_deviation_one():
 
 
 def test_a_finer_scale_is_the_last_block_of_half_the_stride(lite0):
-    pyramid = FeaturePyramid(lite0, 128, scales=3, finer=True)
+    pyramid = FeaturePyramid(lite0, 128, scales=3, finer=1)
     images = torch.randint(0, 256, (1, 3, 128, 128), dtype=torch.uint8)
     with torch.no_grad():
         finer, *others = pyramid(images)
@@ -115,9 +115,23 @@ def test_a_finer_scale_is_the_last_block_of_half_the_stride(lite0):
             torch.testing.assert_close(x, plain)
     assert pyramid.shapes == [(112, 8, 8), (192, 4, 4), (192, 2, 2)]
     with pytest.raises(ValueError, match="block 0 of efficientnet-lite0 has none"):
-        FeaturePyramid(load_backbone("efficientnet-lite0", 0), 128, finer=True)
-    with pytest.raises(ValueError, match="finer=True needs at least 2 scales, got 1"):
-        FeaturePyramid(lite0, 128, scales=1, finer=True)
+        FeaturePyramid(load_backbone("efficientnet-lite0", 0), 128, finer=1)
+    with pytest.raises(ValueError, match="finer=1 needs at least 2 scales, got 1"):
+        FeaturePyramid(lite0, 128, scales=1, finer=1)
+
+
+def test_a_natural_pyramid_is_what_one_pass_gives_on_the_way(lite0):
+    pyramid = FeaturePyramid(lite0, (128, 192), scales=4, finer=2)
+    images = torch.randint(0, 256, (1, 3, 128, 192), dtype=torch.uint8)
+    with torch.no_grad():
+        xs = pyramid(images)
+        for block, x in zip((4, 10, 14), xs, strict=False):
+            expected = load_backbone("efficientnet-lite0", block)(images / 255)
+            torch.testing.assert_close(x, expected)
+    assert [tuple(x.shape[1:]) for x in xs] == pyramid.shapes
+    assert pyramid.shapes == [(40, 16, 24), (112, 8, 12), (192, 4, 6), (192, 2, 3)]
+    with pytest.raises(ValueError, match="finer=9 needs a block of stride 0"):
+        FeaturePyramid(lite0, 128, scales=10, finer=9)
 
 
 def test_to_square_stretches_without_aliasing():

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from workbench import metrics, plots
-from workbench.csflow.evaluation import colourise
+from workbench.csflow.heatmap import colourise
 from workbench.data import load_images
 from workbench.data.encode import OUTLINE
 

@@ -74,12 +74,12 @@ def test_every_field_of_the_configuration_that_moves_features_moves_the_key():
     """A new field must be put on one of the two sides."""
     moving = {
         "backbone": "efficientnet-lite1", "block": 10, "image_size": 384,
-        "scales": 2, "downscale": "nearest", "finer": False,
+        "scales": 3, "downscale": "nearest", "finer": 1,
     }  # fmt: skip
     others = {
         "standardise", "kernels", "hidden", "clamp", "lr", "schedule", "adam_eps",
         "weight_decay", "grad_norm", "batch", "epochs", "noise", "patience", "precision", "seed",
-        "score", "top_k", "heat", "percentile",
+        "score", "top_k", "heat", "policy", "percentile",
     }  # fmt: skip
     assert moving.keys() | others == CSFlowConfig().to_dict().keys()
     configs = [CSFlowConfig(), *(CSFlowConfig(**{k: v}) for k, v in moving.items())]

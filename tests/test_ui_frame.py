@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from workbench.csflow.evaluation import blend
+from workbench.csflow.heatmap import blend
 from workbench.csflow.regions import Region
 from workbench.ui.pictures import SIDE, DisplaySettings, Frames, crop, draw, sheet
 

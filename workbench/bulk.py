@@ -74,7 +74,7 @@ def stream(detector: "CSFlowDetector", sources: Iterable[ImageSource]) -> Iterat
         for source, score, error in stream(detector, Path("line 3").rglob("*.jpg")): ...
     """
     engine, config = detector.prepare(), detector.config
-    for squares in decoded(sources, config.image_size, config.batch, config.white):
+    for squares in decoded(sources, config.size, config.together, config.white):
         good = [square for square in squares if not square.error]
         values = iter(detector.score_latents(engine(stacked(good))) if good else ())
         for square in squares:

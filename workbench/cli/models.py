@@ -40,6 +40,12 @@ def train(
     backbone: Annotated[str, typer.Option(help="Another EfficientNet (photos).")] = "",
     weights: Annotated[Path | None, typer.Option(help="Its weights: a file or a folder.")] = None,
     seed: Annotated[int, typer.Option(help="Of the split and the training.")] = 0,
+    size: Annotated[
+        int | None, typer.Option(help="Pixels a side; by default what the photos need (photos).")
+    ] = None,
+    blank: Annotated[
+        Path | None, typer.Option(help="A picture, white where nothing is looked at (photos).")
+    ] = None,
     seeds: Annotated[
         int, typer.Option(help="Train this many; report their spread, save the first (photos).")
     ] = 1,
@@ -68,7 +74,7 @@ def train(
     data = opened(
         source, seed, given if rows else options, **photo_options(layout, groups, relabels)
     )
-    given = {"epochs": epochs, "backbone": backbone}
+    given = {"epochs": epochs, "backbone": backbone, "image_size": size}
     changes = {key: value for key, value in given.items() if value} | {"seed": seed}
     if resume and (seeds > 1 or rows):
         raise ValueError("--resume goes on with one training on photos; leave it out")
@@ -84,7 +90,7 @@ def train(
     else:
         checkpoint = _checkpoint(name, checkpoint_every, resume)
         detector = _image_detector(_config(preset, changes), weights)
-        detector.fit(data, checkpoint=checkpoint)
+        detector.fit(data, checkpoint=checkpoint, ignore=blank)
     folder = artifacts.save_somewhere(detector, target)
     if checkpoint and folder == target and not detector.interrupted:
         checkpoint.clear()
@@ -168,11 +174,17 @@ def quantise(
 
 def _saved(detector: "CSFlowDetector | AutoEncoderDetector", folder: Path, follows: str) -> Answer:
     lines = [
+        *([f"photos at {_pixels(detector.config)}"] if detector.kind == "csflow" else []),
         f"threshold {detector.threshold.describe()}",
         f"saved {shown(folder)}; next: {follows}",
     ]
     threshold = detector.threshold.to_json()
     return Answer(lines, {"model": folder, "kind": detector.kind, "threshold": threshold})
+
+
+def _pixels(config: "CSFlowConfig") -> str:
+    height, width = config.size
+    return f"{height} x {width} pixels, {config.epochs} epochs"
 
 
 def _config(preset: str, changes: dict[str, Any]) -> "CSFlowConfig":

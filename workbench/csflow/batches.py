@@ -1,4 +1,4 @@
-"""Images as the squares that a backbone sees, read ahead in threads, batch by batch.
+"""Images at the one size that a backbone sees, read ahead in threads, batch by batch.
 
 No torch here: a detector that scores through its graph does without it.
 """
@@ -20,6 +20,8 @@ from workbench.data.decode import WHITE, ImageSource
 from workbench.errors import DataError
 from workbench.progress import bar as progress_bar
 
+from .config import Size, sides
+
 Images: TypeAlias = ImageFolder | Sequence[ImageSource]
 
 AHEAD = 2  # batches that are decoded while one is computed
@@ -34,26 +36,27 @@ class Square(NamedTuple):
     error: str = ""
 
 
-def to_square(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Stretch an image (H, W, 3) to one uint8 square (1, 3, size, size), bilinear, antialiased.
+def to_square(image: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
+    """Stretch an image (H, W, 3) to uint8 (1, 3, *size), bilinear, antialiased.
 
     Pillow resamples bit for bit as torchvision's `Resize` does on a PIL image, which the
     original CS-Flow was trained on.
     """
-    square = Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR)
+    height, width = sides(size)
+    square = Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR)
     return np.ascontiguousarray(np.asarray(square).transpose(2, 0, 1))[None]
 
 
 def batches(
     images: Images,
-    size: int,
+    size: Size,
     batch: int,
     title: str = "",
     progress: bool = False,
     strict: bool = False,
     white: int = 0,
 ) -> Iterator[tuple[list[int], NDArray[np.uint8], list[tuple[int, int]]]]:
-    """Yield positions, uint8 squares (B, 3, size, size) and own sizes, decoded ahead.
+    """Yield positions, uint8 squares (B, 3, *size) and own sizes, decoded ahead.
 
     Unreadable images are left out with one warning, or raise where `strict`.
     """
@@ -76,7 +79,7 @@ def batches(
 
 
 def decoded(
-    sources: Iterable[ImageSource], size: int, batch: int, white: int = 0
+    sources: Iterable[ImageSource], size: Size, batch: int, white: int = 0
 ) -> Iterator[list[Square]]:
     """Yield batches in order, a few decoded in threads while one is being computed.
 
@@ -106,7 +109,7 @@ def decoded(
 
 
 def stacked(squares: Sequence[Square]) -> NDArray[np.uint8]:
-    """The pixels of readable squares as one batch (B, 3, size, size)."""
+    """The pixels of readable squares as one batch (B, 3, *size)."""
     return np.concatenate([square.pixels for square in squares])
 
 

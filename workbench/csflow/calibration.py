@@ -6,21 +6,65 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.metrics import threshold
+from workbench.metrics import Threshold, threshold
+from workbench.metrics.policies import FEWEST
 
-from .scores import Latents, cell_energy
+from .config import CSFlowConfig
+from .scores import Latents
+from .typical import Typical
 
 if TYPE_CHECKING:
     from .detector import CSFlowDetector
 
+AIM, MOST = 0.01, 0.03  # share of good parts thrown away: aimed at, and surely not exceeded
 
-def calibrate(detector: "CSFlowDetector", latents: Sequence[Latents]) -> None:
-    """Set what a detector takes from calibration images, given their latents in batches."""
-    detector.calibration_scores = np.concatenate([detector.score_latents(zs) for zs in latents])
-    detector.threshold = threshold(detector.calibration_scores, q=detector.config.percentile)
-    cells = [np.concatenate(scale) for scale in zip(*map(cell_energy, latents), strict=True)]
+
+def calibrate(
+    detector: "CSFlowDetector", latents: Sequence[Latents], part: NDArray[np.intp]
+) -> None:
+    """Set what a detector takes from calibration images.
+
+    Args:
+        detector: Its flow is trained.
+        latents: Of the images, in batches.
+        part: The part that each image shows, a number.
+    """
+    each = map(detector.cells_of, latents)
+    cells = [np.concatenate(scale) for scale in zip(*each, strict=True)]
+    if "calibrated" in (detector.config.score, detector.config.heat):
+        detector.typical = Typical.of(cells)
+    if detector.config.score == "calibrated":
+        scores = Typical.left_out(cells)
+    else:
+        scores = np.concatenate([detector.score_latents(zs) for zs in latents])
+    detector.calibration_scores = scores
+    detector.threshold = first_threshold(scores, part, detector.config)
     detector.heat_range = colour_scale(detector.heat_of(cells))
     detector.typical_energy = tuple(float(np.median(m.mean((1, 2)))) for m in cells)
+
+
+def first_threshold(
+    scores: NDArray[np.float64], part: NDArray[np.intp], config: CSFlowConfig
+) -> Threshold:
+    """The threshold that a detector begins with, from its calibration parts.
+
+    Args:
+        scores: One a photo, shape (N,).
+        part: The part that it shows, a number; a part is as bad as the worst photo of it.
+        config: Says which policy.
+    """
+    if config.policy == "percentile":
+        return threshold(scores, q=config.percentile)
+    worst = np.array([scores[part == number].max() for number in np.unique(part)])
+    source = "held-out OK" if len(worst) == len(scores) else "held-out OK, the worst of each part"
+    if len(worst) < FEWEST:
+        few = f"held-out OK, too few to tell a rate; hold out {FEWEST} or more, best 100"
+        return threshold(scores, q=config.percentile, source=few)
+    # fewer than 100 parts carry no 1 %: a limit for it would miss most defects
+    aim, most = max(AIM, 1 / len(worst)), max(MOST, 3.5 / len(worst))
+    return threshold(
+        worst, policy="tail", source=source, aim=round(aim, 3), most=round(min(most, 0.9), 3)
+    )
 
 
 def colour_scale(heat: NDArray[np.float32]) -> tuple[float, float]:

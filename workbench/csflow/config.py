@@ -3,12 +3,17 @@
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from .scores import HEATS, SCORES
 
 ENGINES = ("auto", "torch", "onnx")
 DOWNSCALES = ("nearest", "area")
 PRECISIONS = ("auto", "float32", "bfloat16")
+POLICIES = ("tail", "percentile")
 SCHEDULES = ("constant", "one-cycle")
+
+Size = int | tuple[int, int]  # pixels a side of a square, or height and width
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,10 +30,12 @@ class CSFlowConfig:
     # features
     backbone: str = "efficientnet-lite0"
     block: int = 14  # index of the MBConv block whose output is used, from 0
-    image_size: int = 256  # pixels a side; images are stretched to a square as in the paper
+    # pixels a side of the square that images are stretched to, as in the paper; or height and
+    # width; "auto" is decided by `fit` from the size and shape of the photos, see `csflow.auto`
+    image_size: int | tuple[int, int] | str = "auto"
     white: int = 0  # value of 16-bit images that is white; 0: of the range that training ones use
-    scales: int = 4  # finest first, each at half the resolution of the one before
-    finer: bool = True  # scale 0 from a shallower block; the others: the image, half of it, ...
+    scales: int = 3  # finest first, each at half the resolution of the one before
+    finer: int = 2  # scales from shallower blocks; the others: the image, half of it, ...
     downscale: str = "area"  # how half and quarter are made; the original takes "nearest"
     standardise: bool = True  # per channel and scale, by the statistics of the training images
 
@@ -43,27 +50,38 @@ class CSFlowConfig:
     adam_eps: float = 3e-5
     weight_decay: float = 1e-5
     grad_norm: float = 1.0
-    batch: int = 8  # a small set needs many steps more than large ones
-    epochs: int = 15
+    batch: int = 2  # many steps count for more than large ones: a photo has thousands of cells
+    epochs: int | str = "auto"  # by the number of photos, see `csflow.auto`
     noise: float = 0.1  # on standardised features while training, against learning them by heart
     patience: int = 10  # epochs without a better calibration likelihood before it stops; 0: never
     precision: str = "auto"  # of training: "float32", "bfloat16", or what the device is fastest in
     seed: int = 0
 
     # verdict
-    score: str = "norm"  # of z^2 / 2; "mean", "std", "max" or "topk": see `csflow.score`
+    score: str = "calibrated"  # or a plain statistic of z^2 / 2: "mean", "std", "max", ...
     top_k: int = 10  # hottest cells that the score "topk" is the mean of
-    heat: str = "mean"  # of the scales' maps; or "finest", which is the paper's
-    percentile: float = 99.0  # of the calibration scores, for the first threshold
+    heat: str = "calibrated"  # of the scales' maps; "mean", or "finest", which is the paper's
+    # the first threshold: "tail" aims at 1 % overkill and is 95 % sure of at most 3 %, also where
+    # there are few parts; "percentile" is of the calibration scores
+    policy: str = "tail"
+    percentile: float = 99.0
 
     def __post_init__(self) -> None:
         """Refuse what could not work, naming the field."""
         object.__setattr__(self, "kernels", tuple(self.kernels))  # JSON knows lists only
+        object.__setattr__(self, "finer", int(self.finer))  # it was yes or no
+        if isinstance(self.image_size, list | tuple):
+            object.__setattr__(self, "image_size", tuple(self.image_size))
         if not self.kernels or any(k < 1 or k % 2 == 0 for k in self.kernels):
             raise ValueError(f"kernels must be odd and at least one, got {self.kernels}")
-        for name in ("image_size", "scales", "hidden", "batch", "epochs", "top_k"):
+        for name in ("scales", "hidden", "batch", "top_k"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name, most in (("image_size", 2), ("epochs", 1)):
+            found = np.atleast_1d(value := getattr(self, name))
+            wrong = found.dtype.kind != "i" or len(found) > most or found.min() < 1
+            if value != "auto" and wrong:
+                raise ValueError(f"{name} must be at least 1, or auto, got {value!r}")
         if self.white and not 1 <= self.white <= 65535:
             raise ValueError(f"white must be 1 to 65535, or 0 to find it, got {self.white}")
         if self.noise < 0:
@@ -73,6 +91,7 @@ class CSFlowConfig:
         words = {
             "score": SCORES,
             "heat": HEATS,
+            "policy": POLICIES,
             "downscale": DOWNSCALES,
             "schedule": SCHEDULES,
             "precision": PRECISIONS,
@@ -82,6 +101,22 @@ class CSFlowConfig:
                 raise ValueError(f"{name} must be one of {', '.join(known)}, got {word!r}")
         if not 0 < self.percentile < 100:
             raise ValueError(f"percentile must be in (0, 100), got {self.percentile}")
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width that images are brought to.
+
+        Raises:
+            ValueError: They are still to be decided, from the photos.
+        """
+        if isinstance(self.image_size, str):
+            raise ValueError("image_size must be a number here, got auto; only fit decides it")
+        return sides(self.image_size)
+
+    @property
+    def together(self) -> int:
+        """How many images are scored at once."""
+        return max(self.batch, 8)
 
     @classmethod
     def preset(cls, name: str = "lite", **changes: Any) -> "CSFlowConfig":  # noqa: ANN401
@@ -107,12 +142,14 @@ class CSFlowConfig:
         """
         if (resize := saved.get("resize", "pil")) != "pil":
             raise ValueError(f"resize must be pil, got {resize!r}; train the model again")
-        return cls(**{name: value for name, value in saved.items() if name != "resize"})
+        known = {name: value for name, value in saved.items() if name != "resize"}
+        return cls(**{"policy": "percentile"} | known)
 
     def features(self) -> dict[str, Any]:
         """Return what features depend on, besides the image and the weights."""
         names = ("backbone", "block", "image_size", "scales", "downscale", "finer")
-        found = {name: getattr(self, name) for name in names} | {"resize": "pil"}
+        known = {"resize": "pil", "finer": self.finer if self.finer > 1 else bool(self.finer)}
+        found = {name: getattr(self, name) for name in names} | known
         return found | ({"white": self.white} if self.white else {})
 
     def to_dict(self) -> dict[str, Any]:
@@ -121,12 +158,18 @@ class CSFlowConfig:
         return {name: value for name, value in fields.items() if name != "white" or value}
 
 
+def sides(size: Size) -> tuple[int, int]:
+    """Height and width."""
+    height, width = np.broadcast_to(size, 2).tolist()
+    return height, width
+
+
 _PAPER = CSFlowConfig(
     backbone="efficientnet-b5",
     block=35,
     image_size=768,
     scales=3,
-    finer=False,
+    finer=0,
     downscale="nearest",
     standardise=False,
     kernels=(3, 3, 3, 5),
@@ -141,6 +184,7 @@ _PAPER = CSFlowConfig(
     precision="float32",
     score="mean",
     heat="finest",
+    policy="percentile",
 )
 PRESETS = {
     "lite": CSFlowConfig(),

@@ -15,13 +15,16 @@ from workbench.data.decode import WHITE, ImageSource
 from workbench.errors import DataError, NotFittedError
 from workbench.metrics import Threshold
 
+from .auto import decide
 from .batches import Images, batches, to_square
 from .calibration import calibrate
 from .config import ENGINES, CSFlowConfig
-from .evaluation import Evaluation, enlarge
+from .evaluation import Evaluation
+from .heatmap import enlarge
 from .saved import Saved, fill, network_of, state_of
 from .scores import Latents, cell_energy, heat, scale_shares, score
-from .split import known_parts, provenance, split_images, with_range
+from .split import known_parts, parts_of, provenance, split_images, with_range
+from .typical import Typical, watched_cells
 
 if TYPE_CHECKING:
     from .network import CSFlowNetwork
@@ -54,7 +57,10 @@ class CSFlowDetector:
         calibration: A few calibration images of the last `fit`; none after loading.
         calibration_scores: Scores of the calibration images, which the threshold comes from.
         heat_range: Ends of the fixed colour scale of heat maps.
+        typical: What calibration images look like to the flow, which a "calibrated" score and
+            heat map compare with.
         typical_energy: Mean energy of each scale, finest first, on the median calibration image.
+        ignore: Where nothing is looked at, (H, W) at the size that the network sees; or None.
         data: Where the images came from: name, root, fingerprint, split, counts.
         saved: What it was loaded from, until it is trained again.
 
@@ -92,8 +98,10 @@ class CSFlowDetector:
         self.arithmetic = ""
         self.calibration_scores: NDArray[np.float64] = np.empty(0)
         self.heat_range = (0.0, 1.0)
+        self.typical: Typical | None = None
         self.typical_energy = (0.0,) * self.config.scales
         self.data: dict[str, Any] = {}
+        self.ignore: NDArray[np.bool_] | None = None
         self._threshold: Threshold | None = None
         self.calibration: Images = ()
 
@@ -126,6 +134,7 @@ class CSFlowDetector:
                 self.network = network_of(self.config, self.saved).to(device)
             else:
                 self.network = CSFlowNetwork(self.config, self.weights).to(device)
+        self.network.pyramid.blacken(self.ignore)
         return self.network
 
     def prepare(self) -> "Engine":
@@ -139,6 +148,7 @@ class CSFlowDetector:
         images: Images,
         calibration: Images | None = None,
         *,
+        ignore: ImageSource | None = None,
         progress: bool = True,
         cache: bool = True,
         checkpoint: "Checkpoint | None" = None,
@@ -152,6 +162,8 @@ class CSFlowDetector:
             images: OK images: `parts.train`, or `parts` for its own train and calibration
                 images, or any sequence of paths, PIL images and arrays.
             calibration: OK images that are not learned from; by default 15 % of `images`.
+            ignore: A picture as the photos are, not black where what shows is not to count: a
+                fixture, a date. No score, map or threshold looks there.
             progress: Show progress bars.
             cache: Take features from the workspace's cache and keep them there; see
                 `workbench.csflow.feature_cache`.
@@ -170,11 +182,19 @@ class CSFlowDetector:
         from .training import train_flow
 
         train, calibration = split_images(images, calibration, self.config.seed)
-        c = self.config = with_range(self.config, train)
+        self.config = with_range(self.config, train)
+        c = decide(self.config, train)
+        if c != self.config:  # numbers in place of "auto", which it has from now on
+            self.config, self.network = c, None
+        self.typical = self.ignore = None
+        if ignore is not None:
+            self.ignore = to_square(read_image(ignore), c.size)[0].max(0) > 127
         network = self.build_network()
         self.engine = self.saved = None  # a graph or a folder of other weights
         _, features = extract(train, network, c, "features", progress, cache)
-        _, watched = extract(calibration, network, c, "features (calibration)", progress, cache)
+        places, watched = extract(
+            calibration, network, c, "features (calibration)", progress, cache
+        )
         if c.standardise:
             network.standardise.fit(features)
         trained = train_flow(
@@ -183,7 +203,7 @@ class CSFlowDetector:
         )  # fmt: skip
         self.history, self.epoch = trained.history, trained.epoch
         self.interrupted, self.arithmetic = trained.interrupted, trained.arithmetic
-        calibrate(self, network.latents_of(watched, c.batch))
+        calibrate(self, network.latents_of(watched, c.together), parts_of(calibration, places))
         self.data = provenance(images, train, calibration)
         self.calibration = calibration[:REMEMBERED]
         return self
@@ -208,14 +228,13 @@ class CSFlowDetector:
     ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         """Scores (N,) and heat maps (N, h, w) at the size of the cells, from one pass.
 
-        `evaluation.enlarge` makes a map as large as its image. NaN and warning as in `score`.
+        `heatmap.enlarge` makes a map as large as its image. NaN and warning as in `score`.
         """
-        size = self.config.image_size
-        blank = self.prepare()(np.zeros((1, 3, size, size), np.uint8))
+        blank = self.prepare()(np.zeros((1, 3, *self.config.size), np.uint8))
         values = np.full(len(images), np.nan)
         maps = np.full((len(images), *blank[0].shape[2:]), np.nan, np.float32)
         for places, zs, _ in self._latents(images, progress):
-            values[places], maps[places] = self.score_latents(zs), self.heat_of(cell_energy(zs))
+            values[places], maps[places] = self.score_latents(zs), self.heat_of(self.cells_of(zs))
         return values, maps
 
     def localize(self, images: Images, *, progress: bool = False) -> list[NDArray[np.float32]]:
@@ -227,7 +246,7 @@ class CSFlowDetector:
         return [
             enlarge(cells, *size)
             for _, zs, sizes in self._latents(images, progress, strict=True)
-            for cells, size in zip(self.heat_of(cell_energy(zs)), sizes, strict=True)
+            for cells, size in zip(self.heat_of(self.cells_of(zs)), sizes, strict=True)
         ]
 
     def evaluate_one(self, source: ImageSource) -> Evaluation:
@@ -244,17 +263,20 @@ class CSFlowDetector:
         times = [perf_counter()]
         image = read_image(source, self.config.white or WHITE)
         times.append(perf_counter())
-        square = to_square(image, self.config.image_size)
+        square = to_square(image, self.config.size)
         times.append(perf_counter())
         zs = engine(square)
         times.append(perf_counter())
-        value, cells = float(self.score_latents(zs)[0]), cell_energy(zs)
+        value, cells = float(self.score_latents(zs)[0]), self.cells_of(zs)
         if not isfinite(value):
             raise DataError(
                 f"the network gives no number for this image, got {value}; train again"
             )
         heatmap = enlarge(self.heat_of(cells)[0], *image.shape[:2])
-        shares = scale_shares(cells, self.typical_energy)[0].tolist()
+        if self.typical and self.config.score == "calibrated":
+            shares, evidence = self.typical.scale_shares(cells), self.typical.evidence(cells)
+        else:
+            shares, evidence = tuple(scale_shares(cells, self.typical_energy)[0].tolist()), ()
         times.append(perf_counter())
         stages = zip(("decode", "resize", "network", "map"), np.diff(times).tolist(), strict=True)
         return Evaluation(
@@ -264,16 +286,30 @@ class CSFlowDetector:
             heatmap=heatmap,
             heat_range=self.heat_range,
             timing={**dict(stages), "total": times[-1] - times[0]},
-            shares=tuple(shares),
+            shares=shares,
+            evidence=evidence,
         )
 
     def score_latents(self, zs: Latents) -> NDArray[np.float64]:
-        """Scores of latents, shape (B,): the statistic that the configuration names."""
-        return score(zs, self.config.score, self.config.top_k).astype(np.float64)
+        """Scores of latents, shape (B,): of the kind that the configuration names."""
+        if self.typical and self.config.score == "calibrated":
+            return self.typical.score(self.cells_of(zs))
+        return score(self._watched(zs), self.config.score, self.config.top_k).astype(np.float64)
 
     def heat_of(self, cells: Latents) -> NDArray[np.float32]:
         """One map an image at the finest cell size, shape (B, h, w), from the energy of cells."""
+        if self.typical and self.config.heat == "calibrated":
+            return self.typical.heat(cells).astype(np.float32)
         return heat(cells, self.config.heat)
+
+    def cells_of(self, zs: Latents) -> list[NDArray[np.float32]]:
+        """Energy of every cell, K arrays (B, h, w); 0 where nothing is to be looked at."""
+        return cell_energy(self._watched(zs))
+
+    def _watched(self, zs: Latents) -> Latents:
+        if self.ignore is None:
+            return zs
+        return [z * cells for z, cells in zip(zs, watched_cells(self.ignore, zs), strict=True)]
 
     def parts(self, **reading: Any) -> ImageFolder:  # noqa: ANN401
         """The folder it was trained from, with the split it was trained with.
@@ -314,7 +350,7 @@ class CSFlowDetector:
         if self.engine is not None and self.engine is not self.network:
             from .onnx.engines import keep  # the other engine is a graph
 
-            keep(cast("OnnxEngine", self.engine), manifest, self.config)
+            keep(cast("OnnxEngine", self.engine), self, manifest)
 
     def _graph(self, limit: float | None = None) -> "Engine | None":
         """The graph that is to score: one kept for a loaded detector, or with a limit built."""
@@ -333,6 +369,6 @@ class CSFlowDetector:
     ) -> Iterator[tuple[list[int], Latents, list[tuple[int, int]]]]:
         engine = self.prepare()
         c = self.config
-        found = batches(images, c.image_size, c.batch, "score", progress, strict, c.white)
+        found = batches(images, c.size, c.together, "score", progress, strict, c.white)
         for places, squares, sizes in found:
             yield places, engine(squares), sizes

@@ -63,6 +63,8 @@ def extract(
     sources, shapes = sources_of(images), network.pyramid.shapes
     table = allocate(len(sources), shapes)
     about = config.features() | {"weights": network.backbone.weights_hash}
+    if (watched := network.pyramid.watched) is not None:
+        about["watched"] = hashlib.sha256(watched.cpu().numpy().tobytes()).hexdigest()
     store = open_cache(about) if cache else None
     keys: list[str | None] = _keys(store, sources) if store else [None] * len(sources)
     missing = []
@@ -213,7 +215,7 @@ def _computed(
     progress: bool,
 ) -> Iterator[tuple[int, Pyramid]]:
     """Position and features of every image that is missing and can be read."""
-    size, images = network.pyramid.image_size, [sources[i] for i in missing]
+    size, images = network.pyramid.size, [sources[i] for i in missing]
     for places, squares, _ in batches(images, size, TOGETHER, title, progress, white=white):
         full = [min(i, len(places) - 1) for i in range(TOGETHER)]  # the last one fills up
         features = network.features(squares[full])

@@ -1,4 +1,4 @@
-"""From square images to a pyramid of features: a frozen EfficientNet, at several scales.
+"""From images of one size to a pyramid of features: a frozen EfficientNet, at several scales.
 
 The parts of efficientnet-pytorch that are used here have underscores in its own code; it offers
 no other way to cut a network after a block.
@@ -12,12 +12,15 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from workbench import workspace
 
+from .config import Size, sides
 from .flow import Pyramid
 
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -74,24 +77,29 @@ class Backbone(nn.Module):
         """Map RGB in [0, 1], (B, 3, H, W), to features (B, C, H/stride, W/stride)."""
         return self.blocks(self.stem(self._normalised(images)))
 
-    def with_finer(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Also return what the last block of half the stride gives, (B, C', 2 H', 2 W'), first."""
-        last = self.finer[0] + 1
-        finer = self.blocks[:last](self.stem(self._normalised(images)))
-        return finer, self.blocks[last:](finer)
+    def pyramid(self, images: Tensor, finer: int) -> Pyramid:
+        """Features on the way, finest first: of `finer` shallower blocks, and the output."""
+        x, start = self.stem(self._normalised(images)), 0
+        xs: Pyramid = []
+        for index in [*self.finer(finer), self.block]:
+            x = self.blocks[start : index + 1](x)
+            xs, start = [*xs, x], index + 1
+        return xs
 
-    @property
-    def finer(self) -> tuple[int, int]:
-        """Index and channels of the last block whose cells are half as wide as the output's."""
+    def finer(self, count: int) -> list[int]:
+        """Blocks with cells of half the output's width, a quarter, ...: the last of each.
+
+        Raises:
+            ValueError: There are not so many.
+        """
         strides = [2 * prod(self._strides[: i + 1]) for i in range(len(self.blocks))]
-        if (half := self.stride // 2) not in strides:
+        wanted = [self.stride >> k for k in range(count, 0, -1)]
+        if missing := [stride for stride in wanted if stride not in strides]:
             raise ValueError(
-                f"a finer scale needs a block of half the stride, and block {self.block} of "
-                f"{self.name} has none before it; take a deeper block or finer=False"
+                f"finer={count} needs a block of stride {missing[0]}, and block {self.block} of "
+                f"{self.name} has none before it; take a deeper block or a smaller number"
             )
-        index = len(strides) - strides[::-1].index(half) - 1
-        last: Any = self.blocks[index]  # of a library without types
-        return index, last._block_args.output_filters
+        return [len(strides) - 1 - strides[::-1].index(stride) for stride in wanted]
 
     @property
     def _strides(self) -> list[int]:
@@ -107,16 +115,15 @@ class FeaturePyramid(nn.Module):
 
     Args:
         backbone: Frozen network with `.channels` and `.stride`.
-        image_size: Pixels a side of the finest image.
-        scales: K, each at half the resolution of the one before. Without `finer`, scale k sees
-            the image at image_size / 2^k.
+        size: Of the image: pixels a side, or height and width.
+        scales: K, each at half the resolution of the one before.
         downscale: "area" (antialiased) or "nearest", as the original does.
-        finer: Scale 0 is what a shallower block of half the stride gives on the way through
-            the full image, and scale k > 0 sees the image at image_size / 2^(k - 1).
+        finer: So many scales, the finest, are what shallower blocks give on the way through
+            the full image; the others see the image, half of it, a quarter, ...
 
     Raises:
-        ValueError: The image size does not give whole cells at every scale; the message names
-            the next sizes that do. Or the backbone has no shallower block for `finer`.
+        ValueError: The size does not give whole cells at every scale; the message names the
+            next sizes that do. Or the backbone has no shallower blocks for `finer`.
 
     Example:
         >>> from workbench.csflow import load_backbone
@@ -128,39 +135,52 @@ class FeaturePyramid(nn.Module):
     def __init__(
         self,
         backbone: Backbone,
-        image_size: int,
+        size: Size,
         scales: int = 3,
         downscale: str = "area",
-        finer: bool = False,
+        finer: int = 0,
     ) -> None:
         super().__init__()
-        self.sizes = scales - finer  # of the image
-        if self.sizes < 1:
-            raise ValueError(f"finer=True needs at least 2 scales, got {scales}")
-        step = backbone.stride << (self.sizes - 1)
-        if image_size % step or image_size < step:
-            below, above = image_size // step * step, (image_size // step + 1) * step
-            sizes = " or ".join(str(size) for size in (below, above) if size)
-            raise ValueError(
-                f"image_size must be a multiple of {step} for {self.sizes} scales of "
-                f"{backbone.name} block {backbone.block}, got {image_size}; take {sizes}"
-            )
-        self.backbone, self.image_size, self.scales = backbone, image_size, scales
-        self.downscale = downscale
-        self.finer = backbone.finer if finer else None
+        self.copies = scales - finer  # of the image: as it is, halved, ...
+        if self.copies < 1:
+            raise ValueError(f"finer={finer} needs at least {finer + 1} scales, got {scales}")
+        step = backbone.stride << (self.copies - 1)
+        self.size = sides(size)
+        for side in self.size:
+            if side % step or side < step:
+                below, above = side // step * step, (side // step + 1) * step
+                others = " or ".join(str(other) for other in (below, above) if other)
+                raise ValueError(
+                    f"image_size must be a multiple of {step} for {self.copies} scales of "
+                    f"{backbone.name} block {backbone.block}, got {side}; take {others}"
+                )
+        self.backbone, self.scales = backbone, scales
+        self.downscale, self.finer = downscale, finer
+        self.watched: Tensor | None = None
+        deep = [backbone.block] * self.copies
+        blocks: list[Any] = list(backbone.blocks)  # of a library without types
+        self.channels: list[int] = [
+            blocks[i]._block_args.output_filters for i in backbone.finer(finer) + deep
+        ]
 
     @property
     def shapes(self) -> list[tuple[int, int, int]]:
         """(C, H/2^k, W/2^k) of every scale, finest first."""
-        side = self.image_size // self.backbone.stride
-        finer = [(self.finer[1], 2 * side, 2 * side)] if self.finer else []
-        return finer + [(self.backbone.channels, side >> k, side >> k) for k in range(self.sizes)]
+        height, width = (side // self.backbone.stride << self.finer for side in self.size)
+        return [(c, height >> k, width >> k) for k, c in enumerate(self.channels)]
 
     def forward(self, images: Tensor) -> Pyramid:
-        """Map uint8 RGB (B, 3, S, S) to K feature tensors of `shapes`."""
+        """Map uint8 RGB (B, 3, H, W) to K feature tensors of `shapes`."""
         x = images.to(self.backbone.mean.dtype) / 255
-        first = self.backbone.with_finer(x) if self.finer else (self.backbone(x),)
-        return [*first, *(self.backbone(self._smaller(x, k)) for k in range(1, self.sizes))]
+        if self.watched is not None:
+            x = x * self.watched
+        smaller = (self.backbone(self._smaller(x, k)) for k in range(1, self.copies))
+        return [*self.backbone.pyramid(x, self.finer), *smaller]
+
+    def blacken(self, ignore: NDArray[np.bool_] | None) -> None:
+        """Make these pixels (H, W) black in every image from now on, so that none can tell."""
+        device, dtype = self.backbone.mean.device, self.backbone.mean.dtype
+        self.watched = None if ignore is None else torch.from_numpy(~ignore).to(device, dtype)
 
     def _smaller(self, x: Tensor, k: int) -> Tensor:
         if self.downscale == "nearest":

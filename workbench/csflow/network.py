@@ -24,7 +24,7 @@ class CSFlowNetwork(nn.Module):
         >>> network = CSFlowNetwork(CSFlowConfig(image_size=128, hidden=8), weights="random")
         >>> zs = network(np.zeros((2, 3, 128, 128), np.uint8))
         >>> [tuple(z.shape) for z in zs][:2]
-        [(2, 112, 8, 8), (2, 192, 4, 4)]
+        [(2, 40, 16, 16), (2, 112, 8, 8)]
     """
 
     name = "torch"
@@ -33,9 +33,9 @@ class CSFlowNetwork(nn.Module):
         super().__init__()
         backbone = load_backbone(config.backbone, config.block, weights)
         self.pyramid = FeaturePyramid(
-            backbone, config.image_size, config.scales, config.downscale, config.finer
+            backbone, config.size, config.scales, config.downscale, config.finer
         )
-        channels = [shape[0] for shape in self.pyramid.shapes]
+        channels = self.pyramid.channels
         self.standardise = Standardise(channels)
         with torch.random.fork_rng(devices=[]):  # the same start each time
             torch.manual_seed(config.seed)
@@ -61,7 +61,7 @@ class CSFlowNetwork(nn.Module):
 
     @torch.inference_mode()
     def features(self, squares: NDArray[np.uint8]) -> Pyramid:
-        """Map uint8 RGB (B, 3, S, S) to raw features, K tensors (B, C, H/2^k, W/2^k)."""
+        """Map uint8 RGB (B, 3, H, W) to raw features, K tensors (B, C, H/2^k, W/2^k)."""
         images = torch.from_numpy(squares).to(self.device, memory_format=torch.channels_last)
         return [x.contiguous() for x in self.pyramid(images)]
 
@@ -77,7 +77,7 @@ class CSFlowNetwork(nn.Module):
         return [self.latents(list(chunk)) for chunk in chunks]
 
     def forward(self, squares: NDArray[np.uint8]) -> Latents:
-        """Map uint8 RGB (B, 3, S, S) to latents, K arrays (B, C, H/2^k, W/2^k)."""
+        """Map uint8 RGB (B, 3, H, W) to latents, K arrays (B, C, H/2^k, W/2^k)."""
         return self.latents(self.features(squares))
 
     def describe(self) -> str:

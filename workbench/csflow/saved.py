@@ -14,6 +14,7 @@ from workbench.errors import ArtifactError
 from workbench.metrics import Threshold
 
 from .config import CSFlowConfig
+from .typical import Typical
 
 if TYPE_CHECKING:
     from .detector import CSFlowDetector
@@ -41,12 +42,16 @@ def state_of(detector: "CSFlowDetector") -> tuple[dict[str, Any], dict[str, NDAr
         "arithmetic": detector.arithmetic,
         "data": detector.data,
     }
+    if detector.typical:
+        manifest["typical"] = detector.typical.to_json()
     if saved := detector.saved:
         backbone, learned = saved.manifest["backbone"], saved.learned
     else:
         network = detector.build_network()
         backbone, learned = network.backbone.identity(), learned_by(network)
-    scores = {"held_out": detector.calibration_scores}
+    scores: dict[str, NDArray] = {"held_out": detector.calibration_scores}
+    if detector.ignore is not None:
+        scores["ignore"] = detector.ignore
     return manifest | {"backbone": backbone}, {**learned, **scores}
 
 
@@ -63,12 +68,16 @@ def fill(
     detector: "CSFlowDetector", manifest: Mapping[str, Any], arrays: Mapping[str, NDArray]
 ) -> None:
     """Undo `state_of`, all but the configuration."""
-    learned = {name: array for name, array in arrays.items() if name != "held_out"}
+    own = ("held_out", "ignore")
+    learned = {name: array for name, array in arrays.items() if name not in own}
+    detector.ignore = arrays.get("ignore")
     detector.saved = Saved(manifest, learned)
     detector.calibration_scores = arrays["held_out"]
     detector.threshold = Threshold.from_json(manifest["threshold"])
     detector.heat_range = tuple(manifest["heat_range"])
     detector.typical_energy = tuple(manifest["calm"])
+    if typical := manifest.get("typical"):
+        detector.typical = Typical.from_json(typical)
     detector.history = _renamed(manifest["history"], "held_out_nll", "calibration_nll")
     detector.data = manifest["data"]
     detector.epoch, detector.arithmetic = manifest["epoch"], manifest["arithmetic"]

@@ -4,8 +4,8 @@ The energy of a latent is z^2 / 2; a cell is one place of one scale, and its ene
 over channels. A flow trained on good parts leaves about 0.5 everywhere on such parts.
 
 Which score tells defects best depends on the defects: a large one lifts the mean, a small one
-only the hottest cells. OK images alone cannot decide that, for they have no defect to be found;
-so `CSFlowConfig.score` is set, not learned.
+only the hottest cells. The score "calibrated" looks at both, at every scale, in units of what
+good parts differ by: see `csflow.typical`. The others are plain statistics.
 
 All of it is NumPy: latents are small, and scoring then needs no torch, which takes seconds to
 import. Arrays and CPU tensors are taken alike.
@@ -18,8 +18,10 @@ from numpy.typing import ArrayLike, NDArray
 
 Latents = Sequence[NDArray[np.floating]]
 
-SCORES = ("mean", "std", "max", "topk", "norm")
-HEATS = ("mean", "finest")
+STATISTICS = ("mean", "std", "max", "topk", "norm")
+SCORES = (*STATISTICS, "calibrated")
+JOINS = ("mean", "finest")  # of the scales, in a heat map
+HEATS = (*JOINS, "calibrated")
 
 
 def score(zs: Latents, statistic: str = "mean", top_k: int = 10) -> NDArray[np.floating]:
@@ -57,9 +59,12 @@ def heat(cells: Latents, joined: str = "mean") -> NDArray[np.floating]:
             scales, the coarser ones enlarged bilinearly.
     """
     cells = [np.asarray(m) for m in cells]
-    if joined == "finest":
-        return cells[0]
-    return np.stack([_enlarged(m, cells[0].shape[1:]) for m in cells]).mean(0)
+    return cells[0] if joined == "finest" else np.stack(at_finest(cells)).mean(0)
+
+
+def at_finest(cells: Latents) -> list[NDArray[np.floating]]:
+    """Maps of every scale at the size of the finest, the coarser ones enlarged bilinearly."""
+    return [_enlarged(m, cells[0].shape[1:]) for m in cells]
 
 
 def scale_shares(cells: Latents, typical_energy: ArrayLike) -> NDArray[np.floating]:

@@ -1,5 +1,6 @@
 """Which good parts are learned from, which set the threshold, and where both came from."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -62,6 +63,14 @@ def with_range(config: CSFlowConfig, images: Images) -> CSFlowConfig:
     else:
         white = white_level(sources_of(images))
     return config if white == WHITE else replace(config, white=white)
+
+
+def parts_of(images: Images, places: Sequence[int]) -> NDArray[np.intp]:
+    """The part that each photo shows, numbered; a photo without a group is a part by itself."""
+    groups = getattr(images, "groups", ()) or ("",) * len(images)
+    keys = [groups[place] or place for place in places]
+    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    return np.array([numbers[key] for key in keys], np.intp)
 
 
 def _pick(images: Images, chosen: NDArray[np.bool_]) -> Images:

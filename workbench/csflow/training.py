@@ -128,7 +128,7 @@ class _Run:
         )
         self.schedule = (
             torch.optim.lr_scheduler.OneCycleLR(
-                self.optimiser, c.lr, total_steps=c.epochs * self.batches
+                self.optimiser, c.lr, total_steps=int(c.epochs) * self.batches
             )
             if c.schedule == "one-cycle"
             else None
@@ -140,7 +140,9 @@ class _Run:
     def finished(self) -> bool:
         """Whether all epochs are done, or the patience is at its end."""
         done, patience = len(self.history), self.config.patience
-        return done >= self.config.epochs or bool(patience and done - self.best_epoch >= patience)
+        return done >= int(self.config.epochs) or bool(
+            patience and done - self.best_epoch >= patience
+        )
 
     def epoch(self, calibration: Pyramid, bar: "tqdm") -> None:
         """Go once through all images, look at the calibration ones, remember the best weights."""

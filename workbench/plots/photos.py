@@ -9,7 +9,7 @@ from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from workbench.csflow.evaluation import colourise
+from workbench.csflow.heatmap import colourise
 from workbench.data.encode import OUTLINE, outline
 from workbench.plots.figure import COLORS, Picture, lettered, words
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from workbench.csflow.evaluation import colourise
+from workbench.csflow.heatmap import colourise
 from workbench.data.encode import OUTLINE, jpeg, outline
 
 from .html import part
@@ -33,13 +33,18 @@ class Card(NamedTuple):
 
     @property
     def why(self) -> str:
-        """What the score is due to: the hottest place, and the scale with most to do with it."""
+        """What the score is due to: the hottest place, and what has most to do with it."""
         found, shares = self.evaluation.regions, self.evaluation.shares
+        evidence = getattr(self.evaluation, "evidence", ())
         words = []
         if found:
             left, top, right, bottom = found[0].box
             words.append(f"hottest: {right - left} x {bottom - top} px at ({left}, {top})")
-        if shares:
+        if evidence:
+            most = max(evidence, key=lambda one: one.share)
+            place = "" if most.scale is None else f" at {SCALES[min(most.scale, 2)]}"
+            words.append(f"{most.name}{place} {most.times:.2g} times a good part's")
+        elif shares:
             scale = int(np.argmax(shares))
             words.append(f"{100 * shares[scale]:.0f} % at {SCALES[min(scale, 2)]}")
         return "; ".join(words)

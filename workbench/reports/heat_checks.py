@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench import metrics, plots
-from workbench.csflow.evaluation import enlarge
+from workbench.csflow.heatmap import enlarge
 from workbench.errors import DataError
 
 from . import display, wording

@@ -360,9 +360,11 @@ class ImageReport:
 
     def _method(self) -> str:
         config = self.detector.config
+        height, width = config.size
+        size = f"{height} pixels a side" if height == width else f"{height} x {width} pixels"
         return (
             f"Method: CS-Flow, a normalizing flow over features of {config.backbone} at "
-            f"{config.image_size} pixels a side, trained on good parts only; a part is NG if its "
+            f"{size}, trained on good parts only; a part is NG if its "
             "score reaches the threshold. Heat maps share one colour scale, set on held-out good "
             "parts, so that a good part stays dark."
         )

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from workbench import metrics
-from workbench.csflow.evaluation import colourise
+from workbench.csflow.heatmap import colourise
 from workbench.session import InspectionSession, Verdict
 
 from .markup import render, unique
@@ -110,6 +110,14 @@ def why(evaluation: "Evaluation", t: Words) -> str:
         )
         for number, region in enumerate(regions(evaluation), start=1)
     ]  # fmt: skip
+    evidence = sorted(getattr(evaluation, "evidence", ()), key=lambda one: -one.share)
+    for one in evidence[: REGIONS if evaluation.is_anomaly else 0]:
+        name, ratio = t(one.name), f"{one.times:.2g}"
+        lines.append(
+            t("{0}: {1} times a good part's", name, ratio)
+            if one.scale is None
+            else t("{0}, scale {1}: {2} times a good part's", name, one.scale + 1, ratio)
+        )
     shares = getattr(evaluation, "shares", ())
     ends = {0: t("finest"), len(shares) - 1: t("coarsest")} if len(shares) > 1 else {}
     bars = [

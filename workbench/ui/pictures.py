@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from workbench import language
-from workbench.csflow.evaluation import blend
+from workbench.csflow.heatmap import blend
 from workbench.data.encode import outline as outline_of
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.csflow.batches import batches
-from workbench.csflow.config import CSFlowConfig
-from workbench.csflow.scores import Latents, score
+from workbench.csflow.config import Size, sides
+from workbench.csflow.scores import Latents
 from workbench.errors import DataError
 
 from . import store
@@ -38,7 +38,7 @@ class Engine(Protocol):
     name: str
 
     def __call__(self, squares: NDArray[np.uint8]) -> Latents:
-        """Map uint8 RGB (B, 3, S, S) to latents, K arrays (B, C, H/2^k, W/2^k)."""
+        """Map uint8 RGB (B, 3, H, W) to latents, K arrays (B, C, H/2^k, W/2^k)."""
 
     def describe(self) -> str:
         """What computes, for reports and results."""
@@ -57,7 +57,7 @@ def kept_graph(detector: "CSFlowDetector") -> OnnxEngine | None:
             return None
         graph, expected = kept
         with graph.limited(SECONDS):
-            found = scores_of(graph, probes(detector.config.image_size), detector.config)
+            found = scores_of(graph, probes(detector.config.size), detector)
         return graph if np.allclose(found, expected, TOLERANCE, atol=0) else None
     except Exception:  # damaged in any way: a graph is built again
         return None
@@ -74,14 +74,14 @@ def checked_graph(detector: "CSFlowDetector", threshold: float) -> OnnxEngine | 
     """
     if not _on_graph(detector):
         return None
-    network, config = detector.build_network(), detector.config
+    network = detector.build_network()
     photos, missing = _calibration_squares(detector)
-    squares = np.concatenate([photos, probes(config.image_size)])
+    squares = np.concatenate([photos, probes(detector.config.size)])
     try:
         from .export import export  # brings torch and onnx
 
         graph = OnnxEngine(export(network))
-        pair = scores_of(graph, squares, config), scores_of(network, squares, config)
+        pair = scores_of(graph, squares, detector), scores_of(network, squares, detector)
         wrong = differences(*pair, threshold)
     except Exception as error:  # any failure is told, and torch can still score
         wrong = f"{type(error).__name__}: {error}"
@@ -96,24 +96,24 @@ def checked_graph(detector: "CSFlowDetector", threshold: float) -> OnnxEngine | 
             stacklevel=4,
         )
     if detector.saved:
-        keep(graph, detector.saved.manifest, config)
+        keep(graph, detector, detector.saved.manifest)
     return graph
 
 
-def keep(graph: OnnxEngine, manifest: Mapping[str, Any], config: CSFlowConfig) -> bool:
+def keep(graph: OnnxEngine, detector: "CSFlowDetector", manifest: Mapping[str, Any]) -> bool:
     """Keep a graph for whoever loads a detector of this `detector.json`; False if it cannot be."""
     if "weights_sha256" not in manifest:  # of no saved detector
         return False
-    scores = scores_of(graph, probes(config.image_size), config)
+    scores = scores_of(graph, probes(detector.config.size), detector)
     return store.write(store.key(manifest), graph, scores)
 
 
 def scores_of(
-    engine: Engine, squares: NDArray[np.uint8], config: CSFlowConfig
+    engine: Engine, squares: NDArray[np.uint8], detector: "CSFlowDetector"
 ) -> NDArray[np.float64]:
-    """Scores of squares (N, 3, S, S), one by one, as parts come off a line."""
+    """Scores of squares (N, 3, H, W), one by one, as parts come off a line."""
     singles = (engine(squares[i : i + 1]) for i in range(len(squares)))
-    return np.array([score(zs, config.score, config.top_k)[0] for zs in singles], np.float64)
+    return np.concatenate([detector.score_latents(zs) for zs in singles])
 
 
 def differences(got: NDArray[np.float64], expected: NDArray[np.float64], threshold: float) -> str:
@@ -133,16 +133,17 @@ def differences(got: NDArray[np.float64], expected: NDArray[np.float64], thresho
     return f"{flips} of {len(got)} verdicts differ" if flips else ""
 
 
-def probes(size: int) -> NDArray[np.uint8]:
-    """Two fixed images, smooth as photos are: (2, 3, size, size) uint8.
+def probes(size: Size) -> NDArray[np.uint8]:
+    """Two fixed images, smooth as photos are: (2, 3, *size) uint8.
 
     Example:
         >>> probes(64).shape
         (2, 3, 64, 64)
     """
     rng = np.random.default_rng(0)
-    y, x = np.mgrid[:size, :size] / size
-    light = np.zeros((2, 3, size, size))
+    height, width = sides(size)
+    y, x = np.mgrid[:height, :width] / np.reshape([height, width], (2, 1, 1))
+    light = np.zeros((2, 3, height, width))
     for _ in range(8):
         up, along, start = rng.uniform(-6, 6, (3, 2, 3, 1, 1))
         light += np.sin(up * y + along * x + start)
@@ -151,8 +152,8 @@ def probes(size: int) -> NDArray[np.uint8]:
 
 def _calibration_squares(detector: "CSFlowDetector") -> tuple[NDArray[np.uint8], str]:
     """A few calibration photos as the network sees them, or why there are none."""
-    size = detector.config.image_size
-    found, reason = [np.empty((0, 3, size, size), np.uint8)], "none can be read"
+    size = detector.config.size
+    found, reason = [np.empty((0, 3, *size), np.uint8)], "none can be read"
     try:
         photos = (
             detector.calibration if len(detector.calibration) else detector.parts().calibration

@@ -21,8 +21,8 @@ OPSET = 18
 
 def export(network: "CSFlowNetwork") -> bytes:
     """The graph of a network, serialised, for any batch size."""
-    size, scales = network.pyramid.image_size, network.pyramid.scales
-    example = torch.zeros(2, 3, size, size, dtype=torch.uint8)
+    size, scales = network.pyramid.size, network.pyramid.scales
+    example = torch.zeros(2, 3, *size, dtype=torch.uint8)
     return build(_Latents(network), example, [f"z{k}" for k in range(scales)])
 
 

@@ -126,7 +126,7 @@ def quantise(
         figures = (flips, len(photos), auroc_before, auroc_after, gain)
         tried.append(Quantisation(share, harmless and gain > LEAST_GAIN, *figures))
         if tried[-1].accepted:
-            if detector.saved and not keep(engine, detector.saved.manifest, detector.config):
+            if detector.saved and not keep(engine, detector, detector.saved.manifest):
                 raise ArtifactError(
                     f"{tried[-1].describe()}; but {store.folder()} did not keep it"
                 )
@@ -152,7 +152,7 @@ def _found(
     images: ImageFolder | None,
 ) -> tuple[NDArray[np.float64], float]:  # fmt: skip
     """Scores of the calibration photos, and the AUROC on labelled images; NaN without."""
-    scored = scores_of(engine, photos, detector.config)
+    scored = scores_of(engine, photos, detector)
     if images is None or images.labels is None:
         return scored, float("nan")
     before = detector.prepare()
@@ -165,7 +165,7 @@ def _found(
 
 def _squares(detector: "CSFlowDetector", images: ImageFolder) -> NDArray[np.uint8]:
     config = detector.config
-    found = batches(images, config.image_size, config.batch, white=config.white)
+    found = batches(images, config.size, config.together, white=config.white)
     return np.concatenate([squares for _, squares, _ in found])
 
 

@@ -96,7 +96,7 @@ def _config(original: Original, preset: str, changes: dict[str, Any]) -> CSFlowC
     if original.map_side:
         given = {"image_size": original.map_side * cut.stride} | given
     said = {name: getattr(flow, name) for name in ("kernels", "hidden", "scales", "clamp")}
-    return CSFlowConfig.preset(preset, **given | said | {"block": cut.block, "finer": False})
+    return CSFlowConfig.preset(preset, **given | said | {"block": cut.block, "finer": 0})
 
 
 def _fitting_block(backbone: str, block: int | None, channels: int | Sequence[int]) -> Backbone:

@@ -1,0 +1,174 @@
+"""The calibrated score against its formula, and what `fit` decides from the photos."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from workbench import metrics
+from workbench.csflow import CSFlowConfig
+from workbench.csflow.auto import decide
+from workbench.csflow.calibration import first_threshold
+from workbench.csflow.scores import heat
+from workbench.csflow.typical import Typical
+
+SCALES = 3
+
+
+@pytest.fixture(scope="module")
+def good():
+    """Energies of 40 good parts; the coarser a scale, the more they scatter."""
+    rng = np.random.default_rng(0)
+    return [
+        0.5 * rng.gamma(60 / (k + 1), (k + 1) / 60, (40, 16 >> k, 12 >> k)) for k in range(SCALES)
+    ]
+
+
+def with_hot(good, scale, rows, columns, factor):
+    cells = [m[:1].copy() for m in good]
+    cells[scale][0, :rows, :columns] *= factor
+    return cells
+
+
+def test_the_score_is_the_one_that_the_formula_gives(good):
+    statistics = []
+    for m in good:
+        flat = np.sort(m.reshape(len(m), -1), axis=1)[:, ::-1]
+        statistics += [flat[:, 0], flat[:, : max(1, round(flat.shape[1] / 10))].mean(1)]
+    typical = Typical.of(good)
+    statistics.append(typical.heat(good).max((1, 2)))
+    logs = np.log(np.stack(statistics, 1))
+    variance = (40 * logs.var(0) + 4 * logs.var(0).mean()) / 44
+    z = (logs - logs.mean(0)) / np.sqrt(variance)
+    expected = np.exp(np.sqrt(variance).mean() * np.log(np.exp(z).mean(1)))
+    np.testing.assert_allclose(typical.score(good), expected, rtol=1e-12)
+
+
+def test_the_heat_map_weighs_scales_by_what_good_parts_scatter(good):
+    typical = Typical.of(good)
+    parts = np.array([3, 2, 1]) / [m.std() for m in good]
+    np.testing.assert_allclose(typical.weights / typical.weights.sum(), parts / parts.sum())
+    found = typical.heat(good)
+    assert found.shape == (40, 16, 12) and found.mean() == pytest.approx(1, rel=1e-3)
+    only = [np.zeros_like(m) for m in good[:1]] + good[1:2] + [np.zeros_like(good[2])]
+    expected = SCALES * typical.weights[1] * heat(only)
+    np.testing.assert_allclose(typical.heat(only), expected)
+
+
+@pytest.mark.parametrize(
+    ("scale", "rows", "columns", "name"),
+    [(0, 1, 1, "hottest cell"), (0, 5, 4, "hottest tenth"), (2, 1, 1, "hottest cell")],
+)
+def test_small_and_large_defects_stand_out_and_the_evidence_says_where(
+    good, scale, rows, columns, name
+):
+    typical = Typical.of(good)
+    cells = with_hot(good, scale, rows, columns, 1 + 3 / np.sqrt(rows * columns))
+    assert typical.score(cells)[0] > typical.score(good).max()
+    evidence = typical.evidence(cells)
+    assert sum(found.share for found in evidence) == pytest.approx(1)
+    assert sum(typical.scale_shares(cells)) == pytest.approx(1)
+    own = [found for found in evidence if found.scale is not None]
+    assert max(own, key=lambda found: found.share)[:2] == (name, scale)
+    assert np.argmax(typical.scale_shares(cells)) == scale
+    assert evidence[2 * scale].times > 1.2
+
+
+def test_a_gross_defect_has_a_finite_score_and_a_grosser_one_a_higher(good):
+    typical = Typical.of(good)
+    scores = [typical.score(with_hot(good, 0, 16, 12, 10.0**n))[0] for n in range(7)]
+    assert np.isfinite(scores).all() and (np.diff(scores) > 0).all()
+
+
+def test_parts_that_are_all_alike_still_give_a_score():
+    same = [np.full((5, 4 >> k, 4 >> k), 0.5) for k in range(2)]
+    typical = Typical.of(same)
+    np.testing.assert_allclose(typical.score(same), 1)
+    assert typical.score([m * 1.5 for m in same]).min() > 1.2
+
+
+def test_it_survives_json(good):
+    typical = Typical.of(good)
+    again = Typical.from_json(json.loads(json.dumps(typical.to_json())))
+    assert (again.score(good) == typical.score(good)).all()
+
+
+@pytest.mark.parametrize(
+    ("sides", "expected"),
+    [
+        ((256, 256), (256, 256)),
+        ((60, 60), (256, 256)),
+        ((285, 330), (352, 416)),
+        ((640, 640), (512, 512)),
+        ((3000, 4000), (448, 576)),
+        ((480, 640), (448, 576)),
+        ((100, 1600), (256, 1024)),
+    ],
+)
+def test_photos_decide_their_size_and_keep_their_shape(sides, expected):
+    photos = [np.zeros((*sides, 3), np.uint8)] * 3
+    assert decide(CSFlowConfig(), photos).image_size == expected
+
+
+def test_paths_decide_by_their_headers_and_odd_ones_do_not_count(tmp_path):
+    for i, size in enumerate([(640, 480)] * 4 + [(30, 900)]):
+        Image.new("L", size).save(tmp_path / f"{i}.png")
+    paths = sorted(tmp_path.glob("*.png"))
+    assert decide(CSFlowConfig(), paths).image_size == (448, 576)
+
+
+def test_epochs_fit_the_time_that_there_is():
+    photo = np.zeros((8, 8, 3), np.uint8)
+    few = decide(CSFlowConfig(image_size=256), [photo] * 50)
+    many = decide(CSFlowConfig(image_size=384), [photo] * 650)
+    most = decide(CSFlowConfig(image_size=512), [photo] * 100_000)
+    assert (few.epochs, many.epochs, most.epochs) == (28, 2, 1)
+    assert decide(CSFlowConfig(image_size=1024), [photo] * 200).epochs == 5
+    assert decide(CSFlowConfig(image_size=256), [photo] * 9).epochs == 40
+    given = CSFlowConfig(image_size=128, epochs=3)
+    assert decide(given, [photo] * 9) == given
+
+
+@pytest.mark.parametrize(
+    "bad", [{"image_size": "large"}, {"image_size": (1, 2, 3)}, {"image_size": 0}, {"epochs": 1.5}]
+)
+def test_other_words_and_numbers_are_refused(bad):
+    with pytest.raises(ValueError, match=f"{next(iter(bad))} must be at least 1, or auto, got"):
+        CSFlowConfig(**bad)
+
+
+@pytest.mark.parametrize(
+    ("parts", "aim", "most"),
+    [(4, 0.25, 0.875), (24, 0.042, 0.146), (100, 0.01, 0.035), (400, 0.01, 0.03)],
+)
+def test_the_first_threshold_aims_at_what_so_many_parts_can_tell(parts, aim, most):
+    scores = np.random.default_rng(parts).gamma(9, size=2 * parts)  # two photos a part
+    found = first_threshold(scores, np.arange(2 * parts) // 2, CSFlowConfig())
+    worst = scores.reshape(parts, 2).max(1)
+    expected = metrics.threshold(worst, policy="tail", aim=aim, most=most)
+    assert (found, found.params) == (expected, expected.params)
+    assert found.n == parts
+    assert found.source == "held-out OK, the worst of each part"
+
+
+@pytest.mark.parametrize("parts", [10, 14, 24, 60, 200])
+@pytest.mark.parametrize("draw", ["gamma", "lognormal", "gumbel"])
+def test_of_fresh_parts_at_most_what_was_said_is_thrown_away(parts, draw):
+    rng = np.random.default_rng(0)
+    drawn = {
+        "gamma": lambda n: rng.gamma(9, size=n),
+        "lognormal": lambda n: rng.lognormal(sigma=0.3, size=n),
+        "gumbel": lambda n: rng.gumbel(9, size=n),
+    }[draw]
+    fresh, overkill = drawn(50_000), []
+    for _ in range(200):
+        found = first_threshold(drawn(parts), np.arange(parts), CSFlowConfig())
+        overkill.append((fresh >= found).mean())
+    assert np.mean(np.array(overkill) <= found.params["most"]) >= 0.9
+    assert np.mean(overkill) < 1.7 * found.params["aim"]
+
+
+def test_a_size_that_is_not_decided_yet_is_not_guessed():
+    with pytest.raises(ValueError, match="image_size must be a number here, got auto; only fit"):
+        _ = CSFlowConfig().size

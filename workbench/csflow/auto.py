@@ -1,0 +1,70 @@
+"""What a configuration leaves to the photos: their size before the network, and the epochs.
+
+Both follow from the photos alone, never from labels or results, so that a training can be told
+beforehand and repeated.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import islice
+from math import prod, sqrt
+from pathlib import Path
+
+import numpy as np
+
+from workbench.data import read_image
+from workbench.data.decode import ImageSource, image_size
+
+from .batches import Images, sources_of
+from .config import CSFlowConfig
+
+SIDES = (256, 384, 512)  # a photo takes about 10, 20 and 40 ms on two cores
+STRIDE = 32  # pixels a cell of an EfficientNet's output, at most
+LONGEST = 4.0  # sides as 4 : 1 at most
+STEPS = 700  # of the optimiser: beyond, held-out parts become hardly more likely
+MOST_EPOCHS = 40
+BUDGET = 1e9  # pixels seen in training: about five minutes of two cores, features included
+LOOKED_AT = 200  # photos whose size is read
+
+
+def decide(config: CSFlowConfig, images: Images) -> CSFlowConfig:
+    """The configuration with numbers in place of "auto".
+
+    Photos are brought to one size: as many pixels as the smallest of 256, 384 and 512 squared
+    that is no less than their own, in the shape of the median photo.
+
+    Args:
+        config: With or without "auto".
+        images: To train on.
+
+    Example:
+        >>> photo = np.zeros((300, 420, 3), np.uint8)
+        >>> config = decide(CSFlowConfig(), [photo] * 100)
+        >>> config.image_size, config.epochs
+        ((320, 448), 14)
+    """
+    if config.image_size == "auto":
+        step = STRIDE << max(0, config.scales - config.finer - 1)  # whole cells at every scale
+        config = replace(config, image_size=_size(sources_of(images), step))
+    if config.epochs == "auto":
+        useful = STEPS * config.batch / len(images)
+        most = BUDGET / (len(images) * prod(config.size))
+        epochs = np.clip(round(min(useful, most)), 1, MOST_EPOCHS)
+        config = replace(config, epochs=int(epochs))
+    return config
+
+
+def _size(sources: Sequence[ImageSource], step: int) -> tuple[int, int]:
+    every = max(1, len(sources) // LOOKED_AT)
+    sides = np.array([_sides(source) for source in islice(sources, 0, None, every)], float)
+    height, width = np.median(sides, axis=0)
+    side = next((s for s in SIDES if s * s >= height * width), SIDES[-1])
+    shape = float(np.clip(sqrt(height / width), 1 / sqrt(LONGEST), sqrt(LONGEST)))
+    height, width = (max(1, round(x / step)) * step for x in (side * shape, side / shape))
+    return height, width
+
+
+def _sides(source: ImageSource) -> tuple[int, int]:
+    if isinstance(source, str | Path):
+        return image_size(Path(source))
+    return read_image(source).shape[:2]

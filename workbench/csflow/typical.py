@@ -1,0 +1,185 @@
+"""What calibration parts look like to a flow, and how unusual another part is beside them.
+
+A defect of a few pixels makes a few cells of the finest scale hot; a broken edge warms a tenth
+of the coarsest. So several things are looked at: of every scale the hottest cell and the mean of
+the hottest tenth, and the peak of the heat map, in which the scales are joined. Each is a ratio
+r to what is typical of good parts, and they differ in how much good parts scatter: log r has a
+standard deviation s on them. The score joins
+
+    z = log(r) / s,    score = exp(mean(s) * log(mean(exp(z)))):
+
+it is 1 on a typical good part, whatever is most unusual decides it, and it reads as "so many
+times what is typical".
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .scores import Latents, at_finest
+
+TENTH = 0.1
+PEAK = "peak of the heat map"
+PRIOR = 4.0  # parts' worth of belief that all statistics scatter alike; few parts cannot tell
+LEAST = 0.02  # standard deviation of a logarithm, for parts that hardly differ
+
+
+class Evidence(NamedTuple):
+    """One thing that a score looks at.
+
+    Attributes:
+        name: "hottest cell", "hottest tenth" or "peak of the heat map".
+        scale: From 0, the finest; None where the scales are joined.
+        times: What it is on this image, as a multiple of a typical good part.
+        share: How much it has to do with the score; all of them sum to 1.
+    """
+
+    name: str
+    scale: int | None
+    times: float
+    share: float
+
+
+@dataclass(frozen=True)
+class Typical:
+    """Energies of calibration parts, for others to be compared with.
+
+    Attributes:
+        weights: What each scale counts for in the heat map, shape (K,): a cell is worth more
+            where good parts scatter less, and a fine one more than a coarse one.
+        middle: Mean logarithm of every statistic, shape (2 K + 1,).
+        spread: Its standard deviation.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> good = [rng.gamma(40, 1 / 80, (30, 16 >> k, 16 >> k)) for k in range(2)]
+        >>> typical = Typical.of(good)
+        >>> bad = [m[:1].copy() for m in good]
+        >>> bad[0][0, 3, 5] *= 4
+        >>> bool(typical.score(bad)[0] > 2 * typical.score(good).max())
+        True
+        >>> max(typical.evidence(bad), key=lambda found: found.share)[:2]
+        ('hottest cell', 0)
+    """
+
+    weights: NDArray[np.float64]
+    middle: NDArray[np.float64]
+    spread: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, cells: Latents) -> "Typical":
+        """Take the measure of good parts.
+
+        Args:
+            cells: `cell_energy` of their latents, K arrays (N, H/2^k, W/2^k).
+        """
+        weights = _weights(cells)
+        return cls._from(weights, np.log(_statistics(cells, weights)))
+
+    @classmethod
+    def left_out(cls, cells: Latents) -> NDArray[np.float64]:
+        """Scores (N,) of the very parts that are measured, each beside the others only."""
+        weights = _weights(cells)
+        logs = np.log(_statistics(cells, weights))
+        if len(logs) == 1:
+            return np.ones(1)
+        others = (cls._from(weights, np.delete(logs, i, 0)) for i in range(len(logs)))
+        return np.concatenate([one._joined(logs[i : i + 1]) for i, one in enumerate(others)])
+
+    @classmethod
+    def _from(cls, weights: NDArray[np.float64], logs: NDArray[np.float64]) -> "Typical":
+        pooled = logs.var(0).mean()
+        variance = (len(logs) * logs.var(0) + PRIOR * pooled) / (len(logs) + PRIOR)
+        return cls(weights, logs.mean(0), np.sqrt(variance).clip(LEAST))
+
+    def score(self, cells: Latents) -> NDArray[np.float64]:
+        """Shape (B,), higher is worse."""
+        return self._joined(np.log(_statistics(cells, self.weights)))
+
+    def heat(self, cells: Latents) -> NDArray[np.floating]:
+        """One map an image at the finest cell size, (B, H, W); a good part is 1 on average."""
+        return _heat(cells, self.weights)
+
+    def shares(self, cells: Latents) -> NDArray[np.float64]:
+        """What each statistic has to do with the score, (B, 2 K + 1); rows sum to 1.
+
+        Its part is by how many standard deviations it exceeds a typical good part; where none
+        does, the nearest to it count most.
+        """
+        unusual = (np.log(_statistics(cells, self.weights)) - self.middle) / self.spread
+        highest = unusual.max(1, keepdims=True)
+        part = np.where(highest > 0, unusual.clip(0), np.exp(unusual - highest))
+        return part / part.sum(1, keepdims=True)
+
+    def evidence(self, cells: Latents) -> tuple[Evidence, ...]:
+        """Every part of the score of one image, finest scale first."""
+        times = np.exp(np.log(_statistics(cells, self.weights)) - self.middle)[0].tolist()
+        names: list[tuple[str, int | None]] = [
+            (name, k) for k in range(len(cells)) for name in ("hottest cell", "hottest tenth")
+        ]
+        names.append((PEAK, None))
+        found = zip(names, times, self.shares(cells)[0].tolist(), strict=True)
+        return tuple(Evidence(name, k, ratio, share) for (name, k), ratio, share in found)
+
+    def scale_shares(self, cells: Latents) -> tuple[float, ...]:
+        """What each scale has to do with the score of one image, finest first; sums to 1."""
+        own = self.shares(cells)[0, :-1].reshape(len(cells), 2).sum(1)
+        own = own.clip(1e-12)  # where the peak alone stands out
+        return tuple((own / own.sum()).tolist())
+
+    def to_json(self) -> dict[str, list[float]]:
+        """Undo with `from_json`."""
+        return {name: getattr(self, name).tolist() for name in ("weights", "middle", "spread")}
+
+    @classmethod
+    def from_json(cls, saved: dict[str, Any]) -> "Typical":
+        """Undo `to_json`."""
+        return cls(**{name: np.array(values) for name, values in saved.items()})
+
+    def _joined(self, logs: NDArray[np.float64]) -> NDArray[np.float64]:
+        unusual = (logs - self.middle) / self.spread
+        top = unusual.max(1)  # taken out, lest a gross defect overflow
+        joined = top + np.log(np.exp(unusual - top[:, None]).mean(1))
+        return np.exp(self.spread.mean() * joined)
+
+
+def watched_cells(ignore: NDArray[np.bool_], zs: Latents) -> list[NDArray[np.float32]]:
+    """1 for cells that are looked at, 0 for those that lie mostly in what is to be ignored.
+
+    Args:
+        ignore: Shape (H, W), at the size that the network sees.
+        zs: Latents, K arrays (B, C, h, w) of cells that divide H and W.
+
+    Returns:
+        K arrays (h, w).
+    """
+    found = []
+    for height, width in (z.shape[-2:] for z in zs):
+        blocks = ignore.reshape(height, len(ignore) // height, width, -1)
+        found.append((blocks.mean((1, 3)) < 0.5).astype(np.float32))
+    return found
+
+
+def _weights(cells: Latents) -> NDArray[np.float64]:
+    fine = np.arange(len(cells), 0, -1.0)
+    weights = fine / [max(float(m.std()), 1e-12) for m in cells]
+    return weights / (weights @ [float(m.mean()) for m in cells])
+
+
+def _statistics(cells: Latents, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Hottest cell and hottest tenth of every scale, then the peak of the heat map."""
+    found = []
+    for m in cells:
+        flat = np.asarray(m).reshape(len(m), -1).astype(np.float64)
+        count = max(1, round(TENTH * flat.shape[1]))
+        hottest = np.partition(flat, -count)[:, -count:]
+        found += [hottest.max(1), hottest.mean(1)]
+    found.append(_heat(cells, weights).max((1, 2)))
+    return np.stack(found, 1).clip(1e-12)
+
+
+def _heat(cells: Latents, weights: NDArray[np.float64]) -> NDArray[np.floating]:
+    finest = at_finest([np.asarray(m) for m in cells])
+    return np.asarray(sum(w * m for w, m in zip(weights, finest, strict=True)))
