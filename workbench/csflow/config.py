@@ -115,8 +115,8 @@ class CSFlowConfig:
 
     @property
     def together(self) -> int:
-        """How many images are scored at once."""
-        return max(self.batch, 8)
+        """How many images are scored at once; models of before go on as they did."""
+        return self.batch if self.batch > 2 else 8
 
     @classmethod
     def preset(cls, name: str = "lite", **changes: Any) -> "CSFlowConfig":  # noqa: ANN401
