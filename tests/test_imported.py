@@ -105,6 +105,7 @@ def test_thresholds_by_name_by_number_and_from_held_out_photos(old, parts):
         ),
         ({"threshold": 1, "image_size": 300}, "take 256 or 384"),
         ({"threshold": 1, "preset": "papers"}, "preset must be one of"),
+        ({"threshold": 1, "preset": "lite"}, "trained elsewhere must be .*, got calibrated; take"),
     ],
 )
 def test_what_does_not_fit_says_what_does(old, changes, message):

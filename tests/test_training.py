@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from PIL import Image
 from workbench import CSFlowConfig, CSFlowDetector, artifacts, metrics, workspace
 from workbench.cache import Cache
 from workbench.csflow import CrossScaleFlow, nll, training
+from workbench.csflow.altered import altered
 from workbench.csflow.feature_cache import FeatureCache, half, open_cache
 from workbench.csflow.features import FeaturePyramid
 from workbench.csflow.resume import Checkpoint
@@ -74,12 +76,12 @@ def test_every_field_of_the_configuration_that_moves_features_moves_the_key():
     """A new field must be put on one of the two sides."""
     moving = {
         "backbone": "efficientnet-lite1", "block": 10, "image_size": 384,
-        "scales": 3, "downscale": "nearest", "finer": 1,
+        "scales": 4, "downscale": "nearest", "finer": 1,
     }  # fmt: skip
     others = {
         "standardise", "kernels", "hidden", "clamp", "lr", "schedule", "adam_eps",
-        "weight_decay", "grad_norm", "batch", "epochs", "noise", "patience", "precision", "seed",
-        "score", "top_k", "heat", "policy", "percentile",
+        "weight_decay", "grad_norm", "batch", "epochs", "noise", "altered", "patience",
+        "precision", "seed", "score", "top_k", "heat", "policy", "percentile",
     }  # fmt: skip
     assert moving.keys() | others == CSFlowConfig().to_dict().keys()
     configs = [CSFlowConfig(), *(CSFlowConfig(**{k: v}) for k, v in moving.items())]
@@ -263,6 +265,48 @@ def test_noise_is_fresh_in_every_step_and_spares_calibration(noise):
     firsts = [xs[0][0, 0, 0, 0].item() for xs in seen[True]]
     assert len(set(firsts)) == (4 if noise else 1)
     assert all(torch.equal(x, torch.ones_like(x)) for xs in seen[False] for x in xs)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_altered_copies_are_learned_from_in_their_share_and_spare_calibration(share):
+    seen = {True: [], False: []}  # by whether the flow is training
+    flow = CrossScaleFlow(4, kernels=(3,), hidden=2, scales=2)
+    flow.register_forward_pre_hook(lambda net, xs: seen[net.training].append(xs[0]))
+    ones = [torch.ones(64, 4, 2, 2), torch.ones(64, 4, 1, 1)]
+    config = CSFlowConfig(scales=2, epochs=2, batch=16, noise=0.0, altered=share)
+    copies = [2 * x for x in ones]
+    training.train_flow(
+        flow, torch.nn.Identity(), ones, ones, config, copies=copies, progress=False
+    )
+    finest, coarsest = (torch.cat(scale) for scale in zip(*seen[True], strict=True))
+    assert torch.equal(finest[:, 0, 0, 0], coarsest[:, 0, 0, 0])  # of one picture at all scales
+    assert (finest == 2).float().mean().item() == pytest.approx(share, abs=0.1)
+    assert all((x == 1).all() for xs in seen[False] for x in xs)
+
+
+def test_altered_copies_are_kept_in_entries_of_their_own(photos, tiny_config, cached):
+    config = CSFlowConfig(**tiny_config.to_dict() | {"epochs": 1, "altered": 0.5})
+    first = CSFlowDetector(config).fit(photos[0][:8], progress=False)
+    assert len(entries(cached)) == 8 + 7  # one is for calibration
+    again = CSFlowDetector(config).fit(photos[0][:8], progress=False)
+    assert_same(first, again)
+    assert len(entries(cached)) == 15
+    plain = CSFlowDetector(replace(config, altered=0.0)).fit(photos[0][:8], progress=False)
+    assert any((x != learned(plain)[name]).any() for name, x in learned(first).items())
+
+
+@pytest.mark.parametrize("shape", [(64, 96), (256, 128)])
+def test_an_altered_copy_looks_like_the_photo(shape):
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[: shape[0], : shape[1]] / 16
+    plain = (100 + 60 * np.sin(x) * np.cos(y) + rng.normal(0, 3, (20, 3, *shape))).astype(np.uint8)
+    copies = altered(plain)
+    assert copies.dtype == np.uint8 and copies.shape == plain.shape
+    np.testing.assert_array_equal(copies[3:5], altered(plain[3:5]))  # whatever it is beside
+    ratio = copies.mean((1, 2, 3)) / plain.mean((1, 2, 3))
+    assert 0.7 < ratio.min() < 0.9 and 1.1 < ratio.max() < 1.3
+    alike = [np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in zip(plain, copies, strict=True)]
+    assert min(alike) > 0.5 and max(alike) < 1
 
 
 # what is kept when

@@ -53,6 +53,9 @@ class CSFlowConfig:
     batch: int = 2  # many steps count for more than large ones: a photo has thousands of cells
     epochs: int | str = "auto"  # by the number of photos, see `csflow.auto`
     noise: float = 0.1  # on standardised features while training, against learning them by heart
+    altered: float = (
+        0.5  # share of the photos that are learned from altered, as a line alters them
+    )
     patience: int = 10  # epochs without a better calibration likelihood before it stops; 0: never
     precision: str = "auto"  # of training: "float32", "bfloat16", or what the device is fastest in
     seed: int = 0
@@ -86,6 +89,8 @@ class CSFlowConfig:
             raise ValueError(f"white must be 1 to 65535, or 0 to find it, got {self.white}")
         if self.noise < 0:
             raise ValueError(f"noise must be 0 or more standard deviations, got {self.noise}")
+        if not 0 <= self.altered <= 1:
+            raise ValueError(f"altered must be in [0, 1], got {self.altered}")
         if self.patience < 0:
             raise ValueError(f"patience must be 0 or more epochs, got {self.patience}")
         words = {
@@ -143,7 +148,7 @@ class CSFlowConfig:
         if (resize := saved.get("resize", "pil")) != "pil":
             raise ValueError(f"resize must be pil, got {resize!r}; train the model again")
         known = {name: value for name, value in saved.items() if name != "resize"}
-        return cls(**{"policy": "percentile"} | known)
+        return cls(**{"policy": "percentile", "altered": 0.0} | known)
 
     def features(self) -> dict[str, Any]:
         """Return what features depend on, besides the image and the weights."""

@@ -1,5 +1,6 @@
 """CS-Flow on photos: fit on good parts, score, localise, explain one image."""
 
+import warnings
 from collections.abc import Iterator
 from math import isfinite
 from pathlib import Path
@@ -27,6 +28,7 @@ from .split import known_parts, parts_of, provenance, split_images, with_range
 from .typical import Typical, watched_cells
 
 if TYPE_CHECKING:
+    from .flow import Pyramid
     from .network import CSFlowNetwork
     from .onnx.engines import Engine, OnnxEngine
     from .resume import Checkpoint
@@ -195,11 +197,16 @@ class CSFlowDetector:
         places, watched = extract(
             calibration, network, c, "features (calibration)", progress, cache
         )
+        copies: Pyramid = []
+        if c.altered:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # what cannot be read was named above
+                _, copies = extract(train, network, c, "features (altered)", progress, cache, True)
         if c.standardise:
             network.standardise.fit(features)
         trained = train_flow(
             network.flow, network.standardise, features, watched, c,
-            progress=progress, checkpoint=checkpoint,
+            copies=copies, progress=progress, checkpoint=checkpoint,
         )  # fmt: skip
         self.history, self.epoch = trained.history, trained.epoch
         self.interrupted, self.arithmetic = trained.interrupted, trained.arithmetic

@@ -26,6 +26,7 @@ from workbench.data import read_image
 from workbench.data.decode import ImageSource
 from workbench.errors import DataError
 
+from .altered import altered
 from .batches import Images, batches, sources_of
 from .config import CSFlowConfig
 from .flow import Pyramid
@@ -33,6 +34,7 @@ from .network import CSFlowNetwork
 
 IN_MEMORY = 1 << 30  # bytes; beyond it the system pages a temporary file instead
 DEFAULT_GB = 10.0
+ALTERED = 1  # to be raised when images are altered in another way
 FORMAT = 1  # to be raised when images are decoded or features computed in another way
 # Images computed at once, for any batch of the training and any state of the cache: the
 # rounding of a convolution depends on the size of the batch, and the same images must give the
@@ -50,8 +52,18 @@ def extract(
     title: str,
     progress: bool,
     cache: bool,
+    alter: bool = False,
 ) -> tuple[list[int], Pyramid]:
     """Raw features in half precision, the same with and without a cache.
+
+    Args:
+        images: N or more.
+        network: What computes them.
+        config: Its own.
+        title: Of the progress bar.
+        progress: Whether to show it.
+        cache: Whether to take them from the workspace's cache and keep them there.
+        alter: Of an altered copy of each image, see `csflow.altered`.
 
     Returns:
         Positions of the images that could be read, N of them, and K tensors (N, C, H/2^k,
@@ -65,6 +77,8 @@ def extract(
     about = config.features() | {"weights": network.backbone.weights_hash}
     if (watched := network.pyramid.watched) is not None:
         about["watched"] = hashlib.sha256(watched.cpu().numpy().tobytes()).hexdigest()
+    if alter:
+        about["altered"] = ALTERED
     store = open_cache(about) if cache else None
     keys: list[str | None] = _keys(store, sources) if store else [None] * len(sources)
     missing = []
@@ -73,7 +87,7 @@ def extract(
         _put(table, place, xs) if xs else missing.append(place)
     found = set(range(len(sources))) - set(missing)
     keeping = store if store and store.holds(len(sources), shapes) else None
-    computed = _computed(sources, missing, network, config.white, title, progress)
+    computed = _computed(sources, missing, network, config.white, title, progress, alter)
     for place, xs in computed if missing else ():
         found.add(place)
         _put(table, place, xs)
@@ -213,12 +227,13 @@ def _computed(
     white: int,
     title: str,
     progress: bool,
+    alter: bool,
 ) -> Iterator[tuple[int, Pyramid]]:
     """Position and features of every image that is missing and can be read."""
     size, images = network.pyramid.size, [sources[i] for i in missing]
     for places, squares, _ in batches(images, size, TOGETHER, title, progress, white=white):
         full = [min(i, len(places) - 1) for i in range(TOGETHER)]  # the last one fills up
-        features = network.features(squares[full])
+        features = network.features((altered(squares) if alter else squares)[full])
         for i, place in enumerate(places):
             yield missing[place], [half(x[i]) for x in features]
 

@@ -3,7 +3,7 @@
 import hashlib
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from math import isfinite
@@ -48,6 +48,7 @@ def train_flow(
     calibration: Pyramid,
     config: CSFlowConfig,
     *,
+    copies: Sequence[Tensor] = (),
     progress: bool = True,
     checkpoint: Checkpoint | None = None,
 ) -> Trained:
@@ -71,6 +72,7 @@ def train_flow(
         features: K tensors (N, C, H/2^k, W/2^k) of OK images.
         calibration: The same of OK images that are only watched.
         config: Learning rate, epochs and the rest.
+        copies: Features of altered copies, one an image, which are taken for some of them.
         progress: Show a progress bar.
         checkpoint: Where to go on from, and to write to between epochs.
 
@@ -79,8 +81,8 @@ def train_flow(
         ValueError: The likelihood is no longer a number, or `$WORKBENCH_PRECISION` is none.
         ArtifactError: The checkpoint is damaged, or is of another training.
     """
-    run = _Run(flow, standardise, features, config)
-    identity = _identity(config, [*features, *calibration]) if checkpoint else {}
+    run = _Run(flow, standardise, features, config, copies)
+    identity = _identity(config, [*features, *copies, *calibration]) if checkpoint else {}
     if checkpoint and (state := checkpoint.read(identity)):
         run.load(state)
     interrupted = False
@@ -116,9 +118,11 @@ class _Run:
     """Optimiser, schedule, order and results of one training; all that a checkpoint holds."""
 
     def __init__(
-        self, flow: CrossScaleFlow, standardise: nn.Module, features: Pyramid, c: CSFlowConfig
-    ) -> None:
+        self, flow: CrossScaleFlow, standardise: nn.Module, features: Pyramid, c: CSFlowConfig,
+        copies: Sequence[Tensor] = (),
+    ) -> None:  # fmt: skip
         self.flow, self.standardise, self.features, self.config = flow, standardise, features, c
+        self.copies = copies
         self.device = next(flow.parameters()).device
         self.precision = _precision(c.precision, self.device)
         self.batches = -(-len(features[0]) // c.batch)
@@ -167,7 +171,7 @@ class _Run:
         count, total = len(calibration[0]), 0.0
         # nothing is kept for a backward pass, so there is room for more at once
         for rows in torch.arange(count).split(4 * self.config.batch):
-            total += self._nll(self._inputs(calibration, rows)).sum().item()
+            total += self._nll(self._inputs([x[rows] for x in calibration])).sum().item()
         return total / count if count else float("nan")
 
     def keep_best(self) -> int:
@@ -202,7 +206,7 @@ class _Run:
         self.flow.train()
         total = 0.0
         for rows in self._order():
-            loss = self._nll(self._blurred(self._inputs(self.features, rows))).mean()
+            loss = self._nll(self._blurred(self._inputs(self._drawn(rows)))).mean()
             self.optimiser.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(self.flow.parameters(), self.config.grad_norm)
@@ -214,10 +218,19 @@ class _Run:
         self.flow.eval()
         return total / len(self.features[0])
 
-    def _inputs(self, features: Pyramid, rows: Tensor) -> Pyramid:
+    def _drawn(self, rows: Tensor) -> Pyramid:
+        """Features of these images, of some of them those of the altered copy."""
+        chosen = [x[rows] for x in self.features]
+        if not self.copies:
+            return chosen
+        swap = torch.rand(len(rows), generator=self.rng) < self.config.altered
+        pairs = zip(chosen, self.copies, strict=True)
+        return [torch.where(swap.view(-1, 1, 1, 1), copy[rows], x) for x, copy in pairs]
+
+    def _inputs(self, chosen: Pyramid) -> Pyramid:
         layout = torch.channels_last  # of the flow's weights
-        chosen = (x[rows].to(self.device, torch.float32) for x in features)
-        return self.standardise([x.to(memory_format=layout) for x in chosen])
+        xs = (x.to(self.device, torch.float32) for x in chosen)
+        return self.standardise([x.to(memory_format=layout) for x in xs])
 
     def _nll(self, xs: Pyramid) -> Tensor:
         # bfloat16 has the range of float32: no scaling of the loss

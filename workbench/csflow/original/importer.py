@@ -12,6 +12,7 @@ from workbench.csflow.calibration import colour_scale
 from workbench.csflow.config import CSFlowConfig
 from workbench.csflow.detector import REMEMBERED, CSFlowDetector
 from workbench.csflow.features import Backbone
+from workbench.csflow.scores import STATISTICS
 from workbench.csflow.split import provenance
 from workbench.data import ImageFolder
 from workbench.errors import DataError
@@ -96,7 +97,13 @@ def _config(original: Original, preset: str, changes: dict[str, Any]) -> CSFlowC
     if original.map_side:
         given = {"image_size": original.map_side * cut.stride} | given
     said = {name: getattr(flow, name) for name in ("kernels", "hidden", "scales", "clamp")}
-    return CSFlowConfig.preset(preset, **given | said | {"block": cut.block, "finer": 0})
+    config = CSFlowConfig.preset(preset, **given | said | {"block": cut.block, "finer": 0})
+    if config.score not in STATISTICS:
+        raise ValueError(
+            f"score of a flow trained elsewhere must be one of {', '.join(STATISTICS)}, got "
+            f"{config.score}; take the preset simulator or paper"
+        )
+    return config
 
 
 def _fitting_block(backbone: str, block: int | None, channels: int | Sequence[int]) -> Backbone:
@@ -138,7 +145,7 @@ def _calibrate(detector: CSFlowDetector, parts: ImageFolder, progress: bool) -> 
     """Take threshold, colour scale and split from the OK photos outside the test split."""
     photos = parts.ok[[split != "test" for split in parts.ok.splits]]
     detector.calibration = photos[:REMEMBERED]
-    detector.threshold = np.inf  # until there are scores to choose from
+    detector.threshold = float(np.finfo(float).max)  # until there are scores to choose from
     scores = detector.score(photos, progress=progress)
     readable = np.flatnonzero(np.isfinite(scores))
     if not len(readable):

@@ -1,0 +1,60 @@
+"""Photos as a line alters them: another light, another focus, a little aside, compressed.
+
+A flow that has seen good parts so does not take a changed line for a defect. What moves more than
+this, or turns parts, would hide defects.
+"""
+
+import io
+import zlib
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+ASIDE = 0.03  # of a side
+LIGHT, COLOUR = 0.25, 0.1  # of the levels, of contrast and saturation
+BLUR = (0.05, 0.5)  # sigma in hundredths of the longer side
+QUALITY = (20, 95)  # of JPEG
+
+
+def altered(squares: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """One altered copy of each image, uint8 (B, 3, H, W); of the same image the same.
+
+    Example:
+        >>> grey = np.full((2, 3, 64, 64), 100, np.uint8)
+        >>> copies = altered(grey)
+        >>> copies.shape, bool((copies[0] == copies[1]).all()), bool((copies == grey).all())
+        ((2, 3, 64, 64), True, False)
+    """
+    from torchvision.transforms import v2  # a second, and only training needs it
+
+    height, width = squares.shape[2:]
+    longer = max(height, width)
+    size = 2 * round(0.015 * longer) + 1  # three standard deviations to each side
+    sigma = tuple(share / 100 * longer for share in BLUR)
+    change = v2.Compose(
+        [
+            v2.RandomCrop(
+                (height, width),
+                padding=[round(ASIDE * width), round(ASIDE * height)],
+                padding_mode="edge",
+            ),
+            v2.ColorJitter(LIGHT, COLOUR, COLOUR, 0.01),
+            v2.RandomApply([v2.GaussianBlur(size, sigma)], 0.3),
+            v2.RandomApply([v2.Lambda(_compressed)], 0.3),
+        ]
+    )
+    with torch.random.fork_rng(devices=[]):
+        return np.stack([_seeded(change, square) for square in squares])
+
+
+def _compressed(square: torch.Tensor) -> torch.Tensor:
+    buffer, quality = io.BytesIO(), int(torch.randint(*QUALITY, ()))
+    Image.fromarray(square.numpy().transpose(1, 2, 0)).save(buffer, "JPEG", quality=quality)
+    return torch.from_numpy(np.asarray(Image.open(buffer)).transpose(2, 0, 1).copy())
+
+
+def _seeded(change: torch.nn.Module, square: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    torch.manual_seed(zlib.crc32(square.tobytes()))
+    return change(torch.from_numpy(square)).numpy()
