@@ -145,8 +145,9 @@ class CSFlowConfig:
         """
         if (resize := saved.get("resize", "pil")) != "pil":
             raise ValueError(f"resize must be pil, got {resize!r}; train the model again")
+        before: dict[str, Any] = {"policy": "percentile", "altered": 0.0}
         known = {name: value for name, value in saved.items() if name != "resize"}
-        return cls(**{"policy": "percentile", "altered": 0.0} | known)
+        return cls(**before | known)
 
     def features(self) -> dict[str, Any]:
         """Return what features depend on, besides the image and the weights."""
