@@ -4,7 +4,7 @@ import os
 import numpy as np
 import pytest
 
-from workbench import artifacts, load, save
+from workbench import artifacts, load, metrics, save
 from workbench.errors import ArtifactError
 
 from .conftest import photo
@@ -116,3 +116,15 @@ def edit_backbone(folder, **changes):
 def edit_config(folder, **changes):
     manifest = json.loads((folder / "detector.json").read_text("utf-8"))
     edit(folder, config=manifest["config"] | changes)
+
+
+def test_a_threshold_that_a_person_set_is_not_overwritten_unasked(fitted, folder):
+    assert artifacts.chosen_threshold(folder) is None
+    artifacts.save(fitted, folder, keep_chosen=True)
+    limit = metrics.threshold(fitted.calibration_scores, q=50)
+    artifacts.save_threshold(folder, limit, fitted)
+    with pytest.raises(ArtifactError, match="a threshold that a person set .*overwrite = True"):
+        artifacts.save(fitted, folder, keep_chosen=True)
+    assert artifacts.load(folder).threshold == limit
+    artifacts.save(fitted, folder)
+    assert artifacts.chosen_threshold(folder) is None

@@ -71,8 +71,11 @@ def test_the_threshold_moves_the_alarms(view, detector):
     assert view.threshold.source.startswith("set by hand")
     assert detector.threshold != view.threshold  # until it is saved
     kept = detector.threshold
-    view.save.click()
-    assert detector.threshold == view.threshold
+    view.saving.save.click()
+    assert detector.threshold == kept and "normal rows would be called NG" in text(view)
+    view.saving.confirm.click()
+    assert float(detector.threshold) == float(view.threshold)
+    assert "saved to memory only" in view.message
     detector.threshold = kept
 
 

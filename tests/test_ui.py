@@ -252,8 +252,8 @@ def test_a_view_says_in_one_line_what_it_is(simulator):
 
 def filtered(view, name):
     view.filter.value = name
-    if hasattr(view, "worker"):
-        view.worker.join()
+    if view.chosen.worker:
+        view.chosen.worker.join()
 
 
 def test_keys_step_play_and_relabel(simulator, session):

@@ -82,7 +82,10 @@ def test_dropped_photos_are_scored_and_the_worst_come_first(check, tmp_path):
     assert not list(tmp_path.glob("*.png"))  # a browser's path is not followed
 
     check.on_message({"open": "part 1"})
-    assert "ng_1.png: NG 200" in check.message
+    assert "ng_1.png: NG, score 200" in check.message
+    check.pdf.click()
+    pdf = (tmp_path / "reports" / "lens" / "check" / "check.pdf").read_bytes()
+    assert pdf.startswith(b"%PDF") and pdf.count(b"/Type /Page\n") == 2
     check.all.click()
     with zipfile.ZipFile(tmp_path / "reports" / "lens" / "check" / "check.zip") as archive:
         assert {"check.csv", "ng_1.png.heat.jpg"} <= set(archive.namelist())
@@ -97,7 +100,7 @@ def test_a_folder_of_the_server_is_scored_and_can_be_stopped(check, tmp_path):
     check.path.value = "new"
     check.start.click()
     check.worker.join()
-    assert len(check.found) == 5 and "5 of 5, 2 NG" in text(check)
+    assert len(check.found) == 5 and "5 checked: 2 NG" in text(check)
     check.path.value = "nowhere"
     check.start.click()
     assert "wb-error" in check.message

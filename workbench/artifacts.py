@@ -46,18 +46,28 @@ class Detector(Protocol):
         """Keep in the user's cache what makes loading a detector of this manifest faster."""
 
 
-def save(detector: Detector, folder: Path | str) -> Path:
+def save(detector: Detector, folder: Path | str, *, keep_chosen: bool = False) -> Path:
     """Write a fitted detector; an older detector in that folder is replaced.
+
+    Args:
+        detector: What to save.
+        folder: Where to.
+        keep_chosen: Leave an older detector alone if a person has set its threshold.
 
     Returns:
         The folder.
 
     Raises:
         NotFittedError: There is nothing to save yet.
-        ArtifactError: The folder exists and holds something else, which is left alone.
+        ArtifactError: The folder exists and holds something else, or what `keep_chosen` keeps.
     """
     folder = Path(folder)
     require_place(folder)
+    if keep_chosen and (chosen := chosen_threshold(folder)):
+        raise ArtifactError(
+            f"{folder} has a threshold that a person set ({chosen.describe()}); save under "
+            "another name, or with keep_chosen=False (in the notebook: overwrite = True)"
+        )
     manifest, tensors = detector.state()
     weights = _dumped(tensors)
     manifest = {
@@ -66,7 +76,7 @@ def save(detector: Detector, folder: Path | str) -> Path:
         **manifest,
         "held_out_quantiles": _quantiles(detector),
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
-        "saved": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "saved": _now(),
         "versions": versions(),
     }
     text = json.dumps(manifest, indent=2, ensure_ascii=False).encode()
@@ -189,7 +199,7 @@ def save_threshold(folder: Path | str, threshold: Threshold, detector: Detector)
             f"{folder} must hold the detector that the threshold was chosen with, got one with "
             "other scores; load it again and choose again"
         )
-    changed = manifest | {"threshold": threshold.to_json()}
+    changed = manifest | {"threshold": threshold.to_json(), "threshold_set": _now()}
     with workspace.written(folder / MANIFEST) as file:
         file.write(json.dumps(changed, indent=2, ensure_ascii=False).encode())
 
@@ -202,6 +212,15 @@ def identity(detector: Detector) -> str:
     return hashlib.sha256(about.encode() + _dumped(tensors)).hexdigest()
 
 
+def chosen_threshold(folder: Path | str) -> Threshold | None:
+    """The threshold of a saved detector, if a person has set it since it was trained."""
+    if not (Path(folder) / MANIFEST).is_file():
+        return None
+    manifest = read_manifest(folder)
+    threshold = Threshold.from_json(manifest["threshold"])
+    return threshold if "threshold_set" in manifest or threshold.policy == "manual" else None
+
+
 def versions() -> dict[str, str]:
     """Versions of what scores depend on."""
     packages = ("workbench", "torch", "torchvision", "numpy", "pillow")
@@ -210,6 +229,10 @@ def versions() -> dict[str, str]:
 
 def _dumped(tensors: dict[str, Any]) -> bytes:
     return dump_tensors({name: np.asarray(tensor) for name, tensor in tensors.items()})
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S%z")
 
 
 def _quantiles(detector: Detector) -> dict[str, float]:

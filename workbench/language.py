@@ -5,6 +5,7 @@ Words of the line (OK, NG, the names of files) stay as they are in both.
 
 import json
 import os
+import re
 import warnings
 from collections.abc import Callable
 from functools import cache
@@ -26,8 +27,12 @@ FONT_FILES = (
     "AppleGothic.ttf",
 )  # fmt: skip
 
-KOREAN: dict[str, str] = json.loads(Path(__file__).with_name("korean.json").read_text("utf-8"))
-"""From English to Korean; {0}, {1} are places that are filled."""
+_WORDS, ERRORS = (
+    json.loads(Path(__file__).with_name(f"{name}.json").read_text("utf-8"))
+    for name in ("korean", "korean_errors")
+)
+KOREAN: dict[str, str] = _WORDS | ERRORS
+"""From English to Korean; {0}, {1} are places that are filled. ERRORS are those of exceptions."""
 
 
 def current() -> str:
@@ -63,6 +68,26 @@ def translator(language: str | None = None) -> Callable[..., str]:
         return text.format(*values) if values else text
 
     return translate
+
+
+def said_again(text: str, t: Callable[..., str]) -> str:
+    """What an error says in English, in the language of `t` where we know the sentence.
+
+    Example:
+        >>> said_again("no such thing", translator("ko"))
+        'no such thing'
+    """
+    for pattern, sentence in _errors():
+        if found := pattern.fullmatch(text):
+            return t(sentence, *found.groups())
+    return text
+
+
+@cache
+def _errors() -> list[tuple[re.Pattern, str]]:
+    """The sentences of ERRORS as patterns of what is raised."""
+    filled = {e: re.sub(r"\\{\d\\}", "(.*)", re.escape(e)) for e in ERRORS}
+    return [(re.compile(pattern, re.DOTALL), error) for error, pattern in filled.items()]
 
 
 @cache

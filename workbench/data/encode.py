@@ -30,6 +30,18 @@ def jpeg(image: Image.Image, side: int | None = None, *, quality: int = 85) -> b
     return buffer.getvalue()
 
 
+def png(image: Image.Image) -> bytes:
+    r"""The picture as PNG.
+
+    Example:
+        >>> png(Image.new("L", (4, 2)))[:4]
+        b'\x89PNG'
+    """
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 def outline(mask: NDArray[np.bool_], size: tuple[int, int], width: int = 1) -> Image.Image:
     """The rim around a defect, outside it, as a black and white picture.
 

@@ -19,7 +19,7 @@ from workbench.metrics.comparison import ChangedVerdict, Comparison, compare
 from workbench.metrics.counts import Confusion, SortedScores, confusion, rate
 from workbench.metrics.drift import Drift, drift
 from workbench.metrics.events import false_alarms_a_day, point_adjusted, vus
-from workbench.metrics.inputs import as_labels, as_scores
+from workbench.metrics.inputs import as_labels, as_scores, long_tailed
 from workbench.metrics.intervals import clopper_pearson, ng_needed, wilson
 from workbench.metrics.partial import partial_auroc
 from workbench.metrics.parts import RULES, Parts, join_photos

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 _OK, _NG = {"OK", "FALSE", "0"}, {"NG", "TRUE", "1"}
+_TAIL = 5  # times the median
 _NAMED = 10  # in an error message
 
 
@@ -70,6 +71,16 @@ def pair(
     if len(scores) != len(labels):
         raise ValueError(f"labels must be one per score, got {len(labels)} for {len(scores)}")
     return scores, labels
+
+
+def long_tailed(scores: NDArray[np.float64]) -> bool:
+    """Whether a linear axis would press most of the scores, shape (N,), into a few bars.
+
+    Example:
+        >>> long_tailed(np.array([1, 2, 30])), long_tailed(np.array([-1, 2, 30]))
+        (True, False)
+    """
+    return bool(scores.min() > 0 and scores.max() > _TAIL * np.median(scores))
 
 
 def named(names: Sequence[str] | None, n: int) -> list[str]:

@@ -14,13 +14,14 @@ from workbench.session import InspectionSession
 from . import preload
 from .audit import AuditView
 from .check import CheckView
+from .controls import html, visible
 from .histogram import HistogramExplorer
 from .markup import render
 from .notice import WriterNotice
 from .overview import Overview
 from .sensors import SensorExplorer
 from .simulator import Simulator
-from .view import View, html
+from .view import View
 
 
 class AppPage(View):
@@ -37,9 +38,6 @@ class AppPage(View):
         session: The inspection, once a model of photos is loaded.
         tabs: Of a model of photos or of sensors.
         worker: The thread that loads the model or makes a tab.
-
-    Example:
-        >>> AppPage("lens")  # doctest: +SKIP
     """
 
     def __init__(
@@ -60,10 +58,10 @@ class AppPage(View):
         self.add_class("wb-app")
         self.tabs, self._top = widgets.Tab(), widgets.VBox([])
         self.waiting = html("wb-waiting")
-        self._wait_for(self._t("loading the model {0} ...", name))
-        listening = self.listen(lambda _: None, name, on_ping=self._see_writer)
+        self._wait_for(self.t("loading the model {0} ...", name))
+        listening = self.listen(name, on_ping=self._see_writer)
         self.fill(self._top, self.waiting, self.tabs, gestures=listening)
-        self.tabs.layout.display = "none"
+        visible(self.tabs, False)
         self.tabs.observe(self._visit, "selected_index")
         self._start(lambda: self._load(name, order, take_over))
 
@@ -91,9 +89,9 @@ class AppPage(View):
             else:
                 self._open_sensors(detector)
         except Exception:
-            self.waiting.layout.display = "none"
+            visible(self.waiting, False)
             raise
-        self.waiting.layout.display, self.tabs.layout.display = "none", None
+        self.waiting.layout.display, visible(self.tabs, False), None
 
     def _open_photos(self, detector: object, order: str, take_over: bool) -> None:
         parts = detector.parts().test
@@ -101,9 +99,7 @@ class AppPage(View):
         self.session = session = InspectionSession(
             detector, parts, order, results=results, take_over=take_over
         )
-        self.notice = WriterNotice(session, self._t, self._writer_changed)
-        self.notice.take.on_click(self.guard(lambda _: self.notice.take_over()))
-        self.notice.look.on_click(self.guard(lambda _: self.notice.only_look()))
+        self.notice = WriterNotice(self, session, self._writer_changed)
         self._top.children = [self.notice.box]
         speech, model = self._language, workspace.model(self._name)
         self._offer(
@@ -126,10 +122,12 @@ class AppPage(View):
 
         path = workspace.resolve(detector.data["source"])
         rows = load_rows(path, **detector.data["options"]).test
-        speech = self._language
+        speech, model = self._language, workspace.model(self._name)
         self._offer(
             {
-                "Sensors": lambda: SensorExplorer(detector, rows, language=speech),
+                "Sensors": lambda: SensorExplorer(
+                    detector, rows, language=speech, model=model, operator=self._operator
+                ),
                 "Check": lambda: CheckView(detector, self._name, language=speech),
             }
         )
@@ -139,7 +137,7 @@ class AppPage(View):
         self._makers = list(makers.values())
         self._made = {0: self._makers[0]()}
         self.tabs.children = [self._made[0], *(widgets.VBox([]) for _ in self._makers[1:])]
-        self.tabs.titles = [self._t(word) for word in makers]
+        self.tabs.titles = [self.t(word) for word in makers]
 
     def _visit(self, change: dict) -> None:
         """Make a tab when it is first looked at: later ones score every part."""
@@ -149,7 +147,7 @@ class AppPage(View):
         if made := self._made.get(index):
             getattr(made, "resume", lambda: None)()
             return
-        self.say(self._t("scoring what has not been scored yet ..."))
+        self.say(self.t("scoring what has not been scored yet ..."))
         self._start(lambda: self._make(index))
 
     def _make(self, index: int) -> None:

@@ -6,9 +6,9 @@ import numpy as np
 from workbench import metrics
 from workbench.session import InspectionSession
 
-from .controls import button, row
+from .controls import html, row
 from .simulator import Simulator
-from .view import html, rate_cell, table
+from .view import rate_cell, table
 
 
 class AuditView(Simulator):
@@ -24,10 +24,6 @@ class AuditView(Simulator):
 
     Raises:
         ValueError: The parts are not labelled, or no label is left to be looked at.
-
-    Example:
-        >>> audit = AuditView(session)  # doctest: +SKIP
-        >>> audit.keep.click()  # doctest: +SKIP
     """
 
     def __init__(
@@ -48,11 +44,12 @@ class AuditView(Simulator):
 
     def layout_parts(self) -> list[widgets.Widget]:
         """As a simulator, with its own buttons and table under the name."""
-        t = self._t
-        self.keep = button(t("Keep label"), "check", "wb-keep", style="primary")
-        self.turn = button(t("Turn label round"), "exchange", "wb-turn")
-        self.keep.on_click(self.guard(lambda _: self._settle(self._truth())))
-        self.turn.on_click(self.guard(lambda _: self._settle(self._other())))
+        self.keep = self.button(
+            "Keep label", "check", "wb-keep", lambda: self._settle(self._truth()), style="primary"
+        )
+        self.turn = self.button(
+            "Turn label round", "exchange", "wb-turn", lambda: self._settle(self._other())
+        )
         self._found = html("wb-audit")
         notice, head, *parts = super().layout_parts()
         return [notice, head, row(self.keep, self.turn, self._found), *parts]
@@ -92,12 +89,12 @@ class AuditView(Simulator):
             self._step(1)
         else:
             self._show()
-            self.say(self._t("that was the last suspicious label"))
+            self.say(self.t("that was the last suspicious label"))
 
     def _show_part(self, started: float) -> None:
         super()._show_part(started)
         suspect = next((s for s in self.suspects if s.name == self.session.name), None)
-        rates, t = self._rates(), self._t
+        rates, t = self._rates(), self.t
         rows = {} if suspect is None else {
             t("Further out than"): t(
                 "{0} % of the parts labelled {1}", f"{100 * suspect.beyond:.0f}",

@@ -11,7 +11,6 @@ from .markup import render, unique
 
 WIDTH, FLOOR = 1000, 256  # of the drawing; the bars stand on FLOOR
 LEFT, RIGHT = 50, 980  # as in the template
-TAIL = 5  # times the median, as in `plots.histogram`: beyond it scores want a log axis
 
 
 class Chart:
@@ -162,11 +161,6 @@ class Chart:
     def _ticks(self) -> Sequence[tuple[str, str]]:
         ticks = (_log_ticks if self.log_x else _round_ticks)(self.low, self.high)
         return [(f"{self.x_of(tick):.1f}", f"{tick:.6g}") for tick in ticks]
-
-
-def long_tailed(scores: NDArray[np.float64]) -> bool:
-    """Whether a linear axis would press most parts into a few bars."""
-    return bool(scores.min() > 0 and scores.max() > TAIL * np.median(scores))
 
 
 def _range(classes: list[NDArray[np.float64]]) -> tuple[float, float]:

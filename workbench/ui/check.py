@@ -4,7 +4,6 @@ import csv
 import io
 import time
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from threading import Event, RLock, Thread
 from typing import Any, NamedTuple
@@ -13,15 +12,20 @@ import ipywidgets as widgets
 
 from workbench import workspace
 from workbench.data import load_images, load_rows
+from workbench.language import translator
 from workbench.session import COLUMNS
 from workbench.session.prefetch import lock_of
 
-from .controls import button, row
-from .pictures import DisplaySettings, crop, draw
+from . import part_html
+from .controls import html, row, styled, visible
+from .markup import render
+from .photo_pair import PhotoPair
+from .pictures import DisplaySettings, Frame, crop, draw, sheet
 from .thumbs import SHOWN, thumbs
-from .view import View, html, styled
+from .view import View
 
 IMAGES = ".png,.jpg,.jpeg,.bmp,.tif,.tiff,.webp"
+MOST = 200  # findings in a file for download: more than anybody turns pages
 
 
 class Found(NamedTuple):
@@ -44,65 +48,50 @@ class CheckView(View):
     Attributes:
         found: What was scored, in that order.
         worker: The thread that scores.
-
-    Example:
-        >>> CheckView(detector, "lens")  # doctest: +SKIP
     """
 
     def __init__(self, detector: Any, name: str, *, language: str | None = None) -> None:  # noqa: ANN401
         super().__init__((name, id(detector)), RLock(), language)
-        t = self._t
         self._detector, self._photos = detector, detector.kind == "csflow"
         self._folder = workspace.report(name) / "check"
         self._paths: list[Path] = []
         self.found: list[Found] = []
         self._stopped, self.worker = Event(), None
-        self.upload = styled(
-            widgets.FileUpload(
-                accept=IMAGES if self._photos else ".csv,.txt", multiple=self._photos,
-                description=t("Choose or drop photos") if self._photos else t("Choose a CSV"),
-            ),
-            "wb-upload",
-        )  # fmt: skip
-        self.upload.layout.width = "auto"
-        self.path = styled(widgets.Text(description=t("or a folder or file")), "wb-path")
-        self.path.style.description_width, self.path.layout.width = "initial", "420px"
-        self.start = button(t("Check"), "play", "wb-start", style="primary")
-        self.cancel = button(t("Cancel"), "times", "wb-cancel")
-        self.table = button(t("Download CSV"), "download", "wb-csv")
-        self.all = button(t("Download findings (ZIP)"), "download", "wb-zip")
-        self.review = button(t("Add to the review folder"), "folder-open", "wb-review")
-        self.progress = widgets.IntProgress(min=0, max=1, layout={"width": "240px"})
-        self._said, self._grid = html("wb-progress"), html("wb-grid-box")
-        self._photo, self._overlay = (
-            styled(widgets.Image(format="jpeg"), "wb-image", name)
-            for name in ("wb-photo", "wb-overlay")
-        )
-        self._pictures = styled(widgets.Box([self._photo, self._overlay]), "wb-two")
-        self._pictures.layout.display = "none"
-        self.upload.observe(self.guard(lambda _: self._take_uploads()), "value")
-        self.start.on_click(self.guard(lambda _: self._take_folder()))
-        self.cancel.on_click(self.guard(lambda _: self._stopped.set()))
-        self.table.on_click(self.guard(lambda _: self._hand_out_table()))
-        self.all.on_click(self.guard(lambda _: self._hand_out_all()))
-        self.review.on_click(self.guard(lambda _: self._add_to_review()))
-        self._after = row(self.table, self.all, self.review)
-        self._after.layout.display = "none"
-        for control in (self.all, self.review):
-            control.layout.display = None if self._photos else "none"
-        self.fill(
-            row(self.upload, self.path, self.start, self.cancel, self.progress, self._said),
-            self._after, self._pictures, self._grid,
-            gestures=self.listen(self.on_message, t("Check")),
-        )  # fmt: skip
-        self.say(t("nothing leaves this machine; findings are kept in {0}",
-                   workspace.portable(self._folder)))  # fmt: skip
+        self._make_widgets()
+        told = workspace.portable(self._folder)
+        self.say(self.t("nothing leaves this machine; findings are kept in {0}", told))
 
-    def on_message(self, message: dict) -> None:
-        """A click on a part opens it."""
-        what, _, which = message.get("open", "").partition(" ")
-        if what == "part":
-            self.guard(self._open)(int(which))
+    def _make_widgets(self) -> None:
+        t, photos = self.t, self._photos
+        upload = widgets.FileUpload(
+            accept=IMAGES if photos else ".csv,.txt", multiple=photos, layout={"width": "auto"},
+            description=t("Choose or drop photos") if photos else t("Choose a CSV"),
+        )  # fmt: skip
+        self.upload = self.bind(upload, "wb-upload", lambda _: self._take_uploads())
+        words = "or a folder on this machine" if photos else "or a file on this machine"
+        self.path = self.field(words, "wb-path", lambda _: 0, 460)
+        self.start = self.button("Check", "play", "wb-start", self._take_folder, style="primary")
+        self.cancel = self.button("Cancel", "times", "wb-cancel", lambda: self._stopped.set())
+        self.progress = widgets.IntProgress(min=0, max=1, layout={"width": "200px"})
+        self.table = self.button("Download CSV", "download", "wb-csv", self._hand_out_table)
+        self.pdf = self.button("Findings as PDF", "file-pdf-o", "wb-pdf", self._hand_out_pdf)
+        self.all = self.button("Findings as ZIP", "download", "wb-zip", self._hand_out_all)
+        self.review = self.button(
+            "Add to the review folder", "folder-open", "wb-review", self._add_to_review
+        )
+        self._said, self._grid, self._sign = (html(n) for n in ("wb-progress", "wb-grid-box", ""))
+        self._pair = PhotoPair(t)
+        self._running = row(self.progress, self.cancel)
+        self._after = row(self.table, self.pdf, self.all, self.review)
+        side = styled(widgets.VBox([self._sign]), "wb-side")
+        self._opened = styled(widgets.Box([self._pair.box, side]), "wb-stage")
+        for part in (self._running, self._after, self._opened):
+            visible(part, False)
+        for control in (self.pdf, self.all, self.review):
+            visible(control, photos)
+        top = row(self.upload, self.path, self.start, self._running, self._said)
+        listening = self.listen("Check")
+        self.fill(top, self._after, self._opened, self._grid, gestures=listening)
 
     def close(self) -> None:
         """Stop scoring and close all widgets."""
@@ -149,17 +138,26 @@ class CheckView(View):
             self.worker.join()
         self._stopped, self.found, self._paths = Event(), [], paths
         self.progress.max, self.progress.value = max(len(paths), 1), 0
-        self._pictures.layout.display, self._after.layout.display = "none", None
+        visible(self._opened, False)
+        visible(self._after, False)
+        visible(self._running, True)
         score = self._score_photos if self._photos else self._score_rows
-        action = self.guard(lambda: score(paths, root), locked=False)
+        action = self.guard(lambda: self._score(score, paths, root), locked=False)
         self.worker = Thread(target=action, daemon=True)
         self.worker.start()
+
+    def _score(self, score: Any, paths: list[Path], root: Path) -> None:  # noqa: ANN401
+        try:
+            score(paths, root)
+            visible(self._after, True)
+        finally:
+            visible(self._running, False)
 
     def _score_photos(self, paths: list[Path], root: Path) -> None:
         began, stopped, shown = time.monotonic(), self._stopped, 0.0
         for number, path in enumerate(paths, 1):
             if stopped.is_set():
-                self._said.value = self._t("stopped after {0} of {1}", number - 1, len(paths))
+                self._said.value = self.t("stopped after {0} of {1}", number - 1, len(paths))
                 break
             name = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
             try:
@@ -175,39 +173,41 @@ class CheckView(View):
 
     def _score_rows(self, paths: list[Path], root: Path) -> None:  # noqa: ARG002
         options = {k: v for k, v in self._detector.data["options"].items() if k != "split"}
-        rows = load_rows(paths[0], **options)
-        scores = self._detector.score(rows)
-        limit = float(self._detector.threshold)
+        scores = self._detector.score(load_rows(paths[0], **options))
+        limit, t = float(self._detector.threshold), self.t
         self.found = [
-            Found(f"row {i}", "NG" if s >= limit else "OK", float(s)) for i, s in enumerate(scores)
+            Found(t("row {0}", f"{i:,}"), "NG" if s >= limit else "OK", float(s))
+            for i, s in enumerate(scores)
         ]
-        self.progress.value = self.progress.max
         self._show_found()
 
     def _show_progress(self, done: int, n: int, seconds: float) -> None:
         ng, rate = sum(f.prediction == "NG" for f in self.found), done / max(seconds, 1e-9)
         self.progress.value = done
-        self._said.value = self._t(
+        self._said.value = self.t(
             "{0} of {1}, {2} NG, {3} a second, {4} s left",
             done, n, ng, f"{rate:.1f}", f"{(n - done) / rate:.0f}",
         )  # fmt: skip
-        if self._photos:
-            self._grid.value = self._thumbs()
+        self._grid.value = self._thumbs()
 
     def _show_found(self) -> None:
-        t, bad = self._t, [f for f in self.found if f.error]
+        t, bad = self.t, sum(bool(f.error) for f in self.found)
         ng = sum(f.prediction == "NG" for f in self.found)
         if self._photos:
             self._grid.value = self._thumbs()
         else:
             worst = [self.found[i] for i in self._worst()[:SHOWN]]
-            self._grid.value = _rows_table(worst, t)
-        self.say(t("{0} checked: {1} NG, {2} could not be read", len(self.found), ng, len(bad)))
+            rows = {f.name: [f.prediction, f"{f.score:.4g}"] for f in worst}
+            head = [t("Verdict"), t("score")]
+            self._grid.value = render("tables.grid", head=head, rows=rows)
+        said = t("{0} checked: {1} NG, {2} could not be read", f"{len(self.found):,}", ng, bad)
+        self._said.value = said
+        self.say(said)
 
     def _worst(self) -> list[int]:
         """Indices by falling score; what could not be read comes first."""
-        key: Callable[[int], tuple] = lambda i: (not self.found[i].error, -self.found[i].score)  # noqa: E731
-        return sorted(range(len(self.found)), key=key)
+        found = self.found
+        return sorted(range(len(found)), key=lambda i: (not found[i].error, -found[i].score))
 
     def _thumbs(self) -> str:
         return thumbs(self._worst(), tuple(self._paths), self._describe)
@@ -219,32 +219,64 @@ class CheckView(View):
             "prediction": found.prediction,
         }  # fmt: skip
 
-    def _frame(self, index: int) -> Any:  # noqa: ANN401
+    def _frame(self, index: int) -> tuple[Any, Frame]:
         with lock_of(self._detector):
             seen = self._detector.evaluate_one(self._paths[index])
         settings = DisplaySettings()
-        regions = seen.regions[:3] if seen.is_anomaly else ()
-        return draw(crop(seen, None, settings), settings, seen.heat_range, regions)
+        frame = draw(
+            crop(seen, None, settings), settings, seen.heat_range, part_html.regions(seen)
+        )
+        return seen, frame
 
-    def _open(self, index: int) -> None:
-        frame, found = self._frame(index), self.found[index]
-        self._photo.value, self._overlay.value = frame.photo, frame.overlay
-        self._pictures.layout.display = None
-        self.say(f"{found.name}: {found.prediction} {found.score:.4g}")
+    def open_part(self, which: str) -> None:
+        """Show the part whose small picture was clicked."""
+        found = self.found[int(which)]
+        if found.error:
+            self.say(f"{found.name}: {found.error}", error=True)
+            return
+        (seen, frame), t = self._frame(int(which)), self.t
+        self._pair.show(frame, True)
+        icon = part_html.SIGNS["", found.prediction][3]
+        self._sign.value = render(
+            "part.sign", kind=found.prediction.lower(), word=found.prediction, said=found.name,
+            icon=icon,
+        ) + part_html.why(seen, t)  # fmt: skip
+        visible(self._opened, True)
+        said = part_html.sentence(found.score, float(seen.threshold), t)
+        self.say(f"{found.name}: {found.prediction}, {said}")
+
+    def _findings(self) -> list[int]:
+        return [i for i in self._worst() if self.found[i].prediction == "NG"][:MOST]
 
     def _hand_out_table(self) -> None:
         self.hand_out(self._folder / "check.csv", self.table_text().encode(), "text/csv")
+
+    def _hand_out_pdf(self) -> None:
+        """A page for each NG part, the worst first."""
+        pages = []
+        for index in self._findings():
+            seen, frame = self._frame(index)
+            found, limit = self.found[index], float(seen.threshold)
+            words = (
+                f"{found.name}: {found.prediction}, {part_html.sentence(found.score, limit, t)}"
+                for t in (translator("en"), self.t)
+            )
+            pages.append(sheet(frame, *words))
+        if not pages:
+            raise ValueError("no part was called NG, so there is nothing to print")
+        buffer = io.BytesIO()
+        pages[0].save(buffer, "PDF", save_all=True, append_images=pages[1:], resolution=120)
+        self.hand_out(self._folder / "check.pdf", buffer.getvalue(), "application/pdf")
 
     def _hand_out_all(self) -> None:
         """The table and the two pictures of every NG part in one file."""
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w") as archive:
             archive.writestr("check.csv", self.table_text())
-            for index, found in enumerate(self.found):
-                if found.prediction == "NG":
-                    frame, stem = self._frame(index), found.name.replace("/", "_")
-                    archive.writestr(f"{stem}.photo.jpg", frame.photo)
-                    archive.writestr(f"{stem}.heat.jpg", frame.overlay)
+            for index in self._findings():
+                frame, stem = self._frame(index)[1], self.found[index].name.replace("/", "_")
+                archive.writestr(f"{stem}.photo.jpg", frame.photo)
+                archive.writestr(f"{stem}.heat.jpg", frame.overlay)
         self.hand_out(self._folder / "check.zip", buffer.getvalue(), "application/zip")
 
     def _add_to_review(self) -> None:
@@ -255,11 +287,4 @@ class CheckView(View):
         for path in chosen:
             with workspace.written(folder / path.name) as target:
                 target.write(path.read_bytes())
-        self.say(self._t("{0} photos copied to {1}", len(chosen), workspace.portable(folder)))
-
-
-def _rows_table(found: list[Found], t: Callable[..., str]) -> str:
-    from .markup import render
-
-    rows = {f.name: [f.prediction, f"{f.score:.4g}"] for f in found}
-    return render("tables.grid", head=[t("Verdict"), t("score")], rows=rows)
+        self.say(self.t("{0} photos copied to {1}", len(chosen), workspace.portable(folder)))

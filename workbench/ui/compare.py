@@ -6,12 +6,12 @@ import numpy as np
 from workbench import metrics
 from workbench.session import InspectionSession
 
-from .controls import dropdown, row
+from .controls import html, picture, row, styled
 from .markup import render
 from .pictures import DisplaySettings, crop, draw
 from .rates import rate_pair
 from .scatter import Scatter
-from .view import View, html, identity, styled, table
+from .view import View, identity, table
 
 
 class Compare(View):
@@ -25,9 +25,6 @@ class Compare(View):
 
     Raises:
         ValueError: The sessions hold other parts.
-
-    Example:
-        >>> Compare(session, other, names=("lite", "paper"))  # doctest: +SKIP
     """
 
     def __init__(
@@ -62,40 +59,34 @@ class Compare(View):
         self.comparison = None
         if self._labels is not None:
             self.comparison = metrics.compare(*scores, self._labels, *cuts, names=names)
-        self._scatter = Scatter(*scores, self._labels, tuple(cuts), self.names, self._t)
+        self._scatter = Scatter(*scores, self._labels, tuple(cuts), self.names, self.t)
         calls = [s >= cut for s, cut in zip(scores, cuts, strict=True)]
         self._changed = np.flatnonzero(calls[0] != calls[1])
 
     def _make_widgets(self) -> None:
-        t = self._t
+        t = self.t
         self._head, self._plot, self._facts = (
             html(f"wb-{name}") for name in ("header", "scatter-box", "totals")
         )
         kinds = [(t("changed verdicts"), True), (t("all parts"), False)]
-        self.shown = dropdown(t("Show"), kinds, "wb-shown")
-        self.parts = styled(
-            widgets.Select(options=[], rows=10, description=t("Parts")), "wb-names"
-        )
+        self.shown = self.dropdown("Show", kinds, "wb-shown", lambda _: self._list())
+        parts = widgets.Select(options=[], rows=10, description=t("Parts"))
+        self.parts = self.bind(parts, "wb-names", self._look_at)
         self.parts.layout.width = "100%"
-        self.pictures = [
-            styled(widgets.Image(format="jpeg"), "wb-image", name)
-            for name in ("wb-photo", "wb-first", "wb-second")
-        ]
+        self.pictures = [picture(name) for name in ("wb-photo", "wb-first", "wb-second")]
         self.captions = [html("wb-caption") for _ in self.pictures]
-        self.shown.observe(self.guard(lambda _: self._list()), "value")
-        self.parts.observe(self.guard(lambda change: self._look_at(change["new"])), "value")
         side = widgets.VBox([self._facts, row(self.shown), self.parts])
         pictures = widgets.Box([*self.captions, *self.pictures])
         self.fill(
             self._head,
             styled(widgets.Box([self._plot, side]), "wb-two"),
             styled(pictures, "wb-three"),
-            gestures=self.listen(lambda _: None, t("Comparison"), pictures=self._words()),
+            gestures=self.listen("Comparison", pictures=self._words()),
         )
 
     def _words(self) -> dict[str, str]:
         return {
-            "wb-photo": self._t("Photo"), "wb-first": self.names[0], "wb-second": self.names[1]
+            "wb-photo": self.t("Photo"), "wb-first": self.names[0], "wb-second": self.names[1]
         }  # fmt: skip
 
     def _show(self) -> None:
@@ -108,7 +99,7 @@ class Compare(View):
         self._list()
 
     def _table(self) -> str:
-        t, found = self._t, self.comparison
+        t, found = self.t, self.comparison
         if found is None:
             return table({t("changed verdicts"): f"{len(self._changed):,}"})
         return rate_pair(found, self.names, t) + table(
@@ -126,7 +117,7 @@ class Compare(View):
             self.parts.value = int(rows[0])
         else:
             self._plot.value = self._scatter.draw()
-            self.say(self._t("no part changed its verdict"))
+            self.say(self.t("no part changed its verdict"))
 
     def _line(self, row: int) -> str:
         index = int(self._rows[row])
@@ -147,8 +138,8 @@ class Compare(View):
             evaluation = session.prefetcher.get(index)  # looked at here, not judged
             frames.append(draw(crop(evaluation, None, settings), settings, evaluation.heat_range))
         self.pictures[0].value = frames[0].photo
-        for picture, frame in zip(self.pictures[1:], frames, strict=True):
-            picture.value = frame.overlay
+        for place, frame in zip(self.pictures[1:], frames, strict=True):
+            place.value = frame.overlay
         self.captions[0].value = render(
             "part.time", stages="", said=self.sessions[0].parts.names[index]
         )

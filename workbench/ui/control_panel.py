@@ -1,25 +1,15 @@
 """What the simulator is worked with: all its controls and their places, none of their effects."""
 
+from functools import partial
+
 import ipywidgets as widgets
 
-from workbench.session import ORDERS, InspectionSession
+from workbench.session import InspectionSession
 
-from .controls import button, dropdown, row, slider, toggle
-from .keys import ACTIONS, key_table, keys, shown
+from .controls import html, row, styled, visible
+from .keys import ACTIONS, change_key, key_table, keys, shown
 from .pictures import DisplaySettings
-from .view import View, html, styled
-
-_ANY = {"label": "", "verdict": "", "outcome": ""}
-FILTERS = {
-    "all parts": _ANY,
-    "labelled OK": _ANY | {"label": "OK"},
-    "labelled NG": _ANY | {"label": "NG"},
-    "called OK": _ANY | {"verdict": "OK"},
-    "called NG": _ANY | {"verdict": "NG"},
-    "missed": _ANY | {"outcome": "missed"},
-    "overkill": _ANY | {"outcome": "overkill"},
-    "correct": _ANY | {"outcome": "correct"},
-}
+from .view import View
 
 
 class ControlPanel(View):
@@ -27,82 +17,93 @@ class ControlPanel(View):
 
     session: InspectionSession
 
+    def act(self, action: str) -> None:
+        """Do what a button or a key asks, see `keys.ACTIONS`."""
+        raise NotImplementedError
+
+    def look_with(self, name: str, value: object) -> None:
+        """Show the part with another setting, see `DisplaySettings`."""
+        raise NotImplementedError
+
     def make_controls(self) -> None:
-        """Make them all."""
+        """Make them all but those that choose parts."""
         self._make_steps()
         self._make_view_controls()
-        self._make_record_controls()
         self._make_help()
-        self.more.observe(self._open_more, "value")
-        self.help.observe(self._open_help, "value")
 
-    def control_rows(self) -> widgets.Widget:
+    def control_rows(self, *choosing: widgets.Widget) -> widgets.Widget:
         """Steps, views and, under "More", the rest."""
         steps = [self.previous, self.next, self.play, self.jump, self.ok, self.ng, self.undo]
-        views = [self.filter, self.order, self.region, self.opacity, self.remark, self.more]
+        views = [*choosing, self.region, self.opacity, self.remark, self.more]
         rest = [self.scale, self.zoom, self.outline, self.export, self.reset, self.help]
         self._rest = row(*rest)
-        self._rest.layout.display = "none"
+        visible(self._rest, False)
         rows = [row(*steps), row(*views), self._rest, self._help]
         return styled(widgets.VBox(rows), "wb-panel")
 
+    def _button(self, text: str, icon: str, name: str, action: str, **more: str) -> widgets.Button:
+        key = shown(keys().get(action, ""))
+        return self.button(text, icon, name, partial(self.act, action), key=key, **more)
+
     def _make_steps(self) -> None:
-        t, key = self._t, {action: shown(key) for action, key in keys().items()}
-        self.previous = button(f"{key['previous']} {t('Previous')}", "", "wb-previous")
-        self.next = button(f"{t('Next')} {key['next']}", "", "wb-next", style="primary")
-        self.play = toggle(f"{t('Play')} {key['play']}", "play", "wb-play")
-        self.jump = styled(
-            widgets.IntSlider(
-                self.session.position + 1, 1, max(len(self.session), 1),
-                description=t("Image"), continuous_update=False,
-            ),
-            "wb-jump",
+        self.previous = self._button("Previous", "", "wb-previous", "previous")
+        self.next = self._button("Next", "", "wb-next", "next", style="primary")
+        key = shown(keys()["play"])
+        self.play = self.toggle("Play", "play", "wb-play", self._play, key=key)
+        jump = widgets.IntSlider(
+            self.session.position + 1, 1, max(len(self.session), 1),
+            description=self.t("Image"), continuous_update=False,
         )  # fmt: skip
+        self.jump = self.bind(jump, "wb-jump", lambda place: self._go(place - 1))
         self.jump.layout.flex = "1 1 200px"
-        self.ok = button(f"{t('It is OK')} {key['ok']}", "check", "wb-ok-label")
-        self.ng = button(f"{t('It is NG')} {key['ng']}", "times", "wb-ng-label")
-        self.undo = button(f"{t('Undo')} {key['undo']}", "undo", "wb-undo")
+        self.ok = self._button("It is OK", "check", "wb-ok-label", "ok")
+        self.ng = self._button("It is NG", "times", "wb-ng-label", "ng")
+        self.undo = self._button("Undo", "undo", "wb-undo", "undo")
 
     def _make_view_controls(self) -> None:
-        t = self._t
-        self.opacity = slider(t("Opacity"), DisplaySettings().opacity, 0, 1, "wb-opacity")
-        kinds = [(t("the same for all parts"), True), (t("each part its own"), False)]
-        self.scale = dropdown(t("Scale"), kinds, "wb-fixed")
-        self.zoom = slider(t("Zoom"), 1, 1, 8, "wb-zoom", step=0.01)
-        self.region = dropdown(t("Look at"), [(t("whole photo"), 0)], "wb-region")
-        self.outline = toggle(t("Outline"), "pencil-square-o", "wb-outline")
-        self.outline.value = True
-        self.outline.layout.display = None if self.session.parts.has_masks else "none"
-        self.more = toggle(t("More"), "ellipsis-h", "wb-more")
-
-    def _make_record_controls(self) -> None:
-        t = self._t
-        self.filter = dropdown(t("Show"), [(t(n), n) for n in FILTERS], "wb-filter")
-        self.order = dropdown(t("Order"), [(t(n), n) for n in ORDERS], "wb-order")
-        self.order.value = self.session.selection.order
-        self.remark = styled(
-            widgets.Text(description=t("Note"), continuous_update=False), "wb-remark"
+        t, look, start = self.t, self.look_with, DisplaySettings()
+        self.opacity = self.slider(
+            "Opacity", start.opacity, 0, 1, "wb-opacity", partial(look, "opacity")
         )
-        self.remark.style.description_width = "initial"
+        kinds = [(t("the same for all parts"), True), (t("each part its own"), False)]
+        self.scale = self.dropdown("Scale", kinds, "wb-fixed", partial(look, "fixed"))
+        self.zoom = self.slider("Zoom", 1, 1, 8, "wb-zoom", partial(look, "zoom"), step=0.01)
+        whole = [(t("whole photo"), 0)]
+        self.region = self.dropdown("Look at", whole, "wb-region", partial(look, "region"))
+        self.outline = self.toggle(
+            "Outline", "pencil-square-o", "wb-outline", partial(look, "outline")
+        )
+        with self.set_quietly():
+            self.outline.value = start.outline
+        visible(self.outline, self.session.parts.has_masks)
+        self.more = self.toggle(
+            "More", "ellipsis-h", "wb-more", lambda on: visible(self._rest, on)
+        )
+        self.remark = self.field("Note", "wb-remark", self._annotate)
         self.remark.layout.flex = "1 1 160px"
-        self.export = button(t("Export"), "download", "wb-export")
-        tip = t("Start a new result file; the old one is kept")
-        self.reset = button(t("Reset"), "refresh", "wb-reset", tip=tip)
+        self.export = self._button("Export", "download", "wb-export", "export")
+        tip = "Start a new result file; the old one is kept"
+        self.reset = self._button("Reset", "refresh", "wb-reset", "reset", tip=tip)
 
     def _make_help(self) -> None:
-        t = self._t
-        self.help = toggle(f"{t('Keys')} {shown(keys()['help'])}", "keyboard-o", "wb-help")
+        key = shown(keys()["help"])
+        self.help = self.toggle("Keys", "keyboard-o", "wb-help", self._open_help, key=key)
         self.key_list = html("wb-key-table")
-        self.action = dropdown(t("Change"), [(t(s), a) for a, (_, s) in ACTIONS.items()], "wb-act")
-        self.key = styled(widgets.Text(description=t("Key"), continuous_update=False), "wb-key")
-        self.key.layout.width = "150px"
+        actions = [(self.t(said), action) for action, (_, said) in ACTIONS.items()]
+        self.action = self.dropdown("Change", actions, "wb-act", lambda _: None)
+        self.key = self.field("Key", "wb-key", self._change_key, 150)
         box = widgets.VBox([self.key_list, row(self.action, self.key)])
         self._help = styled(box, "wb-help-box")
-        self._help.layout.display = "none"
+        visible(self._help, False)
 
-    def _open_more(self, change: dict) -> None:
-        self._rest.layout.display = None if change["new"] else "none"
+    def _open_help(self, on: bool) -> None:
+        self.key_list.value = key_table(self.t)
+        visible(self._help, on)
 
-    def _open_help(self, change: dict) -> None:
-        self.key_list.value = key_table(self._t)
-        self._help.layout.display = None if change["new"] else "none"
+    def _change_key(self, key: str) -> None:
+        if not key:
+            return
+        present = change_key(self.action.value, key)
+        self.key_list.value, self.key.value = key_table(self.t), ""
+        if self._gestures:
+            self._gestures.actions = {key: action for action, key in present.items()}

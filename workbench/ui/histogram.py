@@ -13,19 +13,18 @@ import ipywidgets as widgets
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from workbench import artifacts, metrics, workspace
+from workbench import metrics, workspace
 from workbench.metrics import SortedScores, Threshold, TwoThresholds
 from workbench.session import InspectionSession
-from workbench.session.threshold_history import append_change
 
-from .chart import Chart, long_tailed
-from .controls import button, dropdown, row, toggle
+from .chart import Chart
+from .controls import html, row, styled, visible
 from .markup import render
 from .part_list import PartList
 from .policies import Policies
 from .rates import count_table, rate_table, review_table
 from .saving import Saving
-from .view import View, html, identity, styled
+from .view import View, identity
 
 BY_HAND = "set by hand in the histogram"
 
@@ -75,17 +74,17 @@ class HistogramExplorer(View):
         self._read(source, labels)
         key, lock = (identity(session), session.lock) if session else (id(self), RLock())
         super().__init__(key, lock, language)
-        self.session, self.model = session, None if model is None else Path(model)
-        self._operator = operator
+        self.session, self._detector = session, session.detector if session else None
         highest = float(self._scores.max())
         self.threshold = self._own = Threshold.of(highest if threshold is None else threshold)
-        self._name = session.parts.root.name if session else self._t("Scores")
+        self._name = session.parts.root.name if session else self.t("Scores")
         self._chosen: int | None = None
         self._low: Threshold | None = None  # parts from here to the threshold are looked at again
         self._bins = bins or int(np.clip(2 * len(self._scores) ** 0.5, 12, 60))
-        self.chart = self._new_chart(long_tailed(self._scores))
-        self.opener = PartList(session, self._t, opened)
-        self._make_widgets()
+        self.chart = self._new_chart(metrics.long_tailed(self._scores))
+        self.opener = PartList(self, session, opened)
+        self._make_widgets(model)
+        self._lay_out(operator)
         self._show()
 
     def __repr__(self) -> str:
@@ -117,74 +116,58 @@ class HistogramExplorer(View):
         return {"OK": self.scores.ok, "NG": self.scores.ng}
 
     def _new_chart(self, log_x: bool) -> Chart:
-        return Chart(self._classes(), self._bins, self._own, log_x=log_x, t=self._t)
+        return Chart(self._classes(), self._bins, self._own, log_x=log_x, t=self.t)
 
-    def _make_widgets(self) -> None:
-        t = self._t
+    def _make_widgets(self, model: Path | str | None) -> None:
         self._head, self._plot = html("wb-header"), html("wb-histogram")
         self._counts, self._rates = html("wb-counts"), html("wb-rates")
-        self.log_counts = toggle(t("Log counts"), "", "wb-log")
-        self.log_scores = toggle(t("Log scores"), "", "wb-log-scores")
-        self.log_scores.value = self.chart.log_x
-        self.log_scores.layout.display = None if self._scores.min() > 0 else "none"
-        self.slider = styled(self._make_slider(), "wb-threshold")
-        self.exact = styled(widgets.FloatText(float(self.threshold), step=None), "wb-exact")
-        self.exact.description = t("Exactly")
-        self.exact.layout.width, self.exact.style.description_width = "220px", "initial"
-        self._make_policies()
-        self.two = toggle(t("Look again between two"), "", "wb-two-thresholds")
-        self.two.layout.display = None if self._ng is not None else "none"
-        self.expert = toggle(t("Expert"), "", "wb-expert")
+        self.log_counts = self.toggle("Log counts", "", "wb-log", lambda _: self._show())
+        self.log_scores = self.toggle("Log scores", "", "wb-log-scores", self._rescale)
+        with self.set_quietly():
+            self.log_scores.value = self.chart.log_x
+        visible(self.log_scores, self._scores.min() > 0)
+        self.slider = self.bind(self._make_slider(), "wb-threshold", self._moved)
+        exact = widgets.FloatText(
+            float(self.threshold), step=None, description=self.t("Exactly"),
+            layout={"width": "220px"}, style={"description_width": "initial"},
+        )  # fmt: skip
+        self.exact = self.bind(exact, "wb-exact", self._typed)
+        calibration = np.asarray(getattr(self._detector, "calibration_scores", ()), float)
+        self.policies = Policies(
+            self, self._scores, self._ng, calibration, self._choose, self._choose_two
+        )
+        words = "Detector's own" if self._detector else "As given"
+        self.own = self.button(words, "", "wb-policy", lambda: self._choose(self.saving.own))
+        self.two = self.toggle(
+            "Look again between two", "", "wb-two-thresholds", lambda _: self._choose_two()
+        )
+        visible(self.two, self._ng is not None)
+        self.expert = self.toggle("Expert", "", "wb-expert", lambda on: visible(self._experts, on))
         self._experts = self.policies.expert()
-        self._experts.layout.display = "none"
-        history = self.model and workspace.report(self.model.name) / "thresholds.jsonl"
-        self.saving = Saving(history, self._consequence, self._save, self._choose, self.guard, t)
-        self.saving.save.layout.display = None if self.session else "none"
-        self.export = button(t("Export"), "download", "wb-export")
-        self.bars = dropdown(t("Parts scored"), [("-", -1)], "wb-bars")
+        visible(self._experts, False)
+        self.saving = Saving(
+            self, self._own, self.scores, self._ng is not None, self._choose,
+            detector=self._detector, model=model,
+        )  # fmt: skip
+        self.export = self.button("Export", "download", "wb-export", self._export)
+        self.bars = self.dropdown("Parts scored", [("-", -1)], "wb-bars", self._choose_bar)
         self._offer_bars()
-        self.slider.observe(self.guard(self._moved), "value")
-        self.exact.observe(self.guard(self._typed), "value")
-        for control in (self.log_counts, self.two):
-            control.observe(self.guard(lambda _: self._choose_two()), "value")
-        self.expert.observe(self._open_expert, "value")
-        self.log_scores.observe(self.guard(self._rescale), "value")
-        self.bars.observe(self.guard(lambda change: self._choose_bar(change["new"])), "value")
-        self.export.on_click(self.guard(lambda _: self._export()))
-        self.opener.button.on_click(self.guard(lambda _: self.opener.open()))
+
+    def _lay_out(self, operator: bool) -> None:
+        self._operator = operator
         tables = widgets.VBox([self._counts, self._rates])
         evidence = styled(widgets.Box([self._plot, tables]), "wb-evidence")
-        self._choosing = widgets.VBox(
-            [self.policies.goals(), row(self.own, self.two, self.expert), self._experts]
-        )
-        line = row(self.slider, self.exact)
+        ways = row(self.own, self.two, self.expert)
+        choosing = styled(widgets.VBox([self.policies.goals(), ways, self._experts]), "wb-panel")
+        line, shown = row(self.slider, self.exact), [self.log_counts, self.log_scores, self.bars]
         self.slider.layout.flex = "1 1 300px"
-        if self._operator:
-            line.layout.display = self._choosing.layout.display = "none"
-            self.saving.hide()
+        for part in (line, choosing, *self.saving.buttons) if operator else ():
+            visible(part, False)
         self.fill(
-            self._head, evidence, line, self.saving.box, self._choosing,
-            row(*self.saving.buttons, self.export, self.log_counts, self.log_scores, self.bars),
-            self.opener.box,
-            gestures=self.listen(self.on_message, t("Histogram")),
+            self._head, evidence, line, self.saving.box, choosing,
+            row(*self.saving.buttons, self.export, *shown), self.opener.box,
+            gestures=self.listen("Histogram"),
         )  # fmt: skip
-
-    def _make_policies(self) -> None:
-        calibration = np.asarray(getattr(self._detector, "calibration_scores", ()), float)
-        self.policies = Policies(self._scores, self._ng, calibration, self._choose, self._t)
-        for policy, made in self.policies.buttons.items():
-            made.on_click(self.guard(lambda _, policy=policy: self.policies.press(policy)))
-        self.own = button(
-            self._t("Detector's own" if self._detector else "As given"), "", "wb-policy"
-        )
-        self.own.on_click(self.guard(lambda _: self._choose(self._own)))
-        for name in ("prevalence", "miss_cost", "overkill_cost", "miss", "overkill"):
-            field = self.policies.fields[name]
-            field.observe(self.guard(lambda _: self._choose_two()), "value")
-
-    @property
-    def _detector(self) -> object:
-        return self.session.detector if self.session else None
 
     def _make_slider(self) -> widgets.FloatSlider:
         low, high = self.chart.low, self.chart.high
@@ -192,7 +175,7 @@ class HistogramExplorer(View):
         # no readout: it would round, and the header says the exact number
         return widgets.FloatSlider(
             np.clip(float(self.threshold), low, high), min=low, max=high,
-            step=(high - low) / steps, description=self._t("Threshold"), readout=False,
+            step=(high - low) / steps, description=self.t("Threshold"), readout=False,
             layout={"width": "100%"},
         )  # fmt: skip
 
@@ -237,12 +220,9 @@ class HistogramExplorer(View):
             self._choose(both.high)
         self._show()
 
-    def _typed(self, change: dict) -> None:
-        if change["new"] != float(self.threshold):
-            self._choose(Threshold(change["new"], source=BY_HAND))
-
-    def _open_expert(self, change: dict) -> None:
-        self._experts.layout.display = None if change["new"] else "none"
+    def _typed(self, value: float) -> None:
+        if value != float(self.threshold):
+            self._choose(Threshold(value, source=BY_HAND))
 
     def _choose(self, threshold: Threshold) -> None:
         self.threshold = threshold
@@ -251,15 +231,14 @@ class HistogramExplorer(View):
         self.slider.value = float(threshold)  # the slider may be there already, or clip it
         self._show()
 
-    def _moved(self, change: dict) -> None:
+    def _moved(self, value: float) -> None:
         # a browser rounds what it is sent to the slider's steps and reports that back: no move
         shown = np.clip(float(self.threshold), self.slider.min, self.slider.max)
-        if abs(change["new"] - shown) > 0.501 * self.slider.step:
-            self._choose(Threshold(change["new"], source=BY_HAND))
+        if abs(value - shown) > 0.501 * self.slider.step:
+            self._choose(Threshold(value, source=BY_HAND))
 
-    def _rescale(self, change: dict) -> None:
-        self.chart = self._new_chart(change["new"])
-        self._chosen = None
+    def _rescale(self, log_x: bool) -> None:
+        self.chart, self._chosen = self._new_chart(log_x), None
         self._offer_bars()
         self._show()
 
@@ -269,50 +248,9 @@ class HistogramExplorer(View):
         self.opener.offer(rows)
         self._show()
 
-    def _measured(self) -> Threshold:
-        """The threshold with the rates that these parts let expect, where it has none."""
-        if self.threshold.expected or self._ng is None:
-            return self.threshold
-        value, source = float(self.threshold), self.threshold.source
-        return metrics.threshold(
-            self._scores, self._ng, policy="manual", value=value, source=source
-        )
-
-    @property
-    def unsaved(self) -> bool:
-        """Whether the threshold shown is another than that which was given or saved."""
-        return float(self.threshold) != float(self._own)
-
-    def _consequence(self) -> list[str]:
-        """What saving would do, in counts."""
-        t, before, after = self._t, self.scores.confusion(float(self._own)), self.counts
-        said = t("Threshold {0} instead of {1}", f"{self.threshold:.4g}", f"{self._own:.4g}")
-        if self._ng is None:
-            called = t(
-                "{0} of {1} parts would be called NG, now {2}", after.fp, after.n, before.fp
-            )
-            return [said, called]
-        good, bad = (after.fp, after.n_ok, before.fp), (after.fn, after.n_ng, before.fn)
-        return [
-            said,
-            t("{0} of {1} good parts would be thrown away, now {2}", *good),
-            t("{0} of {1} defects would be missed, now {2}", *bad),
-        ]
-
-    def _save(self, why: str) -> None:
-        threshold, former = self._measured(), self._own
-        if self.model:
-            artifacts.save_threshold(self.model, threshold, self._detector)
-            append_change(self.saving.file, threshold, why, former=former)
-        with self.session.lock:
-            self._detector.threshold = self.threshold = self._own = threshold
-        self._show()
-        where = workspace.portable(self.model) if self.model else self._t("memory only")
-        self.say(self._t("saved to {0}: the detector cuts at {1}", where, threshold.describe()))
-
     def _export(self) -> None:
         """Write the threshold with what it costs, and offer it for download."""
-        threshold = self._measured()
+        threshold = self.saving.measured()
         facts = {"data": self._name, "threshold": threshold.to_json()}
         facts |= {"look_again_from": float(self._low)} if self._low is not None else {}
         facts |= {"counts": self.counts._asdict()} if self._ng is not None else {}
@@ -324,8 +262,7 @@ class HistogramExplorer(View):
         self.hand_out(path, text.encode(), "application/json")
 
     def _show(self) -> None:
-        counts, t = self.counts, self._t
-        self._head.value = self._header()
+        counts, t = self.counts, self.t
         self._plot.value = self.chart.draw(
             float(self.threshold), low=None if self._low is None else float(self._low),
             log=self.log_counts.value, chosen=self._chosen,
@@ -339,14 +276,15 @@ class HistogramExplorer(View):
             rates = both.rates(self._scores, self._ng, prevalence=prevalence)
             self._counts.value += review_table(rates, t)
         self.exact.value = float(self.threshold)
-        self.saving.save.disabled = not self.unsaved
+        self.saving.show(self.threshold)
+        self._head.value = self._header()
         self.say(t("threshold {0}", self.threshold.describe()))
 
     def _header(self) -> str:
-        t, n = self._t, f"{len(self._scores):,}"
+        t, n = self.t, f"{len(self._scores):,}"
         place = t("threshold {0}", f"{float(self.threshold):.4g}")
         out = t(", {0} without a score left out", self._left_out) if self._left_out else ""
-        unsaved = t("changed, not saved") if self.unsaved and self.session else ""
+        unsaved = t("changed, not saved") if self.saving.unsaved and self.session else ""
         return render(
             "part.head", title=self._name, note=unsaved, name=t("{0} scores", n) + out, rates="",
             position=place,

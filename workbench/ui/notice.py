@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 from time import monotonic
+from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
 
 from workbench.session import InspectionSession
 
-from .controls import button
+from .controls import html, styled, visible
 from .markup import render
-from .view import html, styled
+
+if TYPE_CHECKING:
+    from .view import View
 
 GRACE = 4.0  # seconds in which the page that was just closed may let go of the file
 
@@ -18,26 +21,26 @@ class WriterNotice:
     """Says that one can only look, and offers to take over.
 
     Args:
+        view: That it stands over.
         session: Whose result file it is.
-        t: From English to the user's language.
         changed: Called when the session may write again, or may no more.
 
     Attributes:
         box: The bar, to be placed at the top.
-        take: The button that takes over; its owner guards the click.
+        take: The button that takes over.
         look: The button that leaves it at looking.
     """
 
     def __init__(
-        self, session: InspectionSession, t: Callable[..., str], changed: Callable[[], None]
+        self, view: "View", session: InspectionSession, changed: Callable[[], None]
     ) -> None:
-        self._session, self._t, self._changed = session, t, changed
+        self._session, self._t, self._changed = session, view.t, changed
         self._began, self._looking, self._was = monotonic(), False, session.read_only
         self._text = html("wb-notice-text")
-        self.take = button(t("Take over"), "", "wb-take-over", style="primary")
-        self.look = button(t("Only look"), "", "wb-only-look")
+        self.take = view.button("Take over", "", "wb-take-over", self.take_over, style="primary")
+        self.look = view.button("Only look", "", "wb-only-look", self.only_look)
         self.box = styled(widgets.HBox([self._text, self.take, self.look]), "wb-notice")
-        self.box.layout.display = "none"
+        visible(self.box, False)
 
     def check(self) -> None:
         """See who writes the file; a file that became free is ours, unless one only looks."""
@@ -49,7 +52,7 @@ class WriterNotice:
         if read_only and waited and self.box.layout.display == "none":
             self._say("another window inspects {0}; here you can only look")
         if not read_only:
-            self.box.layout.display = "none"
+            visible(self.box, False)
         if read_only != self._was:
             self._was = read_only
             self._changed()
@@ -58,16 +61,17 @@ class WriterNotice:
         """Become the writer; the other window can then only look."""
         self._session.take_over()
         self._looking = self._was = False
-        self.box.layout.display = "none"
+        visible(self.box, False)
         self._changed()
 
     def only_look(self) -> None:
         """Leave the file to the other window, even when it goes."""
         self._session.only_look()
-        self._looking, self.look.layout.display = True, "none"
+        self._looking = True
+        visible(self.look, False)
         self._say("only looking at {0}; nothing is written")
 
     def _say(self, text: str) -> None:
         said = self._t(text, self._session.results.name)
         self._text.value = render("part.notice", text=said)
-        self.box.layout.display = None
+        visible(self.box, True)

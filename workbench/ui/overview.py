@@ -3,19 +3,13 @@
 from collections.abc import Callable
 from pathlib import PurePosixPath
 
-import ipywidgets as widgets
-
 from workbench.session import InspectionSession
 
-from .controls import button, row
+from .controls import html, row
 from .markup import render
+from .part_filter import NONE_PASSES
 from .thumbs import SHOWN, thumbs
-from .view import View, html, identity, styled
-
-NOTHING = {
-    "missed": "no defect is missed at this threshold",
-    "overkill": "no good part is called NG at this threshold",
-}
+from .view import View, identity
 
 
 class Overview(View):
@@ -25,9 +19,6 @@ class Overview(View):
         session: Whose parts are shown; what is not scored yet is scored.
         opened: Called when the session stands at a part that was clicked.
         language: "en" or "ko"; that of `$WORKBENCH_LANG` if None.
-
-    Example:
-        >>> Overview(session)  # doctest: +SKIP
     """
 
     def __init__(
@@ -39,18 +30,14 @@ class Overview(View):
     ) -> None:
         session.scores()
         super().__init__(identity(session), session.lock, language)
-        t = self._t
         self.session, self._opened, self._chip, self._from = session, opened, "all", 0
         self._table, self._chips, self._grid = html("wb-table-box"), html(), html("wb-grid-box")
-        self.search = styled(widgets.Text(description=t("Search")), "wb-search")
-        self.back = button(t("Previous"), "arrow-left", "wb-back")
-        self.on = button(t("Next"), "arrow-right", "wb-on")
-        self.search.observe(self.guard(lambda _: self._choose(self._chip)), "value")
-        self.back.on_click(self.guard(lambda _: self._turn(-SHOWN)))
-        self.on.on_click(self.guard(lambda _: self._turn(SHOWN)))
+        self.search = self.field("Search", "wb-search", lambda _: self.open_chip(self._chip))
+        self.back = self.button("Previous", "arrow-left", "wb-back", lambda: self._turn(-SHOWN))
+        self.on = self.button("Next", "arrow-right", "wb-on", lambda: self._turn(SHOWN))
         self.fill(
             self._table, self._chips, row(self.search, self.back, self.on), self._grid,
-            gestures=self.listen(self.on_message, t("Overview")),
+            gestures=self.listen("Overview"),
         )  # fmt: skip
         self._show()
 
@@ -58,13 +45,15 @@ class Overview(View):
         """Show what labels and threshold have become since."""
         self.guard(self._show)()
 
-    def on_message(self, message: dict) -> None:
-        """A click on a chip, a cell of the table or a part."""
-        what, _, which = message.get("open", "").partition(" ")
-        if what == "chip":
-            self.guard(self._choose)(which)
-        elif what == "part":
-            self.guard(self._open)(int(which))
+    def open_chip(self, chip: str) -> None:
+        """Show the parts of a chip or a cell of the table."""
+        self._chip, self._from = chip, 0
+        self._show()
+
+    def open_part(self, index: str) -> None:
+        """Go to the part whose picture was clicked."""
+        self.session.open(self._name(int(index)))
+        self._opened()
 
     def shown(self) -> list[int]:
         """Indices of the parts that chip and search let through, the highest scores first."""
@@ -72,18 +61,10 @@ class Overview(View):
         found = [i for i in chips.get(self._chip, []) if words in self._name(i).lower()]
         return sorted(found, key=lambda i: -self.session.score_of(i))
 
-    def _choose(self, chip: str) -> None:
-        self._chip, self._from = chip, 0
-        self._show()
-
     def _turn(self, by: int) -> None:
         last = max(len(self.shown()) - 1, 0)
         self._from = min(max(self._from + by, 0), last // SHOWN * SHOWN)
         self._show()
-
-    def _open(self, index: int) -> None:
-        self.session.open(self._name(index))
-        self._opened()
 
     def _name(self, index: int) -> str:
         return self.session.parts.names[index]
@@ -109,7 +90,7 @@ class Overview(View):
         return chips
 
     def _show(self) -> None:
-        t, chips = self._t, self._chips_of_all()
+        t, chips = self.t, self._chips_of_all()
         words = {"all": t("all parts"), "OK": t("called OK"), "NG": t("called NG")}
         words |= {key: t(key) for key in ("missed", "overkill")}
         offered = [
@@ -136,7 +117,7 @@ class Overview(View):
             first, last = self._from + 1, self._from + len(page)
             self.say(t("{0} to {1} of {2} parts", first, last, len(found)))
         else:
-            self.say(t(NOTHING.get(self._chip, "no part passes this filter")))
+            self.say(t(NONE_PASSES.get(self._chip, "no part passes this filter")))
 
     def _describe(self, index: int) -> dict[str, str]:
         session = self.session

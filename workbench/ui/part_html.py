@@ -1,18 +1,18 @@
 """What is said of a part, as HTML: outcome, truth, score, reasons, rates."""
 
-import base64
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
 
 from workbench import metrics
+<<<<<<< HEAD
 from workbench.csflow.heatmap import colourise
+=======
+>>>>>>> 662f3ef (Bind controls where they are made; brake the threshold of sensors; say errors in Korean; findings as PDF; keep thresholds that a person set)
 from workbench.session import InspectionSession, Verdict
 
 from .markup import render, unique
-from .pictures import encoded
 from .view import interval_cell, rate_cell, table
 
 if TYPE_CHECKING:
@@ -151,18 +151,6 @@ def times(evaluation: "Evaluation", shown: float, t: Words) -> str:
     scored = f"{1000 * evaluation.timing['total']:.0f}"
     said = t("scored {0} ms, shown {1} ms", scored, f"{1000 * shown:.0f}")
     return render("part.time", stages=", ".join(stages), said=said)
-
-
-def scale(heat_range: tuple[float, float], fixed: bool, t: Words) -> str:
-    """The colour scale that is in use, upright, with its ends as numbers."""
-    low, high = heat_range
-    ramp = colourise(np.linspace(high, low, 256, dtype=np.float32)[:, None], heat_range)
-    png = base64.b64encode(encoded(Image.fromarray(ramp), "PNG")).decode()
-    return render(
-        "part.scale", png=png, high=f"{high:.3g}", low=f"{low:.3g}",
-        whose=t("same for all parts" if fixed else "this part alone"),
-        label=t("colour scale of the heat map"),
-    )  # fmt: skip
 
 
 def score_bar(score: float, threshold: float, lowest_ok: float, t: Words) -> str:

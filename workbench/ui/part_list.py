@@ -1,14 +1,18 @@
 """A list of parts, any of which can be opened in the simulator."""
 
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
 
 from workbench.session import InspectionSession
 
-from .controls import button
+from .controls import row, styled, visible
 from .simulator import Simulator
-from .view import identity, styled
+from .view import identity
+
+if TYPE_CHECKING:
+    from .view import View
 
 MOST = 200  # lines; a browser slows down with thousands
 
@@ -19,29 +23,29 @@ class PartList:
     Where no simulator of that session is open, one is made below the list.
 
     Args:
+        view: That it belongs to.
         session: Whose parts are listed; None offers nothing.
-        t: From English to the user's language.
         opened: Called when the session stands at the part, to show it elsewhere.
 
     Attributes:
         box: List, button and simulator.
         names: The list.
-        button: Its `on_click` is the owner's, who guards it.
+        button: Opens what is chosen.
     """
 
     def __init__(
         self,
+        view: "View",
         session: InspectionSession | None,
-        t: Callable[..., str],
         opened: Callable[[], None] | None = None,
     ) -> None:
-        self._session, self._t, self._opened = session, t, opened
-        self.names = styled(widgets.Select(options=[], rows=6, description=t("Parts")), "wb-names")
+        self._session, self._opened = session, opened
+        words = view.t("Parts")
+        self.names = styled(widgets.Select(options=[], rows=6, description=words), "wb-names")
         self.names.layout.width, self.names.style.description_width = "520px", "initial"
-        self.button = button(t("Open in the simulator"), "search-plus", "wb-open")
-        self._line = styled(widgets.HBox([self.names, self.button]), "wb-controls")
-        self.stage = widgets.VBox([])
-        self._line.layout.display = "none"
+        self.button = view.button("Open in the simulator", "search-plus", "wb-open", self.open)
+        self._line, self.stage = row(self.names, self.button), widgets.VBox([])
+        visible(self._line, False)
         self.box = widgets.VBox([self._line, self.stage])
 
     def offer(self, rows: Iterable[int], words: Callable[[int], str] | None = None) -> None:
@@ -55,7 +59,7 @@ class PartList:
             return
         rows = [int(row) for row in rows][:MOST]
         self.names.options = [((words or self._words)(row), row) for row in rows]
-        self._line.layout.display = None if rows else "none"
+        visible(self._line, rows)
 
     def open(self) -> None:
         """Show the chosen part in the simulator."""

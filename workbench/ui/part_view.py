@@ -10,22 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from workbench.data.encode import png
 from workbench.errors import DataError
 from workbench.session import InspectionSession
 
 from . import part_html
+from .controls import html, styled
 from .markup import render
-from .pictures import DisplaySettings, Frame, Frames, encoded
-from .view import html, styled
+from .photo_pair import PhotoPair
+from .pictures import DisplaySettings, Frame, Frames
 
 if TYPE_CHECKING:
     from workbench.csflow.evaluation import Evaluation
-
-CAPTIONS = {
-    "Photo": "wb-photo-word",
-    "Heat map overlay": "wb-overlay-word",
-    "Heat": "wb-caption-heat",
-}
 
 
 class PartView:
@@ -44,18 +40,15 @@ class PartView:
 
     def __init__(self, session: InspectionSession, t: Callable[..., str]) -> None:
         self.session, self.settings, self._t = session, DisplaySettings(), t
-        self.frames, self._scaled, self._told = Frames(), None, 0.0
-        self.photo, self.overlay = (
-            styled(widgets.Image(format="jpeg"), "wb-image", name)
-            for name in ("wb-photo", "wb-overlay")
-        )
-        names = ("header", "word", "part", "totals", "why", "time", "scale-box")
-        self.head, self.sign, self.part, self.totals, self.why, self._time, self._scale = (
+        self.frames, self._told, self._pair = Frames(), 0.0, PhotoPair(t)
+        self.photo, self.overlay = self._pair.photo, self._pair.overlay
+        names = ("header", "word", "part", "totals", "why", "time")
+        self.head, self.sign, self.part, self.totals, self.why, self._time = (
             html(f"wb-{name}") for name in names
         )
         words = [self.sign, self.part, self.totals, self.why, self._time]
         side = styled(widgets.VBox(words), "wb-side")
-        self.stage = styled(widgets.Box([self._photos(), side]), "wb-stage")
+        self.stage = styled(widgets.Box([self._pair.box, side]), "wb-stage")
 
     @property
     def place(self) -> str:
@@ -84,18 +77,14 @@ class PartView:
 
     def show_nothing(self) -> None:
         """No photo or verdict of another part may stand beside this part's name."""
-        self.photo.value = self.overlay.value = encoded(Image.new("LA", (1, 1)), "PNG")
+        self.photo.value = self.overlay.value = png(Image.new("LA", (1, 1)))
         self.sign.value = part_html.no_sign(self._t)
         self.part.value = self.why.value = self._time.value = ""
         self.show_totals()
 
     def show_photos(self, evaluation: "Evaluation") -> None:
         """Send the pictures, and the colour scale where it is another one."""
-        frame = self.frame(evaluation)
-        self.photo.value, self.overlay.value = frame.photo, frame.overlay
-        scale = (frame.heat_range, self.settings.fixed)
-        if scale != self._scaled:
-            self._scaled, self._scale.value = scale, part_html.scale(*scale, self._t)
+        self._pair.show(self.frame(evaluation), self.settings.fixed)
 
     def show_facts(self, evaluation: "Evaluation", shown: float) -> None:
         """Outcome, truth, reasons, and how long it took in seconds."""
@@ -115,13 +104,6 @@ class PartView:
             self._told = monotonic()
             self.show_place()
             self.show_totals()
-
-    def _photos(self) -> widgets.Widget:
-        captions = [html("wb-caption", name) for name in CAPTIONS.values()]
-        for caption, text in zip(captions, CAPTIONS, strict=True):
-            caption.value = self._t(text)
-        parts = [*captions, self.photo, self.overlay, self._scale]
-        return styled(widgets.Box(parts), "wb-photos")
 
     def _mask(self, index: int) -> NDArray[np.bool_] | None:
         try:

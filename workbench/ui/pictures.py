@@ -16,7 +16,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from workbench import language
+<<<<<<< HEAD
 from workbench.csflow.heatmap import blend
+=======
+from workbench.csflow.evaluation import blend
+from workbench.data.encode import jpeg
+>>>>>>> 662f3ef (Bind controls where they are made; brake the threshold of sensors; say errors in Korean; findings as PDF; keep thresholds that a person set)
 from workbench.data.encode import outline as outline_of
 
 if TYPE_CHECKING:
@@ -165,14 +170,7 @@ def draw(
         if settings.outline and seen.outline:
             picture.paste(_OUTLINE, mask=seen.outline)
     _number(overlay, regions, seen)
-    return Frame(encoded(photo), encoded(overlay), heat_range)
-
-
-def encoded(image: Image.Image, kind: str = "JPEG") -> bytes:
-    """The picture as a file."""
-    buffer = io.BytesIO()
-    image.save(buffer, kind, quality=88)
-    return buffer.getvalue()
+    return Frame(jpeg(photo, quality=88), jpeg(overlay, quality=88), heat_range)
 
 
 def sheet(frame: Frame, english: str, translated: str) -> Image.Image:

@@ -1,7 +1,8 @@
 """Three goals in plain words, and every other policy of `metrics.threshold` for experts."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 import ipywidgets as widgets
 import numpy as np
@@ -10,9 +11,11 @@ from numpy.typing import NDArray
 from workbench import metrics
 from workbench.metrics import Threshold
 
-from .controls import button, number, row
+from .controls import html, row, styled
 from .markup import render
-from .view import html, styled
+
+if TYPE_CHECKING:
+    from .view import View
 
 
 class Offer(NamedTuple):
@@ -60,11 +63,12 @@ class Policies:
     """Buttons and fields; a button chooses a threshold and says so.
 
     Args:
+        view: That they belong to.
         scores: Of the parts shown, finite, shape (N,).
         ng: True for NG, shape (N,); None where they are unlabelled.
         calibration: Scores of calibration OK parts, the better choice for all that needs OK only.
         choose: Called with the threshold of a button that was pressed.
-        t: From English to the user's language.
+        changed: Called when a field has another value.
 
     Attributes:
         buttons: By policy; only those that the data allow.
@@ -73,22 +77,26 @@ class Policies:
 
     def __init__(
         self,
+        view: "View",
         scores: NDArray[np.float64],
         ng: NDArray[np.bool_] | None,
         calibration: NDArray[np.float64],
         choose: Callable[[Threshold], None],
-        t: Callable[..., str],
+        changed: Callable[[], None],
     ) -> None:
         self._scores, self._ng, self._calibration = scores, ng, calibration
-        self._choose, self._t = choose, t
+        self._choose, self._t = choose, view.t
         self.fields = {
-            name: number(t(text), value, low, high, f"wb-{name.replace('_', '-')}")
+            name: view.number(
+                text, value, low, high, f"wb-{name.replace('_', '-')}", lambda _: changed()
+            )
             for name, (text, value, low, high, _) in FIELDS.items()
         }
-        self.buttons: dict[str, widgets.Button] = {}
-        for policy, offer in OFFERS.items():
-            if self._possible(policy):
-                self.buttons[policy] = button(t(offer.words), "", "wb-policy")
+        self.buttons = {
+            policy: view.button(offer.words, "", "wb-policy", partial(self.press, policy))
+            for policy, offer in OFFERS.items()
+            if self._possible(policy)
+        }
 
     def goals(self) -> widgets.Widget:
         """The three goals side by side."""

@@ -2,27 +2,43 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
+import numpy as np
 
-from workbench.metrics import Threshold
-from workbench.session.threshold_history import read_history
+from workbench import artifacts, metrics, workspace
+from workbench.metrics import SortedScores, Threshold
+from workbench.session.threshold_history import append_change, read_history
 
-from .controls import button, dropdown, row, toggle
+from .controls import html, row, visible
 from .markup import render
-from .view import html, styled
+
+if TYPE_CHECKING:
+    from .view import View
+
+PARTS = (
+    "{0} of {1} good parts would be thrown away, now {2}",
+    "{0} of {1} defects would be missed, now {2}",
+)
+ROWS = (
+    "{0} of {1} normal rows would be called NG, now {2}",
+    "{0} of {1} NG rows would be missed, now {2}",
+)
 
 
 class Saving:
     """Buttons that save after a question, and a list of what was saved before.
 
     Args:
-        file: The history; None has none.
-        consequence: What saving would do, as sentences.
-        save: Called with the reason that the person gave.
-        choose: Called with a former threshold that is to be restored.
-        guard: Of the view, for callbacks.
-        t: From English to the user's language.
+        view: Whose threshold it is.
+        own: What is saved now, or was given.
+        scores: By which the consequences are counted.
+        labelled: Whether they speak of OK and NG.
+        choose: Called with a threshold that the view is to show.
+        words: What is said of overkill and of misses.
+        detector: That gets the threshold; None has nothing to save to.
+        model: Its folder, which gets it too, and a history in the model's reports.
 
     Attributes:
         buttons: Save and history.
@@ -31,68 +47,103 @@ class Saving:
 
     def __init__(
         self,
-        file: Path | None,
-        consequence: Callable[[], list[str]],
-        save: Callable[[str], None],
+        view: "View",
+        own: Threshold,
+        scores: SortedScores,
+        labelled: bool,
         choose: Callable[[Threshold], None],
-        guard: Callable[[Callable], Callable],
-        t: Callable[..., str],
+        *,
+        words: tuple[str, str] = PARTS,
+        detector: Any = None,  # noqa: ANN401
+        model: Path | str | None = None,
     ) -> None:
-        self.file, self._t = file, t
-        self._consequence, self._save, self._choose = consequence, save, choose
-        self.save = button(t("Save to detector"), "save", "wb-save", style="primary")
-        self.question = html("wb-consequence")
-        self.why = styled(widgets.Text(description=t("Why")), "wb-why-text")
-        self.confirm = button(t("Save"), "check", "wb-confirm", style="primary")
-        self.cancel = button(t("Cancel"), "times", "wb-cancel")
-        self.history = toggle(t("History"), "history", "wb-history")
-        self.history.layout.display = None if file else "none"
-        self.past = dropdown(t("Saved before"), [("-", -1)], "wb-past")
+        self._view, self.own, self._present, self._choose = view, own, own, choose
+        self._scores, self._labelled, self._words = scores, labelled, words
+        self._detector, self._model = detector, None if model is None else Path(model)
+        self.save = view.button("Save to detector", "save", "wb-save", self.ask, style="primary")
+        self.question, self.why = html("wb-consequence"), view.field("Why", "wb-why", lambda _: 0)
+        self.confirm = view.button("Save", "check", "wb-confirm", self._save, style="primary")
+        self.cancel = view.button(
+            "Cancel", "times", "wb-cancel", lambda: visible(self._asking, False)
+        )
+        self.history = view.toggle("History", "history", "wb-history", self._open_history)
+        self.past = view.dropdown("Saved before", [("-", -1)], "wb-past", lambda _: 0)
         self.past.layout.width = "min(760px, 100%)"
-        self.restore = button(t("Restore"), "undo", "wb-restore")
+        self.restore = view.button("Restore", "undo", "wb-restore", self._restore)
         self.buttons = (self.save, self.history)
+        visible(self.save, detector is not None)
+        visible(self.history, model is not None)
         self._asking = widgets.VBox([self.question, row(self.why, self.confirm, self.cancel)])
         self._past = row(self.past, self.restore)
         self.box = widgets.VBox([self._asking, self._past])
-        self._asking.layout.display = self._past.layout.display = "none"
-        self.save.on_click(guard(lambda _: self.ask()))
-        self.confirm.on_click(guard(lambda _: self._confirmed()))
-        self.cancel.on_click(guard(lambda _: self._close()))
-        self.history.observe(guard(self._open_history), "value")
-        self.restore.on_click(guard(lambda _: self._restore()))
+        visible(self._asking, False)
+        visible(self._past, False)
 
-    def hide(self) -> None:
-        """Offer nothing: the threshold is to be seen only."""
-        for control in self.buttons:
-            control.layout.display = "none"
+    def show(self, threshold: Threshold) -> None:
+        """Take this as what could be saved."""
+        self._present = threshold
+        self.save.disabled = not self.unsaved
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether the threshold shown is another than that which was given or saved."""
+        return float(self._present) != float(self.own)
 
     def ask(self) -> None:
-        """Say what saving would do, and ask."""
+        """Say in counts what saving would do, and ask."""
         text = ". ".join(self._consequence())
         self.question.value = render("part.say", text=text, error=True, more="")
-        self._asking.layout.display = None
+        visible(self._asking, True)
 
-    def _confirmed(self) -> None:
-        self._close()
-        why, self.why.value, self.history.value = self.why.value, "", False
-        self._save(why)
+    def measured(self) -> Threshold:
+        """The threshold with the rates that these scores let expect, where it has none."""
+        present = self._present
+        if present.expected or not self._labelled:
+            return present
+        ok, ng = self._scores.ok, self._scores.ng
+        labels = np.arange(len(ok) + len(ng)) >= len(ok)
+        return metrics.threshold(
+            np.concatenate([ok, ng]), labels, policy="manual", value=float(present),
+            source=present.source,
+        )  # fmt: skip
 
-    def _close(self) -> None:
-        self._asking.layout.display = "none"
+    def _consequence(self) -> list[str]:
+        t, present = self._view.t, self._present
+        before, after = (self._scores.confusion(float(cut)) for cut in (self.own, present))
+        said = t("Threshold {0} instead of {1}", f"{present:.4g}", f"{self.own:.4g}")
+        if not self._labelled:
+            words = "{0} of {1} parts would be called NG, now {2}"
+            return [said, t(words, after.fp, after.n, before.fp)]
+        good, bad = (after.fp, after.n_ok, before.fp), (after.fn, after.n_ng, before.fn)
+        return [said, t(self._words[0], *good), t(self._words[1], *bad)]
 
-    def _open_history(self, change: dict) -> None:
-        self._past.layout.display = None if change["new"] else "none"
-        if not change["new"]:
-            return
+    def _save(self) -> None:
+        threshold, t = self.measured(), self._view.t
+        if self._model:
+            artifacts.save_threshold(self._model, threshold, self._detector)
+            append_change(self._file(), threshold, self.why.value, former=self.own)
+        self._detector.threshold = self.own = threshold
+        self.why.value, self.history.value = "", False
+        visible(self._asking, False)
+        self._choose(threshold)
+        where = workspace.portable(self._model) if self._model else t("memory only")
+        said = t("saved to {0}: the detector cuts at {1}", where, threshold.describe())
+        self._view.say(said)
+
+    def _file(self) -> Path:
+        return workspace.report(self._model.name) / "thresholds.jsonl"
+
+    def _open_history(self, on: bool) -> None:
+        visible(self._past, on)
         options = [
             (f"{c.when}  {c.who}  {c.threshold:.4g} ({c.threshold.policy})  {c.why}", number)
-            for number, c in enumerate(read_history(self.file))
+            for number, c in enumerate(read_history(self._file()))
         ]
-        self.past.options = options or [(self._t("nothing was saved here yet"), -1)]
+        self.past.options = options or [(self._view.t("nothing was saved here yet"), -1)]
 
     def _restore(self) -> None:
         """Choose a former threshold; saving it asks like any other."""
-        changes = read_history(self.file)
+        changes = read_history(self._file())
         if 0 <= self.past.value < len(changes):
             self._choose(changes[self.past.value].threshold)
             self.ask()

@@ -5,6 +5,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.metrics import long_tailed
+
 from .markup import render
 
 SIDE, EDGE = 420, 44  # of the drawing, and of its left and lower margin
@@ -60,7 +62,7 @@ class Scatter:
 def _scale(scores: NDArray[np.float64], threshold: float) -> Callable[[NDArray], NDArray]:
     """From score to pixels; logarithmic where that is possible and a linear one would crowd."""
     low, high = (float(f([f(scores), threshold])) for f in (np.min, np.max))
-    log = low > 0 and high > 5 * float(np.median(scores))
+    log = low > 0 and long_tailed(scores)
     form = np.log if log else np.asarray
     start, span = form(low), max(float(form(high) - form(low)), 1e-12)
     return lambda s: (form(s) - start) / span * (SIDE - EDGE - 12) + 6

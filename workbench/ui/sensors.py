@@ -1,16 +1,19 @@
 """Sensors over time: pick a moment and see who is to blame, move the threshold and see alarms."""
 
+from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
 import numpy as np
 
-from workbench.metrics import Threshold
+from workbench.metrics import SortedScores, Threshold
 
+from .controls import html, row, styled, visible
 from .markup import render
+from .saving import ROWS, Saving
 from .sensor_chart import SensorChart
-from .view import View, html, rate_cell, styled, table
+from .view import View, rate_cell, table
 
 if TYPE_CHECKING:
     from workbench.autoencoder.alarms import AlarmRule
@@ -29,6 +32,9 @@ class SensorExplorer(View):
         rows: The recording, oldest first; labels, where it has them, are shaded.
         rule: What makes an alarm of scores; every reading over the threshold if None.
         language: "en" or "ko"; that of `$WORKBENCH_LANG` if None.
+        model: The saved detector's folder, for the threshold to be saved to; None keeps it in
+            the detector only.
+        operator: Whether the threshold is to be seen only.
 
     Raises:
         ValueError: No rows, or columns that the detector does not know.
@@ -49,6 +55,8 @@ class SensorExplorer(View):
         rule: "AlarmRule | None" = None,
         *,
         language: str | None = None,
+        model: Path | str | None = None,
+        operator: bool = False,
     ) -> None:
         from workbench.autoencoder.alarms import AlarmRule, detections
 
@@ -64,89 +72,80 @@ class SensorExplorer(View):
         shown = range(min(SENSORS_SHOWN, len(detector.columns)))
         self._strips = SensorChart(
             self._values[:, shown], detector.columns[: len(shown)], self.scores, self.labels,
-            self._t,
+            self.t,
         )  # fmt: skip
-        self._make_widgets()
+        self._make_widgets(model, operator)
         self._show()
 
     def __repr__(self) -> str:
         return f"SensorExplorer({len(self.scores)} rows, threshold {float(self.threshold):.4g})"
 
-    def _make_widgets(self) -> None:
-        t = self._t
+    def _make_widgets(self, model: Path | str | None, operator: bool) -> None:
+        t, wide = self.t, {"width": "100%"}
         self._head, self._chart = html("wb-header"), html("wb-strips")
         self._blame, self._alarms = html("wb-blame"), html("wb-counts")
-        wide = {"width": "100%"}
-        self.moment = styled(
-            widgets.IntSlider(
-                int(self.scores.argmax()), min=0, max=len(self.scores) - 1,
-                description=t("Row"), layout=wide,
-            ),
-            "wb-moment",
+        moment = widgets.IntSlider(
+            int(self.scores.argmax()), min=0, max=len(self.scores) - 1, description=t("Row"),
+            layout=wide,
         )  # fmt: skip
+        self.moment = self.bind(moment, "wb-moment", lambda _: self._show())
         high = max(2 * float(self.threshold), float(np.quantile(self.scores, 0.995)))
-        self.slider = styled(
-            widgets.FloatSlider(
-                float(self.threshold), min=0, max=high, step=high / 1000,
-                description=t("Threshold"), readout=False, layout=wide,
-            ),
-            "wb-threshold",
+        slider = widgets.FloatSlider(
+            float(self.threshold), min=0, max=high, step=high / 1000, description=t("Threshold"),
+            readout=False, layout=wide,
         )  # fmt: skip
-        self.next = widgets.Button(description=t("Next alarm"), layout={"width": "auto"})
-        self.save = widgets.Button(
-            description=t("Save to detector"), button_style="primary", layout={"width": "auto"}
-        )
-        self.moment.observe(self.guard(lambda _: self._show()), "value")
-        self.slider.observe(self.guard(self._moved), "value")
-        self.next.on_click(self.guard(self._next))
-        self.save.on_click(self.guard(self._save))
+        self.slider = self.bind(slider, "wb-threshold", self._moved)
+        self.next = self.button("Next alarm", "arrow-right", "wb-next-alarm", self._next)
+        labels = np.zeros(len(self.scores), bool) if self.labels is None else self.labels
+        self.saving = Saving(
+            self, self.threshold, SortedScores.of(self.scores, labels), self.labels is not None,
+            self._choose, words=ROWS, detector=self.detector, model=model,
+        )  # fmt: skip
+        for part in (self.slider, *self.saving.buttons) if operator else ():
+            visible(part, False)
         facts = styled(widgets.Box([self._blame, self._alarms]), "wb-two")
-        controls = styled(widgets.HBox([self.next, self.save]), "wb-controls")
-        # there are no keys of its own; this names the view and its sliders for screen readers
-        named = self.listen(lambda _: None, t("Sensors"))
+        controls = row(self.next, *self.saving.buttons)
         self.fill(
-            self._head, self._chart, self.moment, self.slider, facts, controls, gestures=named
-        )
+            self._head, self._chart, self.moment, self.slider, controls, self.saving.box, facts,
+            gestures=self.listen("Sensors"),
+        )  # fmt: skip
 
     @property
     def raised(self) -> list[int]:
         """The rows at which an alarm is raised, at the present threshold."""
         return self.rule.raised(self.scores, float(self.threshold)).tolist()
 
-    def _moved(self, change: dict) -> None:
+    def _moved(self, value: float) -> None:
         # a browser rounds what it is sent to the slider's steps and reports that back: no move
         shown = np.clip(float(self.threshold), self.slider.min, self.slider.max)
-        if abs(change["new"] - shown) > 0.501 * self.slider.step:
-            self.threshold = Threshold(change["new"], source=BY_HAND)
-            self._show()
+        if abs(value - shown) > 0.501 * self.slider.step:
+            self._choose(Threshold(value, source=BY_HAND))
 
-    def _next(self, _: object) -> None:
+    def _choose(self, threshold: Threshold) -> None:
+        self.threshold = threshold
+        with self.set_quietly():
+            self.slider.value = float(threshold)
+        self._show()
+
+    def _next(self) -> None:
         later = [row for row in self.raised if row > self.moment.value] or self.raised
-        if not later:
-            self.say(self._t("no alarm at this threshold"))
-            return
-        self.moment.value = later[0]
-
-    def _save(self, _: object) -> None:
-        self.detector.threshold = self.threshold
-        self.say(
-            self._t(
-                "the detector now cuts at {0}; wb.save(detector, folder) keeps it",
-                self.threshold.describe(),
-            )
-        )
+        if later:
+            self.moment.value = later[0]
+        else:
+            self.say(self.t("no alarm at this threshold"))
 
     def _show(self) -> None:
-        limit, row = float(self.threshold), self.moment.value
+        limit, moment = float(self.threshold), self.moment.value
+        self.saving.show(self.threshold)
         active = self.rule.active(self.scores, limit)
-        self._chart.value = self._strips.draw(limit, row, active, self.raised)
-        self._head.value = self._header(row)
-        self._blame.value = self._blame_table(row)
+        self._chart.value = self._strips.draw(limit, moment, active, self.raised)
+        self._head.value = self._header(moment)
+        self._blame.value = self._blame_table(moment)
         self._alarms.value = self._alarm_table(active)
-        self.say(self._t("threshold {0}", self.threshold.describe()))
+        self.say(self.t("threshold {0}", self.threshold.describe()))
 
     def _header(self, row: int) -> str:
-        t = self._t
+        t = self.t
         when = t("row {0}", f"{row:,}") if self.time is None else f"{self.time[row]}"
         verdict = "NG" if self.scores[row] >= self.threshold else "OK"
         said = t("score {0}", f"{self.scores[row]:.3g}")
@@ -166,10 +165,10 @@ class SensorExplorer(View):
             }
             for name, share in worst
         ]  # fmt: skip
-        return render("tables.blame", rows=rows, t=self._t)
+        return render("tables.blame", rows=rows, t=self.t)
 
     def _alarm_table(self, active: np.ndarray) -> str:
-        t = self._t
+        t = self.t
         raised = render("tables.strong", text=len(self.raised))
         facts = {t("Alarms raised"): raised}
         if self.labels is None:

@@ -13,8 +13,9 @@ from workbench.data.encode import jpeg
 from workbench.errors import ArtifactError
 
 from .app_page import AppPage
+from .controls import html
 from .markup import render
-from .view import View, html, rate_cell
+from .view import View, rate_cell
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
@@ -45,16 +46,16 @@ class StartPage(View):
         head, cards = html("wb-header"), html("wb-cards-box")
         folders = sorted((workspace.root() / "models").glob(f"*/{artifacts.MANIFEST}"))
         head.value = render(
-            "part.head", title=self._t("Models"), note="", rates="", position=len(folders),
+            "part.head", title=self.t("Models"), note="", rates="", position=len(folders),
             name=workspace.root().as_posix(),
         )  # fmt: skip
         cards.value = render("gallery.cards", cards=[self._card(path.parent) for path in folders])
-        self.fill(head, cards, gestures=self.listen(lambda _: None, self._t("Models")))
+        self.fill(head, cards, gestures=self.listen("Models"))
         if not folders:
-            self.say(self._t("no model yet: train one with workbench train NAME"))
+            self.say(self.t("no model yet: train one with workbench train NAME"))
 
     def _card(self, folder: Path) -> dict[str, str]:
-        t, card = self._t, {"name": folder.name, "kind": "", "saved": "", "rates": "", "data": ""}
+        t, card = self.t, {"name": folder.name, "kind": "", "saved": "", "rates": "", "data": ""}
         card["link"] = "?" + urlencode({"model": folder.name})
         try:
             facts = artifacts.read_manifest(folder)
@@ -72,8 +73,8 @@ class StartPage(View):
             found = json.loads((workspace.report(name) / "metrics.json").read_text("utf-8"))
             missed, overkill = (found["fn"], found["n_ng"]), (found["fp"], found["n_ok"])
         except (OSError, ValueError, KeyError, TypeError):
-            return self._t("no report yet")
-        t = self._t
+            return self.t("no report yet")
+        t = self.t
         return t("missed {0}, overkill {1}", rate_cell(*missed, t), rate_cell(*overkill, t))
 
 

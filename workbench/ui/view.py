@@ -11,6 +11,7 @@ import ipywidgets as widgets
 
 from workbench import language, metrics, workspace
 
+from .controls import Controls, html
 from .gestures import gestures
 from .markup import render
 from .style import CSS
@@ -18,25 +19,27 @@ from .style import CSS
 _ENGLISH = language.translator("en")
 
 
-class View(widgets.VBox):
+class View(Controls, widgets.VBox):
     """A box of widgets with a status line below.
 
     Front ends may run callbacks in a thread of their own and swallow their errors: each goes
     through `guard`, which takes the lock and tells the user. A second view with the same key
     closes the first, so that running a cell again leaves nothing behind.
+
+    Attributes:
+        t: From English to the language of the view.
     """
 
     open_views: ClassVar[dict[Hashable, "View"]] = {}
     _key: Hashable = None  # ipywidgets closes what fails half-built, too
     _lock: Any = nullcontext()
-    _helpers: Sequence[widgets.Widget] = ()
     _gestures: widgets.Widget | None = None
 
     def __init__(self, key: Hashable, lock: RLock, speech: str | None = None) -> None:
-        self._t = language.translator(speech)
+        self.t = language.translator(speech)
         super().__init__()
         self.add_class("wb-view")
-        self._key, self._lock, self._helpers = (type(self), key), lock, []
+        self._key, self._lock = (type(self), key), lock
         self._status = html("wb-status")
         if former := View.open_views.get(self._key):
             former.close()
@@ -63,10 +66,10 @@ class View(widgets.VBox):
         with workspace.written(path) as file:
             file.write(data)
         link = render(
-            "part.download", name=path.name, kind=kind, text=self._t("download"),
+            "part.download", name=path.name, kind=kind, text=self.t("download"),
             data=base64.b64encode(data).decode(),
         )  # fmt: skip
-        self.say(self._t("exported to {0}", workspace.portable(path)), more=link)
+        self.say(self.t("exported to {0}", workspace.portable(path)), more=link)
 
     def fill(self, *parts: widgets.Widget, gestures: widgets.Widget | None = None) -> None:
         """Set the content between the style sheet and the status line.
@@ -80,22 +83,28 @@ class View(widgets.VBox):
         self._gestures = gestures
         self.children = (style, *parts, self._status, *([gestures] if gestures else []))
 
-    def listen(self, on_message: Callable[[dict], None], label: str, **more: Any) -> Any:  # noqa: ANN401
-        """A widget for `fill` that reports keys and pointer; see `gestures`."""
-        t = self._t
+    def listen(self, label: str, **more: Any) -> Any:  # noqa: ANN401
+        """A widget for `fill` that hands keys and pointer to `on_message`; see `gestures`."""
+        t = self.t
         lost = t("connection lost at {0}; what was done until then is saved", "{time}")
         lost_at = t("connection lost at {0}, saved up to part {1}", "{time}", "{place}")
         return gestures(
-            on_message, label, lost=(lost, t("Reload the page")),
+            self.on_message, t(label), lost=(lost, t("Reload the page")),
             lost_at=(lost_at, t("Reload and go on at part {0}", "{place}")), **more,
         )  # fmt: skip
+
+    def on_message(self, message: dict) -> None:
+        """What keyboard and pointer did: a click on "what which" calls `open_what(which)`."""
+        what, _, which = message.get("open", "").partition(" ")
+        if what:
+            self.guard(getattr(self, f"open_{what}"))(which)
 
     @classmethod
     def opened(cls, key: Hashable) -> "View | None":
         """The open view of this class with that key, if there is one."""
         return View.open_views.get((cls, key))
 
-    def guard(self, action: Callable[..., None], *, locked: bool = True) -> Callable[..., None]:
+    def guard(self, action: Callable[..., object], *, locked: bool = True) -> Callable[..., None]:
         """The action as a callback: locked, and with its error in the status line."""
 
         def callback(*arguments: Any) -> None:  # noqa: ANN401
@@ -103,7 +112,8 @@ class View(widgets.VBox):
                 with self._lock if locked else nullcontext():
                     action(*arguments)
             except Exception as error:  # whatever it is, the user must see it
-                self.say(f"{type(error).__name__}: {error}", error=True)
+                said = language.said_again(str(error), self.t)
+                self.say(f"{self.t(type(error).__name__)}: {said}", error=True)
 
         return callback
 
@@ -112,7 +122,7 @@ class View(widgets.VBox):
         if View.open_views.get(self._key) is self:
             del View.open_views[self._key]
         with self._lock:  # not while a thread is at its widgets
-            for widget in [*self._helpers, *_inside(self)]:
+            for widget in _inside(self):
                 widget.close()
             super().close()
 
@@ -120,18 +130,6 @@ class View(widgets.VBox):
 def identity(session: object) -> Hashable:
     """What the views of one session have in common: its result file, else itself."""
     return session.results or id(session)
-
-
-def html(*classes: str) -> widgets.HTML:
-    """An HTML widget with CSS classes, which are also the handles of the browser tests."""
-    return styled(widgets.HTML(), *classes)
-
-
-def styled(widget: widgets.DOMWidget, *classes: str) -> widgets.DOMWidget:
-    """The widget with CSS classes added."""
-    for name in classes:
-        widget.add_class(name)
-    return widget
 
 
 def rate_cell(count: int, n: int, t: Callable[..., str] = _ENGLISH) -> str:
@@ -160,10 +158,9 @@ def table(rows: dict[str, str]) -> str:
     return render("tables.rows", rows=rows)
 
 
-def _inside(box: widgets.Widget) -> list[widgets.Widget]:
+def _inside(box: widgets.Widget) -> Sequence[widgets.Widget]:
     found = []
     for child in getattr(box, "children", ()):
-        found += _inside(child)
-        found.append(child)
+        found += [*_inside(child), child]
     parts = [getattr(box, "layout", None), getattr(box, "style", None)]
     return found + [part for part in parts if isinstance(part, widgets.Widget)]
