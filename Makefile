@@ -37,7 +37,7 @@ test: lint
 	home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && $(NBVAL)
 
 lab: $(VENV)/.user
-	$(BIN)/jupyter lab notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
+	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks/00_guide.ipynb $(if $(filter 0,$(shell id -u)),--allow-root)
 
 format: $(VENV)/.test
 	$(BIN)/ruff check --fix .

@@ -137,6 +137,7 @@ def test_the_page_stands_at_once_and_makes_its_tabs_when_they_are_looked_at(home
     gate.append("open")
     page.worker.join()
     assert page.message == "" and isinstance(page.tabs.children[0], Simulator)
+    assert page.tabs.layout.display is None and page.waiting.layout.display == "none"
     assert isinstance(page.tabs.children[1], widgets.VBox)
     session = page.session
     assert session.results == home / "reports" / "disc" / "disc_result.csv"

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 CHECKED = [path for path in NOTEBOOKS if not path.name.startswith("9")]
 EXPECTED = {
-    "00_quickstart", "10_dataset_check", "20_train_csflow", "21_train_autoencoder",
+    "00_guide", "00_quickstart", "10_dataset_check", "20_train_csflow", "21_train_autoencoder",
     "30_evaluate_one", "40_simulator", "41_histogram", "42_sensors", "43_compare",
     "44_label_audit", "45_app", "46_acceptance", "90_report_images", "91_report_sensors",
     "92_report_comparison",

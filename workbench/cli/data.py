@@ -38,7 +38,7 @@ def demo(
     lines = [
         f"1. look: open {shown(index)} in a browser",
         "2. inspect: workbench app lens",
-        "3. learn more: make lab, then open notebooks/00_quickstart.ipynb",
+        "3. learn more: make lab, which opens a guide to the notebooks",
     ]
     return Answer(lines, {"index": index})
 

@@ -91,7 +91,8 @@ class AppPage(View):
         except Exception:
             visible(self.waiting, False)
             raise
-        self.waiting.layout.display, visible(self.tabs, False), None
+        visible(self.waiting, False)
+        visible(self.tabs, True)
 
     def _open_photos(self, detector: object, order: str, take_over: bool) -> None:
         parts = detector.parts().test

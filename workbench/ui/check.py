@@ -79,7 +79,9 @@ class CheckView(View):
         self.review = self.button(
             "Add to the review folder", "folder-open", "wb-review", self._add_to_review
         )
-        self._said, self._grid, self._sign = (html(n) for n in ("wb-progress", "wb-grid-box", ""))
+        self._said, self._grid, self._sign = (
+            html(n) for n in ("wb-progress", "wb-grid-box", "wb-one")
+        )
         self._pair = PhotoPair(t)
         self._running = row(self.progress, self.cancel)
         self._after = row(self.table, self.pdf, self.all, self.review)

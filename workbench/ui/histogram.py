@@ -24,7 +24,7 @@ from .part_list import PartList
 from .policies import Policies
 from .rates import count_table, rate_table, review_table
 from .saving import Saving
-from .view import View, identity
+from .view import View, described, identity
 
 BY_HAND = "set by hand in the histogram"
 
@@ -278,7 +278,7 @@ class HistogramExplorer(View):
         self.exact.value = float(self.threshold)
         self.saving.show(self.threshold)
         self._head.value = self._header()
-        self.say(t("threshold {0}", self.threshold.describe()))
+        self.say(t("threshold {0}", described(self.threshold, t)))
 
     def _header(self) -> str:
         t, n = self.t, f"{len(self._scores):,}"

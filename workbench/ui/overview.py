@@ -11,6 +11,8 @@ from .part_filter import NONE_PASSES
 from .thumbs import SHOWN, thumbs
 from .view import View, identity
 
+FEW = 12  # values of a column that get a chip each
+
 
 class Overview(View):
     """Thumbnails of all parts with filter chips, a search and a confusion table.
@@ -82,12 +84,23 @@ class Overview(View):
         ]
         for kind in sorted({k for k in kinds if k and k not in (".", "OK", "NG")}):
             chips[f"kind:{kind}"] = [i for i in every if kinds[i] == kind]
+        for column, values in self._columns().items():
+            for value in sorted({v for v in values if v}):
+                key = f"{column} {value}"
+                chips[f"kind:{key}"] = [i for i in every if values[i] == value]
         for truth in ("OK", "NG"):
             for verdict in ("OK", "NG"):
                 chips[f"{truth}>{verdict}"] = [
                     i for i in chips[verdict] if session.truth(i) == truth
                 ]
         return chips
+
+    def _columns(self) -> dict[str, list[str]]:
+        """Columns of a table of labels, such as lot and camera, that divide the parts in a few."""
+        details = getattr(self.session.parts, "details", ())
+        names = dict.fromkeys(name for row in details for name in row)
+        columns = {name: [str(row.get(name, "")) for row in details] for name in names}
+        return {n: v for n, v in columns.items() if 1 < len({*v} - {""}) <= FEW}
 
     def _show(self) -> None:
         t, chips = self.t, self._chips_of_all()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
@@ -13,9 +13,7 @@ from workbench.session.threshold_history import append_change, read_history
 
 from .controls import html, row, visible
 from .markup import render
-
-if TYPE_CHECKING:
-    from .view import View
+from .view import View, described
 
 PARTS = (
     "{0} of {1} good parts would be thrown away, now {2}",
@@ -47,7 +45,7 @@ class Saving:
 
     def __init__(
         self,
-        view: "View",
+        view: View,
         own: Threshold,
         scores: SortedScores,
         labelled: bool,
@@ -127,7 +125,7 @@ class Saving:
         visible(self._asking, False)
         self._choose(threshold)
         where = workspace.portable(self._model) if self._model else t("memory only")
-        said = t("saved to {0}: the detector cuts at {1}", where, threshold.describe())
+        said = t("saved to {0}: the detector cuts at {1}", where, described(threshold, t))
         self._view.say(said)
 
     def _file(self) -> Path:

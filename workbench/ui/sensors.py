@@ -13,7 +13,7 @@ from .controls import html, row, styled, visible
 from .markup import render
 from .saving import ROWS, Saving
 from .sensor_chart import SensorChart
-from .view import View, rate_cell, table
+from .view import View, described, rate_cell, table
 
 if TYPE_CHECKING:
     from workbench.autoencoder.alarms import AlarmRule
@@ -142,7 +142,7 @@ class SensorExplorer(View):
         self._head.value = self._header(moment)
         self._blame.value = self._blame_table(moment)
         self._alarms.value = self._alarm_table(active)
-        self.say(self.t("threshold {0}", self.threshold.describe()))
+        self.say(self.t("threshold {0}", described(self.threshold, self.t)))
 
     def _header(self, row: int) -> str:
         t = self.t

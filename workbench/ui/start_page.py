@@ -70,7 +70,8 @@ class StartPage(View):
 
     def _rates(self, name: str) -> str:
         try:
-            found = json.loads((workspace.report(name) / "metrics.json").read_text("utf-8"))
+            path = workspace.report(name) / "latest" / "metrics.json"
+            found = json.loads(path.read_text("utf-8"))
             missed, overkill = (found["fn"], found["n_ng"]), (found["fp"], found["n_ok"])
         except (OSError, ValueError, KeyError, TypeError):
             return self.t("no report yet")

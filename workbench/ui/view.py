@@ -153,6 +153,20 @@ def interval_cell(interval: tuple[float, float], t: Callable[..., str] = _ENGLIS
     return "-" if low != low else t("{0} to {1} %", f"{100 * low:.1f}", f"{100 * high:.1f}")
 
 
+def described(threshold: metrics.Threshold, t: Callable[..., str] = _ENGLISH) -> str:
+    """A threshold with its origin.
+
+    Example:
+        >>> described(metrics.Threshold(2.5, "percentile", {"q": 90}, "held-out OK", 3))
+        '2.5: percentile (q=90) of 3 scores, held-out OK'
+    """
+    source = t(threshold.source)
+    if threshold.policy != "manual":
+        how = threshold.origin().partition(" of ")[0]
+        source = t("{0} of {1} scores, {2}", how, threshold.n, source)
+    return f"{threshold:.4g}: {source}"
+
+
 def table(rows: dict[str, str]) -> str:
     """Two columns of HTML; values that a macro rendered are kept, all else is escaped."""
     return render("tables.rows", rows=rows)
