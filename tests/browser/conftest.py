@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,10 +103,17 @@ def inspected(browser, tmp_path_factory, photos, tiny_config):
 @pytest.fixture(scope="module")
 def web(inspected, tmp_path_factory):
     """`workbench app lens`, in Korean."""
+    with serving(inspected, tmp_path_factory, "lens", "--language=ko") as found:
+        yield found
+
+
+@contextmanager
+def serving(inspected, tmp_path_factory, *words):
+    """`workbench app` with these words: its address, port and process."""
     log_file = tmp_path_factory.mktemp("web") / "log.txt"
     port = free_port()
-    command = [sys.executable, "-m", "workbench.cli", "app", "lens", "--no-browser",
-               f"--port={port}", "--language=ko"]  # fmt: skip
+    command = [sys.executable, "-m", "workbench.cli", "app", *words, "--no-browser",
+               f"--port={port}"]  # fmt: skip
     env = os.environ | {"WORKBENCH_HOME": str(inspected), "OMP_NUM_THREADS": "1"}
     env |= {"PYTHONPATH": str(REPOSITORY), "PYTHONUNBUFFERED": "1"}
     with log_file.open("wb") as log:

@@ -14,6 +14,8 @@ import pytest
 pytest.importorskip("playwright", reason="playwright needed: pip install 'workbench[test]'")
 from playwright.sync_api import expect
 
+from .conftest import serving
+
 pytestmark = pytest.mark.browser
 LIMIT = 180_000  # milliseconds; two slow, busy cores are no error
 expect.set_options(timeout=LIMIT)
@@ -361,6 +363,87 @@ def test_the_page_fills_the_window_without_scrolling(page, web, size):
     )
     picture = settled(page.locator("img.wb-photo").bounding_box)
     assert picture["height"] > 0.6 * size[1] and picture["width"] > 0.3 * size[0]
+
+
+def sources(view):
+    return [
+        view.locator(f"img.{name}").get_attribute("src") for name in ("wb-photo", "wb-overlay")
+    ]
+
+
+def test_full_screen_photo_without_heat_and_zoom_at_the_pointer(page, web):
+    open_page(page, web[0])
+    simulator = page.locator(".wb-simulator").first
+    photo, overlay = settled(lambda: sources(simulator))
+    page.keyboard.down("h")
+    expect(simulator.locator("img.wb-overlay")).to_have_attribute("src", photo)
+    page.keyboard.up("h")
+    expect(simulator.locator("img.wb-overlay")).to_have_attribute("src", overlay)
+    page.keyboard.press("f")
+    page.wait_for_function("() => document.fullscreenElement !== null")
+    page.keyboard.press("f")
+    page.wait_for_function("() => document.fullscreenElement === null")
+
+    whole = settled(lambda: sources(simulator))
+    box = simulator.locator("img.wb-photo").bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.4)
+    page.mouse.wheel(0, -100)
+    until(lambda: sources(simulator) != whole)
+    zoom = simulator.locator(".wb-zoom .widget-readout")
+    expect(zoom).to_have_text("1.25")
+    page.keyboard.press("Escape")
+    expect(zoom).to_have_text("1.00")
+
+
+def test_a_threshold_is_typed_saved_with_a_reason_and_restored(page, web, inspected):
+    saved = inspected / "models" / "lens" / "detector.json"
+
+    def value():
+        return json.loads(saved.read_text("utf-8"))["threshold"]["value"]
+
+    before = value()
+    open_page(page, web[0])
+    page.get_by_role("tab", name="히스토그램").click()
+    view = page.locator(".wb-view .wb-view:visible")
+    field = view.locator(".wb-exact input")
+    field.fill("0.001")
+    field.press("Enter")
+    expect(view.locator(".wb-note")).to_contain_text("저장 안 됨")
+    view.locator(".wb-save").click()
+    expect(view.locator(".wb-consequence")).to_contain_text("양품 1개 중 1개")
+    view.locator(".wb-why input").fill("trial")
+    view.locator(".wb-why input").press("Enter")
+    view.locator(".wb-confirm").click()
+    expect(view.locator(".wb-status")).to_contain_text("models/lens")
+    assert value() == 0.001
+
+    view.locator(".wb-history").click()
+    past = view.locator(".wb-past option")
+    expect(past.first).to_contain_text("trial")
+    view.locator(".wb-past select").select_option(index=1)  # what it was before
+    view.locator(".wb-restore").click()
+    view.locator(".wb-confirm").click()
+    until(lambda: value() == before)
+
+
+def test_an_operator_sees_the_threshold_and_cannot_move_it(page, inspected, tmp_path_factory):
+    with serving(inspected, tmp_path_factory, "lens", "--operator", "--language=en") as (url, *_):
+        open_page(page, url)
+        page.get_by_role("tab", name="Histogram").click()
+        view = page.locator(".wb-view .wb-view:visible")
+        place = view.locator(".wb-position")
+        expect(place).to_contain_text("threshold")
+        before = place.inner_text()
+        for name in ("wb-exact", "wb-threshold", "wb-save", "wb-goal", "wb-policy"):
+            expect(view.locator(f".{name}").first).to_be_hidden()
+        x, box = line(view), view.locator(".wb-histogram svg").bounding_box()
+        at = box["x"] + x / 1000 * box["width"], box["y"] + box["height"] / 2
+        page.mouse.move(*at)
+        page.mouse.down()
+        page.mouse.move(at[0] + 60, at[1], steps=4)
+        page.mouse.up()
+        assert settled(place.inner_text) == before
+        page.goto("about:blank")
 
 
 def kernels(pid):
