@@ -6,10 +6,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from workbench import metrics
-<<<<<<< HEAD
-from workbench.csflow.heatmap import colourise
-=======
->>>>>>> 662f3ef (Bind controls where they are made; brake the threshold of sensors; say errors in Korean; findings as PDF; keep thresholds that a person set)
 from workbench.session import InspectionSession, Verdict
 
 from .markup import render, unique

@@ -7,7 +7,7 @@ import ipywidgets as widgets
 import numpy as np
 from PIL import Image
 
-from workbench.csflow.evaluation import colourise
+from workbench.csflow.heatmap import colourise
 from workbench.data.encode import png
 
 from .controls import html, picture, styled

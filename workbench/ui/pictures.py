@@ -16,12 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from workbench import language
-<<<<<<< HEAD
 from workbench.csflow.heatmap import blend
-=======
-from workbench.csflow.evaluation import blend
 from workbench.data.encode import jpeg
->>>>>>> 662f3ef (Bind controls where they are made; brake the threshold of sensors; say errors in Korean; findings as PDF; keep thresholds that a person set)
 from workbench.data.encode import outline as outline_of
 
 if TYPE_CHECKING:
