@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from workbench import metrics
 from workbench.plots.figure import COLORS, finish, new_axes, words
-from workbench.plots.scores import edges, groups, long_tailed, mark_threshold
+from workbench.plots.scores import edges, groups, mark_threshold
 
 POINTS = 1000  # of a curve, at most: more cannot be seen
 _BAND = {"alpha": 0.18, "lw": 0}
@@ -178,7 +178,7 @@ def _against_threshold(
 ) -> tuple[NDArray[np.float64], metrics.Confusion]:
     finite, by_class = groups(scores, labels)
     at = edges(finite, 512)
-    ax.set_xscale("log" if long_tailed(finite) else "linear")
+    ax.set_xscale("log" if metrics.long_tailed(finite) else "linear")
     sample = metrics.SortedScores(np.sort(by_class["OK"]), np.sort(by_class["NG"]))
     return at, sample.confusion(at)
 

@@ -10,8 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 from workbench import metrics
 from workbench.plots.figure import COLORS, finish, new_axes, words
 
-TAIL = 5  # times the median: beyond it the axis of scores is logarithmic
-
 
 def histogram(
     scores: ArrayLike,
@@ -52,7 +50,7 @@ def histogram(
         color, label = COLORS.get(name.lower(), COLORS["line"]), f"{name} ({len(values)})"
         sns.histplot(x=values, bins=bins_at, ax=ax, color=color, label=label, **style)
     # only now: on a logarithmic axis seaborn would take the edges for logarithms
-    ax.set_xscale("log" if long_tailed(scores) else "linear")
+    ax.set_xscale("log" if metrics.long_tailed(scores) else "linear")
     if len(by_class.get("NG", ())):
         sns.rugplot(x=by_class["NG"], ax=ax, color=COLORS["ng"], height=-0.03, lw=1, clip_on=False)
     mark_threshold(ax, threshold)
@@ -101,14 +99,9 @@ def mark_threshold(ax: Axes, threshold: float | None) -> None:
         ax.axvline(float(threshold), color=COLORS["threshold"], lw=1.5, ls="--", label=label)
 
 
-def long_tailed(scores: NDArray[np.float64]) -> bool:
-    """Whether a linear axis would press most parts into a few bins."""
-    return bool(scores.min() > 0 and scores.max() > TAIL * np.median(scores))
-
-
 def edges(scores: NDArray[np.float64], bins: int) -> NDArray[np.float64]:
     """Bin edges over all scores, shape (bins + 1,), logarithmic for a long tail."""
-    if long_tailed(scores):
+    if metrics.long_tailed(scores):
         return np.geomspace(scores.min(), scores.max(), bins + 1)
     return np.histogram_bin_edges(scores, bins=bins)
 
