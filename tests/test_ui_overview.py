@@ -53,6 +53,44 @@ def test_that_nothing_is_missed_is_good_news_and_no_error(session):
 
 
 @pytest.fixture
+def lots(tmp_path, monkeypatch):
+    """Sixty parts of three lots and two cameras; lot C is bad."""
+    monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path))
+    write_parts(tmp_path / "line", ok=[20] * 52 + [150] * 8, ng=[])
+    names = sorted(path.relative_to(tmp_path / "line").as_posix()
+                   for path in (tmp_path / "line").rglob("*.png"))  # fmt: skip
+    rows = [f"{name},OK,{'C' if int(name[6:-4]) >= 40 else 'AB'[int(name[6:-4]) % 2]},"
+            f"{HOSTILE if int(name[6:-4]) % 2 else 'left'}\n" for name in names]  # fmt: skip
+    (tmp_path / "line" / "labels.csv").write_text("file name,label,lot,camera\n" + "".join(rows))
+    parts = load_images(tmp_path / "line", layout="labels.csv")
+    return InspectionSession(DarkSpotDetector(), parts, "name", results="r/line.csv")
+
+
+def test_lots_and_cameras_are_filters_and_a_chart_says_which_differ(lots):
+    view = Overview(lots)
+    assert "lot C 20" in text(view) and "camera left 30" in text(view)
+    assert "<img src=x" not in markup(view)
+    view.by.value = "lot"
+    assert "1 of 3 differ by more than chance" in text(view)
+    view.on_message({"open": "chip kind:lot C"})
+    assert len(names(view)) == 20 and markup(view).count('r="8"') == 1
+    view.close()
+
+
+def test_parts_that_another_inspector_judges_otherwise_are_listed(lots, tmp_path):
+    lots.judge()
+    lots.next().judge()
+    lots.relabel("NG")
+    other = tmp_path / "other.csv"
+    other.write_text((tmp_path / "r" / "line.csv").read_text("utf-8-sig").replace(",NG,", ",OK,"))
+    view = Overview(lots)
+    view.other.value = str(other)
+    assert "you differ on 1 of 2 parts" in view.message and "disagreed 1" in text(view)
+    assert names(view) == [lots.name]
+    view.close()
+
+
+@pytest.fixture
 def check(tmp_path, monkeypatch):
     monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path))
     view = CheckView(DarkSpotDetector(), "lens")

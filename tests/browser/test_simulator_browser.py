@@ -264,7 +264,7 @@ def test_sensors_show_a_moment_and_follow_the_threshold(page, lab):
     expect(panel.get_by_role("status")).to_contain_text("set by hand among the sensors")
     expect(alarms).not_to_have_text(before)
     panel.get_by_role("button", name="Save to detector").click()
-    expect(panel.locator(".wb-consequence")).to_contain_text("normal rows would be called NG")
+    expect(panel.locator(".wb-consequence")).to_contain_text("rows would be called NG")
     panel.locator(".wb-confirm").click()
     expect(panel.locator(".wb-status")).to_contain_text("saved to memory only")
     assert unnamed(panel) == []

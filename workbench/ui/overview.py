@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from pathlib import PurePosixPath
 
+from workbench import metrics, workspace
 from workbench.session import InspectionSession
 
-from .controls import html, row
+from .controls import html, row, visible
 from .markup import render
+from .p_chart import p_chart
 from .part_filter import NONE_PASSES
 from .thumbs import SHOWN, thumbs
 from .view import View, identity
@@ -37,8 +39,15 @@ class Overview(View):
         self.search = self.field("Search", "wb-search", lambda _: self.open_chip(self._chip))
         self.back = self.button("Previous", "arrow-left", "wb-back", lambda: self._turn(-SHOWN))
         self.on = self.button("Next", "arrow-right", "wb-on", lambda: self._turn(SHOWN))
+        self._chart, self._disagreed = html("wb-p-chart"), []
+        columns = [(self.t("no chart"), ""), *((name, name) for name in self._columns())]
+        self.by = self.dropdown("NG by", columns, "wb-by", lambda _: self._show())
+        visible(self.by, len(columns) > 1)
+        self.other = self.field("Compare with result file", "wb-other", self._compare_with, 420)
+        visible(self.other, session.results)
+        finding = row(self.search, self.back, self.on, self.by, self.other)
         self.fill(
-            self._table, self._chips, row(self.search, self.back, self.on), self._grid,
+            self._table, self._chart, self._chips, finding, self._grid,
             gestures=self.listen("Overview"),
         )  # fmt: skip
         self._show()
@@ -88,12 +97,36 @@ class Overview(View):
             for value in sorted({v for v in values if v}):
                 key = f"{column} {value}"
                 chips[f"kind:{key}"] = [i for i in every if values[i] == value]
+        if self._disagreed:
+            chips["disagreed"] = self._disagreed
         for truth in ("OK", "NG"):
             for verdict in ("OK", "NG"):
                 chips[f"{truth}>{verdict}"] = [
                     i for i in chips[verdict] if session.truth(i) == truth
                 ]
         return chips
+
+    def _compare_with(self, path: str) -> None:
+        """Where another inspector, whose result file is named, says something else."""
+        from workbench.session.result_tables import compare_inspectors  # which brings pandas
+
+        if not path.strip():
+            return
+        both = compare_inspectors(self.session.results, workspace.resolve(path.strip()))
+        place = {name: i for i, name in enumerate(self.session.parts.names)}
+        self._disagreed = [place[name] for name, *_ in both.disagreed if name in place]
+        self.open_chip("disagreed")
+        kappa = [f"{value:.2f}" for value in (both.found.kappa, *both.found.interval)]
+        said = "kappa {0} ({1} to {2}): you differ on {3} of {4} parts"
+        self.say(self.t(said, *kappa, len(both.disagreed), both.found.n))
+
+    def _p_chart(self, column: str, values: list[str]) -> str:
+        """Share called NG by the values of a column, with what chance alone would give."""
+        session, known = self.session, [i for i, value in enumerate(values) if value]
+        flagged = [session.prediction(i) == "NG" for i in known]
+        truths = [session.truth(i) or "" for i in known]
+        rows = metrics.by_group(flagged, truths, [values[i] for i in known])
+        return p_chart(rows, column, self.t)
 
     def _columns(self) -> dict[str, list[str]]:
         """Columns of a table of labels, such as lot and camera, that divide the parts in a few."""
@@ -105,7 +138,9 @@ class Overview(View):
     def _show(self) -> None:
         t, chips = self.t, self._chips_of_all()
         words = {"all": t("all parts"), "OK": t("called OK"), "NG": t("called NG")}
-        words |= {key: t(key) for key in ("missed", "overkill")}
+        words |= {key: t(key) for key in ("missed", "overkill", "disagreed")}
+        chosen = self._columns().get(self.by.value)
+        self._chart.value = self._p_chart(self.by.value, chosen) if chosen else ""
         offered = [
             {"key": key, "count": len(found), "on": key == self._chip,
              "text": words.get(key, key.removeprefix("kind:"))}

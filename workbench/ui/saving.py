@@ -18,10 +18,12 @@ from .view import View, described
 PARTS = (
     "{0} of {1} good parts would be thrown away, now {2}",
     "{0} of {1} defects would be missed, now {2}",
+    "{0} of {1} parts would be called NG, now {2}",
 )
 ROWS = (
     "{0} of {1} normal rows would be called NG, now {2}",
     "{0} of {1} NG rows would be missed, now {2}",
+    "{0} of {1} rows would be called NG, now {2}",
 )
 
 
@@ -34,7 +36,7 @@ class Saving:
         scores: By which the consequences are counted.
         labelled: Whether they speak of OK and NG.
         choose: Called with a threshold that the view is to show.
-        words: What is said of overkill and of misses.
+        words: What is said of overkill, of misses, and where there are no labels.
         detector: That gets the threshold; None has nothing to save to.
         model: Its folder, which gets it too, and a history in the model's reports.
 
@@ -51,7 +53,7 @@ class Saving:
         labelled: bool,
         choose: Callable[[Threshold], None],
         *,
-        words: tuple[str, str] = PARTS,
+        words: tuple[str, str, str] = PARTS,
         detector: Any = None,  # noqa: ANN401
         model: Path | str | None = None,
     ) -> None:
@@ -110,8 +112,7 @@ class Saving:
         before, after = (self._scores.confusion(float(cut)) for cut in (self.own, present))
         said = t("Threshold {0} instead of {1}", f"{present:.4g}", f"{self.own:.4g}")
         if not self._labelled:
-            words = "{0} of {1} parts would be called NG, now {2}"
-            return [said, t(words, after.fp, after.n, before.fp)]
+            return [said, t(self._words[2], after.fp, after.n, before.fp)]
         good, bad = (after.fp, after.n_ok, before.fp), (after.fn, after.n_ng, before.fn)
         return [said, t(self._words[0], *good), t(self._words[1], *bad)]
 
