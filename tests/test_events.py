@@ -122,7 +122,7 @@ def detector(request):
     random = np.random.default_rng(9)
     normal = random.normal(size=(400, 1)) * [1, 2, -1] + 0.05 * random.normal(size=(400, 3))
     frame = pd.DataFrame(normal, columns=NAMES)
-    config = AutoEncoderConfig(window=request.param, q=100)
+    config = AutoEncoderConfig(window=request.param)
     return AutoEncoderDetector(config).fit(frame, progress=False)
 
 

@@ -9,14 +9,14 @@ import torch
 
 from workbench import metrics
 from workbench.autoencoder import AutoEncoder, AutoEncoderConfig
-from workbench.autoencoder.calibration import choose, effective_rows
+from workbench.autoencoder.calibration import choose, effective_rows, expected_overkill
 from workbench.autoencoder.config import ACTIVATIONS
 from workbench.autoencoder.density import drifted
 from workbench.autoencoder.detector import AutoEncoderDetector
 from workbench.autoencoder.scoring import CHUNK, STILL_LIMIT, Copying
 from workbench.autoencoder.training import units
 from workbench.autoencoder.weights import weights_of
-from workbench.autoencoder.windows import pooled
+from workbench.autoencoder.windows import Windows
 from workbench.data import load_rows
 
 QUICK = AutoEncoderConfig(layers=(8,), epochs=5)
@@ -54,9 +54,9 @@ def copier():
     )
 
 
-def with_window(detector, window, stride=1):
+def with_window(detector, window, stride=1, pooling="squares"):
     meta, tensors = detector.state()
-    meta["config"] |= {"window": window, "stride": stride}
+    meta["config"] |= {"window": window, "stride": stride, "pooling": pooling}
     return AutoEncoderDetector.from_state(meta, {k: v.copy() for k, v in tensors.items()})
 
 
@@ -96,7 +96,7 @@ def test_windows_by_brute_force(detector, window, stride):
                 end -= 1
             part = row_scores[max(start, end - window + 1) : end + 1]
             expected[i] = np.sqrt((part**2).mean())
-    found = np.sqrt(pooled(row_scores**2, window, stride, np.array(breaks)))
+    found = np.sqrt(Windows(window, stride, np.array(breaks)).mean(row_scores**2))
     np.testing.assert_allclose(found, expected)
 
 
@@ -132,19 +132,43 @@ def test_a_window_finds_a_small_lasting_fault_that_rows_do_not(copier):
     assert by_row < 0.8 and by_window > by_row + 0.15
 
 
-def test_the_threshold_of_a_window_model_has_its_margin():
-    config = replace(QUICK, window=5, epochs=3)
-    others = normal_rows(100, seed=6)
-    found = AutoEncoderDetector(config).fit(normal_rows(), others, progress=False)
-    np.testing.assert_array_equal(found.calibration_scores, found.score(others)[4:])
-    assert found.threshold == pytest.approx(
-        4 / 3 * metrics.threshold(found.calibration_scores, q=99)
-    )
-    assert found.threshold.params == {"q": 99, "margin": 1.3333}
-    none = AutoEncoderDetector(replace(config, margin=1)).fit(
-        normal_rows(), others, progress=False
-    )
-    assert none.threshold == metrics.threshold(none.calibration_scores, q=99)
+@pytest.mark.parametrize("window", [5, 20])
+def test_a_window_scores_the_mean_of_what_is_left_of_its_rows(window):
+    config = AutoEncoderConfig(window=window, drift=False)
+    detector = AutoEncoderDetector(config).fit(normal_rows(), progress=False)
+    assert detector.data["size"]["layers"] == [] and detector.data["size"]["width"] == 1
+    known, rows = normal_rows()[:340], normal_rows(50, seed=8)
+
+    def means(values):
+        return np.array(
+            [values[i + 1 - window : i + 1].mean(0) for i in range(window - 1, len(values))]
+        )
+
+    usual, off = means(known), means(rows) - means(known).mean(0)
+    loose = max(detector.data["size"]["loose"], 0.01)
+    spread = np.cov(usual.T, bias=True)
+    spread = (1 - loose) * spread + loose * np.diag(np.diag(spread))
+    expected = np.sqrt(np.einsum("ni,ij,nj->n", off, np.linalg.inv(spread), off))
+    found = detector.score(rows)
+    np.testing.assert_allclose(found[window - 1 :], expected, rtol=1e-6)
+    # the first row is all that there is of its window: the others count as usual ones
+    first = (rows[0] - usual.mean(0)) @ np.linalg.inv(spread) @ (rows[0] - usual.mean(0))
+    assert found[0] == pytest.approx(np.sqrt(first / window))
+
+
+def test_the_mean_of_a_window_finds_what_lasts_sooner_than_the_mean_of_its_squares():
+    rows, labels = normal_rows(600, seed=5), np.arange(600) >= 320
+    rows[300:] += 0.1 * SCALE * [0, 1, 0, 0]  # one standard deviation of the noise
+    keep = (np.arange(600) < 300) | labels
+    found = {}
+    for pooling in ("means", "squares"):
+        config = AutoEncoderConfig(window=20, pooling=pooling)
+        detector = AutoEncoderDetector(config).fit(normal_rows(), progress=False)
+        found[pooling] = metrics.auroc(detector.score(rows)[keep], labels[keep])
+        blame = detector.blame(rows[labels])
+        assert (blame.argmax(1) == 1).mean() > (0.95 if pooling == "means" else 0.5)
+        np.testing.assert_allclose(blame.sum(1), 1)
+    assert found["means"] > max(0.9, found["squares"] + 0.03)
 
 
 # units
@@ -159,6 +183,7 @@ def test_a_creeping_sensor_is_measured_by_its_drift():
     assert scale[3] == pytest.approx(np.hypot(still[3], 10), rel=0.02)
     found = AutoEncoderDetector(QUICK).fit(rows, progress=False)
     assert found.data["drifting"] == ["sensor_4"]
+    np.testing.assert_allclose(drifted(-rows), -drifted(rows))
     later = normal_rows(100, seed=7)
     later[:, 3] = 20  # as far again as the drift has come
     strict = AutoEncoderDetector(replace(QUICK, drift=False)).fit(rows, progress=False)
@@ -372,7 +397,7 @@ def test_a_detector_of_the_first_version_scores_as_it_did(copier):
         {"stride": 0},
         {"activation": "gelu"},
         {"score": "distance"},
-        {"margin": 0},
+        {"pooling": "sum"},
     ],
 )
 def test_config_refuses(wrong):
@@ -406,3 +431,33 @@ def test_the_overkill_promised_is_as_wide_as_the_independent_rows_make_it():
     fresh = random.gamma(4, size=5000)
     seen = (fresh >= choose(scores, AutoEncoderConfig(q=98))).mean()
     assert free["overkill_interval"][0] <= seen <= free["overkill_interval"][1]
+
+
+def test_a_threshold_of_few_independent_rows_lies_above_their_percentile():
+    slow = np.sin(np.linspace(0, 7, 300)) + 0.1 * np.random.default_rng(2).normal(size=300)
+    found = choose(slow, AutoEncoderConfig())
+    assert found.policy == "tail" and found.params["independent"] < 20
+    assert found > metrics.threshold(slow, q=99) and found.params["most"] == 0.03
+    many = np.random.default_rng(2).uniform(size=20000)  # a tail shorter than the one fitted
+    assert choose(many, AutoEncoderConfig(q=50)) == metrics.threshold(many, q=50)
+
+
+def test_the_overkill_said_is_seen_on_later_rows_of_machines_that_wander():
+    inside = []
+    for seed in range(20):
+        random = np.random.default_rng(seed)
+        slow = np.cumsum(random.normal(size=(2000, 2)), axis=0) * 0.02  # a random walk
+        rows = slow @ random.normal(size=(2, 5)) + random.normal(size=(2000, 5))
+        detector = AutoEncoderDetector().fit(rows[:1000], progress=False)
+        low, high = detector.threshold.expected["overkill_interval"]
+        seen = (detector.score(rows[1000:1300]) >= detector.threshold).mean()
+        inside.append(low <= seen <= high)
+    assert np.mean(inside) >= 0.9
+
+
+def test_rates_that_differ_more_than_chance_widen_what_is_said():
+    calm = expected_overkill(0.01, 400, [0.008, 0.01, 0.012])
+    assert calm[1] == pytest.approx(expected_overkill(0.01, 400, [])[1])
+    wild = expected_overkill(0.01, 400, [0.0, 0.0, 0.3])
+    assert wild[0] == 0 and wild[1] > 0.3 > 5 * calm[1]
+    assert expected_overkill(0.0, 50, [0.0, 0.0]) == expected_overkill(0.0, 50, [])

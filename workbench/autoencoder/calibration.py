@@ -1,6 +1,7 @@
 """The threshold from calibration rows, and how both follow a machine that changes slowly."""
 
 import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
@@ -8,14 +9,18 @@ from numpy.typing import NDArray
 
 from workbench import metrics
 from workbench.autoencoder.config import AutoEncoderConfig
+from workbench.autoencoder.rows import Rows
 from workbench.autoencoder.weights import Weights
 from workbench.metrics import Threshold
+from workbench.metrics.policies import FEWEST
 
 if TYPE_CHECKING:
     from workbench.autoencoder.detector import AutoEncoderDetector
-    from workbench.autoencoder.rows import Rows, Split
+    from workbench.autoencoder.rows import Split
 
 LEAST = 50  # rows judged normal, below which mean and spread are guesses
+MOST = 3  # times the overkill aimed at, which later rows surely do not exceed
+BLOCKS = 8  # of time, by which it is tried how well the past foretells what follows
 
 
 def calibrate(detector: "AutoEncoderDetector", normal: "Split") -> None:
@@ -31,11 +36,9 @@ def calibrate(detector: "AutoEncoderDetector", normal: "Split") -> None:
             "leave these columns out",
             stacklevel=4,
         )
-    # the first windows are short and noisy: no measure where there are whole ones
-    scores, config = detector.scores_of(normal.calibration), detector.config
-    scores = scores[min(config.window - 1, len(scores) // 2) :: config.stride]
+    scores, config = whole(detector, normal.calibration), detector.config
     detector.calibration_scores = scores
-    detector.threshold = choose(scores, config)
+    detector.threshold = choose(scores, config, later=later_rates(detector, normal))
     train = detector.scores_of(normal.train)
     detector.data["errors"] = {
         "train": float(np.median(train)),
@@ -43,32 +46,97 @@ def calibrate(detector: "AutoEncoderDetector", normal: "Split") -> None:
     }
 
 
-def choose(
-    scores: NDArray[np.float64], config: AutoEncoderConfig, source: str | None = None
-) -> Threshold:
-    """The percentile of scores of normal rows, oldest first, times the margin.
+def whole(detector: "AutoEncoderDetector", rows: Rows) -> NDArray[np.float64]:
+    """Scores of rows but the first, whose windows are short where there are whole ones."""
+    scores, config = detector.scores_of(rows), detector.config
+    return scores[min(config.window - 1, len(scores) // 2) :: config.stride]
 
-    Rows that are neighbours in time are alike. `Threshold.expected` has the number of
-    independent rows that they are worth, and an interval of the overkill that is as wide as that
-    number makes it.
+
+def choose(
+    scores: NDArray[np.float64],
+    config: AutoEncoderConfig,
+    source: str | None = None,
+    later: Sequence[float] = (),
+) -> Threshold:
+    """The percentile of scores of normal rows, oldest first, or a bound that promises more.
+
+    Rows that are neighbours in time are alike. Where they are worth few independent ones, their
+    percentile is a guess: then a fitted tail says from where on the share of later rows is, as
+    good as surely, at most three times the one aimed at. `Threshold.expected` has the number of
+    independent rows, and an interval of the overkill: as wide as that number makes it, and as
+    the rates differ that were seen `later`, see `later_rates`.
 
     Example:
-        >>> round(choose(np.arange(1.0, 101.0), AutoEncoderConfig(q=90, margin=2)), 6)
-        180.0
+        >>> free = np.random.default_rng(0).uniform(size=1000)
+        >>> choose(free, AutoEncoderConfig(q=50)).policy
+        'percentile'
+        >>> choose(np.sort(free), AutoEncoderConfig()).policy
+        'tail'
     """
-    found = metrics.threshold(scores, q=config.q, source=source)
-    expected = found.expected
-    independent = effective_rows(scores)
-    if "overkill_rate" in expected:
-        rate, n = expected["overkill_rate"], max(1, round(independent))
-        # at least one row in n + 1 must be reckoned with, as by the conformal bound
-        low, _ = metrics.wilson(round(rate * n), n)
-        _, high = metrics.wilson(min(n, round(rate * n) + 1), n + 1)
-        expected |= {"overkill_interval": [low, high], "independent_rows": n}
-    params = found.params
-    if config.safety != 1:
-        params = {**params, "margin": round(config.safety, 4)}
-    return Threshold(config.safety * found, found.policy, params, found.source, found.n, expected)
+    found, aim = metrics.threshold(scores, q=config.q, source=source), 1 - config.q / 100
+    n = max(1, round(effective_rows(scores)))
+    if 0 < MOST * aim < 1 and len(scores) >= FEWEST:
+        tail = {"aim": round(aim, 9), "most": round(MOST * aim, 9), "independent": n}
+        found = max(found, metrics.threshold(scores, policy="tail", source=source, **tail))
+    if (rate := found.expected.get("overkill_rate")) is not None:
+        interval = expected_overkill(rate, n, later)
+        found.expected |= {"overkill_interval": interval, "independent_rows": n}
+    return found
+
+
+def expected_overkill(rate: float, n: int, later: Sequence[float]) -> list[float]:
+    """Where the overkill on later rows will be, in 95 of 100 cases.
+
+    Args:
+        rate: On the calibration rows.
+        n: How many independent rows these are worth.
+        later: Rates of trials; as they differ more than n rows would, they are worth fewer.
+
+    Example:
+        >>> [round(x, 2) for x in expected_overkill(0.01, 400, [])]
+        [0.0, 0.03]
+        >>> [round(x, 2) for x in expected_overkill(0.01, 400, [0.0, 0.02, 0.25])]
+        [0.0, 0.57]
+    """
+    middle, worth = rate, float(n)
+    if len(later):
+        middle = max(rate, float(np.mean(later)))
+        spread = float(np.mean((np.asarray(later) - middle) ** 2))
+        if spread * worth > middle * (1 - middle):
+            worth = max(middle * (1 - middle) / spread, 1.0)
+    low, _ = metrics.wilson(np.floor(min(rate, *later, 1.0) * worth), worth)
+    # at least one row in n + 1 must be reckoned with, as by the conformal bound
+    _, high = metrics.wilson(min(worth, middle * worth + 1), worth + 1)
+    return [low, high]
+
+
+def later_rates(detector: "AutoEncoderDetector", normal: "Split") -> list[float]:
+    """How much overkill was seen on later blocks, had the threshold been set in the past.
+
+    The normal rows are cut into blocks of time. From the middle on, a model of the same size
+    learns from all blocks so far, takes its threshold from the next and is tried on each of
+    those that follow it.
+    """
+    if "original" in detector.data:
+        return []  # which learns nothing
+    from workbench.autoencoder.training import learn  # brings torch
+
+    config, size = detector.config, detector.data["size"]
+    values = np.concatenate([normal.train.values, normal.calibration.values])
+    breaks = np.append(normal.train.breaks, len(normal.train.values))
+    ends, rates = np.linspace(0, len(values), BLOCKS + 1).astype(int), []
+    if ends[1] < max(FEWEST, 2 * config.window):
+        return []
+    twin = type(detector)(config)
+    for block in range(BLOCKS // 2, BLOCKS - 1):
+        known = values[: ends[block]]
+        before = breaks[breaks < len(known)]
+        twin.use(learn(known, config, progress=False, breaks=before, chosen=size).weights)
+        parts = np.split(values[ends[block] :], ends[block + 1 : -1] - ends[block])
+        own, *others = (whole(twin, Rows(part, detector.columns)) for part in parts)
+        limit = choose(own, config)
+        rates += [float((scores >= limit).mean()) for scores in others]
+    return rates
 
 
 def effective_rows(scores: NDArray[np.float64]) -> float:
@@ -105,7 +173,9 @@ def choose_again(
     if threshold.policy == "conformal":
         alpha = threshold.params["alpha"]
         return metrics.threshold(scores, policy="conformal", alpha=alpha, source=source)
-    return choose(scores, config, source) if threshold.policy == "percentile" else threshold
+    return (
+        choose(scores, config, source) if threshold.policy in ("percentile", "tail") else threshold
+    )
 
 
 class Before(NamedTuple):
@@ -147,7 +217,8 @@ def judged_normal(scores: NDArray[np.float64], threshold: Threshold) -> NDArray[
             f"update needs at least {LEAST} rows judged normal, and more than are not, got "
             f"{normal} of {len(scores)}; train again if the machine has changed for good"
         )
-    nominal = threshold.params.get("alpha", 1 - threshold.params.get("q", 99) / 100)
+    params = threshold.params
+    nominal = params.get("alpha", params.get("aim", 1 - params.get("q", 99) / 100))
     most = normal + round(nominal * len(scores))
     return np.sort(np.argsort(scores, kind="stable")[:most])
 
@@ -174,7 +245,7 @@ def moved_scaler(weights: Weights, rows: NDArray[np.float64], weight: float) -> 
     }
 
 
-def update(detector: "AutoEncoderDetector", recent: "Rows", weight: float) -> None:
+def update(detector: "AutoEncoderDetector", recent: Rows, weight: float) -> None:
     """Refresh scaler and threshold by rows judged normal; the network stays.
 
     A percentile or conformal threshold is chosen again, any other stays.

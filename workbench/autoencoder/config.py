@@ -5,7 +5,7 @@ from typing import Any, Self
 
 SCORES = ("likelihood", "reconstruction")
 ACTIVATIONS = ("relu", "leaky_relu", "elu", "tanh")
-WINDOW_MARGIN = 4 / 3  # as in the published benchmark of pump faults, for windows of 60 rows
+POOLING = ("means", "squares")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,10 +36,10 @@ class AutoEncoderConfig:
     patience: int = 5  # epochs
     window: int = 1  # rows judged together
     stride: int = 1  # rows from one window to the next; those between keep the last score
+    pooling: str = "means"  # of what is left of its rows; or squares: of their scores
     drift: bool = True  # allow for as much drift again as the training rows show
     missing: int | None = None  # sensors that a row may lack; None: a quarter of them
-    q: float = 99  # percentile of the calibration scores that becomes the threshold
-    margin: float | None = None  # times that; None: 1 for rows, 4/3 for windows, which overlap
+    q: float = 99  # percentile of the calibration scores that the threshold is at least
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -51,18 +51,14 @@ class AutoEncoderConfig:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.layers is not None and min(self.layers, default=0) < 1:
             raise ValueError(f"layers must be one or more, 1 wide or more, got {self.layers}")
-        if self.activation not in ACTIVATIONS:
-            raise ValueError(
-                f"activation must be one of {', '.join(ACTIVATIONS)}, got {self.activation!r}"
-            )
+        choices = {"activation": ACTIVATIONS, "score": SCORES, "pooling": POOLING}
+        for name, known in choices.items():
+            if (given := getattr(self, name)) not in known:
+                raise ValueError(f"{name} must be one of {', '.join(known)}, got {given!r}")
         if not self.lr > 0:
             raise ValueError(f"lr must be above 0, got {self.lr}")
-        if self.score not in SCORES:
-            raise ValueError(f"score must be one of {', '.join(SCORES)}, got {self.score!r}")
         if not 0 <= self.q <= 100:
             raise ValueError(f"q must be in [0, 100], got {self.q}")
-        if self.margin is not None and not self.margin > 0:
-            raise ValueError(f"margin must be above 0, got {self.margin}")
 
     @classmethod
     def saved(cls, values: dict[str, Any]) -> Self:
@@ -73,7 +69,8 @@ class AutoEncoderConfig:
             'reconstruction'
         """
         known = {field.name for field in fields(cls)}
-        before: dict[str, Any] = {"drift": False, "activation": "relu", "score": "reconstruction"}
+        before: dict[str, Any] = {"drift": False, "activation": "relu", "score": "reconstruction",
+                                  "pooling": "squares"}  # fmt: skip
         return cls(**before | {name: x for name, x in values.items() if name in known})
 
     def missing_of(self, sensors: int) -> int:
@@ -81,13 +78,3 @@ class AutoEncoderConfig:
         if self.score == "reconstruction":
             return 0
         return sensors // 4 if self.missing is None else self.missing
-
-    @property
-    def safety(self) -> float:
-        """The margin in use.
-
-        Overlapping windows are alike, so that their percentile comes out too low.
-        """
-        if self.margin is not None:
-            return self.margin
-        return 1.0 if self.window == 1 else WINDOW_MARGIN

@@ -55,15 +55,15 @@ def of(rows: Array, fresh: Array, width: float, loose: float, *, drift: bool) ->
 def _with_drift(matrix: Array, off: Array) -> Array:
     """Whitening by a covariance that has the drift of centred rows (N, D) once more.
 
-    Along each principal axis, and of each sensor against what the others say of it: what sensors
-    do together does not excuse one that moves alone.
+    The way that all sensors went together, and that of each against what the others say of it:
+    what they do together does not excuse one that moves alone.
     """
     precision = matrix @ matrix.T
-    together, alone = drifted(off @ matrix), drifted(off @ precision / np.diag(precision))
+    together, alone = drifted(off), drifted(off @ precision / np.diag(precision))
     if not together.any() and not alone.any():
         return matrix
     back = np.linalg.inv(matrix)
-    spread = (back.T * (1 + together**2)) @ back + np.diag(alone**2)
+    spread = back.T @ back + np.outer(together, together) + np.diag(alone**2)
     variance, axes = np.linalg.eigh(spread)
     return axes / np.sqrt(np.maximum(variance, SMALLEST))
 
@@ -179,7 +179,7 @@ def likelihoods(known: Array, other: Array) -> Array:
 
 
 def drifted(rows: Array) -> Array:
-    """How far each column of (N, D) moved from the first row to the last, shape (D,).
+    """How far and which way each column of (N, D) moved, from the first row to the last, (D,).
 
     Twice the distance between the means of both halves, which is the whole way of a steady
     drift; 0 within three times what chance gives. Temperatures creep on after training, and a
@@ -193,5 +193,5 @@ def drifted(rows: Array) -> Array:
         return np.zeros(rows.shape[1])
     first, second = np.array_split(rows, 2)
     by_chance = 2 * rows.std(0) / len(rows) ** 0.5
-    moved = np.abs(first.mean(0) - second.mean(0))
-    return np.where(moved > 3 * by_chance, 2 * moved, 0.0)
+    moved = second.mean(0) - first.mean(0)
+    return np.where(np.abs(moved) > 3 * by_chance, 2 * moved, 0.0)

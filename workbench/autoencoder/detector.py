@@ -17,9 +17,9 @@ from workbench.autoencoder.config import AutoEncoderConfig
 from workbench.autoencoder.events import Event, watch
 from workbench.autoencoder.explanation import Change, RowEvaluation
 from workbench.autoencoder.rows import Rows, odd_columns, read, split
-from workbench.autoencoder.scoring import SCORERS, Copying
+from workbench.autoencoder.scoring import Copying, Likelihood
 from workbench.autoencoder.weights import Weights
-from workbench.autoencoder.windows import pooled
+from workbench.autoencoder.windows import Windows
 from workbench.errors import DataError, NotFittedError
 from workbench.metrics import Threshold
 from workbench.metrics.drift import Drift, drift
@@ -78,7 +78,7 @@ class AutoEncoderDetector:
         from workbench.autoencoder.training import learn  # brings torch
 
         normal = split(rows, calibration)
-        trained = learn(normal.train.values, self.config, progress)
+        trained = learn(normal.train.values, self.config, progress, normal.train.breaks)
         self.columns, self.history = normal.train.columns, trained.history
         self.data = normal.source | odd_columns(normal.train, trained.drift)
         self.data["size"] = trained.size
@@ -137,7 +137,7 @@ class AutoEncoderDetector:
 
     def expected(self, rows: "Table") -> NDArray[np.float64]:
         """What each sensor should have been in view of the others, raw units, shape (N, D)."""
-        return explanation.expected(self._fitted(), self.read(rows).values)
+        return self._expected(self.read(rows))
 
     def evaluate_one(self, row: "Row") -> RowEvaluation:
         """Score and explain one row, given by column name or in the order of `columns`.
@@ -149,7 +149,7 @@ class AutoEncoderDetector:
             score=float(self.scores_of(rows)[-1]),
             threshold=float(self.threshold),
             blame=self._by_name(self._blame(rows)[-1]),
-            reconstruction=self._by_name(explanation.expected(self._fitted(), rows.values)[-1]),
+            reconstruction=self._by_name(self._expected(rows)[-1]),
             seen=self._by_name(rows.values[-1]),
             missing=rows.missing,
         )
@@ -164,8 +164,10 @@ class AutoEncoderDetector:
             None where no single sensor is enough, as when several are wrong; a change to the
             value itself where the row is normal already.
         """
-        window, limit = self._last(row).values, float(self.threshold)
-        return explanation.smallest_change(self._fitted(), window, self.columns, limit)
+        rows, limit = self._last(row), float(self.threshold)
+        return explanation.smallest_change(
+            self._fitted(), rows.values, self.windows(rows), self.columns, limit
+        )
 
     def watch(self, rows: "Iterable[Row]", rule: "AlarmRule | None" = None) -> "Iterator[Event]":
         """Events of rows that come one by one, see `events.watch`."""
@@ -201,7 +203,11 @@ class AutoEncoderDetector:
     def use(self, weights: Weights) -> None:
         """Score by these weights from now on; the threshold stays."""
         self.weights = weights
-        self._scorer = SCORERS[self.config.score](weights, self.config.activation)
+        activation, means = self.config.activation, self.config.pooling == "means"
+        if self.config.score == "likelihood":
+            self._scorer = Likelihood(weights, activation, means=means)
+        else:
+            self._scorer = Copying(weights, activation)
 
     def read(self, rows: "Table") -> Rows:
         """Rows as `score` takes them, as finite values in the order of `columns`."""
@@ -210,15 +216,22 @@ class AutoEncoderDetector:
         found.warn(self.data.get("step_seconds"))
         return found._replace(values=explanation.complete(scorer, found.values))
 
+    def windows(self, rows: Rows) -> Windows:
+        """What each of these rows is judged together with."""
+        return Windows(self.config.window, self.config.stride, rows.breaks)
+
     def scores_of(self, rows: Rows) -> NDArray[np.float64]:
         """The scores of rows that `read` has read, shape (N,)."""
-        scores = np.sqrt(self._pooled(self._fitted().squares(rows.values), rows))
+        scores = np.sqrt(self._fitted().squares(rows.values, self.windows(rows)))
         if np.isnan(scores).any():
             raise DataError("the network is damaged: it gives no number for a row; train again")
         return scores
 
+    def _expected(self, rows: Rows) -> NDArray[np.float64]:
+        return explanation.expected(self._fitted(), rows.values, self.windows(rows))
+
     def _blame(self, rows: Rows) -> NDArray[np.float64]:
-        squares = self._pooled(explanation.parts(self._fitted(), rows.values), rows)
+        squares = explanation.parts(self._fitted(), rows.values, self.windows(rows))
         total = squares.sum(axis=1, keepdims=True)
         even = np.full_like(squares, 1 / squares.shape[1])  # a row as expected blames nobody
         return np.divide(squares, total, out=even, where=total > 0)
@@ -239,9 +252,6 @@ class AutoEncoderDetector:
         if not len(rows.values):
             raise ValueError("evaluate_one needs a row, got none")
         return rows.last(self.config.window)
-
-    def _pooled(self, squares: NDArray[np.float64], rows: Rows) -> NDArray[np.float64]:
-        return pooled(squares, self.config.window, self.config.stride, rows.breaks)
 
     def _by_name(self, row: NDArray[np.float64]) -> dict[str, float]:
         return dict(zip(self.columns, row.tolist(), strict=True))

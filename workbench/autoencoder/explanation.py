@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.autoencoder.scoring import Copying, Likelihood
+from workbench.autoencoder.scoring import ROWS, Copying, Likelihood
+from workbench.autoencoder.windows import Windows
 
 STEPS = 64  # values tried at once between the reading and either end of the search
 ROUNDS = 4  # each looks closer, between the last value too far and the first near enough
@@ -16,18 +17,22 @@ SETTLING = 8  # rounds in which values that are missing find each other
 Array = NDArray[np.float64]
 
 
-def parts(scorer: Copying, rows: Array) -> Array:
+def parts(scorer: Copying, rows: Array, windows: Windows = ROWS) -> Array:
     """What of the square of the score each sensor is to blame for, raw rows (N, D), same shape.
 
-    A likelihood falls by that much if the sensor alone is put right; of a copy it is the square
-    of the sensor's error.
+    A likelihood falls by that much if the sensor alone is put right, as far as what is left of a
+    row is linear in it; of a copy it is the square of the sensor's error.
     """
     if not isinstance(scorer, Likelihood):
-        return scorer.by_chunks(lambda some: scorer.errors(some) ** 2, rows)
-    return _by_chunks(lambda z: _falls(scorer, z), scorer.units(rows))
+        return windows.mean(scorer.by_chunks(lambda some: scorer.errors(some) ** 2, rows))
+    z = scorer.units(rows)
+    if not scorer.means:
+        return windows.mean(_by_chunks(lambda *some: _falls(scorer, *some), z, scorer.white(z)))
+    of = windows.mean(z), windows.mean(scorer.white(z))
+    return _by_chunks(lambda *some: _falls(scorer, *some), *of)
 
 
-def expected(scorer: Copying, rows: Array) -> Array:
+def expected(scorer: Copying, rows: Array, windows: Windows = ROWS) -> Array:
     """The most probable value of each sensor in view of the others, raw rows (N, D), same shape.
 
     Of a model that scores by copying it is the copy.
@@ -35,7 +40,11 @@ def expected(scorer: Copying, rows: Array) -> Array:
     if not isinstance(scorer, Likelihood):
         return scorer.copy((rows - scorer.mean) / scorer.scale) * scorer.scale + scorer.mean
     z = scorer.units(rows)
-    return (z - _by_chunks(lambda some: _away(scorer, some), z)) * scorer.scale + scorer.mean
+    of = (z, scorer.white(z))
+    if scorer.means:
+        of = windows.mean(of[0]), windows.mean(of[1])
+    away = _by_chunks(lambda *some: _away(*_slopes(scorer, *some)), *of)
+    return (z - away) * scorer.scale + scorer.mean
 
 
 def complete(scorer: Copying, rows: Array) -> Array:
@@ -52,7 +61,7 @@ def complete(scorer: Copying, rows: Array) -> Array:
         at, gone = (missing == pattern).all(axis=1), np.flatnonzero(pattern)
         z = (found[at] - scorer.mean) / scorer.scale
         for _ in range(SETTLING):
-            slope, curve = _slopes(scorer, z)
+            slope, curve = _slopes(scorer, z, scorer.white(z))
             inner = np.einsum("...ai,...aj->...ij", curve[..., gone], curve[..., gone])
             inner = np.broadcast_to(inner, (len(z), *inner.shape[-2:]))
             z[:, gone] -= np.linalg.solve(inner, slope[:, gone, None])[..., 0]
@@ -60,26 +69,30 @@ def complete(scorer: Copying, rows: Array) -> Array:
     return np.where(missing, found, rows)
 
 
-def _away(scorer: Likelihood, z: Array) -> Array:
+def _away(slope: Array, curve: Array) -> Array:
     """By how far each sensor is off what the others say, in standardised units."""
-    slope, curve = _slopes(scorer, z)
     return slope / np.maximum(np.einsum("...ai,...ai->...i", curve, curve), 1e-12)
 
 
-def _falls(scorer: Likelihood, z: Array) -> Array:
+def _falls(scorer: Likelihood, z: Array, white: Array) -> Array:
     """By how much the square falls if a sensor alone is put right."""
-    away, now = _away(scorer, z), scorer.distances(scorer.white(z))[0]
-    found = np.empty_like(z)
-    for i in range(z.shape[1]):
-        right = z.copy()
-        right[:, i] -= away[:, i]
-        found[:, i] = now - scorer.distances(scorer.white(right))[0]
-    return np.maximum(found, 0.0)
+    slope, curve = _slopes(scorer, z, white)
+    away, now = _away(slope, curve), scorer.distances(white)[0]
+    found = [
+        now - scorer.distances(white - away[:, i, None] * curve[..., i])[0]
+        for i in range(z.shape[1])
+    ]
+    return np.maximum(np.transpose(found), 0.0)
 
 
-def _slopes(scorer: Likelihood, z: Array) -> tuple[Array, Array]:
-    """Half the slope of the square by each sensor (N, D), and a root of its curvature."""
-    white = scorer.white(z)
+def _slopes(scorer: Likelihood, z: Array, white: Array) -> tuple[Array, Array]:
+    """Half the slope of the square by each sensor (N, D), and a root of its curvature.
+
+    Args:
+        scorer: Of the detector.
+        z: Standardised rows, or their means over windows.
+        white: What is left of them, likewise.
+    """
     off = white - scorer.distances(white)[1] @ scorer.offset
     if scorer.flat:
         return off @ scorer.matrix.T, scorer.matrix.T
@@ -98,11 +111,13 @@ def _straightening(scorer: Likelihood, z: Array) -> Array:
     return np.eye(z.shape[1]) - moves.swapaxes(-1, -2)
 
 
-def _by_chunks(work: Callable[[Array], Array], z: Array, cells: int = 1 << 18) -> Array:
+def _by_chunks(
+    work: Callable[[Array, Array], Array], z: Array, white: Array, cells: int = 1 << 18
+) -> Array:
     """Some rows at a time, as each of them has a matrix of its own."""
     step = max(1, cells // z.shape[1] ** 2)
     return np.concatenate([np.empty((0, z.shape[1])), *(
-        work(z[i : i + step]) for i in range(0, len(z), step)
+        work(z[i : i + step], white[i : i + step]) for i in range(0, len(z), step)
     )])  # fmt: skip
 
 
@@ -152,24 +167,28 @@ class Change:
 
 
 def smallest_change(
-    scorer: Copying, window: Array, columns: tuple[str, ...], threshold: float
+    scorer: Copying, window: Array, windows: Windows, columns: tuple[str, ...], threshold: float
 ) -> Change | None:
     """Search each sensor on its own for the nearest value with a score under the threshold.
 
     Args:
         scorer: Of the detector.
         window: Raw rows (W, D), the last of which is changed.
-        columns: Their names.
+        windows: Of the detector.
+        columns: Names of the sensors.
         threshold: The score must stay below.
 
     Returns:
         None where no single sensor is enough.
     """
-    past, row = scorer.squares(window[:-1]).sum(), window[-1]
-    likely = expected(scorer, window)[-1]
+    row, size = window[-1], len(window)
+    likely = expected(scorer, window, windows)[-1]
 
     def scores(candidates: Array) -> Array:
-        return np.sqrt((past + scorer.squares(candidates)) / len(window))
+        each = np.repeat(window[None], len(candidates), axis=0)
+        each[:, -1] = candidates
+        each, breaks = each.reshape(-1, len(row)), size * np.arange(1, len(candidates))
+        return np.sqrt(scorer.squares(each, windows._replace(breaks=breaks))[size - 1 :: size])
 
     found = []
     for column in range(len(row)):

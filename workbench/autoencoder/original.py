@@ -82,7 +82,7 @@ def adopt(
         kind: Of the detector.
         path: A plain state dict.
         rows: Normal rows, as for `fit`, with as many columns as the network has inputs.
-        config: For `activation` (ReLU without one), `q`, `margin`; the file has the sizes.
+        config: For `activation` (ReLU without one) and `q`; the file has the sizes.
         standardise: Whether the original was given rows standardised by their own mean and
             spread; else it was given them as they are, and errors are in raw units.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from workbench.autoencoder.windows import NO_BREAKS
 from workbench.workspace import portable
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ MIN_TRAINING = 10  # rows
 MIN_CALIBRATION = 2  # rows
 CALIBRATION = 0.15  # share of an array that sets the threshold
 OTHER = 1.2  # times the usual step from which a clock ticks otherwise
-NO_BREAKS = np.empty(0, np.int64)
 
 
 class Rows(NamedTuple):
@@ -153,7 +153,7 @@ def odd_columns(train: Rows, drift: NDArray[np.float64]) -> dict[str, Any]:
     from workbench.data.recording import duplicates  # brings pandas, which scoring does without
 
     still = np.ptp(train.values, axis=0) == 0
-    drifting = drift > np.where(still, np.inf, train.values.std(axis=0))
+    drifting = np.abs(drift) > np.where(still, np.inf, train.values.std(axis=0))
     return {
         "constant": [name for name, x in zip(train.columns, still, strict=True) if x],
         "duplicated": duplicates(train.values, train.columns),

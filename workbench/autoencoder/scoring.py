@@ -2,7 +2,8 @@
 
 z = (x - mean) / scale -> code -> what the network makes of it -> y, what it leaves. A `Copying`
 scorer takes the length of y. A `Likelihood` scorer says how improbable y is among those of known
-rows; for a network without hidden layers that is the Mahalanobis distance of the row.
+rows; for a network without hidden layers that is the Mahalanobis distance of the row. Over a
+window it takes the mean of y: the noise of rows goes down, what lasts stays.
 """
 
 from collections.abc import Callable
@@ -11,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.autoencoder.weights import Weights, layers_of
+from workbench.autoencoder.windows import Windows
 
 STILL_LIMIT = 10  # standard deviations that a column counts at most if it stood still in training
 CHUNK = 1 << 15  # cells at once: what the layers hold then fits into the processor's cache
 
 Array = NDArray[np.float64]
+ROWS = Windows()
 
 _ACTIVATE = {
     "relu": lambda x: np.maximum(x, 0.0, out=x),
@@ -54,9 +57,9 @@ class Copying:
         self._axes = first if weights.get("linear_path", False) else None
         self._step = max(1, CHUNK // len(self.mean))
 
-    def squares(self, rows: Array) -> Array:
-        """Square of the score of each raw row (N, D), shape (N,)."""
-        return self.by_chunks(self._squares, rows)
+    def squares(self, rows: Array, windows: Windows = ROWS) -> Array:
+        """Square of the score of each raw row (N, D), shape (N,): their mean over a window."""
+        return windows.mean(self.by_chunks(self._squares, rows))
 
     def by_chunks(self, work: Callable[[Array], Array], rows: Array) -> Array:
         """The work done on some rows at a time, and joined."""
@@ -96,16 +99,26 @@ class Likelihood(Copying):
     """A row is unusual as far as it is improbable, given what the network knows.
 
     The square is -2 log of the density of the row in units of its peak. Known rows are
-    `density.centres` (M, D) behind `density.matrix` (D, D); one alone is the mean.
+    `density.centres` (M, D) behind `density.matrix` (D, D); one alone is the mean. What lacks of
+    a window, as at the start of a recording, counts as if it were usual.
     """
 
-    def __init__(self, weights: Weights, activation: str) -> None:
+    def __init__(self, weights: Weights, activation: str, *, means: bool = True) -> None:
         super().__init__(weights, activation)
+        self.means = means  # of windows; else the mean of the squares of their rows
         self.matrix, self._centres = weights["density.matrix"], weights["density.centres"]
         self.offset = self._centres + weights["density.middle"] @ self.matrix
         self._lengths = np.einsum("md,md->m", self.offset, self.offset)
         self.flat = not weights["decoder.0.weight"].any()  # then the network predicts nothing
         self._step = max(1, CHUNK // max(len(self.mean), len(self._centres)))
+
+    def squares(self, rows: Array, windows: Windows = ROWS) -> Array:
+        """The same of the mean of what is left of a window's rows, as far as it is filled."""
+        if windows.window == 1 or not self.means:
+            return super().squares(rows, windows)
+        white = windows.mean(self.by_chunks(lambda some: self.white(self.units(some)), rows))
+        found = self.by_chunks(lambda some: self.distances(some)[0], white)
+        return found * windows.filled(len(rows))
 
     def _squares(self, rows: Array) -> Array:
         return self.distances(self.white(self.units(rows)))[0]
@@ -136,6 +149,3 @@ class Likelihood(Copying):
         squares = nearest[:, 0] - 2 * np.log(total[:, 0] / len(self._centres))
         weights /= total
         return squares, weights
-
-
-SCORERS = {"reconstruction": Copying, "likelihood": Likelihood}

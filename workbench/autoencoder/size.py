@@ -21,6 +21,7 @@ FOLDS = 4  # blocks of neighbouring rows, each in turn not learned from
 TRIED = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)  # bottlenecks, as far as there are sensors
 RIDGES = (1e-3, 1e-2, 1e-1, 1.0)  # penalties, in parts of the number of rows
 MOST = 2000  # rows, evenly over the recording, that decide
+LEAST = 10  # windows, below which a spread is that of the rows
 
 
 class Rest(NamedTuple):

@@ -16,6 +16,7 @@ from workbench.autoencoder import density, size
 from workbench.autoencoder.config import AutoEncoderConfig
 from workbench.autoencoder.network import AutoEncoder
 from workbench.autoencoder.weights import Weights, weights_of
+from workbench.autoencoder.windows import NO_BREAKS, Windows
 
 STOPPING = 0.1  # share of the rows that decides when to stop
 DEAD = 1e-6  # standard deviations: an output that varies less does not follow its input
@@ -36,10 +37,17 @@ class Trained(NamedTuple):
     size: dict[str, Any]  # what was chosen, the reason and the path of sizes
 
 
-def learn(rows: Array, config: AutoEncoderConfig, progress: bool) -> Trained:
-    """Train on rows of shape (N, D) in raw units, oldest first, N >= 2.
+def learn(
+    rows: Array,
+    config: AutoEncoderConfig,
+    progress: bool,
+    breaks: NDArray[np.int64] = NO_BREAKS,
+    chosen: dict[str, Any] | None = None,
+) -> Trained:
+    """Train on rows of shape (N, D) in raw units, oldest first, N >= 2, paused before `breaks`.
 
-    The same rows and config give the same weights; the global random state is left alone.
+    The same rows and config give the same weights; the global random state is left alone. Of a
+    size chosen before, see `Trained.size`, the network is only solved for.
 
     Raises:
         ValueError: The bottleneck is not narrower than the rows, or the training diverged.
@@ -59,15 +67,20 @@ def learn(rows: Array, config: AutoEncoderConfig, progress: bool) -> Trained:
             "network that can copy every row finds none unusual"
         )
     z = ((rows - mean) / scale)[:, varies]
-    chosen = _size(z, config)
-    rest, history = _rest(z, chosen, config, progress)
+    if chosen is None:
+        of = _size(z, config)
+        rest, history = _rest(z, of, config, progress)
+    else:
+        of = size.Size(**chosen)
+        rest, history = _solved(z, of, config.seed), []
     network = _network(rest, varies)
     for name, value in (("mean", mean), ("scale", scale), ("modelled", varies)):
         getattr(network, name).copy_(torch.from_numpy(value))
     weights = weights_of(network)
     if not copying:
-        weights |= _spread_out(_density(z, rest, chosen, config.drift), varies)
-    about = {**chosen._asdict(), "layers": list(chosen.layers)}
+        windows = Windows(config.window if config.pooling == "means" else 1, 1, breaks)
+        weights |= _spread_out(_density(z, rest, of, config.drift, windows), varies)
+    about = {**of._asdict(), "layers": list(of.layers)}
     return Trained(weights, history, drift, about)
 
 
@@ -97,14 +110,20 @@ def _rest(
 ) -> tuple[size.Rest, History]:
     """The network of the chosen size: solved for, then trained further where that gains."""
     if not chosen.layers:
-        axes = np.linalg.eigh(z.T @ z / len(z))[1][:, ::-1][:, : chosen.bottleneck]
-        axes = axes if axes.size else np.zeros((z.shape[1], 1))
-        nothing = np.zeros((axes.shape[1], z.shape[1])), np.zeros(z.shape[1])
-        return size.Rest(axes, [], nothing, 1.0), []
-    of = chosen.bottleneck, chosen.layers, config.seed
+        return _solved(z, chosen, config.seed), []
     end = len(z) - max(1, round(STOPPING * len(z)))  # later rows, which are no near-copies
-    trained, history = _trained(size.solve(z[:end], *of), z, end, config, progress)
-    return trained or size.solve(z, *of), history
+    start = _solved(z[:end], chosen, config.seed)
+    trained, history = _trained(start, z, end, config, progress)
+    return trained or _solved(z, chosen, config.seed), history
+
+
+def _solved(z: Array, chosen: size.Size, seed: int) -> size.Rest:
+    if chosen.layers:
+        return size.solve(z, chosen.bottleneck, tuple(chosen.layers), seed)
+    axes = np.linalg.eigh(z.T @ z / len(z))[1][:, ::-1][:, : chosen.bottleneck]
+    axes = axes if axes.size else np.zeros((z.shape[1], 1))
+    nothing = np.zeros((axes.shape[1], z.shape[1])), np.zeros(z.shape[1])
+    return size.Rest(axes, [], nothing, 1.0)
 
 
 def _network(rest: size.Rest, varies: NDArray[np.bool_]) -> AutoEncoder:
@@ -131,7 +150,9 @@ def _network(rest: size.Rest, varies: NDArray[np.bool_]) -> AutoEncoder:
     return network.eval()
 
 
-def _density(z: Array, rest: size.Rest, chosen: size.Size, drift: bool) -> density.Density:
+def _density(
+    z: Array, rest: size.Rest, chosen: size.Size, drift: bool, windows: Windows
+) -> density.Density:
     if not z.shape[1]:
         return density.Density(np.zeros(0), np.zeros((0, 0)), np.zeros((1, 0)))
     left = rest.left(z)
@@ -139,7 +160,12 @@ def _density(z: Array, rest: size.Rest, chosen: size.Size, drift: bool) -> densi
     # what is left of rows that were learned from is too little by `overfit`
     code = (left - middle) @ rest.axes @ rest.axes.T
     fresh = code + np.sqrt(rest.overfit) * (left - middle - code)
-    return density.of(left, fresh, chosen.width, chosen.loose, drift=drift)
+    whole = windows.filled(len(z)) == 1
+    loose = chosen.loose
+    if windows.window > 1 and whole.sum() >= size.LEAST:  # few of which are independent
+        left, fresh = windows.mean(left)[whole], windows.mean(fresh)[whole]
+        loose = max(loose, density.USUAL)
+    return density.of(left, fresh, chosen.width, loose, drift=drift)
 
 
 def _spread_out(found: density.Density, varies: NDArray[np.bool_]) -> Weights:

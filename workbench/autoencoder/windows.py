@@ -1,30 +1,52 @@
 """A row judged together with those before it."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+NO_BREAKS = np.empty(0, np.int64)
 
 
-def pooled(squares: Array, window: int, stride: int, breaks: NDArray[np.int64]) -> Array:
-    """Mean over the window that ends at each row, of what rows have, (N,) or (N, D).
+class Windows(NamedTuple):
+    """So many rows, the last of them the one that is judged.
 
-    Args:
-        squares: Of each row, oldest first.
-        window: Rows; the first rows of a recording are judged by what there is so far.
-        stride: Rows from one window to the next; those between have the last one's mean.
-        breaks: Numbers of the rows before which the recording pauses; no window spans one.
-
-    Example:
-        >>> pooled(np.array([0.0, 2.0, 4.0, 6.0]), 2, 1, np.array([2])).tolist()
-        [0.0, 1.0, 4.0, 5.0]
+    `stride` is the number of rows from one window to the next: those between have what the last
+    one has. `breaks` are the rows before which the recording pauses; no window spans one.
     """
-    if window == stride == 1:
-        return squares
-    return np.concatenate([_pooled(part, window, stride) for part in np.split(squares, breaks)])
+
+    window: int = 1
+    stride: int = 1
+    breaks: NDArray[np.int64] = NO_BREAKS
+
+    def mean(self, values: Array) -> Array:
+        """Mean over each row's window of what rows have, (N,) or (N, D), oldest first.
+
+        The first rows of a recording have the mean of what there is so far.
+
+        Example:
+            >>> Windows(2, breaks=np.array([2])).mean(np.array([0.0, 2.0, 4.0, 6.0])).tolist()
+            [0.0, 1.0, 4.0, 5.0]
+        """
+        if self.window == self.stride == 1:
+            return values
+        parts = np.split(values, self.breaks)
+        return np.concatenate([_mean(part, self.window, self.stride) for part in parts])
+
+    def filled(self, n: int) -> Array:
+        """How much of its window each of n rows has, at most 1.
+
+        Example:
+            >>> Windows(2, breaks=np.array([2])).filled(4).tolist()
+            [0.5, 1.0, 0.5, 1.0]
+        """
+        starts = np.concatenate([[0], self.breaks, [n]]).astype(np.int64)
+        so_far = np.arange(n) - np.repeat(starts[:-1], np.diff(starts)) + 1
+        return np.minimum(so_far / self.window, 1.0)
 
 
-def _pooled(part: Array, window: int, stride: int) -> Array:
+def _mean(part: Array, window: int, stride: int) -> Array:
     if not len(part):
         return part
     total = np.zeros_like(part)

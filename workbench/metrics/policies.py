@@ -54,7 +54,8 @@ def threshold(
     percentile    q=99                            lowest that calls at most (100 - q) % of OK NG
     conformal     alpha=0.01                      lowest that promises at most alpha overkill
     tail          aim=0.01, most=0.03, sure=0.95  aims at a share of overkill, and is so sure that
-                                                  it is at most `most`, by a fitted tail
+                  independent=None                it is at most `most`, by a fitted tail; of scores
+                                                  that follow each other fewer are independent
     zero_miss                                     highest that misses no NG
     max_miss      miss                            highest that misses at most this share of NG
     max_overkill  overkill                        lowest with at most this share of OK called NG
@@ -170,7 +171,12 @@ def _conformal(sample: SortedScores, *, alpha: float = 0.01) -> Choice:
 
 
 def _tail(
-    sample: SortedScores, *, aim: float = 0.01, most: float = 0.03, sure: float = 0.95
+    sample: SortedScores,
+    *,
+    aim: float = 0.01,
+    most: float = 0.03,
+    sure: float = 0.95,
+    independent: float | None = None,
 ) -> Choice:
     from scipy.stats import chi2  # a second, and only a fresh threshold needs it
 
@@ -181,18 +187,20 @@ def _tail(
     n = sample.ok.size
     if n < FEWEST:
         raise ValueError(f"tail needs at least {FEWEST} OK scores, got {n}; hold out more")
-    count = int(np.clip(round(n / 4), FEWEST - 1, MOST_IN_TAIL))
-    start = sample.ok[n - count - 1]
-    mean = float((sample.ok[n - count :] - start).mean())
+    worth = min(max(independent or n, FEWEST), n)
+    count = int(np.clip(round(worth / 4), FEWEST - 1, MOST_IN_TAIL))
+    above = max(round(n * min(count / worth, 0.5)), 1)  # of neighbours that are alike, several
+    start = sample.ok[n - above - 1]
+    mean = float((sample.ok[n - above :] - start).mean())
     # 2 sum / scale is chi-squared: what the scale is at most, so surely
     largest = mean * 2 * count / chi2.ppf(1 - sure, 2 * count)
-    beyond = count / n
+    beyond = above / n
     aimed = mean * np.log(max(beyond / aim, 1))
     bounded = largest * np.log(max(beyond / most, 1))
     # a score on the threshold is NG: just beyond the largest of parts that are all alike
     value = max(start + max(aimed, bounded), np.nextafter(start, np.inf))
     params = {"aim": aim, "most": most, "sure": sure}
-    return Choice(float(value), params)
+    return Choice(float(value), params | ({"independent": worth} if independent else {}))
 
 
 def _max_overkill(sample: SortedScores, *, overkill: float) -> Choice:
