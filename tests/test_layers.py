@@ -25,6 +25,7 @@ ONLY_IN = {
     "uvicorn": {"service"},
     "voila": {"app"},
     "anywidget": {"ui"},
+    "dask": {"bulk"},
 }
 FREE_OF = {"data": {"torch", "torchvision"}, "metrics": {"torch", "pandas"}}
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

@@ -1,7 +1,9 @@
 """Commands that ask a detector or read its verdicts: evaluate, score, accept, rates, agree."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +16,8 @@ from workbench.errors import DataError
 from .program import Answer, Name, app, command, note, opened, refuse_row_options, shown
 
 if TYPE_CHECKING:
+    from dask.distributed import Client
+
     from workbench.autoencoder import AutoEncoderDetector
     from workbench.csflow import CSFlowDetector
     from workbench.data import SensorTable
@@ -59,11 +63,17 @@ def evaluate(
 
 @command(app, reads_rows=True)
 def score(
-    source: Annotated[Path, typer.Argument(help="A folder of photos, or files of sensor rows.")],
+    source: Annotated[
+        str, typer.Argument(help="A folder of photos or its address (s3://...), or sensor rows.")
+    ],
     name: Name,
-    out: Annotated[Path, typer.Option(help="The CSV file; photos are continued in it.")] = Path(
-        "scores.csv"
-    ),
+    out: Annotated[
+        Path, typer.Option(help="The CSV file; photos are continued in it. Or .parquet.")
+    ] = Path("scores.csv"),
+    shard: Annotated[str, typer.Option(help="Only this share of the photos, as 3/16.")] = "",
+    dask: Annotated[
+        str, typer.Option(help="A scheduler's address, a number of processes, or local.")
+    ] = "",
     *,
     options: dict[str, Any],
 ) -> Answer:
@@ -72,11 +82,48 @@ def score(
 
     detector = artifacts.load(workspace.model(name))
     if detector.kind == "autoencoder":
-        found = bulk.score_rows(detector, _rows_for(detector, name, source, options), out)
+        rows = _rows_for(detector, name, Path(source), options)
+        found = bulk.score_rows(detector, rows, out)
         return Answer([f"{found.describe()}; in {shown(out)}"], asdict(found) | {"out": out})
-    _require_photos(name, source, options)
-    run = bulk.score_folder(detector, source, out)
+    _require_photos(name, Path(source), options)
+    growing = out.with_suffix(".csv") if out.suffix == ".parquet" else out
+    with _workers(dask) as client:
+        by = partial(bulk.score, model=workspace.model(name), client=client) if client else None
+        part = bulk.Shard.parse(shard) if shard else None
+        run = bulk.score_folder(detector, source, growing, shard=part, by=by)
+    if growing != out:
+        bulk.merge([growing], out)
     return Answer([f"{run.describe()}; in {shown(out)}"], asdict(run) | {"out": out})
+
+
+@contextmanager
+def _workers(where: str) -> "Iterator[Client | None]":
+    from workbench import bulk
+
+    if not where:
+        yield None
+        return
+    with bulk.connected(where) as client:
+        note(f"watch the workers at {client.dashboard_link}")
+        yield client
+
+
+@command(app)
+def merge(
+    files: Annotated[list[Path], typer.Argument(help="Score files, as score --shard wrote them.")],
+    out: Annotated[Path, typer.Option(help="The file of all: .csv or .parquet.")] = Path(
+        "scores.csv"
+    ),
+    photos: Annotated[
+        str, typer.Option(help="The folder whose photos must all be there, where it has moved.")
+    ] = "",
+) -> Answer:
+    """Join the score files of shards; exit code 1 where photos have no row."""
+    from workbench import bulk
+
+    found = bulk.merge(files, out, photos=photos or None)
+    lines = [f"{found.describe()}\nin {shown(out)}"]
+    return Answer(lines, found._asdict() | {"out": out}, code=int(bool(found.gaps)))
 
 
 def _require_photos(name: str, source: Path, options: Mapping[str, Any]) -> None:

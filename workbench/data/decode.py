@@ -183,6 +183,8 @@ def _open(source: ImageSource) -> Image.Image:
     if isinstance(source, bytes | bytearray | memoryview):
         start = bytes(source[:16])
         return _parsed(io.BytesIO(source), start[4:8] == b"ftyp" and start[8:12] != b"avif")
+    if isinstance(source, str) and "://" in source:
+        return _open(_fetched(source))
     if isinstance(source, Path | str):
         mode = os.stat(source).st_mode  # noqa: PTH116 - half the time of a Path
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
@@ -192,6 +194,13 @@ def _open(source: ImageSource) -> Image.Image:
         "an image must be a path, a PIL image, an array or encoded bytes, "
         f"got {type(source).__name__}"
     )
+
+
+def _fetched(url: str) -> bytes:
+    import fsspec  # s3://, gs:// and others, where their packages are installed
+
+    with fsspec.open(url, "rb") as file:
+        return file.read()
 
 
 _opening = threading.Lock()

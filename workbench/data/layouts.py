@@ -155,6 +155,25 @@ def read_photos(root: Path) -> tuple[dict[str, bool | None], list[BadFile]]:
     return {name: known.get(name) for name in photos}, left
 
 
+def read_remote(url: str) -> tuple[dict[str, bool | None], list[BadFile]]:
+    """The same below an address that fsspec reads, as s3://bucket/line3; a mask counts as a photo.
+
+    Raises:
+        DataError: The address cannot be listed, or its kind needs a package that is missing.
+    """
+    import fsspec
+
+    try:
+        system, root = fsspec.core.url_to_fs(url)
+        below = sorted(path.removeprefix(root).lstrip("/") for path in system.find(root))
+    except (ImportError, OSError, ValueError) as error:
+        raise DataError(f"{url} must be an address that can be listed: {error}") from error
+    photos = [name for name in below if ending(name) in SUFFIXES]
+    known = _labels(_places(photos, {}))
+    left = unread(name for name in below if ending(name) not in SUFFIXES)
+    return {name: known.get(name) for name in photos}, left
+
+
 def nothing_found(files: Files) -> DataError:
     """The error for a folder in which nothing was understood."""
     tops = sorted({PurePosixPath(name).parts[0] for name in files.pictures if "/" in name})

@@ -6,21 +6,24 @@ a few batches and the names that are done, for any number of images.
 
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from workbench import artifacts, workspace
-from workbench.csflow.batches import decoded, stacked
 from workbench.data.csv import csv_bytes
 from workbench.data.decode import ImageSource
-from workbench.data.layouts import read_photos
+from workbench.data.layouts import read_photos, read_remote
 from workbench.data.table_file import TableFile, require_columns
 from workbench.data.walk import BadFile
 from workbench.errors import DataError
 from workbench.progress import bar
+
+from .shards import Shard
+from .streaming import Scored, stream
 
 if TYPE_CHECKING:
     from workbench.autoencoder import AutoEncoderDetector
@@ -30,14 +33,6 @@ if TYPE_CHECKING:
 SYNC = 1.0  # seconds of scores that a power cut may cost
 ROW_COLUMNS = ("line", "time", "anomaly score", "prediction", "top sensor", "error")
 COLUMNS = ("file name", "label", "prediction", "anomaly score", "error")
-
-
-class Scored(NamedTuple):
-    """One image of a stream: its score, or NaN and why there is none."""
-
-    source: ImageSource
-    score: float
-    error: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,26 +60,14 @@ class Bulk:
         ) + "".join(f"\nleft alone: {name} ({reason})" for name, reason in self.left_alone)
 
 
-def stream(detector: "CSFlowDetector", sources: Iterable[ImageSource]) -> Iterator[Scored]:
-    """Yield scores one by one, in order, of any number of images in bounded memory.
-
-    An image that cannot be read has the score NaN and says why in `.error`.
-
-    Example:
-        for source, score, error in stream(detector, Path("line 3").rglob("*.jpg")): ...
-    """
-    engine, config = detector.prepare(), detector.config
-    for squares in decoded(sources, config.size, config.together, config.white):
-        good = [square for square in squares if not square.error]
-        values = iter(detector.score_latents(engine(stacked(good))) if good else ())
-        for square in squares:
-            value = float("nan") if square.error else float(next(values))
-            error = square.error or ("" if isfinite(value) else "the detector gives no number")
-            yield Scored(square.source, value, error)
-
-
 def score_folder(
-    detector: "CSFlowDetector", folder: Path | str, out: Path | str, *, progress: bool = True
+    detector: "CSFlowDetector",
+    folder: Path | str,
+    out: Path | str,
+    *,
+    shard: Shard | None = None,
+    by: Callable[[Iterable[ImageSource]], Iterator[Scored]] | None = None,
+    progress: bool = True,
 ) -> Bulk:
     """Append one row an image to a CSV file, in the order of the names.
 
@@ -95,25 +78,35 @@ def score_folder(
 
     Args:
         detector: Fitted or loaded.
-        folder: Looked through with all its sub-folders, by the same walk as training's.
+        folder: Looked through with all its sub-folders, by the same walk as training's; or the
+            address of one, as s3://bucket/line3.
         out: The file; made if it is not there, continued if it is.
+        shard: Only the photos of this share, which others score elsewhere.
+        by: What scores, in order: by default `stream`; `partial(score, model=..., client=...)`.
         progress: Show images a second and the time left.
 
     Raises:
         DataError: No such folder, the file holds something else or another detector's scores, or
             another process writes it.
     """
-    folder, out = Path(folder), Path(out)
-    labels, left_alone = read_photos(folder)
-    table = TableFile(out, COLUMNS, _cells)
+    out, remote = Path(out), "://" in str(folder)
+    labels, left_alone = read_remote(str(folder)) if remote else read_photos(Path(folder))
+    place = str(folder).rstrip("/") if remote else str(Path(folder).absolute())
+    table = TableFile(out, COLUMNS, cells)
+    about = {
+        "detector": artifacts.identity(detector),
+        "photos": place if remote else workspace.portable(folder),
+        "shard": str(shard or ""),
+        "threshold": float(detector.threshold),
+    }
     try:
-        done, rejudged = _resumed(table, detector, folder)
+        done, rejudged = _resumed(table, detector, place, about)
         start, counts, synced = time.perf_counter(), {"scored": 0, "ng": 0, "unreadable": 0}, 0.0
-        names = [name for name in labels if name not in done]
+        names = [name for name in labels if name not in done and (not shard or shard.has(name))]
         with bar(total=len(names), desc="score", unit="img", progress=progress) as shown:
-            for scored in stream(detector, (folder / name for name in names)):
-                name = scored.source.relative_to(folder).as_posix()
-                row = _row(name, labels[name], scored, detector.threshold)
+            scores = (by or partial(stream, detector))(f"{place}/{name}" for name in names)
+            for name, scored in zip(names, scores, strict=True):
+                row = _row(name, labels[name], scored, detector.threshold, place)
                 counts["unreadable" if scored.error else "scored"] += 1
                 counts["ng"] += row[2] == "NG"
                 if due := time.perf_counter() - synced > SYNC:
@@ -169,10 +162,10 @@ def score_rows(detector: "AutoEncoderDetector", rows: "SensorTable", out: Path |
     return Bulk(len(rows), int(flags.sum()), len(rows.bad), 0, time.perf_counter() - start)
 
 
-def _row(name: str, ng: bool | None, scored: Scored, threshold: float) -> list[str]:
+def _row(name: str, ng: bool | None, scored: Scored, threshold: float, place: str) -> list[str]:
     label = "" if ng is None else "NG" if ng else "OK"
     if scored.error:
-        return [name, label, "", "", scored.error]
+        return [name, label, "", "", scored.error.replace(f"{place}/", "")]
     return [name, label, _verdict(scored.score, threshold), repr(scored.score), ""]
 
 
@@ -180,29 +173,27 @@ def _verdict(score: float, threshold: float) -> str:
     return "NG" if score >= threshold else "OK"
 
 
-def _cells(row: list[str]) -> list[str]:
+def cells(row: list[str]) -> list[str]:
+    """A row as it is read; ValueError where it is none of a score file."""
     name, label, prediction, score, error = row
     if score and not isfinite(float(score)):
         raise ValueError("a score must be a number")
     return [name, label, prediction, score, error]
 
 
-def _resumed(table: TableFile, detector: "CSFlowDetector", folder: Path) -> tuple[set[str], int]:
+def _resumed(
+    table: TableFile, detector: "CSFlowDetector", place: str, about: Mapping[str, Any]
+) -> tuple[set[str], int]:
     """Names that have a score, and how many verdicts were another at the former threshold.
 
     Rows without a score are taken out. Beside the file, `NAME.json` says whose scores they are.
     """
     rows = table.open()
     table.lock.check()
-    about = {
-        "detector": artifacts.identity(detector),
-        "photos": workspace.portable(folder),
-        "threshold": float(detector.threshold),
-    }
-    beside = table.path.with_name(table.path.name + ".json")
+    beside = about_file(table.path)
     good = {row[0]: row for row in rows if row[3]}
     if good:
-        _same_detector(table.path, list(good.values()), _known(beside), about, detector, folder)
+        _same_detector(table.path, list(good.values()), known(table.path), about, detector, place)
     judged = [
         [name, label, _verdict(float(score), detector.threshold), score, ""]
         for name, label, _, score, _ in good.values()
@@ -215,7 +206,14 @@ def _resumed(table: TableFile, detector: "CSFlowDetector", folder: Path) -> tupl
     return set(good), rejudged
 
 
-def _known(beside: Path) -> dict[str, Any]:
+def about_file(scores: Path) -> Path:
+    """The file beside a score file that says whose scores it holds."""
+    return scores.with_name(scores.name + ".json")
+
+
+def known(scores: Path) -> dict[str, Any]:
+    """What that file says; {} where there is none."""
+    beside = about_file(scores)
     try:
         found = json.loads(beside.read_text("utf-8"))
         return found if isinstance(found, dict) else {}
@@ -226,24 +224,25 @@ def _known(beside: Path) -> dict[str, Any]:
 def _same_detector(
     out: Path,
     rows: list[list[str]],
-    known: dict[str, Any],
-    about: dict[str, Any],
+    former: Mapping[str, Any],
+    about: Mapping[str, Any],
     detector: "CSFlowDetector",
-    folder: Path,
+    place: str,
 ) -> None:
     """Scores of two detectors, or of other photos, in one file would be worthless."""
     must = f"{out} must hold scores of this detector and these photos to be continued"
-    if known.get("detector", about["detector"]) != about["detector"]:
-        raise DataError(f"{must}, but is of another detector; choose another file")
+    for what in ("detector", "shard"):
+        if former.get(what, about[what]) != about[what]:
+            raise DataError(f"{must}, but is of another {what}; choose another file")
     first_middle_last = {
         row[0]: float(row[3]) for row in (rows[0], rows[len(rows) // 2], rows[-1])
     }
-    again = list(stream(detector, (folder / name for name in first_middle_last)))
+    again = list(stream(detector, (f"{place}/{name}" for name in first_middle_last)))
     for scored, (name, score) in zip(again, first_middle_last.items(), strict=True):
         if not scored.error and abs(scored.score - score) > 1e-3 * abs(scored.score):
             raise DataError(
                 f"{must}, but {name} has {score:.6g} there and {scored.score:.6g} here; choose "
                 "another file"
             )
-    if known.get("photos") != about["photos"] and all(scored.error for scored in again):
+    if former.get("photos") != about["photos"] and all(scored.error for scored in again):
         raise DataError(f"{must}, but none of its photos can be read here; choose another file")

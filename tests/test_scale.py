@@ -1,0 +1,192 @@
+"""Shares, their joining, and Dask workers, against one process."""
+
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import threading
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import workbench as wb
+from workbench import bulk
+from workbench.errors import ArtifactError, DataError
+
+pytestmark = pytest.mark.slow
+PAGE = (Path(__file__).parents[1] / "docs" / "scale.md").read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory, photos, tiny_config):
+    """A workspace with a detector, and many photos of which one is broken."""
+    root = tmp_path_factory.mktemp("home")
+    (root / "notebooks").mkdir()
+    good, bad = photos
+    for label, images in (("OK", good), ("NG", bad)):
+        (root / "line" / label).mkdir(parents=True)
+        for i in range(100):
+            picture = Image.fromarray(images[i % len(images)])
+            picture.putpixel((i % 60, i // 60), (i, 255, 0))
+            picture.save(root / "line" / label / f"부품 {i:03}.png")
+    (root / "line" / "OK" / "broken.png").write_bytes(b"\x89PNG")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WORKBENCH_HOME", str(root))
+        train = sorted((root / "line" / "OK").glob("부품*"))[:20]
+        detector = wb.CSFlowDetector(tiny_config).fit(train, progress=False)
+        wb.save(detector, root / "models" / "lens")
+        yield root
+
+
+@pytest.fixture(scope="module")
+def serial(home):
+    """The file of one process with one thread, as every worker has."""
+    out = home / "serial.csv"
+    command(home, "score", "line", "--name=lens", "--out=serial.csv")
+    return out.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def client(home):
+    with bulk.connected("2") as client:
+        yield client
+
+
+def environment(home):
+    return os.environ | {"WORKBENCH_HOME": str(home), "OMP_NUM_THREADS": "1"}
+
+
+def command(home, *words, code=0):
+    done = subprocess.run(
+        [sys.executable, "-m", "workbench.cli", *words],
+        cwd=home, env=environment(home), capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr
+    return done.stdout + done.stderr
+
+
+def test_shares_cover_all_and_overlap_nowhere():
+    names = [f"OK/{i}.png" for i in range(500)]
+    homes = [[s for s in range(1, 8) if bulk.Shard(s, 7).has(name)] for name in names]
+    assert {len(found) for found in homes} == {1}
+    assert min(np.bincount([found[0] for found in homes])[1:]) > 40
+
+
+@pytest.mark.parametrize("word", ["", "3", "0/4", "5/4", "a/b", "1/2/3", "-1/4"])
+def test_a_word_that_names_no_share_is_refused(word):
+    with pytest.raises(ValueError, match="as 3/16"):
+        bulk.Shard.parse(word)
+
+
+def test_shares_scored_side_by_side_are_joined_whole(home, serial):
+    parts = [f"part-{i}.csv" for i in (1, 2, 3)]
+    slurm = re.search(r"--wrap '([^']+)'", PAGE)[1]
+    parallel = re.search(r"parallel -j 4 (.+?) :::", PAGE)[1]
+    jobs = [(slurm, 1), (slurm, 2), (parallel.replace("{}", "3"), 3)]
+    env = environment(home) | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    running = [
+        subprocess.Popen(
+            line.replace("/16", "/3").replace("LINE3", "line"), shell=True, cwd=home,
+            env=env | {"SLURM_ARRAY_TASK_ID": str(number)},
+        )
+        for line, number in jobs
+    ]  # fmt: skip
+    assert [job.wait() for job in running] == [0, 0, 0]
+    said = command(home, "merge", *parts[:2], "--out=some.csv", code=1)
+    assert "without a row" in said
+    command(home, "merge", *parts, "--out=all.csv")
+    one, all_ = (pd.read_csv(home / name, keep_default_na=False) for name in
+                 ("serial.csv", "all.csv"))  # fmt: skip
+    assert one["file name"].tolist() == all_["file name"].tolist()
+    assert one["prediction"].tolist() == all_["prediction"].tolist()
+    scores = [pd.to_numeric(table["anomaly score"]) for table in (one, all_)]
+    np.testing.assert_allclose(*scores, rtol=1e-4)  # other batches, other rounding
+    before = (home / "all.csv").read_bytes()
+    command(home, "merge", *parts, "--out=all.csv")
+    assert (home / "all.csv").read_bytes() == before
+    assert "in several files" in command(home, "merge", parts[0], *parts, "--out=twice.csv")
+    assert (home / "twice.csv").read_bytes() == before
+    command(home, "merge", *parts, "--out=all.parquet")
+    table = pd.read_parquet(home / "all.parquet")
+    assert table["anomaly score"].dtype == float and len(table) == len(all_)
+
+
+def test_two_scores_of_one_photo_are_not_joined(home, serial, tmp_path):
+    for name, score in (("a.csv", "1.5"), ("b.csv", "2.5")):
+        text = f"{','.join(bulk.COLUMNS)}\nOK/x.png,OK,OK,{score},\n"
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match=r"one score, got 1.5, and 2.5 in .*b.csv"):
+        bulk.merge([tmp_path / "a.csv", tmp_path / "b.csv"], tmp_path / "out.csv")
+    with pytest.raises(DataError, match="no such file"):
+        bulk.merge([tmp_path / "c.csv"], tmp_path / "out.csv")
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_share_is_not_continued_as_another(home, serial):
+    command(home, "score", "line", "--name=lens", "--out=mine.csv", "--shard=1/9")
+    said = command(home, "score", "line", "--name=lens", "--out=mine.csv", "--shard=2/9", code=2)
+    assert "another shard" in said
+
+
+def test_workers_write_the_file_of_one_process(home, client, serial, tmp_path):
+    detector = wb.load(home / "models" / "lens")
+    by = partial(bulk.score, model=home / "models" / "lens", client=client)
+    bulk.score_folder(detector, home / "line", tmp_path / "out.csv", by=by, progress=False)
+    assert (tmp_path / "out.csv").read_bytes() == serial
+
+
+def test_a_model_that_workers_do_not_have_is_said_with_the_remedy(home, client, tmp_path):
+    for model, identity, wrong in (
+        (tmp_path, "", "holds no detector"),
+        (home / "models" / "lens", "other", "holds another detector"),
+    ):
+        work = partial(bulk.scored_chunk, str(model), identity)
+        with pytest.raises(ArtifactError, match=f"on a worker, .*{wrong}.*on every worker"):
+            list(bulk.in_order(client, work, [("a.png",)]))
+
+
+def test_addresses_of_other_stores_are_read(home, client, tmp_path):
+    detector = wb.load(home / "models" / "lens")
+    url = (home / "line").as_uri()
+    by = partial(bulk.score, model=home / "models" / "lens", client=client)
+    run = bulk.score_folder(detector, url, tmp_path / "far.csv", by=by, progress=False)
+    assert (run.scored, run.unreadable) == (200, 1)
+    near = pd.read_csv(home / "serial.csv")
+    far = pd.read_csv(tmp_path / "far.csv")
+    pd.testing.assert_frame_equal(near.drop(columns="error"), far.drop(columns="error"))
+    with pytest.raises(DataError, match="must be an address"):
+        bulk.score_folder(detector, "nosuch://a", tmp_path / "x.csv", progress=False)
+
+
+def test_killed_workers_lose_and_double_nothing(home, serial, tmp_path):
+    kills, chance, done = [], random.Random(0), threading.Event()
+
+    def kill(nannies):
+        while len(kills) < 20 and not done.wait(chance.uniform(0.2, 3)):
+            for nanny in chance.sample(list(nannies.values()), k=min(1, len(nannies))):
+                process = getattr(nanny, "process", None)
+                if process is not None and process.pid:
+                    os.kill(process.pid, signal.SIGKILL)
+                    kills.append(process.pid)
+
+    detector = wb.load(home / "models" / "lens")
+    with bulk.connected("2") as client:
+        killer = threading.Thread(target=kill, args=(client.cluster.workers,))
+        killer.start()
+        by = partial(bulk.score, model=home / "models" / "lens", client=client, chunk=4)
+        bulk.score_folder(detector, home / "line", tmp_path / "out.csv", by=by, progress=False)
+        done.set()
+        killer.join()
+    assert len(kills) >= 3  # twenty, unless it is done before
+    assert (tmp_path / "out.csv").read_bytes() == serial
+
+
+def test_a_scheduler_that_is_not_there_is_said():
+    with pytest.raises(DataError, match="scheduler that answers"), bulk.connected("tcp://x"):
+        pass
