@@ -199,9 +199,8 @@ def write_checkpoint(folder: Path, who: str, say: Say) -> None:
     known = (checkpoint.read({}) or {}).get("number", 0)
     for number in range(known + 1, known + STEPS):
         checkpoint.write({}, {"number": number, "weights": torch.full((20_000,), float(number))})
-        if (checkpoint.read({}) or {}).get(
-            "number"
-        ) == number:  # else the disk was full: a warning
+        # else the disk was full: a warning
+        if (checkpoint.read({}) or {}).get("number") == number:
             say(str(number))
 
 

@@ -10,8 +10,8 @@ class Shard(NamedTuple):
 
     Example:
         >>> shard = Shard.parse("3/16")
-        >>> shard, str(shard), sum(shard.has(f"{i}.png") for i in range(1600))
-        (Shard(number=3, count=16), '3/16', 98)
+        >>> str(shard), sum(shard.has(f"{i}.png") for i in range(1600))
+        ('3/16', 101)
     """
 
     number: int
