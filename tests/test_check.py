@@ -18,8 +18,11 @@ def test_rows_are_described(tmp_path):
         "time time: numbers, taken for seconds; 0.0 to 2.0, a row every 1 s",
         "label label: ng = NG, ok = OK",
         "sensor a: 1 to 9",
-        "sensor b: 5 to 5; missing: empty 1",
+        "sensor b: 5 to 5",
     )
     assert "b is constant (--ignore b)" in found.looks_wrong
-    assert found.left_alone == ("b has no reading in 1 rows", "line 5: b is missing")
+    assert found.left_alone == (
+        "b has no reading in 1 rows (empty: 1)",
+        "line 5: b is missing",
+    )
     assert json.loads(json.dumps(found.as_dict()))["facts"]["rows"] == 3

@@ -161,7 +161,7 @@ def test_rows_are_read_alike_for_training_and_scoring(workbench, home):
     done = workbench("data", "check", "press.csv", "--label", "Zustand=2", "--json")
     found = json.loads(done.stdout)
     assert found["facts"]["labels"] == {"OK": 281, "NG": 19}
-    assert "Nr.: it counts rows" in found["left_alone"]
+    assert "Nr. is not used: it counts rows" in found["left_alone"]
     (home / "photos").mkdir(exist_ok=True)
     assert "are for sensor rows" in workbench("train", "photos", "--label", "x").stderr
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from workbench.data import load_images
-from workbench.data.decode import SUFFIXES
+from workbench.data.opening import SUFFIXES
 
 from .file_kinds import table as rows_table
 from .test_photo_folders import mask, photo

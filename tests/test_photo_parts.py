@@ -209,6 +209,19 @@ def test_near_copies_become_groups(tmp_path):
     assert not check(tmp_path, check=False).facts["near_copies"]
 
 
+def test_equal_light_makes_no_two_photos_one_part():
+    rng = np.random.default_rng(0)
+    light = rng.normal(size=(220, 6)) @ rng.normal(size=(6, 256))
+    seen = (light + rng.normal(0, 0.3, (220, 256))).astype(np.float32)
+    sizes = np.full((220, 2), 100)
+    unit = seen / np.linalg.norm(seen, axis=1, keepdims=True)
+    assert ((unit @ unit.T)[np.triu_indices(220, 1)] > 0.9).sum() > 10
+    assert near_groups(seen, sizes) == []
+    again = seen[:40] + rng.normal(0, 0.02, (40, 256)).astype(np.float32)
+    found = near_groups(np.concatenate([seen, again]), np.full((260, 2), 100))
+    assert found == [[i, 220 + i] for i in range(40)]
+
+
 def test_the_check_says_what_it_took_and_what_looks_wrong(tmp_path):
     for i in range(4):
         photo(tmp_path / "OK" / f"{i}.png", i)

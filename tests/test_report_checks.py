@@ -111,7 +111,7 @@ def test_the_same_part_is_found_under_another_exposure_and_on_a_shared_fixture()
     }
     sizes[1][21] = 60, 30
     assert {(a, b) for a, b, _ in near_duplicates(*signatures, sizes)} == {(3, 20), (12, 22)}
-    assert near_duplicates(signatures[0][:0], signatures[1]) == []
+    assert near_duplicates(signatures[0][:0], signatures[1], (sizes[0][:0], sizes[1])) == []
 
 
 def test_tiles_photographed_twice_are_found_among_real_ones(real_data):

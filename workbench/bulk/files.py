@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from workbench import artifacts, workspace
 from workbench.data.csv import csv_bytes
-from workbench.data.decode import ImageSource
-from workbench.data.layouts import read_photos, read_remote
+from workbench.data.opening import ImageSource
+from workbench.data.photo_lists import read_photos, read_remote
 from workbench.data.table_file import TableFile, require_columns
 from workbench.data.walk import BadFile
 from workbench.errors import DataError

@@ -9,7 +9,7 @@ import pandas as pd
 
 from workbench import workspace
 from workbench.data.csv import csv_bytes
-from workbench.data.layouts import read_photos, read_remote
+from workbench.data.photo_lists import read_photos, read_remote
 from workbench.data.table_file import TableFile
 from workbench.errors import DataError
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from workbench import artifacts
 from workbench.csflow.batches import decoded, stacked
-from workbench.data.decode import ImageSource
+from workbench.data.opening import ImageSource
 from workbench.errors import ArtifactError
 
 from .cluster import in_order

@@ -93,7 +93,7 @@ def data_check(
 
         write_groups.write_text(group_table(found.facts["near_copies"]), "utf-8-sig")
         lines += ["", f"wrote {shown(write_groups)}"]
-    return Answer(lines, found.as_dict())
+    return Answer(lines, found.as_dict(), code=2 if found.undecided else 0)
 
 
 @command(app)

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from workbench.data import read_image
-from workbench.data.decode import ImageSource, image_size
+from workbench.data.decode import image_size
+from workbench.data.opening import ImageSource
 
 from .batches import Images, sources_of
 from .config import CSFlowConfig

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from workbench.data import ImageFolder, read_image
-from workbench.data.decode import WHITE, ImageSource
+from workbench.data.decode import WHITE
+from workbench.data.opening import ImageSource
 from workbench.errors import DataError
 from workbench.progress import bar as progress_bar
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from workbench import settings
 from workbench.data import ImageFolder, read_image
-from workbench.data.decode import WHITE, ImageSource
+from workbench.data.decode import WHITE
+from workbench.data.opening import ImageSource
 from workbench.errors import DataError, NotFittedError
 from workbench.metrics import Threshold
 

@@ -23,7 +23,7 @@ from torch import Tensor
 from workbench import settings, workspace
 from workbench.cache import Cache
 from workbench.data import read_image
-from workbench.data.decode import ImageSource
+from workbench.data.opening import ImageSource
 from workbench.errors import DataError
 
 from .altered import altered

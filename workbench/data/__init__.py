@@ -11,6 +11,7 @@ __all__, __getattr__, __dir__ = lazily(
         "images": ["load_images"],
         "relabels": ["read_relabels", "relabels_path", "write_relabel"],
         "walk": ["BadFile"],
-        "rows": ["BadRow", "SensorTable", "load_rows"],
+        "rows": ["load_rows"],
+        "table": ["BadRow", "SensorTable"],
     },
 )

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from workbench.errors import DataError
 
-from .cells import Cells, Sheet, without_cells
-from .decimals import is_missing, like_a_number
+from .cells import Cells, Sheet
+from .decimals import like_a_number
 from .dialect import find_header, unique
+from .words import is_missing
 
 
 def read_book(path: Path, sheet: str | None) -> Sheet:
@@ -38,22 +39,16 @@ def read_book(path: Path, sheet: str | None) -> Sheet:
         raise DataError(f"{path} must be a workbook that can be read: {error}") from error
     if not len(frame):
         raise DataError(f"{path} must hold rows of numbers; it is empty")
-    rows = [
-        (i, [_shown(cell) for cell in row]) for i, row in enumerate(frame.head(400).to_numpy(), 1)
-    ]
+    rows = [(i, list(map(_shown, row))) for i, row in enumerate(frame.head(400).to_numpy(), 1)]
     header, first, width, units, above = find_header([row for row in rows if any(row[1])])
-    body = frame.iloc[first - 1 :, :width]
-    lines = np.arange(first, first + len(body))
-    columns = [_typed(body.iloc[:, i].to_numpy(object)) for i in range(body.shape[1])]
-    empty = without_cells(columns, len(lines))
-    kept = np.flatnonzero(~empty)
+    columns = [_typed(frame.iloc[first - 1 :, i].to_numpy(object))
+               for i in range(min(width, frame.shape[1]))]  # fmt: skip
     others = [other for other in names if other != name]
-    notes = (f"worksheets not read: {', '.join(others)} (--sheet)",) if others else ()
     return Sheet(
-        path, header, [c.take(kept) for c in columns], lines[kept],
-        f"worksheet {name}, data from row {first}", units=units, above=above, notes=notes,
-        blank=int(empty.sum()),
-    )  # fmt: skip
+        path, header, columns, np.arange(first, len(frame) + 1),
+        f"worksheet {name}, data from row {first}", units=units, above=above,
+        notes=(f"worksheets not read: {', '.join(others)} (--sheet)",) if others else (),
+    ).without_blank()  # fmt: skip
 
 
 def read_parquet(path: Path) -> Sheet:
@@ -76,31 +71,23 @@ def read_parquet(path: Path) -> Sheet:
 
 
 def _of_series(series: pd.Series) -> Cells:
-    kind = series.dtype.kind if isinstance(series.dtype, np.dtype) else ""
-    if kind in "iufM" and kind:
-        values = series.to_numpy()
-        return Cells(values.astype(np.float64) if kind == "f" else values)
-    if isinstance(series.dtype, pd.DatetimeTZDtype):
-        return Cells(np.array([_shown(cell) for cell in series], dtype=object))
+    if isinstance(series.dtype, np.dtype) and series.dtype.kind in "iufM":
+        return Cells(series.to_numpy(np.float64 if series.dtype.kind == "f" else None))
     return _typed(series.astype(object).where(series.notna(), None).to_numpy(object))
 
 
 def _typed(cells: NDArray[np.object_]) -> Cells:
     """Cells that know what they are: numbers, dates, or all of them as text."""
     texts = np.array([_shown(cell) for cell in cells], dtype=object)
-    known = [c for c, text in zip(cells, texts, strict=True) if text]
-    if known and all(isinstance(c, pd.Timestamp) or hasattr(c, "tzinfo") and hasattr(c, "year")
-                     for c in known):  # fmt: skip
-        return Cells(
-            pd.to_datetime(pd.Series(cells, dtype=object).where(texts != "", None)).values
-        )
-    is_number = np.array([_is_number(c) for c in cells], bool)
-    others = texts[~is_number]
-    if is_number.any() and not any(like_a_number(t) or not is_missing(t) for t in set(others)):
-        values = np.array(
-            [c if n else np.nan for c, n in zip(cells, is_number, strict=True)], float
-        )
-        return Cells(values, (np.flatnonzero(~is_number), others))
+    known = cells[texts != ""]
+    if len(known) and all(hasattr(c, "year") and not getattr(c, "tzinfo", None) for c in known):
+        return Cells(pd.to_datetime(pd.Series(cells).where(texts != "", None)).to_numpy())
+    number = np.array([_is_number(c) for c in cells], bool)
+    others = texts[~number]
+    if number.any() and not any(like_a_number(t) or not is_missing(t) for t in set(others)):
+        values = np.full(len(cells), np.nan)
+        values[number] = cells[number].astype(float)
+        return Cells(values, pd.Series(others, index=np.flatnonzero(~number), dtype=object))
     return Cells(texts)
 
 

@@ -8,18 +8,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from .words import unit_of
+
+
+def _no_texts() -> pd.Series:
+    return pd.Series(dtype=object)
+
 
 @dataclass
 class Cells:
     """A column: numbers or dates where every cell is one or missing, else text.
 
-    `odd` has, for a column of numbers, the rows without one and what the file holds there.
+    `odd` has, for a column of numbers, what the file holds in the rows without one.
     """
 
     values: NDArray
-    odd: tuple[NDArray[np.int64], NDArray[np.object_]] = field(
-        default_factory=lambda: (np.empty(0, np.int64), np.empty(0, object))
-    )
+    odd: pd.Series = field(default_factory=_no_texts)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -28,20 +32,20 @@ class Cells:
         """Whether nothing has been converted."""
         return self.values.dtype == object
 
+    def are_dates(self) -> bool:
+        """Whether the file itself has dates."""
+        return self.values.dtype.kind == "M"
+
     def text(self, row: int) -> str:
         """What the file holds in a row that has no value."""
-        if self.is_text():
-            return self.values[row]
-        at = int(np.searchsorted(self.odd[0], row))
-        return self.odd[1][at] if at < len(self.odd[0]) and self.odd[0][at] == row else ""
+        return str(self.values[row] if self.is_text() else self.odd.get(row, ""))
 
     def take(self, rows: NDArray[np.int64]) -> "Cells":
         """Other rows, or the same in another order."""
-        if not len(self.odd[0]):
+        if self.odd.empty:
             return Cells(self.values[rows])
-        texts = pd.Series(self.odd[1], index=self.odd[0]).reindex(rows)
-        at = np.flatnonzero(texts.notna())
-        return Cells(self.values[rows], (at, texts.to_numpy(object)[at]))
+        odd = self.odd.reindex(rows)
+        return Cells(self.values[rows], odd.set_axis(range(len(rows))).dropna())
 
 
 @dataclass
@@ -62,17 +66,40 @@ class Sheet:
     comments: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
+    def units_of(self, names: Sequence[str]) -> dict[str, str]:
+        """By column, from the line of units or from brackets behind the name."""
+        line = dict(zip(names, self.units, strict=False))
+        units = {name: line.get(name) or unit_of(name) for name in names}
+        return {name: unit for name, unit in units.items() if unit}
 
-def without_cells(columns: Sequence[Cells], rows: int) -> NDArray[np.bool_]:
-    """True for the rows in which every cell is empty."""
-    empty = np.ones(rows, bool)
-    for cells in columns:
-        if not empty.any():
-            break
-        if cells.is_text():
-            empty &= cells.values == ""
-        else:
-            here = np.zeros(rows, bool)
-            here[cells.odd[0][cells.odd[1] == ""]] = True
-            empty &= here
-    return empty
+    def skipped(self) -> list[str]:
+        """The lines that are no part of the table, for people."""
+        said = [f"line {n} is no part of the table: {text[:60]}" for n, text in self.above[:20]]
+        return said + ([f"{self.blank:,} lines without a cell"] if self.blank else [])
+
+    def without_blank(self) -> "Sheet":
+        """The same without the rows in which every cell is empty; they are counted."""
+        empty = np.ones(len(self.lines), bool)
+        for cells in self.columns:
+            if cells.is_text():
+                empty &= cells.values == ""
+            else:
+                here = np.zeros(len(empty), bool)
+                here[cells.odd.index[cells.odd == ""]] = True
+                empty &= here
+            if not empty.any():
+                return self
+        kept = np.flatnonzero(~empty)
+        self.columns = [cells.take(kept) for cells in self.columns]
+        self.lines, self.blank = self.lines[kept], self.blank + int(empty.sum())
+        return self
+
+
+def stacked(parts: Sequence[Cells]) -> Cells:
+    """The cells of several files, one after the other."""
+    starts = np.cumsum([0, *map(len, parts[:-1])])
+    odd = [p.odd.set_axis(p.odd.index + s) for p, s in zip(parts, starts, strict=True)
+           if not p.odd.empty]  # fmt: skip
+    return Cells(
+        np.concatenate([part.values for part in parts]), pd.concat(odd) if odd else _no_texts()
+    )

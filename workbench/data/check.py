@@ -1,22 +1,27 @@
 """What a dataset was taken for, said before anything is learned from it."""
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from workbench.errors import AmbiguousError, DataError
 
 if TYPE_CHECKING:
     from .table import SensorTable
 
-SHOWN = 20  # rows that are named one by one
+_SHOWN = 20  # rows that are named one by one
+_TRIES = 5  # things that may be open in one dataset
 
 
 @dataclass(frozen=True)
 class DataCheck:
     """Lines for people, and `facts` (fit for JSON) for programs.
 
-    `kind` is "rows" or "photos". `understood` says what the data was taken for, `assumed` what
-    was decided without proof, `left_alone` what is not used and why, `looks_wrong` what a
-    person should look at, and `options` what to pass to change any of it.
+    `kind` is "rows" or "photos". `undecided` is what must be said before the data can be used;
+    the rest is then shown as if the first choice had been made. `understood` says what the data
+    was taken for, `assumed` what was decided without proof, `left_alone` what is not used and
+    why, `looks_wrong` what a person should look at, and `options` what to pass to change it.
     """
 
     source: str
@@ -27,6 +32,7 @@ class DataCheck:
     looks_wrong: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict)
+    undecided: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """All of it, fit for JSON."""
@@ -35,6 +41,7 @@ class DataCheck:
     def sections(self) -> list[tuple[str, tuple[str, ...]]]:
         """Title and lines of each section that has any, in reading order."""
         titled = {
+            "must be decided": self.undecided,
             "understood": self.understood,
             "assumed": self.assumed,
             "left alone": self.left_alone,
@@ -47,21 +54,32 @@ class DataCheck:
 def check(path: Path | str, **options: Any) -> DataCheck:  # noqa: ANN401
     """What is in a folder of photos or a file of sensor rows, and what is odd about it.
 
+    What is ambiguous stops nothing: it is said in `undecided`, and the rest is shown under the
+    first choice.
+
     Args:
         path: As for `load_images` or `load_rows`.
         options: As for these.
 
     Raises:
-        DataError: As these do.
+        DataError: As these do, for all but what is ambiguous.
     """
-    from .rows import is_rows, load_rows  # which brings pandas
-
-    if is_rows(path):
-        return row_check(load_rows(path, **options))
-    from .images import load_images
-    from .photo_check import photo_check
-
-    return photo_check(load_images(path, **options), pixels=options.get("check", True))
+    undecided: list[AmbiguousError] = []
+    while True:
+        try:
+            found = _check(path, options)
+            break
+        except AmbiguousError as error:
+            undecided.append(error)
+            if len(undecided) > _TRIES or options | error.ways == options:
+                raise undecided[0] from None
+            options = options | error.ways
+        except DataError:
+            if undecided:  # the first choice leads nowhere
+                raise undecided[0] from None
+            raise
+    said = [f"{error}; below it is shown with {_spelled(error.ways)}" for error in undecided]
+    return replace(found, undecided=tuple(said))
 
 
 def row_check(table: "SensorTable") -> DataCheck:
@@ -73,55 +91,59 @@ def row_check(table: "SensorTable") -> DataCheck:
         understood.append(f"time {reading.time}; {_clock(summary)}")
     understood += [f"label {reading.label}"] if reading.label else []
     understood += [_sensor(table, name) for name in table.columns]
-    left_alone = [f"{name}: {why}" for name, why in reading.left_out.items()]
-    left_alone += reading.skipped
-    left_alone += [f"{name} has no reading in {sum(marks.values()):,} rows"
-                   for name, marks in reading.missing.items()]  # fmt: skip
-    left_alone += [f"line {line}: {reason}" for line, reason in table.bad[:SHOWN]]
-    if len(table.bad) > SHOWN:
-        left_alone.append(f"and {len(table.bad) - SHOWN:,} more rows")
+    left_alone = reading.left_alone()
+    left_alone += [f"line {line}: {reason}" for line, reason in table.bad[:_SHOWN]]
+    if len(table.bad) > _SHOWN:
+        left_alone.append(f"and {len(table.bad) - _SHOWN:,} more rows")
     return DataCheck(
         table.source, "rows", tuple(filter(None, understood)), reading.assumed, tuple(left_alone),
-        tuple(table.doubts()), _row_options(table), summary,
+        tuple(table.doubts()), tuple(_row_options(table)), summary,
     )  # fmt: skip
+
+
+def _check(path: Path | str, options: dict[str, Any]) -> DataCheck:
+    from .rows import is_rows, load_rows  # which brings pandas
+
+    if is_rows(path):
+        return row_check(load_rows(path, **options))
+    from .images import load_images
+    from .photo_check import photo_check
+
+    return photo_check(load_images(path, **options), pixels=options.get("check", True))
+
+
+def _spelled(ways: dict[str, object]) -> str:
+    return " ".join(f"--{name} '{value}'" for name, value in ways.items())
 
 
 def _sensor(table: "SensorTable", name: str) -> str:
     unit = table.reading.units.get(name, "")
     column = table.values[:, table.columns.index(name)]
-    marks = table.reading.missing.get(name, {})
-    missing = ", ".join(f"{word or 'empty'} {n:,}" for word, n in marks.items())
-    return (
-        f"sensor {name}{f' [{unit}]' if unit and unit not in name else ''}: {column.min():.4g} to "
-        f"{column.max():.4g}{f'; missing: {missing}' if missing else ''}"
-    )
+    unit = f" [{unit}]" if unit and unit not in name else ""
+    return f"sensor {name}{unit}: {column.min():.4g} to {column.max():.4g}"
 
 
 def _clock(summary: dict[str, Any]) -> str:
     """From when to when, how often, and what the clock did."""
-    start, end = summary["time"]
-    clock = summary["clock"]
+    (start, end), clock = summary["time"], summary["clock"]
     odd = [f"{clock[name]:,.0f} {said}" for name, said in (("duplicates", "times repeated"),
            ("backwards", "steps back"), ("gaps", "pauses")) if clock.get(name)]  # fmt: skip
-    every = f", a row every {clock['step_seconds']:g} s" if clock else ""
-    return f"{start} to {end}{every}" + "".join(f", {words}" for words in odd)
+    every = [f"a row every {clock['step_seconds']:g} s"] if clock else []
+    return ", ".join([f"{start} to {end}", *every, *odd])
 
 
-def _row_options(table: "SensorTable") -> tuple[str, ...]:
+def _row_options(table: "SensorTable") -> Iterable[str]:
     """What to pass to be read otherwise, with what holds now."""
-    found, reading = table.reading.found, table.reading
+    found, options = table.reading.found, table.options
     now = {
         "--label NAME[=NG VALUE]": found.get("label", "none found"),
         "--time NAME": found.get("time", "none found"),
         "--dates dmy|mdy|ymd|s|ms|us|days|number": found.get("dates", ""),
         "--decimal . or ,": found.get("decimal", "."),
-        "--ignore NAME": ", ".join(table.options.get("ignore", ())),
+        "--ignore NAME": ", ".join(options.get("ignore", ())),
         "--columns NAME": ", ".join(table.columns),
-        "--encoding NAME": table.options.get("encoding", ""),
+        "--encoding NAME": options.get("encoding", ""),
     }
-    absent = () if table.time is not None else ("--dates",)
-    return tuple(
-        f"{option}  now: {value}" if value else option
-        for option, value in now.items()
-        if not option.startswith(absent or "\0") and reading
-    )
+    for option, value in now.items():
+        if table.time is not None or not option.startswith("--dates"):
+            yield f"{option}  now: {value}" if value else option

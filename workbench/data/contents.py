@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .label_words import folded
+from .words import folded
 
 _ENDS = 4096  # bytes at either end that are compared before a whole file is read
 

@@ -7,20 +7,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.errors import DataError
+from workbench.errors import AmbiguousError
 
-MISSING = frozenset((
-    "-", "--", "---", "----", "?", "*", "***", "na", "n/a", "#n/a", "#na", "nan", "null", "none",
-    "nil", "bad", "bad input", "no data", "nodata", "no value", "invalid", "missing", "#value!",
-    "#div/0!", "#ref!", "#name?", "#num!", "#null!", "i/o timeout", "comm fail", "not connect",
-    "pt created", "shutdown", "under range", "over range", "err", "error", "fault", "overflow",
-    "결측", "불명", "欠測", "fehlt", "k.a.",
-))  # fmt: skip
-"""Words for a reading that was not taken, in any case of letters; so is an empty cell."""
-_LONGEST = max(map(len, MISSING))
-SPACES = " \u00a0\u202f\u2009"
-_GROUPING = (*SPACES, "'", "’")
-_LIKE_A_NUMBER = re.compile(rf"[+\-−]?[\d.,'’{SPACES}]*\d[\d.,'’{SPACES}]*([eE][+\-−]?\d+)?")
+_GROUPING = (*" \u00a0\u202f\u2009", "'", "’")
+_SIGNS = ".,'’ \u00a0\u202f\u2009"
+_LIKE_A_NUMBER = re.compile(rf"[+\-−]?[\d{_SIGNS}]*\d[\d{_SIGNS}]*([eE][+\-−]?\d+)?")
 
 
 class Signs(NamedTuple):
@@ -39,26 +30,8 @@ class Signs(NamedTuple):
 
     def plain(self, cell: str) -> str:
         """The cell as every program writes a number."""
-        cell = cell.replace("−", "-")
-        if self.thousands:
-            cell = cell.replace(self.thousands, "")
-        return cell if self.decimal == "." else cell.replace(self.decimal, ".")
-
-
-def is_missing(cell: str) -> bool:
-    """Whether a cell is empty or one of the words for no reading.
-
-    Example:
-        >>> is_missing("---"), is_missing("#N/A"), is_missing("0")
-        (True, True, False)
-    """
-    return not cell or (len(cell) <= _LONGEST and cell.lower() in MISSING)
-
-
-def marks() -> list[str]:
-    """The words of `MISSING` as a parser knows them, which looks at the case of letters."""
-    return ["", *{form for word in MISSING for form in (word, word.upper(), word.title(),
-            word.capitalize())}, "NaN", "N/a", "#n/A"]  # fmt: skip
+        cell = cell.replace(self.thousands, "") if self.thousands else cell
+        return cell.replace("−", "-").replace(self.decimal, ".")
 
 
 def like_a_number(cell: str) -> bool:
@@ -84,11 +57,11 @@ def possible(cells: Iterable[str]) -> list[Signs]:
     """
     numbers = [cell for cell in set(cells) if like_a_number(cell)]
     held = set().union(*map(set, numbers))
-    groups = ["", *(sign for sign in (",", ".", *_GROUPING) if sign in held)]
-    fits = {}
-    for signs in (Signs(point, comma) for point in ".," for comma in groups if comma != point):
-        if "." in held or "," in held or signs.decimal == ".":
-            fits[signs] = sum(map(bool, map(signs.pattern().fullmatch, numbers)))
+    points = ".," if held & {".", ","} else "."
+    fits = {
+        signs: sum(map(bool, map(signs.pattern().fullmatch, numbers)))
+        for signs in (Signs(p, c) for p in points for c in _groups(held) if c != p)
+    }
     most = max(fits.values(), default=0)
     return [signs for signs, n in fits.items() if n == most and n and 2 * n >= len(numbers)]
 
@@ -124,10 +97,10 @@ def decide(
     signs = {*proven, *shown}
     if len(signs) > 1:
         name = next(iter(shown.values()))
-        raise DataError(
+        raise AmbiguousError(
             f"{path} has decimal points and decimal commas ({name}: {_example(texts[name])}); "
-            "pass decimal='.' or decimal=',' (--decimal)"
-        )
+            "pass decimal='.' or decimal=',' (--decimal)", {"decimal": "."}
+        )  # fmt: skip
     for name, found in choices.items():
         if len(found) > 1:
             fitting = [s for s in found if s.decimal in signs]
@@ -136,10 +109,10 @@ def decide(
             if len(fitting) != 1:
                 cell = _example(texts[name])
                 values = " or ".join(dict.fromkeys(s.plain(cell) for s in found))
-                raise DataError(
+                raise AmbiguousError(
                     f"{path}: {name} holds {cell!r}, which may be {values}; pass decimal='.' or "
-                    "decimal=',' (--decimal)"
-                )
+                    "decimal=',' (--decimal)", {"decimal": found[0].decimal}
+                )  # fmt: skip
             alone[name] = fitting[0]
     return {name: alone[name] for name in choices}
 
@@ -151,11 +124,13 @@ def converted(cells: NDArray[np.object_], signs: Signs) -> NDArray[np.float64]:
     return np.fromiter(numbers, np.float64, len(cells))
 
 
+def _groups(held: set[str]) -> list[str]:
+    return ["", *(sign for sign in (",", ".", *_GROUPING) if sign in held)]
+
+
 def _by_decimal(cells: Sequence[str], decimal: str) -> Signs:
     """The grouping that explains the most cells."""
-    held = set().union(*map(set, cells))
-    groups = ["", *(sign for sign in (",", ".", *_GROUPING) if sign in held and sign != decimal)]
-    ways = [Signs(decimal, comma) for comma in groups]
+    ways = [Signs(decimal, c) for c in _groups(set().union(*map(set, cells))) if c != decimal]
     return max(ways, key=lambda s: sum(map(bool, map(s.pattern(strict=False).fullmatch, cells))))
 
 

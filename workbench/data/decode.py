@@ -2,20 +2,13 @@
 
 Cameras and archives leave 16-bit, CMYK, palette, rotated and transparent files behind; a
 detector sees none of that. Alpha is dropped, not blended: what lies under it was photographed.
-Of a file with several pages the first is read. Files are opened by an explicit list of formats,
-and decoded within a limit of pixels that all threads share.
+Of a file with several pages the first is read.
 """
 
-import io
-import os
-import stat
-import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
-from functools import cache
-from importlib import import_module
+import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,30 +16,20 @@ from PIL import Image, ImageOps
 
 from workbench.errors import DataError
 
-_COMMON = (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".bmp", ".dib", ".gif", ".tif")
-_HEIF = (".heic", ".heif", ".hif")
-SUFFIXES = frozenset({*_COMMON, ".tiff", ".webp", ".jp2", ".j2k", ".jpx", ".avif", *_HEIF})
-"""File name endings that count as pictures, in lower case."""
-
-ImageSource = Path | str | bytes | bytearray | memoryview | Image.Image | NDArray
-T = TypeVar("T")
+from .opening import ImageSource, decoded, opened
 
 WHITE = 65535  # what is white in 16 bits, unless a smaller range was found to be in use
-LIMIT = "WORKBENCH_MAX_MEGAPIXELS"
-MEGAPIXELS = 89.0  # a picture; decoding one takes about 11 bytes a pixel
-_PLUGINS = ("Jpeg", "Png", "Bmp", "Gif", "Tiff", "WebP", "Jpeg2K", "Avif")
-_FORMATS = ("JPEG", "PNG", "BMP", "DIB", "GIF", "TIFF", "WEBP", "JPEG2000", "AVIF")
 _ORIENTATION = 0x0112  # EXIF tag; 5 to 8 are turned by 90 degrees
 _SIXTEEN_BIT = {"I", "I;16", "I;16L", "I;16B", "I;16N"}
 _DEPTHS = (8, 10, 12, 14, 16)
 _PAGED = {"TIFF", "GIF", "WEBP", "AVIF", "MPO"}
+_OTHER_END = {"L": "B", "B": "L", "N": "B" if sys.byteorder == "little" else "L"}
 
 
 class Header(NamedTuple):
     """What a file says of its picture: size in pixels once upright, format, bits, pages.
 
-    `bits` are those of a channel as stored; 16-bit colour, of which Pillow reads the upper 8
-    bits only, is 48.
+    `bits` are those of a channel as stored.
     """
 
     height: int
@@ -78,21 +61,9 @@ def read_image(source: ImageSource, white: int = WHITE) -> NDArray[np.uint8]:
     """
     if isinstance(source, np.ndarray):
         return _from_array(source, "array", white)
+    if white != WHITE and (deep := _deep_colour(source)) is not None:
+        return _from_array(deep, "16-bit picture", white)
     return decoded(source, lambda image: _rgb(image, white))
-
-
-def decoded(source: ImageSource, convert: Callable[[Image.Image], T]) -> T:
-    """What `convert` makes of an opened picture, within the limit of pixels.
-
-    Raises:
-        DataError: As for `read_image`.
-    """
-
-    def within(image: Image.Image) -> T:
-        with _room(image.width * image.height):
-            return convert(image)
-
-    return _opened(source, within)
 
 
 def header(source: ImageSource) -> Header:
@@ -101,7 +72,15 @@ def header(source: ImageSource) -> Header:
     Raises:
         DataError: The header cannot be read.
     """
-    return _opened(source, _header)
+
+    def about(image: Image.Image) -> Header:
+        deep = image.mode in _SIXTEEN_BIT or _is_deep_colour(image)
+        pages = getattr(image, "n_frames", 1) if image.format in _PAGED else 1
+        bits = 16 if deep else 32 if image.mode == "F" else 8
+        height, width = _upright_size(image)
+        return Header(height, width, image.format or "", bits, pages)
+
+    return opened(source, about)
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -110,7 +89,7 @@ def image_size(path: Path) -> tuple[int, int]:
     Raises:
         DataError: The header cannot be read.
     """
-    return _opened(path, _upright_size)
+    return opened(path, _upright_size)
 
 
 def white_level(sources: Iterable[ImageSource]) -> int:
@@ -124,25 +103,7 @@ def white_level(sources: Iterable[ImageSource]) -> int:
         (1023, 65535)
     """
     top = max(map(_highest, sources), default=-1)
-    if top < 0:
-        return WHITE
-    return next(2**bits - 1 for bits in _DEPTHS if top < 2**bits)
-
-
-def max_pixels() -> int:
-    """Pixels that a picture may have: `$WORKBENCH_MAX_MEGAPIXELS` million, by default 89.
-
-    Raises:
-        ValueError: The variable is no number above 0.
-    """
-    given = os.environ.get(LIMIT, "") or str(MEGAPIXELS)
-    try:
-        limit = float(given) * 1e6
-    except ValueError:
-        limit = 0.0
-    if not 0 < limit < float("inf"):
-        raise ValueError(f"{LIMIT} must be a number of megapixels above 0, got {given!r}")
-    return int(limit)
+    return WHITE if top < 0 else next(2**bits - 1 for bits in _DEPTHS if top < 2**bits)
 
 
 def _highest(source: ImageSource) -> int:
@@ -150,142 +111,41 @@ def _highest(source: ImageSource) -> int:
     try:
         if isinstance(source, np.ndarray):
             return int(source.max()) if source.dtype == np.uint16 and source.size else -1
-        if _opened(source, lambda image: image.mode not in _SIXTEEN_BIT):
+        if (deep := _deep_colour(source)) is not None:
+            return int(deep.max())
+        if opened(source, lambda image: image.mode not in _SIXTEEN_BIT):
             return -1
         return decoded(source, lambda image: int(_as_uint16(image).max()))
     except DataError:
         return -1
 
 
-def _opened(source: ImageSource, use: Callable[[Image.Image], T]) -> T:
-    name = _name(source)
-    try:
-        with _open(source) as image:
-            _refuse_large(image.width, image.height)
-            return use(image)
-    except TypeError:
-        raise
-    except DataError as error:
-        raise DataError(f"{name}: {error}") from None
-    except Exception as error:  # decoders raise nearly anything on damaged bytes
-        raise DataError(f"{name} must be a readable picture: {_reason(error, source)}") from error
+def _is_deep_colour(image: Image.Image) -> bool:
+    tiles = getattr(image, "tile", [])
+    return image.mode in {"RGB", "RGBA"} and bool(tiles) and ";16" in str(tiles[0].args)
 
 
-def _name(source: ImageSource) -> str:
-    if isinstance(source, Path | str):
-        return str(source)
-    return "PIL image" if isinstance(source, Image.Image) else "image bytes"
+def _deep_colour(source: ImageSource) -> NDArray[np.uint16] | None:
+    """16-bit colour; None of other pictures.
 
+    Pillow takes the upper byte of each value. Told that the bytes lie the other way round, it
+    takes the lower one.
+    """
+    if isinstance(source, Image.Image) or not opened(source, _is_deep_colour):
+        return None
 
-def _open(source: ImageSource) -> Image.Image:
-    if isinstance(source, Image.Image):
-        return source.copy()  # leaving the `with` closes the copy, not the caller's image
-    if isinstance(source, bytes | bytearray | memoryview):
-        start = bytes(source[:16])
-        return _parsed(io.BytesIO(source), start[4:8] == b"ftyp" and start[8:12] != b"avif")
-    if isinstance(source, str) and "://" in source:
-        return _open(_fetched(source))
-    if isinstance(source, Path | str):
-        mode = os.stat(source).st_mode  # noqa: PTH116 - half the time of a Path
-        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-            raise DataError("a pipe or device is never opened; name a file")
-        return _parsed(source, str(source).lower().endswith(_HEIF))
-    raise TypeError(
-        "an image must be a path, a PIL image, an array or encoded bytes, "
-        f"got {type(source).__name__}"
-    )
+    def lower(image: Image.Image) -> NDArray[np.uint8]:
+        for i, tile in enumerate(image.tile):  # type: ignore[attr-defined]
+            raw, *rest = (tile.args,) if isinstance(tile.args, str) else tile.args
+            raw = raw[:-1] + _OTHER_END[raw[-1]]
+            image.tile[i] = tile._replace(args=(raw, *rest) if rest else raw)  # type: ignore[attr-defined]
+        return upper(image)
 
+    def upper(image: Image.Image) -> NDArray[np.uint8]:
+        ImageOps.exif_transpose(image, in_place=True)
+        return np.asarray(image)[..., :3]
 
-def _fetched(url: str) -> bytes:
-    import fsspec  # s3://, gs:// and others, where their packages are installed
-
-    with fsspec.open(url, "rb") as file:
-        return file.read()
-
-
-_opening = threading.Lock()
-
-
-def _parsed(source: Path | str | io.BytesIO, heif: bool) -> Image.Image:
-    formats = (*_formats(), "HEIF") if heif and _heif_plugin() else _formats()
-    with _opening:  # Pillow's own limit is less clear than ours, and for all of the process
-        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        try:
-            return Image.open(source, formats=formats)
-        finally:
-            Image.MAX_IMAGE_PIXELS = limit
-
-
-@cache
-def _formats() -> tuple[str, ...]:
-    """The formats that are read: none that runs a program, as EPS does."""
-    for plugin in _PLUGINS:
-        with suppress(ImportError):  # AVIF came to Pillow late
-            import_module(f"PIL.{plugin}ImagePlugin")
-    return tuple(name for name in _FORMATS if name in Image.OPEN)
-
-
-def _heif_plugin() -> bool:
-    """Let Pillow read HEIC, which needs a package of its own."""
-    try:
-        import pillow_heif
-    except ImportError:
-        raise DataError(
-            "HEIC needs a plugin: pip install 'workbench[heif]', or save it as JPEG or PNG"
-        ) from None
-    pillow_heif.register_heif_opener()
-    return True
-
-
-def _refuse_large(width: int, height: int) -> None:
-    limit = max_pixels()
-    if width * height > limit:
-        raise DataError(
-            f"{width:,} x {height:,} pixels are {width * height / 1e6:.0f} megapixels, and the "
-            f"limit is {limit / 1e6:g}, so that no file fills the memory (about 11 bytes a pixel "
-            f"while decoding); set {LIMIT}={-(-width * height // 1_000_000)} to read it, or cut it"
-        )
-
-
-class _Pixels:
-    """Pixels being decoded in all threads."""
-
-    def __init__(self) -> None:
-        self.taken, self.changed = 0, threading.Condition()
-
-
-_pixels = _Pixels()
-
-
-@contextmanager
-def _room(pixels: int) -> Iterator[None]:
-    """Wait until so many pixels more fit under the limit; a single picture always does."""
-    limit = max_pixels()
-    with _pixels.changed:
-        _pixels.changed.wait_for(lambda: not _pixels.taken or _pixels.taken + pixels <= limit)
-        _pixels.taken += pixels
-    try:
-        yield
-    finally:
-        with _pixels.changed:
-            _pixels.taken -= pixels
-            _pixels.changed.notify_all()
-
-
-def _reason(error: Exception, source: ImageSource) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "no such file"
-    if isinstance(error, IsADirectoryError):
-        return "it is a folder"
-    if (
-        isinstance(source, Path | str)
-        and Path(source).is_file()
-        and not Path(source).stat().st_size
-    ):
-        return "the file is empty"
-    if isinstance(error, Image.UnidentifiedImageError):
-        return "no picture format recognised"
-    return str(error) or type(error).__name__
+    return decoded(source, upper) * np.uint16(256) + decoded(source, lower)
 
 
 def _rgb(image: Image.Image, white: int) -> NDArray[np.uint8]:
@@ -310,8 +170,7 @@ def _as_uint16(image: Image.Image) -> NDArray[np.uint16]:
 
 
 def _from_array(values: NDArray, name: str, white: int = WHITE) -> NDArray[np.uint8]:
-    if values.ndim == 2:
-        values = values[..., None]
+    values = values[..., None] if values.ndim == 2 else values
     if values.ndim != 3 or values.shape[2] not in (1, 3, 4) or values.size == 0:
         raise DataError(
             f"{name} must have shape (H, W), (H, W, 3) or (H, W, 4), got {values.shape}"
@@ -335,15 +194,6 @@ def _eight_bit(values: NDArray, name: str, white: int) -> NDArray[np.uint8]:
         low, high = values.min(), values.max()
         raise DataError(f"{name} of floats must be in [0, 1], got {low:g} to {high:g}; rescale it")
     return np.round(values * 255).astype(np.uint8)
-
-
-def _header(image: Image.Image) -> Header:
-    tiles = getattr(image, "tile", ())
-    raw = str(tiles[0].args) if tiles else ""
-    deep = image.mode in {"RGB", "RGBA"} and ";16" in raw
-    bits = 48 if deep else 16 if image.mode in _SIXTEEN_BIT else 32 if image.mode == "F" else 8
-    pages = getattr(image, "n_frames", 1) if image.format in _PAGED else 1
-    return Header(*_upright_size(image), image.format or "", bits, pages)
 
 
 def _upright_size(image: Image.Image) -> tuple[int, int]:

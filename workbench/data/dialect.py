@@ -11,16 +11,15 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from workbench.errors import DataError
+from workbench.errors import AmbiguousError, DataError
 
-from .column_words import are_units, known
 from .csv import encoding_of
-from .decimals import is_missing, like_a_number
-from .times import are_dates, are_times_of_day
+from .date_cells import are_dates, are_times_of_day
+from .decimals import like_a_number
+from .words import are_units, is_missing, known
 
-SEPARATORS = ("\t", ";", "|", ",")
-"""In the order in which they are believed; else columns are set apart by spaces."""
-HEAD = 400  # lines that are looked at
+_SEPARATORS = ("\t", ";", "|", ",")  # as they are believed; else spaces set columns apart
+_HEAD = 400  # lines that are looked at
 _SEP_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 _NAMES = {"\t": "tab", ";": "semicolon", "|": "bar", ",": "comma", " ": "spaces"}
 
@@ -47,15 +46,10 @@ class Dialect(NamedTuple):
     head: tuple[Row, ...] = ()
 
     def describe(self) -> str:
-        """For people.
-
-        Example:
-            >>> Dialect("utf-8", ";", ("a",), 3, 1).describe()
-            'text in UTF-8, separated by semicolon, data from line 3'
-        """
-        name = self.encoding.upper().removesuffix("-SIG")
+        """For people."""
+        name, sign = self.encoding.upper().removesuffix("-SIG"), self.separator
         return (
-            f"text in {name}, separated by {_NAMES[self.separator]}, data from line {self.first}"
+            f"text in {name}, separated by {_NAMES.get(sign, sign)}, data from line {self.first}"
         )
 
 
@@ -69,7 +63,7 @@ def read_dialect(path: Path, encoding: str | None = None, decimal: str | None = 
     encoding = encoding_of(path) if encoding is None else _checked(encoding)
     try:
         with path.open(encoding=encoding, errors="strict" if encoding else None) as file:
-            lines = [line.rstrip("\n") for line in islice(file, HEAD)]
+            lines = [line.rstrip("\n") for line in islice(file, _HEAD)]
     except FileNotFoundError:
         raise DataError(f"{path} must be a CSV file; there is no such file") from None
     except UnicodeDecodeError as error:
@@ -77,24 +71,21 @@ def read_dialect(path: Path, encoding: str | None = None, decimal: str | None = 
             f"{path} must be text in {encoding}; {error.reason} at byte {error.start}; pass "
             "another encoding (--encoding)"
         ) from None
-    start, separator = 0, None
-    if lines and (named := _SEP_LINE.fullmatch(lines[0].strip())):
-        start, separator = 1, named[1]
-    comments = start
+    told = _SEP_LINE.fullmatch(lines[0].strip()) if lines else None
+    start = comments = int(told is not None)
     while comments < len(lines) and lines[comments].startswith("#"):
         comments += 1
     remarks, lines = lines[start:comments], lines[comments:]
-    told = separator is not None
-    separator = separator or find_separator(lines)
+    separator = told[1] if told else find_separator(lines)
     rows = split(lines, separator, first=comments + 1)
     if not rows:
         raise DataError(f"{path} must hold rows of numbers; it is empty")
     if separator == "," and not told and _is_one_column(rows):
         if decimal is None:
-            raise DataError(
+            raise AmbiguousError(
                 f"{path}: the commas below {rows[0][1][0]!r} may separate columns or be decimal "
-                "signs; pass decimal='.' or decimal=',' (--decimal)"
-            )
+                "signs; pass decimal='.' or decimal=',' (--decimal)", {"decimal": ","}
+            )  # fmt: skip
         separator = ";" if decimal == "," else ","
         rows = split(lines, separator, first=comments + 1)
     found = find_header(rows, remarks, separator)
@@ -122,13 +113,13 @@ def find_separator(lines: Sequence[str]) -> str:
         dates = sum(_is_value(cell) for cell in cells[:200]) / max(1, min(200, len(cells)))
         return round(n / len(rows), 1), round(max(values / max(1, len(cells)), dates), 1)
 
-    marks = {separator: evidence(separator) for separator in SEPARATORS}
-    best = max(SEPARATORS, key=lambda s: (marks[s][0] >= 0.5, marks[s][1], marks[s][0]))
+    marks = {separator: evidence(separator) for separator in _SEPARATORS}
+    best = max(_SEPARATORS, key=lambda s: (marks[s][0] >= 0.5, marks[s][1], marks[s][0]))
     if marks[best][0]:
         return best
-    spaced = Counter(len(line.split()) for line in lines)
-    return " " if spaced and spaced.most_common(1)[0][0] > 1 and any(
-        like_a_number(line.split()[-1]) for line in lines) else ","  # fmt: skip
+    spaced = Counter(len(line.split()) for line in lines).most_common(1)
+    numbers = any(like_a_number(line.split()[-1]) for line in lines)
+    return " " if spaced and spaced[0][0] > 1 and numbers else ","
 
 
 def split(lines: Sequence[str], separator: str, first: int = 1) -> list[Row]:
@@ -144,9 +135,8 @@ def split(lines: Sequence[str], separator: str, first: int = 1) -> list[Row]:
                         skipinitialspace=True)  # fmt: skip
     rows, line = [], first
     for row in reader:
-        cells = [cell.strip() for cell in row]
-        if any(cells):
-            rows.append((line, cells))
+        if any(map(str.strip, row)):
+            rows.append((line, [cell.strip() for cell in row]))
         line = first + reader.line_num
     return rows
 
@@ -252,17 +242,15 @@ def _header_row(rows: Sequence[Sequence[str]], width: int, valued: Sequence[int]
 
     Of equals it is the last that is no line of units, for remarks stand above a header.
     """
-    full = [
-        k for k, row in enumerate(rows)
-        if len(row) >= min(width, max(valued, default=0) + 1)
-        and sum(map(bool, row[:width])) > 0.7 * len(valued)
-    ]  # fmt: skip
-    return max(
-        full,
-        key=lambda k: (sum(map(known, rows[k])), not are_units(rows[k]), k if not any(
-            are_units(row) for row in rows[:k]) else -k),
-        default=None,
-    )  # fmt: skip
+
+    def worth(k: int) -> tuple[int, bool, int]:
+        below_units = any(map(are_units, rows[:k]))
+        return sum(map(known, rows[k])), not are_units(rows[k]), -k if below_units else k
+
+    least = min(width, max(valued, default=0) + 1)
+    full = [k for k, row in enumerate(rows)
+            if len(row) >= least and sum(map(bool, row[:width])) > 0.7 * len(valued)]  # fmt: skip
+    return max(full, key=worth, default=None)
 
 
 def _without_tail(row: Sequence[str], width: int) -> list[str]:

@@ -7,9 +7,9 @@ from pathlib import Path, PurePosixPath
 from workbench.errors import DataError
 
 from .label_table import read_table
-from .label_words import folded, word
 from .layouts import Entry
 from .splits import by_hash
+from .words import folded, word
 
 Groups = str | Path | Mapping[str, str]
 PART = "{part}"
@@ -21,7 +21,7 @@ def read_groups(given: Groups, root: Path, names: Sequence[str]) -> list[str]:
     Args:
         given: "folder": the folder that a photo lies in, unless it is that of a label; a
             pattern such as "{part}_cam*" for the file name's stem, or a regular expression with
-            one group; a CSV of file name and part; or a mapping of names to parts.
+            one group; a CSV of file name and part; or names to parts.
         root: The folder that names are relative to; a CSV may lie in it or beside it.
         names: The photos.
 
@@ -64,14 +64,10 @@ def draw(
     tested = {keys[i] for i, e in enumerate(entries) if e.split == "test"}
     _refuse_divided(entries, keys, tested)
     names = list(dict.fromkeys(keys[i] for i in drawn if keys[i] not in tested))
-    split = by_hash(
-        names,
-        seed=seed,
-        calibration=0.0 if "calibration" in own else calibration,
-        test=0.0 if "test" in own else test,
-    )
+    calibration = 0.0 if "calibration" in own else calibration
+    split = by_hash(names, seed=seed, calibration=calibration, test=0.0 if "test" in own else test)
     of = dict(zip(names, split, strict=True))
-    by_entry = {i: of.get(keys[i], entries[i].split or "test") for i in drawn}
+    by_entry = {i: of[keys[i]] for i in drawn if keys[i] in of}
     return tuple(by_entry.get(i, e.split or "test") for i, e in enumerate(entries))
 
 
@@ -82,36 +78,27 @@ def together(pairs: Iterable[tuple[int, int]], n: int) -> list[list[int]]:
         >>> together([(0, 2), (2, 3)], 5)
         [[0, 2, 3]]
     """
-    keys = _joined([str(i) for i in range(n)], pairs)
-    found: dict[str, list[int]] = {}
-    for i, key in enumerate(keys):
-        found.setdefault(key, []).append(i)
+    first = list(range(n))
+
+    def top(i: int) -> int:
+        while first[i] != i:
+            first[i] = i = first[first[i]]
+        return i
+
+    for one, other in pairs:
+        low, high = sorted((top(one), top(other)))
+        first[high] = low
+    found: dict[int, list[int]] = {}
+    for i in range(n):
+        found.setdefault(top(i), []).append(i)
     return [group for group in found.values() if len(group) > 1]
 
 
-def _joined(keys: Sequence[str], ties: Iterable[Sequence[int]]) -> list[str]:
-    """Keys, made equal where positions are tied: each the first in order of its names."""
-    parent = {key: key for key in keys}
-
-    def top(key: str) -> str:
-        while parent[key] != key:
-            parent[key] = parent[parent[key]]
-            key = parent[key]
-        return key
-
-    for first, *rest in ties:
-        for other in rest:
-            low, high = sorted((top(keys[first]), top(keys[other])))
-            parent[high] = low
-    return [top(key) for key in keys]
-
-
 def _refuse_divided(entries: Sequence[Entry], keys: Sequence[str], tested: set[str]) -> None:
-    for entry, key in zip(entries, keys, strict=True):
+    every = list(zip(entries, keys, strict=True))
+    for entry, key in every:
         if entry.group and entry.split in ("train", "calibration") and key in tested:
-            other = next(
-                e for e, k in zip(entries, keys, strict=True) if k == key and e.split == "test"
-            )
+            other = next(e for e, k in every if k == key and e.split == "test")
             raise DataError(
                 f"a part must be in one split, but part {entry.group} is trained with "
                 f"({entry.name}) and tested ({other.name}); move its photos together, or leave "

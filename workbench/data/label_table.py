@@ -1,28 +1,19 @@
 """A CSV that says which photo is what: file name and label, and split, mask, part, lot, camera."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from workbench.errors import DataError
+from workbench.errors import AmbiguousError, DataError
 
 from .csv import read_table as read_cells
-from .label_words import SPLIT_WORDS, folded, phrase, word
-from .layouts import Entry, Layout
-from .photo_files import Files
-from .walk import BadFile
+from .layouts import Entry, Layout, Words
+from .walk import BadFile, Files
+from .words import SPLIT_WORDS, WORDS, folded, listed, phrase, word
 
-COLUMNS = {
-    "name": "file name, filename, file, image, img, path, image path, file path, photo, "
-    "image name, 파일, 파일명, 파일 이름, 이미지, ファイル名",
-    "label": "label, class, verdict, ok ng, ng ok, status, judgement, judgment, quality, 판정, "
-    "라벨, 구분, 결과, 判定, ラベル",
-    "kind": "kind, defect, defect type, type, defect kind, 불량유형, 불량 유형",
-    "split": "split, subset, set",
-    "mask": "mask, mask path, mask name, ground truth, 마스크",
-    "group": "group, part, part id, part number, serial, serial number, 제품번호, 시리얼",
-}  # fmt: skip
-_ROLES = {word: role for role, names in COLUMNS.items() for word in names.split(", ")}
+_ROLES = {name: role for role in WORDS["label_table"] for name in listed("label_table", role)}
 
 
 class LabelTable(NamedTuple):
@@ -41,134 +32,130 @@ def read_table(path: Path, needs: Sequence[str] = ("name", "label")) -> LabelTab
     Raises:
         DataError: The file is missing, or no text.
     """
-    rows = _rows(path)
-    if not rows:
-        return None
-    header = [cell.strip() for cell in rows[0]]
+    try:
+        header, *rows = list(read_cells(path)[0]) or [[]]
+    except OSError as error:
+        raise DataError(f"{path} must be a CSV: {error.strerror}") from None
+    header = [cell.strip() for cell in header]
     roles = [_ROLES.get(phrase(cell), "") for cell in header]
     if set(needs) - set(roles) or "prediction" in map(phrase, header):
         return None
     first = {role: roles.index(role) for role in reversed(roles) if role}
     further = {cell: at for at, cell in enumerate(header) if at not in first.values() and cell}
-    return LabelTable(
-        path,
-        [{role: _cell(row, at) for role, at in first.items()} for row in rows[1:]],
-        [{cell: _cell(row, at) for cell, at in further.items()} for row in rows[1:]],
-    )
+
+    def picked(row: Sequence[str], columns: dict[str, int]) -> dict[str, str]:
+        return {name: row[at].strip() if at < len(row) else "" for name, at in columns.items()}
+
+    return LabelTable(path, *([picked(row, c) for row in rows] for c in (first, further)))
 
 
 def find_tables(files: Files) -> list[LabelTable]:
     """Tables of labels in the folder, and VisA's own split beside it."""
-    root = files.root.resolve()
+    root, pictures = files.root.resolve(), {folded(name) for name in files.pictures}
     near = [root / name for name in files.others if "/" not in name]
     visa = [root / "split_csv" / "1cls.csv", root.parent / "split_csv" / "1cls.csv"]
     paths = [path for path in near if path.suffix.lower() in (".csv", ".tsv")]
-    found = [read_table(path) for path in [*(v for v in visa if v.is_file()), *paths]]
-    return [table for table in found if table]
+    found = []
+    for path in [*(v for v in visa if v.is_file()), *paths]:
+        if table := read_table(path):
+            found.append(table)
+        elif any(folded((row or [""])[0]) in pictures for row in islice(read_cells(path)[0], 2)):
+            files.left.append(BadFile(path.name, "names pictures, but not in columns with the "
+                                      "headings file name and label"))  # fmt: skip
+    return found
 
 
-def read_table_layout(
-    files: Files, table: LabelTable, words: Mapping[str, bool | None]
-) -> Layout | None:
+def read_table_layout(files: Files, table: LabelTable, words: Words) -> Layout | None:
     """The layout that a table tells; None where it names no photo of this folder.
 
     Raises:
         DataError: Labels that are neither good nor NG, one photo named twice with two labels,
             or photos of several objects.
     """
-    at = _Paths(files, table.path)
+    at, path = _Paths(files, table.path), table.path
     entries: dict[str, Entry] = {}
     left: list[BadFile] = []
     missing, objects = [], set()
     unknown: dict[str, list[str]] = {}
     for row, details in zip(table.rows, table.details, strict=True):
-        name = at.name(row["name"])
+        name, label = at.name(row["name"]), row["label"]
         if name is None:
             missing.append(row["name"])
             continue
-        said = word(row["label"], words)
-        if said.ng is None and row["label"] and folded(row["label"]) not in words:
-            said = said._replace(ng=_anomaly_kind(row["label"], table))
-        if said.ng is None:
-            unknown.setdefault(row["label"], []).append(name)
+        ng, kind = word(label, words)
+        if ng is None and label and folded(label) not in words and path.name == "image_anno.csv":
+            ng = None if label.isdigit() else True  # VisA: what is not normal names the defect
+        if ng is None:
+            unknown.setdefault(label, []).append(name)
             continue
-        entry = _entry(name, said.ng, said.kind, row, details, at, left)
+        entry = _entry(name, ng, kind, row, details, at, left)
         objects.add(details.get("object", ""))
         if (before := entries.get(name)) and before.ng != entry.ng:
             raise DataError(
-                f"{table.path} must give each photo one label, it gives {name} two; settle which"
+                f"{path} must give each photo one label, it gives {name} two; settle which"
             )
         entries[name] = entry
     if not entries and not unknown:
+        some = f", such as {missing[0]}" if missing else ""
+        files.left.append(BadFile(path.name, f"a table of labels, but of no picture here{some}"))
         return None
-    _refuse_unknown(table, unknown, words, left)
+    left += _skipped(table, unknown, words)
     if len(objects) > 1:
         shown = ", ".join(sorted(objects)[:8])
         raise DataError(
-            f"{table.path} must be about one object, it lists {len(objects)}: {shown}; "
+            f"{path} must be about one object, it lists {len(objects)}: {shown}; "
             f"choose one, such as {files.root / min(objects)}"
         )
     masks = {mask for entry in entries.values() for mask in entry.masks}
-    unlisted = [n for n in files.pictures if n not in entries and n not in masks]
-    unlisted = sorted(set(unlisted) - {n for names in unknown.values() for n in names})
-    left += [BadFile(name, f"not in {table.path.name}") for name in unlisted]
-    if missing and not _elsewhere(table):
-        left += [BadFile(n, f"in {table.path.name}, but no such picture") for n in missing]
-    layout = Layout(f"labels of {table.path.name}", sorted(entries.values()), bool(masks))
-    layout.left_alone = left
-    return layout
+    known = {*entries, *masks, *(name for names in unknown.values() for name in names)}
+    left += [BadFile(name, f"not in {path.name}") for name in files.pictures if name not in known]
+    if missing and path.parent.name != "split_csv":  # VisA's is about its other objects too
+        left += [BadFile(n, f"in {path.name}, but no such picture") for n in missing]
+    return Layout(f"labels of {path.name}", sorted(entries.values(), key=lambda e: e.name),
+                  bool(masks), left_alone=left, table=path.name)  # fmt: skip
 
 
-def _elsewhere(table: LabelTable) -> bool:
-    """VisA's split is about its other objects too."""
-    return table.path.parent.name == "split_csv"
+def _skipped(table: LabelTable, unknown: dict[str, list[str]], words: Words) -> list[BadFile]:
+    """Photos without a label, or with one that a user skips.
 
-
-def _anomaly_kind(label: str, table: LabelTable) -> bool | None:
-    """VisA's `image_anno.csv`: what is not normal names the kind of defect."""
-    return True if table.path.name == "image_anno.csv" and not label.isdigit() else None
-
-
-def _refuse_unknown(
-    table: LabelTable,
-    unknown: Mapping[str, Sequence[str]],
-    words: Mapping[str, bool | None],
-    left: list[BadFile],
-) -> None:
-    asked = {label for label in unknown if folded(label) in words or not label}
-    for label in asked:
-        why = "skipped, as asked for" if label else f"no label in {table.path.name}"
-        left += [BadFile(name, why) for name in unknown[label]]
-    open_ = sorted(set(unknown) - asked)
+    Raises:
+        DataError: There are others: what they mean must be said.
+    """
+    open_ = sorted(label for label in unknown if label and folded(label) not in words)
     if open_:
         shown = ", ".join(f"{label} ({len(unknown[label])} photos)" for label in open_[:8])
         choice = ",".join(f"{label}=OK" for label in open_[:2])
-        raise DataError(
+        own = {True: "NG", False: "OK", None: "skip"}
+        said = [f"{label}={own[ng]}" for label, ng in words.items()]
+        skipped = ",".join([table.path.name, *said, *(f"{label}=skip" for label in open_)])
+        raise AmbiguousError(
             f"{table.path} must say good or NG for each photo, got {shown}; say what it means, "
-            f'such as layout="{table.path.name},{choice}" (or =NG, or =skip)'
+            f'such as layout="{table.path.name},{choice}" (or =NG, or =skip)',
+            {"layout": skipped},
         )
+    why = {True: "skipped, as asked for", False: f"no label in {table.path.name}"}
+    return [BadFile(name, why[bool(label)]) for label, names in unknown.items() for name in names]
 
 
 def _entry(
     name: str,
     ng: bool,
     kind: str,
-    row: Mapping[str, str],
-    details: Mapping[str, str],
+    row: dict[str, str],
+    details: dict[str, str],
     at: "_Paths",
     left: list[BadFile],
 ) -> Entry:
-    split = SPLIT_WORDS.get(phrase(row.get("split", "")), "")
-    kind = "good" if not ng else row.get("kind") or kind or _own_kind(row["label"])
-    given = [cell for cell in row.get("mask", "").split(";") if cell.strip()] if ng else []
+    split, group = SPLIT_WORDS.get(phrase(row.get("split", "")), ""), row.get("group", "")
+    if not ng:
+        return Entry(name, ng, "good", split, (), group, details)
+    label = row["label"]
+    own = "defect" if word(label).ng or label.isdigit() else label
+    given = [cell for cell in row.get("mask", "").split(";") if cell.strip()]
     masks = [(cell, at.name(cell)) for cell in given]
     left += [BadFile(cell, f"mask of {name}, but no such picture") for cell, m in masks if not m]
     found = tuple(mask for _, mask in masks if mask)
-    return Entry(name, ng, kind, "test" if ng else split, found, row.get("group", ""), details)
-
-
-def _own_kind(label: str) -> str:
-    return "defect" if word(label).ng or label.isdigit() else label
+    return Entry(name, ng, row.get("kind") or kind or own, "test", found, group, details)
 
 
 class _Paths:
@@ -177,40 +164,29 @@ class _Paths:
     def __init__(self, files: Files, table: Path) -> None:
         self._names = {folded(name): name for name in files.pictures}
         root, here = files.root.resolve(), table.resolve().parent
-        bases = [root, here, here.parent, root.parent]
-        self._prefixes = [self._below(base, root) for base in bases]
+        self._prefixes = [_below(base, root) for base in (root, here, here.parent, root.parent)]
         ends: dict[str, list[str]] = {}
         for name in files.pictures:
             ends.setdefault(folded(PurePosixPath(name).name), []).append(name)
         self._ends = {end: names[0] for end, names in ends.items() if len(names) == 1}
+        stems = Counter(end.rpartition(".")[0] for end in ends)  # a name may lack its ending
+        self._ends |= {end.rpartition(".")[0]: name for end, name in self._ends.items()
+                       if stems[end.rpartition(".")[0]] == 1}  # fmt: skip
 
     def name(self, cell: str) -> str | None:
         """The picture a cell means; by its last part alone only where that is unique."""
         path = folded(cell.strip().replace("\\", "/")).removeprefix("./")
         for up, down in self._prefixes:
-            if not path.startswith(up):
-                continue
-            if found := self._names.get(down + path[len(up) :]):
+            if path.startswith(up) and (found := self._names.get(down + path[len(up) :])):
                 return found
         return self._ends.get(path) if "/" not in path else None
 
-    @staticmethod
-    def _below(base: Path, root: Path) -> tuple[str, str]:
-        """What to take away from the front of a cell relative to `base`, and what to put there."""
-        if root.is_relative_to(base):
-            up = root.relative_to(base).as_posix()
-            return (folded(f"{up}/") if up != "." else "", "")
-        if base.is_relative_to(root):
-            return "", folded(f"{base.relative_to(root).as_posix()}/")
-        return "\0", ""
 
-
-def _rows(path: Path) -> list[list[str]]:
-    try:
-        return list(read_cells(path)[0])
-    except OSError as error:
-        raise DataError(f"{path} must be a CSV: {error.strerror}") from None
-
-
-def _cell(row: Sequence[str], at: int) -> str:
-    return row[at].strip() if at < len(row) else ""
+def _below(base: Path, root: Path) -> tuple[str, str]:
+    """What to take away from the front of a cell relative to `base`, and what to put there."""
+    if root.is_relative_to(base):
+        up = root.relative_to(base).as_posix()
+        return (folded(f"{up}/") if up != "." else "", "")
+    if base.is_relative_to(root):
+        return "", folded(f"{base.relative_to(root).as_posix()}/")
+    return "\0", ""

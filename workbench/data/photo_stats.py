@@ -15,7 +15,9 @@ from .groups import together
 SIDE = 256  # pixels of the longer side at which sharpness is measured, whatever the camera
 CELLS = 16  # a side of the signature
 ALIKE = 0.95  # correlation from which two signatures are of one part
-TOGETHER = 0.92  # the same for proposing parts, where one too many does no harm
+_TOGETHER = 0.85  # the same for proposing parts, which agree in their own features too
+_DIRECTIONS = 24  # in which photos of a folder differ most: light and pose first, features later
+_BY_CHANCE = 0.01  # pairs that may be found among photos that have nothing to do with each other
 _SAME_SHAPE = 0.05  # in the logarithm of width over height
 _NEAR_SHAPE = 0.1  # for proposing parts: a photo may be cut a little closer
 _ROWS = 1024  # compared at a time with all others
@@ -57,29 +59,21 @@ def photo_stats(image: NDArray[np.uint8]) -> PhotoStats:
         >>> round(seen.brightness), seen.contrast, seen.height
         (100, 0.0, 40)
     """
-    height, width = image.shape[:2]
     grey = Image.fromarray(image).convert("L")
     grey.thumbnail((SIDE, SIDE), Image.Resampling.BOX)
     values = np.asarray(grey, np.float64)
-    cells = grey.resize((CELLS, CELLS), Image.Resampling.BOX)
-    return PhotoStats(
-        float(values.mean()),
-        float(values.std()),
-        _sharpness(values),
-        height,
-        width,
-        _signature(np.asarray(cells, np.float64)),
-    )
+    cells = np.asarray(grey.resize((CELLS, CELLS), Image.Resampling.BOX), np.float64)
+    mean, spread = float(values.mean()), float(values.std())
+    height, width = image.shape[:2]
+    return PhotoStats(mean, spread, _sharpness(values), height, width, _signature(cells))
 
 
 def near_duplicates(
     first: NDArray[np.float32],
     second: NDArray[np.float32],
-    sizes: tuple[NDArray[np.int_], NDArray[np.int_]] | None = None,
-    *,
-    least: float = ALIKE,
+    sizes: tuple[NDArray[np.int_], NDArray[np.int_]],
 ) -> list[NearCopy]:
-    """Photos of two sets that show the same part, most alike first.
+    """Photos of two sets that show the same part, as pairs of positions, most alike first.
 
     What all photos have in common, such as a fixture, is taken away first: parts are alike if
     they agree in what makes them differ from the others.
@@ -88,50 +82,57 @@ def near_duplicates(
         first: Signatures, shape (N, 256).
         second: Signatures, shape (M, 256).
         sizes: Height and width in pixels, (N, 2) and (M, 2); shapes that differ are no pair.
-        least: Correlation from which on they count as one part.
-
-    Returns:
-        Pairs of positions in the two sets.
     """
     if not len(first) or not len(second):
         return []
     shared = _unit(np.concatenate([first, second]).mean(axis=0, keepdims=True))[0]
     correlation = _own(first, shared) @ _own(second, shared).T
-    if sizes is not None:
-        a, b = (np.log(size[:, 1] / size[:, 0]) for size in sizes)
-        correlation[np.abs(a[:, None] - b) > _SAME_SHAPE] = 0
-    rows, columns = np.nonzero(correlation >= least)
-    found = [
-        NearCopy(int(i), int(j), float(correlation[i, j]))
-        for i, j in zip(rows, columns, strict=True)
-    ]
+    a, b = (np.log(size[:, 1] / size[:, 0]) for size in sizes)
+    correlation[np.abs(a[:, None] - b) > _SAME_SHAPE] = 0
+    pairs = zip(*np.nonzero(correlation >= ALIKE), strict=True)
+    found = [NearCopy(int(i), int(j), float(correlation[i, j])) for i, j in pairs]
     return sorted(found, key=lambda pair: -pair.correlation)
 
 
-def near_groups(
-    signatures: NDArray[np.float32], sizes: NDArray[np.int_], *, least: float = TOGETHER
-) -> list[list[int]]:
-    """Photos that may show one part: groups of two and more, by their positions.
+def near_groups(signatures: NDArray[np.float32], sizes: NDArray[np.int_]) -> list[list[int]]:
+    """Photos that may show one part: groups of two and more, in the order of their first photo.
+
+    Photos of one product differ by light and pose above all, and two may agree in these by
+    chance. So two photos count as one part if they agree as they are, and also once every
+    direction in which the folder differs counts the same, more than chance explains, among the
+    first directions and among twice as many.
 
     Args:
         signatures: Shape (N, 256).
         sizes: Height and width in pixels, (N, 2).
-        least: Correlation from which on two photos count as one part.
-
-    Returns:
-        Groups that such pairs tie together, in the order of their first photo.
     """
     own = _own(signatures, _unit(signatures.mean(axis=0, keepdims=True))[0])
+    directions = min(_DIRECTIONS, len(own) // 8)
+    if directions < 4:  # what all share cannot be told from what two share
+        return []
     shape = np.log(sizes[:, 1] / sizes[:, 0])
+    axes = np.linalg.svd(own - own.mean(axis=0), full_matrices=False)[0]
+    views = [(own, _TOGETHER)]
+    for k in (directions, 2 * directions):
+        views.append((_unit(axes[:, :k]), _chance(k, len(own))))
     pairs: list[tuple[int, int]] = []
     for start in range(0, len(own), _ROWS):
         rows = slice(start, start + _ROWS)
-        near = own[rows] @ own.T >= least
-        near &= np.abs(shape[rows, None] - shape) <= _NEAR_SHAPE
+        near = np.abs(shape[rows, None] - shape) <= _NEAR_SHAPE
+        for view, least in views:
+            near &= view[rows] @ view.T >= least
         first, second = np.nonzero(near)
         later = first + start < second
         pairs += zip((first[later] + start).tolist(), second[later].tolist(), strict=True)
     return together(pairs, len(own))
+
+
+def _chance(k: int, n: int) -> float:
+    """The correlation in k directions that chance exceeds for `_BY_CHANCE` of all pairs of n.
+
+    By Fisher's transformation, with the bound on the tail of a normal distribution.
+    """
+    return float(np.tanh(np.sqrt(2 * np.log(n * (n - 1) / 2 / _BY_CHANCE) / (k - 3))))
 
 
 def _sharpness(grey: NDArray[np.float64]) -> float:

@@ -1,12 +1,10 @@
 """What can be odd in a recording: gaps, clocks that jump, columns that repeat others or drift."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-
-from workbench.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,9 +13,9 @@ if TYPE_CHECKING:
 
 MISSING = ("drop", "refuse", "interpolate")
 """What to do with a row that lacks a cell."""
-LEAST = 20  # rows from which a drift is no coincidence
-ENDLESS = 0.9  # correlation with the number of the row from which a column counts as drifting
-PAUSE = 5  # usual steps of the clock from which a recording counts as interrupted
+_LEAST = 20  # rows from which a drift is no coincidence
+_ENDLESS = 0.9  # correlation with the number of the row from which a column counts as drifting
+_PAUSE = 5  # usual steps of the clock from which a recording counts as interrupted
 
 
 def seconds(time: "pd.Index") -> NDArray[np.float64]:
@@ -39,7 +37,7 @@ def pauses(time: "pd.Index | None") -> NDArray[np.int64]:
     if time is None or len(time) < 3:
         return np.empty(0, np.int64)
     steps = np.diff(seconds(time))
-    return 1 + np.flatnonzero((steps < 0) | (steps > PAUSE * _usual(steps)))
+    return 1 + np.flatnonzero((steps < 0) | (steps > _PAUSE * _usual(steps)))
 
 
 def clock(time: "pd.Index | None") -> dict[str, float]:
@@ -57,7 +55,7 @@ def clock(time: "pd.Index | None") -> dict[str, float]:
         "step_seconds": float(_usual(steps)),
         "duplicates": int((steps == 0).sum()),
         "backwards": int((steps < 0).sum()),
-        "gaps": int((steps > PAUSE * _usual(steps)).sum()),
+        "gaps": int((steps > _PAUSE * _usual(steps)).sum()),
         "longest_seconds": float(steps.max()),
     }
 
@@ -70,13 +68,9 @@ def duplicates(values: NDArray[np.float64], columns: Sequence[str]) -> dict[str,
         {'c': 'a'}
     """
     first: dict[bytes, str] = {}
-    found = {}
-    for name, column in zip(columns, values.T, strict=True):
-        if len(column) and np.ptp(column) > 0:
-            original = first.setdefault(column.tobytes(), name)
-            if original != name:
-                found[name] = original
-    return found
+    named = [(name, first.setdefault(column.tobytes(), name))
+             for name, column in _columns(values, columns) if np.ptp(column) > 0]  # fmt: skip
+    return {name: original for name, original in named if name != original}
 
 
 def endless(values: NDArray[np.float64], columns: Sequence[str]) -> list[str]:
@@ -89,17 +83,14 @@ def endless(values: NDArray[np.float64], columns: Sequence[str]) -> list[str]:
         >>> endless(np.column_stack([3 * t + np.sin(t), np.sin(t)]), ("total", "temp"))
         ['total']
     """
-    n = len(values)
-    if n < LEAST:
-        return []
-    at = np.linspace(-1, 1, n)
-    found = []
-    for name, column in zip(columns, values.T, strict=True):
+    at = np.linspace(-1, 1, len(values))
+
+    def drifts(column: NDArray[np.float64]) -> bool:
         centred = column - column.mean()
         norm = np.sqrt((centred @ centred) * (at @ at))
-        if norm > 0 and abs(centred @ at) / norm > ENDLESS:
-            found.append(name)
-    return found
+        return bool(norm > 0 and abs(centred @ at) / norm > _ENDLESS)
+
+    return [n for n, column in _columns(values, columns) if len(at) >= _LEAST and drifts(column)]
 
 
 def two_valued(values: NDArray[np.float64], columns: Sequence[str]) -> dict[str, dict[str, int]]:
@@ -110,8 +101,8 @@ def two_valued(values: NDArray[np.float64], columns: Sequence[str]) -> dict[str,
         {'valve': {'0': 2, '1': 1}}
     """
     found = {}
-    for name, column in zip(columns, values.T, strict=True):
-        low, high = (column.min(), column.max()) if len(column) else (0.0, 0.0)
+    for name, column in _columns(values, columns):
+        low, high = column.min(), column.max()
         lows, highs = int((column == low).sum()), int((column == high).sum())
         if low < high and lows + highs == len(column) > 2:
             found[name] = {f"{low:g}": lows, f"{high:g}": highs}
@@ -119,12 +110,9 @@ def two_valued(values: NDArray[np.float64], columns: Sequence[str]) -> dict[str,
 
 
 def fill(
-    sensors: Sequence["Column"],
-    missing: str,
-    most: int,
-    hold: float | None,
+    sensors: Sequence["Column"], missing: str, most: int, hold: float | None,
     time: "pd.Index | None",
-) -> tuple[list["Column"], dict[str, int]]:
+) -> tuple[list["Column"], dict[str, int]]:  # fmt: skip
     """Bridge what is missing, as far as a person has said that it may be.
 
     Args:
@@ -157,13 +145,10 @@ def fill(
     return filled, {name: n for name, n in counts.items() if n}
 
 
-def refuse(path: object, bad: Sequence, missing: str) -> None:
-    """Raise a DataError for the first unusable row if that is the policy."""
-    if missing == "refuse" and bad:
-        raise DataError(
-            f"{path} must have every cell, but line {bad[0].line}: {bad[0].reason} ({len(bad)} "
-            'such rows); mend it, or pass missing="drop" or missing="interpolate"'
-        )
+def _columns(
+    values: NDArray[np.float64], names: Sequence[str]
+) -> Iterator[tuple[str, NDArray[np.float64]]]:
+    return zip(names, values.T, strict=True) if len(values) else iter(())
 
 
 def _bridged(column: "Column", most: int) -> "Column":
@@ -178,8 +163,7 @@ def _bridged(column: "Column", most: int) -> "Column":
 
 def _held(column: "Column", hold: float, clock: NDArray[np.float64]) -> "Column":
     """Each cell without a value takes the last one that is at most `hold` seconds old."""
-    rows = np.arange(len(column.bad))
-    last = np.maximum.accumulate(np.where(column.bad, -1, rows))
+    last = np.maximum.accumulate(np.where(column.bad, -1, np.arange(len(column.bad))))
     age = clock - clock[np.maximum(last, 0)]
     usable = column.bad & (last >= 0) & (age >= 0) & (age <= hold)
     values = np.where(usable, column.values[np.maximum(last, 0)], column.values)

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from workbench.errors import DataError
 
 from .cells import Cells
-from .column_words import GOOD_QUALITY, QUALITIES, TAGS, VALUES, folded
 from .columns import Column
 from .recording import seconds
+from .words import GOOD_QUALITY, QUALITIES, TAGS, VALUES, bare
 
 _MOST_TAGS = 1000
 
@@ -27,27 +27,20 @@ class Rows(NamedTuple):
 
     def take(self, rows: NDArray[np.int64]) -> "Rows":
         """Other rows, or the same in another order."""
-        return Rows(
-            self.time and self.time.take(rows),
-            self.label and self.label.take(rows),
-            self.lines[rows],
-            None if self.files is None else self.files[rows],
-        )
+        files = None if self.files is None else self.files[rows]
+        time, label = (column and column.take(rows) for column in (self.time, self.label))
+        return Rows(time, label, self.lines[rows], files)
 
-    def grouped(self, group_of: NDArray[np.int64], first: NDArray[np.int64]) -> "Rows":
-        """One row a group, that of its first row; NG if any row of the group is.
-
-        Args:
-            group_of: The number of the group of each row, -1 for none.
-            first: The first row of each group.
-        """
+    def grouped(self, group_of: NDArray[np.int64], n: int) -> "Rows":
+        """One row a group (-1 is none), that of its first row; NG if any row of the group is."""
+        first = np.zeros(n, np.int64)
+        first[group_of[::-1]] = np.arange(len(group_of))[::-1]
         rows = self.take(first)
         if self.label is None or rows.label is None:  # of which neither is without the other
             return rows
         known = ~self.label.bad & (group_of >= 0)
-        groups, ng = group_of[known], self.label.values[known]
-        n_ng = np.bincount(groups, ng, minlength=len(first))
-        unknown = np.bincount(groups, minlength=len(first)) == 0
+        n_ng = np.bincount(group_of[known], self.label.values[known], minlength=n)
+        unknown = np.bincount(group_of[known], minlength=n) == 0
         return rows._replace(label=rows.label._replace(values=n_ng > 0, bad=unknown))
 
 
@@ -61,13 +54,11 @@ class Long(NamedTuple):
 
 def find_long(cells: Mapping[str, Cells]) -> Long | None:
     """The columns of a long table, by their names; None where the table is wide."""
-    tags = [name for name in cells if folded(name) in TAGS and cells[name].is_text()]
-    values = [name for name in cells if folded(name) in VALUES]
-    if len(tags) != 1 or len(values) != 1:
+    tags = [name for name in cells if bare(name) in TAGS and cells[name].is_text()]
+    values = [name for name in cells if bare(name) in VALUES]
+    if len(tags) != 1 or len(values) != 1 or len(set(cells[tags[0]].values)) > _MOST_TAGS:
         return None
-    if len(set(cells[tags[0]].values)) > _MOST_TAGS:
-        return None
-    return Long(tags[0], values[0], next((n for n in cells if folded(n) in QUALITIES), None))
+    return Long(tags[0], values[0], next((n for n in cells if bare(n) in QUALITIES), None))
 
 
 def widened(
@@ -80,7 +71,11 @@ def widened(
     """
     assert rows.time is not None  # else the table would not be taken for a long one
     row_of, times = pd.factorize(rows.time.values)
-    good = np.ones(len(row_of), bool) if quality is None else _is_good(quality)
+    good = np.ones(len(row_of), bool)
+    if quality is not None and quality.is_text():
+        good = np.array([cell.lower() in GOOD_QUALITY for cell in quality.values], bool)
+    elif quality is not None:  # codes of historians
+        good = np.isin(quality.values, (0, 192))
     usable = good & ~value.bad & (row_of >= 0)
     columns, twice = {}, 0
     for tag in pd.unique(pd.Series(tags, dtype=object)):
@@ -95,7 +90,7 @@ def widened(
         said.append(f"{n:,} readings of a quality other than good count as missing")
     if twice:
         said.append(f"{twice:,} readings came twice for a time, of which the last counts")
-    return columns, rows.grouped(row_of, _firsts(row_of, len(times))), said
+    return columns, rows.grouped(row_of, len(times)), said
 
 
 def resampled(sensors: Sequence[Column], rows: Rows, every: float) -> tuple[list[Column], Rows]:
@@ -115,10 +110,9 @@ def resampled(sensors: Sequence[Column], rows: Rows, every: float) -> tuple[list
         usable = ~sensor.bad
         counts = np.bincount(step_of[usable], minlength=len(steps))
         sums = np.bincount(step_of[usable], sensor.values[usable], minlength=len(steps))
-        empty = counts == 0
-        values = np.divide(sums, counts, out=np.full(len(steps), np.nan), where=~empty)
-        means.append(Column(sensor.name, Cells(values), values, empty))
-    return means, rows.grouped(step_of, _firsts(step_of, len(steps)))
+        values = np.divide(sums, counts, out=np.full(len(steps), np.nan), where=counts > 0)
+        means.append(Column(sensor.name, Cells(values), values, counts == 0))
+    return means, rows.grouped(step_of, len(steps))
 
 
 def by_time(sensors: Sequence[Column], rows: Rows) -> tuple[list[Column], Rows]:
@@ -129,17 +123,3 @@ def by_time(sensors: Sequence[Column], rows: Rows) -> tuple[list[Column], Rows]:
     place = {name: i for i, name in enumerate(starts.sort_values(kind="stable").index)}
     order = np.argsort([place[name] for name in rows.files], kind="stable")
     return [sensor.take(order) for sensor in sensors], rows.take(order)
-
-
-def _is_good(quality: Cells) -> NDArray[np.bool_]:
-    """Where a reading can be used, by the words or codes (0, 192) of historians."""
-    if quality.is_text():
-        return np.array([cell.lower() in GOOD_QUALITY for cell in quality.values], bool)
-    return np.isin(quality.values, (0, 192))
-
-
-def _firsts(group_of: NDArray[np.int64], n: int) -> NDArray[np.int64]:
-    """The first row of each of n groups."""
-    first = np.zeros(n, np.int64)
-    first[group_of[::-1]] = np.arange(len(group_of))[::-1]
-    return first

@@ -1,13 +1,13 @@
 """Sensor readings from files as machines leave them: text, workbooks, Parquet, long and wide."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from workbench.errors import DataError
@@ -16,66 +16,23 @@ from .cells import Cells, Sheet
 from .columns import (
     Column,
     FileSigns,
-    Label,
-    find_label,
+    choose_sensors,
     find_time,
-    is_time_name,
     name_columns,
     require,
     to_numbers,
 )
-from .decode import SUFFIXES
-from .reading import BadRow, Reading, missing_in, skipped_in, units_of
-from .recording import fill, refuse
+from .opening import SUFFIXES
+from .recording import fill
 from .reshaping import Rows, by_time, find_long, resampled, widened
-from .sensors import choose_sensors
+from .row_labels import find_label
+from .row_options import RowOptions, column_of
 from .sheets import ENDINGS, find_files, joined, read_sheets
 from .splits import by_time as split_by_time
 from .splits import check_shares, rows_by_hash
-from .table import NOTE, SensorTable
-from .times import Times
-
-__all__ = ["NOTE", "BadRow", "Reading", "SensorTable", "is_rows", "load_like", "load_rows"]
+from .table import NOTE, BadRow, Reading, SensorTable
 
 _BLOCK = 1 << 13  # rows at once
-LAYOUTS = ("wide", "long")
-"""One column a sensor, or one row a reading with its tag."""
-
-
-@dataclass(frozen=True)
-class RowOptions:
-    """The arguments of `load_rows`."""
-
-    columns: Sequence[str] | None = None
-    label: str | None = None
-    time: str | None = None
-    ignore: Sequence[str] = ()
-    seed: int = 0
-    calibration: float = 0.15
-    test: float = 0.15
-    missing: str = "drop"
-    most: int = 3
-    dates: str | None = None
-    decimal: str | None = None
-    encoding: str | None = None
-    sheet: str | None = None
-    layout: str | None = None
-    hold: float | None = None
-    every: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.decimal not in (None, ".", ","):
-            raise ValueError(f"decimal must be '.' or ',', got {self.decimal!r}")
-        if self.layout not in (None, *LAYOUTS):
-            raise ValueError(f"layout must be one of {', '.join(LAYOUTS)}, got {self.layout!r}")
-        if self.every is not None and self.every <= 0:
-            raise ValueError(f"every must be seconds above 0, got {self.every}")
-
-    def chosen(self) -> dict[str, Any]:
-        """Those that are not the defaults, fit for JSON."""
-        plain, default = asdict(self), asdict(RowOptions())
-        chosen = {name: value for name, value in plain.items() if value != default[name]}
-        return {name: list(v) if isinstance(v, tuple) else v for name, v in chosen.items()}
 
 
 def is_rows(path: Path | str) -> bool:
@@ -127,10 +84,9 @@ def load_rows(
         columns: With a header, the sensors to keep, in this order; without one, the names of
             all columns of the file.
         label: Name of the label column (0/1, true/false, OK/NG, normal/anomaly ...);
-            `NAME=VALUE` says which value is NG, `NAME!=VALUE` which is not. Found by the names
-            in `column_words.LABELS` where it is not given.
-        time: Name of the time column; found by the names in `column_words.TIMES`, or as the first
-            column of dates.
+            `NAME=VALUE` says which value is NG, `NAME!=VALUE` which is not.
+        time: Name of the time column. Both are found by the words of `words.toml` where they
+            are not given, the time also as the first column of dates.
         ignore: Columns that are no sensors.
         seed: Another seed, another draw, where rows are drawn.
         calibration: Share of the normal rows held out for the threshold.
@@ -156,13 +112,8 @@ def load_rows(
             numbers, an unusable row where those are refused, or something ambiguous.
         ValueError: A share is out of range, or no such policy.
     """
-    return _load(
-        path,
-        RowOptions(
-            columns, label, time, ignore, seed, calibration, test, missing, most, dates, decimal,
-            encoding, sheet, layout, hold, every,
-        ),
-    )  # fmt: skip
+    given = dict(locals())
+    return _load(given.pop("path"), RowOptions(**given))
 
 
 def load_like(
@@ -183,9 +134,8 @@ def load_like(
         DataError: As for `load_rows`; a label or time column may be absent.
     """
     found = trained.get("reading", {}).get("found", {})
-    kept = {k: v for k, v in trained.get("options", {}).items() if k != "columns"}
-    known = {**found, **kept}
-    optional = {known[name].partition("=")[0].rstrip("!") for name in ("label", "time")
+    known = {**found, **{k: v for k, v in trained.get("options", {}).items() if k != "columns"}}
+    optional = {column_of(known[name]) for name in ("label", "time")
                 if name in known and name not in given} | set(known.get("ignore", ()))  # fmt: skip
     return _load(path, RowOptions(**{**known, **given}), tuple(columns), optional)
 
@@ -198,72 +148,70 @@ def _load(
 ) -> SensorTable:
     """Read as `options` say; `wanted` are a model's sensors, `optional` columns may be absent."""
     paths, source, skipped = find_files(path)
-    sheets = read_sheets(
-        paths, encoding=options.encoding, decimal=options.decimal, sheet=options.sheet
-    )
+    sheets = read_sheets(paths, options.encoding, options.decimal, options.sheet)
     sheet = joined(sheets)
     names = name_columns(sheet.names, sheet.columns, options.columns, source)
     cells = dict(zip(names, sheet.columns, strict=True))
-    options = _without_absent(options, cells, optional)
-    signs = FileSigns(sheet.separator, sheet.decimal, options.decimal)
-    time, times, of_time = find_time(cells, options.time, options.dates, source, signs)
+    options = options.without({name for name in optional if name not in cells})
+    signs = FileSigns(source, sheet.separator, sheet.decimal, options.decimal)
+    time, times, of_time = find_time(cells, options.time, options.dates, signs)
     free = {n: c for n, c in cells.items() if n not in {*of_time, *options.ignore}}
     label = find_label(free if options.label is None else cells, options.label, source)
     rows = Rows(time, label and label.column, sheet.lines, _file_of_rows(sheets))
     parts = {*of_time, *([label.column.name] if label else [])}
-    cells, rows, said = _wide(cells, rows, parts, signs, options, source)
+    cells, rows, said = _wide(cells, rows, parts, signs, options)
     if wanted is None and sheet.names is not None:
         wanted = options.columns
     require(cells, [*(wanted or ()), *options.ignore], source)
-    sensors, left_out, assumed = choose_sensors(
-        {n: c for n, c in cells.items() if n not in {*parts, *options.ignore}}, wanted, rows.label,
-        path=source, signs=signs
-    )  # fmt: skip
-    left_out |= dict.fromkeys(options.ignore, "as asked")
-    assumed += [f"{s.name} is taken for a sensor although its name says time (--time)"
-                for s in sensors if is_time_name(s.name)]  # fmt: skip
+    free = {n: c for n, c in cells.items() if n not in {*parts, *options.ignore}}
+    sensors, left_out, assumed = choose_sensors(free, wanted, rows.label, signs)
     used = time.name.split(" + ") if time else ()
+    left_out |= dict.fromkeys(options.ignore, "as asked")
     left_out |= {n: "another column of time" for n in of_time if n not in used}
-    missing = missing_in(sensors)
+    missing = {s.name: marks for s in sensors if (marks := s.marks())}
     sensors, rows = by_time(sensors, rows)
     if options.every is not None:
         sensors, rows = resampled(sensors, rows, options.every)
-    sensors, filled = fill(sensors, options.missing, options.most, options.hold,
-                           rows.time and rows.time.values)  # fmt: skip
+    clock = rows.time and rows.time.values
+    sensors, filled = fill(sensors, options.missing, options.most, options.hold, clock)
     keep, bad = _usable(sensors, rows, sheet.ragged)
-    refuse(source, bad, options.missing)
+    if options.missing == "refuse" and bad:
+        raise DataError(
+            f"{source} must have every cell, but line {bad[0].line}: {bad[0].reason} ({len(bad)} "
+            'such rows); mend it, or pass missing="drop" or missing="interpolate"'
+        )
     if not keep.any():
         what = f"line {bad[0].line}: {bad[0].reason}" if bad else "it has a header only"
         hint = "; pass hold=SECONDS (--hold)" if rows.time and len(sensors) > 1 else ""
         raise DataError(f"{source} must hold at least one whole row of numbers; {what}{hint}")
+    found = {
+        "label": label and label.again,
+        "time": next(iter(of_time), None),
+        "dates": times and times.order,
+        "decimal": "," if sheet.decimal == "," else options.decimal,
+    }
     reading = Reading(
         form=sheet.form + (f", {len(sheets)} files" if len(sheets) > 1 else ""),
         time=f"{time.name}: {times.form}" if time and times else "",
         label=f"{label.column.name}: {label.rule}" if label else "",
-        units=units_of(sheet, names),
+        units=sheet.units_of(names),
         assumed=(*sheet.notes, *filter(None, [times and times.assumed, label and label.assumed]),
                  *said, *assumed),
         left_out=left_out,
-        skipped=(*skipped, *skipped_in(sheet)),
+        skipped=(*skipped, *sheet.skipped()),
         missing=missing,
-        found=_found(sheet, of_time, times, label, options),
+        found={name: value for name, value in found.items() if value},
     )  # fmt: skip
-    reading.warn(source, bad, len(keep) + len(sheet.ragged), filled)
+    labels = None if rows.label is None else rows.label.values[keep].astype(bool)
     table = SensorTable(
-        values=_stacked(sensors, keep),
-        columns=tuple(sensor.name for sensor in sensors),
-        labels=None if rows.label is None else rows.label.values[keep].astype(bool),
-        time=None if rows.time is None else rows.time.values[keep],
-        source=source,
-        bad=tuple(bad),
+        _stacked(sensors, keep), tuple(sensor.name for sensor in sensors), labels,
+        None if rows.time is None else rows.time.values[keep], source, bad=tuple(bad),
         note=NOTE if any(NOTE in line for line in sheet.comments) else "",
-        filled=filled,
-        options=options.chosen(),
-        lines=rows.lines[keep],
-        files=None if rows.files is None else rows.files[keep],
-        reading=reading,
-    )
-    return _with_splits(table, options)
+        filled=filled, options=options.chosen(), lines=rows.lines[keep],
+        files=None if rows.files is None else rows.files[keep], reading=reading,
+    )  # fmt: skip
+    table.warn()
+    return replace(table, drawn=_splits(table, options))
 
 
 def _wide(
@@ -272,7 +220,6 @@ def _wide(
     parts: Collection[str],
     signs: FileSigns,
     options: RowOptions,
-    source: str,
 ) -> tuple[dict[str, Cells], Rows, list[str]]:
     """A long table as a wide one; a wide one as it is."""
     free = {name: column for name, column in cells.items() if name not in parts}
@@ -280,37 +227,26 @@ def _wide(
     if long is None or rows.time is None:
         if options.layout == "long":
             raise DataError(
-                f"{source} must have columns of tag, value and time to be read as long; it has "
-                f"{', '.join(cells)}"
+                f"{signs.path} must have columns of tag, value and time to be read as long; it "
+                f"has {', '.join(cells)}"
             )
         return cells, rows, []
-    value = to_numbers({long.value: cells[long.value]}, source, signs)
+    value = to_numbers({long.value: cells[long.value]}, signs)
     if not value:
-        raise DataError(f"{source}: column {long.value} must hold numbers")
+        raise DataError(f"{signs.path}: column {long.value} must hold numbers")
     quality = cells[long.quality] if long.quality else None
     columns, rows, said = widened(cells[long.tag].values, value[long.value], quality, rows)
     rest = [name for name in free if name not in long]
     return columns, rows, [*said, *(f"{name} is no part of the long table" for name in rest)]
 
 
-def _without_absent(
-    options: RowOptions, cells: Mapping[str, Cells], optional: Collection[str]
-) -> RowOptions:
-    """Without the columns of training that this file may lack."""
-    absent = {name for name in optional if name not in cells}
-    column = (options.label or "").partition("=")[0].rstrip("!")
-    return replace(
-        options,
-        label=None if column in absent else options.label,
-        time=None if options.time in absent else options.time,
-        ignore=tuple(name for name in options.ignore if name not in absent),
-    ) if absent else options  # fmt: skip
-
-
 def _file_of_rows(sheets: Sequence[Sheet]) -> NDArray[np.str_] | None:
+    """The name of each row's file, with its folder where names repeat."""
     if len(sheets) == 1:
         return None
-    return np.repeat([s.path.name for s in sheets], [len(s.lines) for s in sheets])
+    alone = max(Counter(s.path.name for s in sheets).values()) == 1
+    names = [s.path.name if alone else s.path.as_posix() for s in sheets]
+    return np.repeat(names, [len(s.lines) for s in sheets])
 
 
 def _usable(
@@ -338,34 +274,9 @@ def _stacked(sensors: Sequence[Column], keep: NDArray[np.bool_]) -> NDArray[np.f
     return values
 
 
-def _found(
-    sheet: Sheet,
-    of_time: Sequence[str],
-    times: Times | None,
-    label: Label | None,
-    options: RowOptions,
-) -> dict[str, Any]:
-    """Options with which the next file is read the same way."""
-    found = {
-        "label": label and label.again,
-        "time": next(iter(of_time), None),
-        "dates": times and times.order,
-        "decimal": "," if sheet.decimal == "," else options.decimal,
-    }
-    return {name: value for name, value in found.items() if value}
-
-
-def _with_splits(table: SensorTable, options: RowOptions) -> SensorTable:
+def _splits(table: SensorTable, options: RowOptions) -> partial[NDArray[np.str_]]:
     shares = {"calibration": options.calibration, "test": options.test}
     check_shares(**shares)
     if table.time is None and table.labels is None:
-        return replace(table, drawn=partial(rows_by_hash, len(table), seed=options.seed, **shares))
-    return replace(table, drawn=partial(_by_time, table.time, table.labels, len(table), **shares))
-
-
-def _by_time(
-    time: pd.Index | None, labels: NDArray[np.bool_] | None, n: int, **shares: float
-) -> NDArray[np.str_]:
-    normal = np.ones(n, bool) if labels is None else ~labels
-    order = np.arange(n) if time is None else np.argsort(time, kind="stable")
-    return split_by_time(order, normal, **shares)
+        return partial(rows_by_hash, len(table), seed=options.seed, **shares)
+    return partial(split_by_time, len(table), table.time, table.labels, **shares)

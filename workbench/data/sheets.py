@@ -9,7 +9,7 @@ import numpy as np
 from workbench.errors import DataError
 
 from .books import read_book, read_parquet
-from .cells import Cells, Sheet
+from .cells import Sheet, stacked
 from .text import read_text
 
 TEXT = (".csv", ".txt", ".tsv", ".dat", ".asc", ".prn", ".log")
@@ -37,41 +37,67 @@ def find_files(path: Path | str | Sequence[Path | str]) -> tuple[list[Path], str
     paths = [p for p in inside if p.suffix.lower() in ENDINGS and p.is_file()]
     if not paths:
         raise DataError(f"{path} must hold files of sensor rows ({', '.join(ENDINGS)})")
-    others = [p.name for p in inside if p not in paths]
-    return (
-        paths,
-        path.as_posix(),
-        [f"not read in the folder: {', '.join(others)}"] if others else [],
-    )
+    others = ", ".join(p.name for p in inside if p not in paths)
+    return paths, path.as_posix(), [f"not read in the folder: {others}"] if others else []
 
 
 def read_sheets(
-    paths: Sequence[Path],
-    *,
-    encoding: str | None = None,
-    decimal: str | None = None,
-    sheet: str | None = None,
+    paths: Sequence[Path], encoding: str | None, decimal: str | None, sheet: str | None
 ) -> list[Sheet]:
     """The files; all as text where their numbers leave a doubt about the decimal sign.
 
     Raises:
-        DataError: As for `read_sheet`.
+        DataError: No such file, not of such a kind, or a reader is not installed.
     """
 
-    def read(*, as_text: bool) -> list[Sheet]:
-        return [
-            read_sheet(path, encoding=encoding, decimal=decimal, sheet=sheet, as_text=as_text)
-            for path in paths
-        ]
+    def read(path: Path, *, as_text: bool = False) -> Sheet:
+        ending = path.suffix.lower()
+        if not path.is_file():
+            raise DataError(f"{path} must be a CSV file; there is no such file")
+        if ending in BOOKS:
+            return read_book(path, sheet)
+        if ending in TABLES:
+            return read_parquet(path)
+        return read_text(path, encoding, decimal, as_text=as_text)
 
-    sheets = read(as_text=False)
+    sheets = [read(path) for path in paths]
     with_floats = [s for s in sheets if any(c.values.dtype.kind == "f" for c in s.columns)]
-    doubtful = decimal is None and bool(with_floats) and all(map(is_doubtful, with_floats))
+    doubtful = decimal is None and bool(with_floats) and all(map(_is_doubtful, with_floats))
     mixed = len({s.decimal for s in sheets}) > 1 or not _are_alike(sheets)
-    return read(as_text=True) if doubtful or mixed else sheets
+    return [read(path, as_text=True) for path in paths] if doubtful or mixed else sheets
 
 
-def is_doubtful(sheet: Sheet) -> bool:
+def joined(sheets: Sequence[Sheet]) -> Sheet:
+    """Files with the same columns, one after the other.
+
+    Raises:
+        DataError: A file has other columns.
+    """
+    first = sheets[0]
+    if len(sheets) == 1:
+        return first
+    names = first.names or ()
+    for other in sheets[1:]:
+        if set(other.names or ()) != set(names) or len(other.columns) != len(first.columns):
+            raise DataError(
+                f"{other.path} must have the columns of {first.path.name} ({', '.join(names)}), "
+                f"got {', '.join(other.names or ())}; read the files apart"
+            )
+    columns = []
+    for i in range(len(first.columns)):
+        at = [s.names.index(names[i]) if s.names else i for s in sheets]
+        columns.append(stacked([s.columns[k] for s, k in zip(sheets, at, strict=True)]))
+    return replace(
+        first,
+        columns=columns,
+        lines=np.concatenate([sheet.lines for sheet in sheets]),
+        ragged=[row for sheet in sheets for row in sheet.ragged],
+        blank=sum(sheet.blank for sheet in sheets),
+        notes=tuple(dict.fromkeys(note for sheet in sheets for note in sheet.notes)),
+    )
+
+
+def _is_doubtful(sheet: Sheet) -> bool:
     """Whether the points that a parser took for decimal ones may group thousands.
 
     That is so where all fractions of the file have three digits, and a comma does not separate.
@@ -85,79 +111,9 @@ def is_doubtful(sheet: Sheet) -> bool:
     return len(fractions) > 0 and not bool(proof.any())
 
 
-def read_sheet(
-    path: Path,
-    *,
-    encoding: str | None = None,
-    decimal: str | None = None,
-    sheet: str | None = None,
-    as_text: bool = False,
-) -> Sheet:
-    """One file as columns of cells.
-
-    Args:
-        path: A text file, a workbook or a Parquet file.
-        encoding: Of text, else it is told from the file.
-        decimal: The decimal sign if it is known.
-        sheet: The worksheet of a workbook, else the first with a table.
-        as_text: Convert nothing.
-
-    Raises:
-        DataError: No such file, not of such a kind, or a reader is not installed.
-    """
-    ending = path.suffix.lower()
-    if not path.is_file():
-        raise DataError(f"{path} must be a CSV file; there is no such file")
-    if ending in BOOKS:
-        return read_book(path, sheet)
-    if ending in TABLES:
-        return read_parquet(path)
-    return read_text(path, encoding, decimal, as_text=as_text)
-
-
-def joined(sheets: Sequence[Sheet]) -> Sheet:
-    """Files with the same columns, one after the other.
-
-    Raises:
-        DataError: A file has other columns.
-    """
-    first = sheets[0]
-    for other in sheets[1:]:
-        if set(other.names or ()) != set(first.names or ()) or len(other.columns) != len(
-            first.columns
-        ):
-            raise DataError(
-                f"{other.path} must have the columns of {first.path.name} "
-                f"({', '.join(first.names or ())}), got {', '.join(other.names or ())}; read the "
-                "files apart"
-            )
-    if len(sheets) == 1:
-        return first
-    columns = []
-    for i in range(len(first.columns)):
-        at = [s.names.index(first.names[i]) if first.names and s.names else i for s in sheets]
-        columns.append(_stacked([s.columns[k] for s, k in zip(sheets, at, strict=True)]))
-    return replace(
-        first,
-        columns=columns,
-        lines=np.concatenate([sheet.lines for sheet in sheets]),
-        ragged=[row for sheet in sheets for row in sheet.ragged],
-        blank=sum(sheet.blank for sheet in sheets),
-        notes=tuple(dict.fromkeys(note for sheet in sheets for note in sheet.notes)),
-    )
-
-
 def _are_alike(sheets: Sequence[Sheet]) -> bool:
     """Whether each column is text in all files or in none."""
     if any(len(s.columns) != len(sheets[0].columns) for s in sheets):
         return True  # `joined` says what is wrong
-    return all(len({cells.is_text() for cells in column}) == 1
-               for column in zip(*(s.columns for s in sheets), strict=True))  # fmt: skip
-
-
-def _stacked(parts: Sequence[Cells]) -> Cells:
-    starts = np.cumsum([0, *(len(part) for part in parts[:-1])])
-    rows = [part.odd[0] + start for part, start in zip(parts, starts, strict=True)]
-    texts = [part.odd[1] for part in parts]
-    return Cells(np.concatenate([part.values for part in parts]),
-                 (np.concatenate(rows), np.concatenate(texts)))  # fmt: skip
+    columns = zip(*(s.columns for s in sheets), strict=True)
+    return all(len({cells.is_text() for cells in column}) == 1 for column in columns)

@@ -7,24 +7,22 @@ because the neighbour of a training row is nearly that row again.
 
 import hashlib
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 SPLITS = ("train", "calibration", "test")
-HEALTHY_START = 0.25  # of the normal rows before the first fault, to learn from them alone
+_HEALTHY_START = 0.25  # of the normal rows before the first fault, to learn from them alone
 
 
 def by_hash(
     names: Sequence[str], *, seed: int, calibration: float, test: float
 ) -> tuple[str, ...]:
-    """One split per name, of sizes that follow the shares.
-
-    Args:
-        names: What identifies each item, all different.
-        seed: Another seed, another split.
-        calibration: Share in [0, 1) for setting thresholds.
-        test: Share in [0, 1) for the final numbers; the rest trains.
+    """One split per name (all different), of sizes that follow the shares; the rest trains.
 
     Raises:
         ValueError: A share is out of range, or nothing would be left to train on.
@@ -33,8 +31,9 @@ def by_hash(
         >>> by_hash(["a", "b", "c", "d"], seed=0, calibration=0.25, test=0.25)
         ('calibration', 'train', 'train', 'test')
     """
-    order = sorted(range(len(names)), key=lambda i: _digest(seed, names[i]))
+    digests = [hashlib.sha256(f"{seed}:{name}".encode()).hexdigest() for name in names]
     splits = np.empty(len(names), dtype=object)
+    order = sorted(range(len(names)), key=digests.__getitem__)
     splits[order] = _tail_first(len(names), calibration, test)
     return tuple(splits.tolist())
 
@@ -48,56 +47,42 @@ def rows_by_hash(n: int, *, seed: int, calibration: float, test: float) -> NDArr
     """
     digests = b"".join(hashlib.sha256(b"%d:%d" % (seed, i)).digest()[:8] for i in range(n))
     splits = np.empty(n, dtype="<U11")
-    splits[np.argsort(np.frombuffer(digests, ">u8"), kind="stable")] = _tail_first(
-        n, calibration, test
-    )
+    order = np.argsort(np.frombuffer(digests, ">u8"), kind="stable")
+    splits[order] = _tail_first(n, calibration, test)
     return splits
 
 
 def by_time(
-    order: NDArray[np.int64], normal: NDArray[np.bool_], *, calibration: float, test: float
+    n: int,
+    time: "pd.Index | None",
+    labels: NDArray[np.bool_] | None,
+    *,
+    calibration: float,
+    test: float,
 ) -> NDArray[np.str_]:
-    """One split per row: normal rows in blocks of `order`, the others all test.
+    """One split a row: normal rows in blocks of time, or of their order without one; NG is test.
 
     Where faults are labelled, what comes before the first of them is the healthy machine: it
     is learned from, its end is calibration, and everything from the first fault on is test, as
     a machine after a fault is not the one before. Without such a start, or where it holds
     fewer than a quarter of the normal rows, all normal rows are cut.
 
-    Args:
-        order: Row numbers from oldest to newest, shape (N,).
-        normal: True where a row may be trained on, shape (N,).
-        calibration: Share of the normal rows that follows the training block.
-        test: Share of the normal rows at the end; of a healthy start nothing.
-
     Raises:
         ValueError: As for `by_hash`.
 
     Example:
-        >>> normal = np.array([1, 1, 1, 0, 1], bool)
-        >>> by_time(np.arange(5), normal, calibration=0.3, test=0.3).tolist()
+        >>> labels = np.array([0, 0, 0, 1, 0], bool)
+        >>> by_time(5, None, labels, calibration=0.3, test=0.3).tolist()
         ['train', 'train', 'calibration', 'test', 'test']
     """
-    splits = np.full(len(normal), "test", dtype="<U11")
-    rows = order[normal[order]]
-    start = _healthy_start(normal[order])
-    if start and start >= HEALTHY_START * len(rows):
+    order = np.arange(n) if time is None else np.argsort(time, kind="stable")
+    normal = np.ones(n, bool) if labels is None else ~labels[order]
+    splits, rows = np.full(n, "test", dtype="<U11"), order[normal]
+    start = 0 if normal.all() else int(normal.argmin())  # rows before the first fault
+    if start and start >= _HEALTHY_START * len(rows):
         rows, calibration, test = order[:start], calibration / (1 - test), 0.0
     splits[rows] = _tail_first(len(rows), calibration, test)[::-1]
     return splits
-
-
-def _healthy_start(normal: NDArray[np.bool_]) -> int:
-    """Number of rows before the first fault; 0 where there is no fault."""
-    return 0 if normal.all() else int(normal.argmin())
-
-
-def _tail_first(n: int, calibration: float, test: float) -> list[str]:
-    """Test, then calibration, then train: what is ranked first does not depend on the rest."""
-    check_shares(calibration, test)
-    n_test, n_calibration = _count(n, test), _count(n, calibration)
-    train = ["train"] * (n - n_test - n_calibration)
-    return ["test"] * n_test + ["calibration"] * n_calibration + train
 
 
 def check_shares(calibration: float, test: float) -> None:
@@ -115,10 +100,14 @@ def check_shares(calibration: float, test: float) -> None:
         )
 
 
+def _tail_first(n: int, calibration: float, test: float) -> list[str]:
+    """Test, then calibration, then train: what is ranked first does not depend on the rest."""
+    check_shares(calibration, test)
+    n_test, n_calibration = _count(n, test), _count(n, calibration)
+    train = ["train"] * (n - n_test - n_calibration)
+    return ["test"] * n_test + ["calibration"] * n_calibration + train
+
+
 def _count(n: int, share: float) -> int:
     """The nearest number; at least one of three or more, so that a tiny set can be tried."""
     return max(round(n * share), int(share > 0)) if n >= 3 else 0
-
-
-def _digest(seed: int, name: str) -> str:
-    return hashlib.sha256(f"{seed}:{name}".encode()).hexdigest()

@@ -5,21 +5,62 @@ line number, because a filled-in reading would be scored as if it had been measu
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from .reading import BadRow, Reading
 from .recording import clock, duplicates, endless, pauses, two_valued
 from .splits import SPLITS
 
 NOTE = "generated sample data, for demo and tests only"
 """The comment in the first line of a generated file."""
+_QUIET = ("an annotation", "it has no name", "as asked")
+_SHOWN = 5  # rows that a warning names
+
+
+class BadRow(NamedTuple):
+    """A row that was left out: its line in the file (1 is the first), and why."""
+
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a file was read: what it was taken for, with proof or without, and what is not used.
+
+    `found` are options of `load_rows` that read the next file of that machine the same way;
+    `missing` counts the words for no reading by column; `left_out` has the reason by column.
+    """
+
+    form: str = ""
+    time: str = ""
+    label: str = ""
+    units: dict[str, str] = field(default_factory=dict)
+    assumed: tuple[str, ...] = ()
+    left_out: dict[str, str] = field(default_factory=dict)
+    skipped: tuple[str, ...] = ()
+    missing: dict[str, dict[str, int]] = field(default_factory=dict)
+    found: dict[str, Any] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it, fit for JSON."""
+        return asdict(self)
+
+    def left_alone(self) -> list[str]:
+        """Columns, lines and cells that are not used, a line each."""
+        return [
+            *(f"{name} is not used: {why}" for name, why in self.left_out.items()),
+            *self.skipped,
+            *(f"{name} has no reading in {sum(marks.values()):,} rows ({counted(marks)})"
+              for name, marks in self.missing.items()),
+        ]  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,15 +152,6 @@ class SensorTable:
         """Numbers of the rows before which the recording pauses or its clock runs back."""
         return pauses(self.time)
 
-    def frame(self) -> pd.DataFrame:
-        """The table with pandas; columns "time" and "label" where they are known."""
-        frame = pd.DataFrame(self.values, columns=list(self.columns))
-        if self.time is not None:
-            frame.insert(0, "time", self.time)
-        if self.labels is not None:
-            frame["label"] = np.where(self.labels, "NG", "OK")
-        return frame
-
     def fingerprint(self) -> str:
         """SHA-256 over column names, values and labels, the same on every system."""
         total = hashlib.sha256("\0".join(self.columns).encode())
@@ -134,55 +166,62 @@ class SensorTable:
         its value alone, one that repeats another counts twice. Rows stay in the order of the
         file, with repeated times too; no window of rows spans a pause or a clock that runs back.
         """
+        ng = 0 if self.labels is None else int(self.labels.sum())
+        labels = {"OK": len(self) - ng, "NG": ng}
+        ends = [] if self.time is None or not len(self) else [self.time.min(), self.time.max()]
+        ranges = zip(self.columns, self.values.T, strict=True) if len(self) else ()
         return {
             "source": self.source,
             "rows": len(self),
             "columns": list(self.columns),
-            "labels": self._counts(),
+            "labels": {"unlabelled": len(self)} if self.labels is None else labels,
             "splits": {name: int(self._in(name).sum()) for name in SPLITS},
-            "time": [] if self.time is None or not len(self) else _ends(self.time),
+            "time": list(map(str, ends)),
             "clock": clock(self.time),
-            "ranges": self._ranges(),
+            "ranges": {name: {of: float(getattr(x, of)()) for of in ("min", "mean", "max")}
+                       for name, x in ranges},
             "constant": self._constant(),
             "duplicated": duplicates(self.values, self.columns),
             "filled": dict(self.filled),
-            "bad": [{"line": line, "reason": reason} for line, reason in self.bad],
+            "bad": [row._asdict() for row in self.bad],
             "note": self.note,
             "drifting": endless(self.values, self.columns),
             "two_valued": two_valued(self.values, self.columns),
             "reading": self.reading.as_dict(),
-        }
+        }  # fmt: skip
 
     def remarks(self) -> list[str]:
         """What a person should know before the numbers are believed, a line each."""
-        reading, lines = self.reading, list(self.reading.assumed)
-        lines += [f"{name} is not used: {why}" for name, why in reading.left_out.items()]
-        lines += list(reading.skipped)
-        lines += [
-            f"{name} has no reading in {sum(marks.values()):,} rows ({_counted(marks)})"
-            for name, marks in reading.missing.items()
-        ]
-        return lines + self.doubts()
+        return [*self.reading.assumed, *self.reading.left_alone(), *self.doubts()]
 
     def doubts(self) -> list[str]:
         """What looks wrong with the columns that are used, and what to pass about it."""
-        constant = self._constant()
-        doubts = [f"{name} is constant (--ignore {name})" for name in constant]
-        doubts += [
-            f"{name} repeats {first} (--ignore {name})"
-            for name, first in duplicates(self.values, self.columns).items()
-        ]
-        doubts += [
-            f"{name} drifts from the first row to the last: later rows will be called NG "
-            f"(--ignore {name})"
-            for name in endless(self.values, self.columns)
-        ]
-        doubts += [
-            f"{name} holds two values ({_counted(values)}): if it is a verdict pass --label "
-            f"{name}, if it is no sensor --ignore {name}"
-            for name, values in two_valued(self.values, self.columns).items()
-        ]
-        return doubts
+        values, columns = self.values, self.columns
+        drifts = "drifts from the first row to the last: later rows will be called NG"
+        repeated = duplicates(values, columns).items()
+        return [
+            *(f"{name} is constant (--ignore {name})" for name in self._constant()),
+            *(f"{name} repeats {first} (--ignore {name})" for name, first in repeated),
+            *(f"{name} {drifts} (--ignore {name})" for name in endless(values, columns)),
+            *(f"{name} holds two values ({counted(both)}): if it is a verdict pass --label "
+              f"{name}, if it is no sensor --ignore {name}"
+              for name, both in two_valued(values, columns).items()),
+        ]  # fmt: skip
+
+    def warn(self) -> None:
+        """Say what is not used, which rows are left out, and which cells were filled in."""
+        said = []
+        if self.filled:
+            said += [f"filled in cells: {_listed(f'{n} of {c}' for c, n in self.filled.items())}"]
+        told = {c: why for c, why in self.reading.left_out.items() if why not in _QUIET}
+        if told:
+            said += [f"not used as sensors: {_listed(f'{c} ({why})' for c, why in told.items())}"]
+        if bad := len(self.bad):
+            rows = "; ".join(f"line {line}: {reason}" for line, reason in self.bad[:_SHOWN])
+            more = f"; and {bad - _SHOWN} more, see .bad" if bad > _SHOWN else ""
+            said += [f"left out {bad} of {len(self) + bad} rows: {rows}{more}"]
+        for line in said:
+            warnings.warn(f"{self.source}: {line}", stacklevel=4)
 
     def _constant(self) -> list[str]:
         pairs = zip(self.columns, self.values.T, strict=True)
@@ -191,25 +230,11 @@ class SensorTable:
     def _in(self, split: str) -> NDArray[np.bool_]:
         return np.zeros(len(self), bool) if self.splits is None else self.splits == split
 
-    def _counts(self) -> dict[str, int]:
-        if self.labels is None:
-            return {"unlabelled": len(self)}
-        ng = int(self.labels.sum())
-        return {"OK": len(self) - ng, "NG": ng}
 
-    def _ranges(self) -> dict[str, dict[str, float]]:
-        if not len(self):
-            return {}
-        rows = {"min": self.values.min(0), "mean": self.values.mean(0), "max": self.values.max(0)}
-        return {
-            column: {name: float(row[i]) for name, row in rows.items()}
-            for i, column in enumerate(self.columns)
-        }
-
-
-def _ends(time: pd.Index) -> list[str]:
-    return [str(time.min()), str(time.max())]
-
-
-def _counted(counts: dict[str, int]) -> str:
+def counted(counts: Mapping[str, int]) -> str:
+    """Words and how often each occurs, for people."""
     return ", ".join(f"{word or 'empty'}: {n:,}" for word, n in counts.items())
+
+
+def _listed(words: Iterator[str]) -> str:
+    return ", ".join(words)

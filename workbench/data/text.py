@@ -13,26 +13,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .cells import Cells, Sheet, without_cells
-from .decimals import is_missing, marks
+from .cells import Cells, Sheet
 from .dialect import Dialect, read_dialect, split
+from .words import MISSING, is_missing
 
 _WITH_COMMA = re.compile(r"[+-]?(0?,\d+|\d+,(\d{1,2}|\d{4,}))([eE][+-]?\d+)?", re.ASCII)
 """A number that has a decimal comma and no other reading."""
 _CHUNK = 1 << 17  # rows at once
+_MARKS = ["", "NaN", "N/a", "#n/A", *{form(word) for word in MISSING for form in (
+    str, str.upper, str.title, str.capitalize)}]  # fmt: skip
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 def read_text(
     path: Path, encoding: str | None, decimal: str | None, *, as_text: bool = False
 ) -> Sheet:
-    """One delimited file.
-
-    Args:
-        path: The file.
-        encoding: As Python names it, else it is told from the file.
-        decimal: The decimal sign if it is known.
-        as_text: Convert nothing.
+    """One delimited file; encoding and decimal sign are told from it where None is given.
 
     Raises:
         DataError: No text, or empty.
@@ -42,26 +38,12 @@ def read_text(
     text = set(range(dialect.width)) if as_text else _text_columns(dialect, decimal)
     found = None if dialect.separator == " " else _parsed(path, dialect, decimal, text)
     columns, lines, ragged = found or _by_hand(path, dialect)
-    empty = without_cells(columns, len(lines))
-    if empty.any():
-        kept = np.flatnonzero(~empty)
-        columns, lines = [cells.take(kept) for cells in columns], lines[kept]
     guessed = not (dialect.encoding.startswith("utf") or encoding)
     return Sheet(
-        path,
-        dialect.header,
-        columns,
-        lines,
-        dialect.describe(),
-        dialect.separator,
-        decimal,
-        units=dialect.units,
-        ragged=ragged,
-        blank=int(empty.sum()),
-        above=dialect.above,
-        comments=dialect.comments,
+        path, dialect.header, columns, lines, dialect.describe(), dialect.separator, decimal,
+        dialect.units, ragged, above=dialect.above, comments=dialect.comments,
         notes=(f"the text is taken for {dialect.encoding} (--encoding)",) if guessed else (),
-    )
+    ).without_blank()  # fmt: skip
 
 
 def _shown_decimal(dialect: Dialect) -> str:
@@ -76,8 +58,7 @@ def _text_columns(dialect: Dialect, decimal: str) -> set[int]:
     """Columns of which the head holds a cell that is neither a plain number nor missing."""
 
     def is_plain(cell: str) -> bool:
-        if decimal == ",":
-            return "." not in cell and bool(_PLAIN.fullmatch(cell.replace(",", ".")))
+        cell = cell.replace(".", "\0").replace(",", ".") if decimal == "," else cell
         return bool(_PLAIN.fullmatch(cell))
 
     rows = [row for line, row in dialect.head if line >= dialect.first]
@@ -141,10 +122,12 @@ def _parsed(
         columns.append(Cells(np.concatenate(part) if part else np.empty(0)))
         part.clear()
     _name_odd(path, dialect, columns)
-    ragged = []
-    if counting.separators != (width - 1) * lines or _has_gap(columns[-1]):
-        ragged = _ragged(path, dialect)
-    return _without_ragged(columns, dialect.first + np.arange(lines), ragged)
+    numbered = dialect.first + np.arange(lines)
+    if counting.separators == (width - 1) * lines and not _has_gap(columns[-1]):
+        return columns, numbered, []
+    ragged = _ragged(path, dialect)
+    kept = np.flatnonzero(~np.isin(numbered, [line for line, _ in ragged]))
+    return [cells.take(kept) for cells in columns] if ragged else columns, numbered[kept], ragged
 
 
 def _chunks(
@@ -158,7 +141,7 @@ def _chunks(
     with pd.read_csv(
         file, sep=dialect.separator, header=None, names=range(dialect.width), usecols=columns,
         index_col=False, skip_blank_lines=False, skipinitialspace=True, decimal=decimal,
-        dtype=dict.fromkeys(text, object), na_values=dict.fromkeys(numbers, marks()),
+        dtype=dict.fromkeys(text, object), na_values=dict.fromkeys(numbers, _MARKS),
         keep_default_na=False, chunksize=_CHUNK,
     ) as reader:  # fmt: skip
         yield from reader
@@ -186,7 +169,7 @@ def _name_odd(path: Path, dialect: Dialect, columns: Sequence[Cells]) -> None:
                 texts[i].append(_as_array(chunk[i].iloc[here], text=True))
             start += len(chunk)
     for i, rows in gaps.items():
-        columns[i].odd = rows, np.concatenate(texts[i])
+        columns[i].odd = pd.Series(np.concatenate(texts[i]), index=rows, dtype=object)
 
 
 def _has_gap(cells: Cells) -> bool:
@@ -206,15 +189,6 @@ def _ragged(path: Path, dialect: Dialect) -> list[tuple[int, str]]:
                 if cells and (len(cells) < width or surplus):
                     found.append((line, f"{len(cells)} cells instead of {width}"))
     return found
-
-
-def _without_ragged(
-    columns: list[Cells], lines: NDArray[np.int64], ragged: list[tuple[int, str]]
-) -> tuple[list[Cells], NDArray[np.int64], list[tuple[int, str]]]:
-    if not ragged:
-        return columns, lines, ragged
-    kept = np.flatnonzero(~np.isin(lines, [line for line, _ in ragged]))
-    return [cells.take(kept) for cells in columns], lines[kept], ragged
 
 
 def _by_hand(
