@@ -4,6 +4,8 @@ import asyncio
 import json
 import os
 import shutil
+import subprocess
+import sys
 import time
 
 import ipywidgets as widgets
@@ -33,6 +35,7 @@ from workbench.ui import (
     SensorExplorer,
     Simulator,
     open_page,
+    preload,
 )
 
 pytestmark = pytest.mark.slow
@@ -102,6 +105,44 @@ def test_a_kernel_ends_when_its_page_goes_or_never_comes(tmp_path, monkeypatch):
         assert await ended(manager, seen)
 
     asyncio.run(pages())
+
+
+def test_the_kernel_of_the_first_page_starts_with_the_server(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WORKBENCH_PAGE", "disc")
+
+    class Ready(PageKernels):
+        kernel_name = "python3"
+
+    async def pages():
+        manager = Ready(connection_dir=str(tmp_path))
+        for _ in range(1200):
+            if manager.list_kernel_ids():
+                break
+            await asyncio.sleep(0.1)
+        waiting = manager.list_kernel_ids()
+        assert [await manager.start_kernel(kernel_name="python3")] == waiting
+        assert await manager.start_kernel(kernel_name="python3") not in waiting
+        await manager.shutdown_all()
+
+    asyncio.run(pages())
+
+
+def test_a_model_that_was_loaded_ahead_is_not_shown_when_another_was_saved(home, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_PAGE", "disc")
+    preload.start()
+    ahead = preload.take("disc")
+    preload.start()
+    save(ahead, home / "models" / "disc")
+    assert preload.take("disc") is not ahead
+    monkeypatch.delenv("WORKBENCH_PAGE")
+
+
+def test_what_a_page_of_photos_imports_is_there_soon():
+    heavy = "{'torch', 'pandas', 'matplotlib', 'papermill'} & set(sys.modules)"
+    code = f"import sys, workbench.ui.start_page as page; assert page.AppPage; print({heavy} or 0)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "0", done.stdout + done.stderr
 
 
 def test_what_cannot_be_served_is_said_before_anything_is_started(home):

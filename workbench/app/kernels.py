@@ -1,31 +1,47 @@
 """The kernels of pages: one that no page is connected to any more is ended, at work or not."""
 
 import asyncio
+import os
 from typing import Any
 
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
+from tornado.ioloop import IOLoop
+
+PAGE = "WORKBENCH_PAGE"  # the model that every page shows; "" where the address names it
 
 
 class PageKernels(AsyncMappingKernelManager):
     """Voila starts a kernel for each request, and nobody else ends those that lose their page.
 
     The server's own culling spares kernels that compute, as each does while its page is built,
-    and does not spare those that a page is about to connect to.
+    and does not spare those that a page is about to connect to. The kernel of the first page
+    starts with the server: it has loaded the model when the browser is there.
 
     Attributes:
+        kernel_name: Of that first kernel.
         unseen_seconds: In which a page must connect; where many start at once it takes a while.
         gone_seconds: After which a page that lost its connection does not come back.
     """
 
+    kernel_name = "workbench"
     unseen_seconds, gone_seconds = 60.0, 10.0
 
     def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401
         super().__init__(**kwargs)
         self._ends: dict[str, asyncio.Task] = {}
+        self._first: asyncio.Future | None = None
+        if os.environ.get(PAGE):
+            IOLoop.current().add_callback(self._start_first)
+
+    def _start_first(self) -> None:
+        self._first = asyncio.ensure_future(super().start_kernel(kernel_name=self.kernel_name))
 
     async def start_kernel(self, **kwargs: Any) -> str:  # noqa: ANN401
-        """Start one, and end it unless a page connects."""
-        kernel_id = await super().start_kernel(**kwargs)
+        """Start one, or take the first, and end it unless a page connects."""
+        first, self._first = self._first, None
+        kernel_id = await first if first else ""
+        if kernel_id not in self:
+            kernel_id = await super().start_kernel(**kwargs)
         self._end_in(self.unseen_seconds, kernel_id)
         return kernel_id
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import ipywidgets as widgets
 
 from workbench import workspace
-from workbench.data import load_images, load_rows
+from workbench.data import load_images
 from workbench.language import translator
 from workbench.session import COLUMNS
 from workbench.session.prefetch import lock_of
@@ -174,6 +174,8 @@ class CheckView(View):
         self._show_found()
 
     def _score_rows(self, paths: list[Path], root: Path) -> None:  # noqa: ARG002
+        from workbench.data import load_rows  # brings pandas, which photos do without
+
         options = {k: v for k, v in self._detector.data["options"].items() if k != "split"}
         scores = self._detector.score(load_rows(paths[0], **options))
         limit, t = float(self._detector.threshold), self.t

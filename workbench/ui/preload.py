@@ -14,8 +14,10 @@ def start() -> None:
     """Load the model that `$WORKBENCH_PAGE` names, and what shows it."""
     if name := os.environ.get(VARIABLE):
         with _lock:
-            _loaded[name] = artifacts.load(workspace.model(name))
-    import workbench.ui  # noqa: F401
+            _loaded[name] = _saved(name), artifacts.load(workspace.model(name))
+    import jinja2  # noqa: F401
+
+    from . import start_page  # noqa: F401
 
 
 def take(name: str) -> Any:  # noqa: ANN401
@@ -25,4 +27,11 @@ def take(name: str) -> Any:  # noqa: ANN401
         ArtifactError: No detector there, a damaged one, or one of a newer format.
     """
     with _lock:
-        return _loaded.pop(name, None) or artifacts.load(workspace.model(name))
+        saved, model = _loaded.pop(name, (0, None))
+        if model is None or saved != _saved(name):  # saved anew since
+            model = artifacts.load(workspace.model(name))
+        return model
+
+
+def _saved(name: str) -> int:
+    return (workspace.model(name) / artifacts.MANIFEST).stat().st_mtime_ns
