@@ -63,14 +63,7 @@ class Chart:
         self, threshold: float, *, low: float | None = None, log: bool = False,
         chosen: int | None = None,
     ) -> str:  # fmt: skip
-        """SVG with the threshold line at its place, or at the margin if it lies outside.
-
-        Args:
-            threshold: Where the line stands.
-            low: Where a second one stands; parts between the two are looked at again.
-            log: Logarithmic counts.
-            chosen: A bar to be marked.
-        """
+        """SVG with the threshold line at its place, or at the margin if it lies outside."""
         t = self._t
         lines = [self._line(threshold, t("NG from {0}", f"{threshold:.4g}"))]
         band = None

@@ -20,11 +20,6 @@ GRACE = 4.0  # seconds in which the page that was just closed may let go of the 
 class WriterNotice:
     """Says that one can only look, and offers to take over.
 
-    Args:
-        view: That it stands over.
-        session: Whose result file it is.
-        changed: Called when the session may write again, or may no more.
-
     Attributes:
         box: The bar, to be placed at the top.
         take: The button that takes over.

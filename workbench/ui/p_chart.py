@@ -10,13 +10,7 @@ LEFT, RIGHT, TOP, FLOOR = 60, 990, 16, 150
 
 
 def p_chart(rows: Sequence[metrics.GroupRates], column: str, t: Callable[..., str]) -> str:
-    """The chart.
-
-    Args:
-        rows: Of the groups, in their order.
-        column: Whose values the groups are.
-        t: From English to the user's language.
-    """
+    """The chart."""
     chart = metrics.p_chart([row.flagged for row in rows], [row.n for row in rows])
     top = max(float(chart.high.max()), float(chart.shares.max()), 1e-9)
     step = (RIGHT - LEFT) / len(rows)

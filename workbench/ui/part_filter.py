@@ -29,11 +29,6 @@ NONE_PASSES = {
 class PartFilter:
     """Two lists, of filters and of orders.
 
-    Args:
-        view: The simulator.
-        session: Whose parts are chosen.
-        show: Called when the session may stand at another part.
-
     Attributes:
         filter: The list of filters.
         order: The list of orders.

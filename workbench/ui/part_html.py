@@ -47,14 +47,7 @@ def no_sign(t: Words) -> str:
 
 
 def part(verdict: Verdict, threshold: float, lowest_ok: float, t: Words) -> str:
-    """Truth, verdict and score of the part, with the score on a bar.
-
-    Args:
-        verdict: On the part.
-        threshold: That it was held against.
-        lowest_ok: Score of the best known good part, the left end of the bar.
-        t: From English to the user's language.
-    """
+    """Truth, verdict and score of the part, with the score on a bar."""
     score = f"{verdict.score:.4g} / {threshold:.4g}"
     rows = {
         t("True label"): render("part.truth", verdict=verdict, t=t),

@@ -22,11 +22,6 @@ class PartList:
 
     Where no simulator of that session is open, one is made below the list.
 
-    Args:
-        view: That it belongs to.
-        session: Whose parts are listed; None offers nothing.
-        opened: Called when the session stands at the part, to show it elsewhere.
-
     Attributes:
         box: List, button and simulator.
         names: The list.
@@ -49,12 +44,7 @@ class PartList:
         self.box = widgets.VBox([self._line, self.stage])
 
     def offer(self, rows: Iterable[int], words: Callable[[int], str] | None = None) -> None:
-        """List these parts.
-
-        Args:
-            rows: Positions in the session's parts.
-            words: What to say of each; its name, label and score if None.
-        """
+        """List these parts."""
         if self._session is None:
             return
         rows = [int(row) for row in rows][:MOST]

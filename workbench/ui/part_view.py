@@ -27,10 +27,6 @@ if TYPE_CHECKING:
 class PartView:
     """Shows where a session stands; frames of the next parts are drawn ahead.
 
-    Args:
-        session: The inspection.
-        t: From English to the user's language.
-
     Attributes:
         head: Model, part, rates and position in one line.
         stage: Pictures, and beside them what is said of the part.

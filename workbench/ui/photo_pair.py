@@ -24,9 +24,6 @@ CAPTIONS = {
 class PhotoPair:
     """The two pictures.
 
-    Args:
-        t: From English to the user's language.
-
     Attributes:
         box: To be placed in a view.
         photo: The left picture.
@@ -43,12 +40,7 @@ class PhotoPair:
         self.box = styled(widgets.Box(parts), "wb-photos")
 
     def show(self, frame: Frame, fixed: bool) -> None:
-        """Send the pictures, and the colour scale where it is another one.
-
-        Args:
-            frame: The pictures.
-            fixed: Whether the scale is that of all parts.
-        """
+        """Send the pictures, and the colour scale where it is another one."""
         self.photo.value, self.overlay.value = frame.photo, frame.overlay
         scale = (frame.heat_range, fixed)
         if scale != self._scaled:

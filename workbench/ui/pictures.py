@@ -121,13 +121,7 @@ class Frame:
 def crop(
     evaluation: "Evaluation", mask: NDArray[np.bool_] | None, settings: DisplaySettings
 ) -> Crop:
-    """Photo, heat map and outline of what is seen, no side longer than the settings say.
-
-    Args:
-        evaluation: Of the part.
-        mask: Defective pixels, shape (H, W), where somebody marked them.
-        settings: Its zoom, centre and side.
-    """
+    """Photo, heat map and outline of what is seen, no side longer than the settings say."""
     height, width = evaluation.heatmap.shape
     box = left, top, right, bottom = settings.box(width, height)
     scale = settings.side / max(right - left, bottom - top)
@@ -150,14 +144,7 @@ def draw(
     heat_range: tuple[float, float],
     regions: Regions = (),
 ) -> Frame:
-    """Colour and encode what is seen.
-
-    Args:
-        seen: What is seen.
-        settings: Opacity, colour scale and outline.
-        heat_range: Ends of the fixed colour scale.
-        regions: Those to be numbered on the overlay, with a `box` in pixels of the photo.
-    """
+    """Colour and encode what is seen."""
     if not settings.fixed:
         heat_range = float(seen.heat.min()), float(max(seen.heat.max(), seen.heat.min() + 1e-6))
     photo = seen.photo.copy()
@@ -170,13 +157,7 @@ def draw(
 
 
 def sheet(frame: Frame, english: str, translated: str) -> Image.Image:
-    """Photo and overlay side by side over a line of text.
-
-    Args:
-        frame: The pictures.
-        english: The line, where the system has no font for the other.
-        translated: The line in the user's language.
-    """
+    """Photo and overlay side by side over a line, in English where a font is missing."""
     photo, overlay = (Image.open(io.BytesIO(data)) for data in (frame.photo, frame.overlay))
     w, h = photo.size
     font = language.font(_SHEET) if translated != english else ImageFont.load_default(_SHEET)
@@ -221,15 +202,7 @@ class Frames:
         mask: Mask,
         settings: DisplaySettings,
     ) -> Frame:
-        """The frame of a part, from what is kept of it as far as that serves.
-
-        Args:
-            index: Of the part.
-            evaluation: Of the part.
-            regions: Those to be numbered.
-            mask: Called for the ground truth, if it comes to that.
-            settings: How it is shown.
-        """
+        """The frame of a part, from what is kept of it as far as that serves."""
         boxes = tuple(region.box for region in regions)
         with self._lock:
             kept, seen, frame = self._entries.get(index, (None, None, None))

@@ -5,13 +5,7 @@ from threading import Event, Thread
 
 
 class Player:
-    """Calls `step` again and again, with a pause before each; it waits for each to end.
-
-    Args:
-        step: Moves on and says whether there is more to come.
-        seconds: The pause.
-        ended: Called when `step` said that there is no more.
-    """
+    """Calls `step` again and again, with a pause before each; it waits for each to end."""
 
     def __init__(
         self, step: Callable[[], bool], seconds: float, ended: Callable[[], None]

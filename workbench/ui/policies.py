@@ -60,15 +60,7 @@ FIELDS = {
 
 
 class Policies:
-    """Buttons and fields; a button chooses a threshold and says so.
-
-    Args:
-        view: That they belong to.
-        scores: Of the parts shown, finite, shape (N,).
-        ng: True for NG, shape (N,); None where they are unlabelled.
-        calibration: Scores of calibration OK parts, the better choice for all that needs OK only.
-        choose: Called with the threshold of a button that was pressed.
-        changed: Called when a field has another value.
+    """Buttons and fields; a button chooses a threshold, from calibration OK where that will do.
 
     Attributes:
         buttons: By policy; only those that the data allow.

@@ -20,14 +20,7 @@ def count_table(counts: metrics.Confusion, labelled: bool, t: Words) -> str:
 def rate_table(
     counts: metrics.Confusion, labelled: bool, value: Callable[[str], float], t: Words
 ) -> str:
-    """Rates with intervals, and what they come to on the line.
-
-    Args:
-        counts: At the threshold.
-        labelled: Whether they speak of OK and NG.
-        value: Of the fields prevalence, miss_cost and overkill_cost.
-        t: From English to the user's language.
-    """
+    """Rates with intervals, and what they come to on the line."""
     if not labelled:
         return table({t("Share called NG"): rate_cell(counts.fp, counts.n, t)})
     given = {name: value(name) for name in ("prevalence", "miss_cost", "overkill_cost")}

@@ -30,15 +30,8 @@ ROWS = (
 class Saving:
     """Buttons that save after a question, and a list of what was saved before.
 
-    Args:
-        view: Whose threshold it is.
-        own: What is saved now, or was given.
-        scores: By which the consequences are counted.
-        labelled: Whether they speak of OK and NG.
-        choose: Called with a threshold that the view is to show.
-        words: What is said of overkill, of misses, and where there are no labels.
-        detector: That gets the threshold; None has nothing to save to.
-        model: Its folder, which gets it too, and a history in the model's reports.
+    The threshold goes to the detector and, where a model's folder is given, there and into the
+    history of its reports; without a detector there is nothing to save to.
 
     Attributes:
         buttons: Save and history.

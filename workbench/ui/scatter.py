@@ -14,16 +14,7 @@ CELL = 2  # points that fall on the same two pixels are drawn once
 
 
 class Scatter:
-    """OK parts as circles, NG parts as crosses, and both thresholds as lines.
-
-    Args:
-        a: Scores of the first detector, shape (N,).
-        b: Scores of the second, shape (N,).
-        ng: True for NG, shape (N,); None where they are unlabelled.
-        thresholds: Of the two.
-        names: Of the two.
-        t: From English to the user's language.
-    """
+    """OK parts as circles, NG parts as crosses, and both thresholds as lines."""
 
     def __init__(
         self,

@@ -14,15 +14,7 @@ STRIP, SCORE, GAP = 34, 96, 8  # heights
 
 
 class SensorChart:
-    """One strip a sensor and a higher one for the score; rows go from left to right.
-
-    Args:
-        values: Shape (N, D).
-        columns: Names of the D sensors.
-        scores: Shape (N,).
-        labels: True where there was a fault, shape (N,), or None.
-        t: From English to the user's language.
-    """
+    """One strip a sensor and a higher one for the score; rows go from left to right."""
 
     def __init__(
         self,
@@ -48,14 +40,7 @@ class SensorChart:
         )  # fmt: skip
 
     def draw(self, threshold: float, moment: int, active: ArrayLike, raised: ArrayLike) -> str:
-        """SVG with the threshold, the moment looked at, and the alarms.
-
-        Args:
-            threshold: At the upper edge where it lies beyond.
-            moment: Row number.
-            active: True where an alarm holds, shape (N,).
-            raised: Row numbers at which one was raised.
-        """
+        """SVG with the threshold, the moment looked at, and the alarms."""
         base = self._top + SCORE
         y = base - SCORE * min(max(threshold, 0.0), self._high) / self._high
         runs = [self._place(run).tolist() for run in stretches(np.asarray(active, bool))]

@@ -19,13 +19,7 @@ def thumbs(
     paths: tuple[Path, ...],
     describe: Callable[[int], dict[str, str]],
 ) -> str:
-    """A grid of parts.
-
-    Args:
-        indices: Which of the parts, at most `SHOWN` are drawn.
-        paths: Of all parts.
-        describe: From index to "name", "score", "outcome" and "prediction".
-    """
+    """A grid of parts."""
     parts = []
     for index in indices[:SHOWN]:
         said = describe(index)

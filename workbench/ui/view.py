@@ -51,13 +51,7 @@ class View(Controls, widgets.VBox):
         return self._status.value
 
     def say(self, text: str, *, error: bool = False, more: str = "") -> None:
-        """Put a line under the controls, where screen readers hear it.
-
-        Args:
-            text: Plain text.
-            error: Set it off as an error.
-            more: Rendered HTML to follow it.
-        """
+        """Put a line under the controls, where screen readers hear it."""
         self._status.value = render("part.say", text=text, error=error, more=more)
 
     def hand_out(self, path: Path, data: bytes, kind: str) -> None:
@@ -72,12 +66,7 @@ class View(Controls, widgets.VBox):
         self.say(self.t("exported to {0}", workspace.portable(path)), more=link)
 
     def fill(self, *parts: widgets.Widget, gestures: widgets.Widget | None = None) -> None:
-        """Set the content between the style sheet and the status line.
-
-        Args:
-            *parts: From top to bottom.
-            gestures: What listens to keys and pointer, if anything does.
-        """
+        """Set the content between the style sheet and the status line."""
         style = html()
         style.value, style.layout.display = f"<style>{CSS}</style>", "none"
         self._gestures = gestures
