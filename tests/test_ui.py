@@ -798,3 +798,28 @@ def sensors_of_hostile_names():
     rows = pd.DataFrame(rng.normal(size=(60, 2)), columns=[HOSTILE, "b"])
     detector = AutoEncoderDetector(AutoEncoderConfig(epochs=2)).fit(rows, progress=False)
     return SensorExplorer(detector, rows)
+
+
+def test_boxes_to_ignore_are_drawn_saved_and_trained_with(simulator, session, tmp_path):
+    plain = bytes(simulator.panel.photo.value)
+    simulator.ignore.toggle.value = True
+    simulator.on_message({"box": [0.1, 0.1, 0.4, 0.5]})
+    assert bytes(simulator.panel.photo.value) != plain and simulator.ignore.boxes == ()
+    simulator.on_message({"box": [0.5, 0.5, 0.0, -0.2], "done": 1})
+    simulator.on_message({"box": [0.5, 0.5, 0.5, 0.5], "done": 1})  # a click draws nothing
+    assert simulator.ignore.boxes == ((0.0, 0.0, 0.5, 0.5),)
+    simulator.on_message({"zoom": 2, "at": [1, 1]})
+    simulator.on_message({"box": [0, 0, 1, 1], "done": 1})
+    assert simulator.ignore.boxes[1] == (0.5, 0.5, 1.0, 1.0)
+    simulator.ignore.remove.click()
+    simulator.ignore.save.click()
+    assert "lens.blank.png" in simulator.message and "--blank" in simulator.message
+    mask = np.asarray(Image.open(tmp_path / "lens.blank.png")) > 127
+    height, width = session.current.heatmap.shape
+    assert mask.shape == (height, width) and mask[: height // 2, : width // 2].all()
+    assert mask.sum() == (height // 2) * (width // 2)
+
+    simulator.ignore.toggle.value = False
+    simulator.on_message({"action": "back"})
+    assert bytes(simulator.panel.photo.value) == plain
+    assert Simulator(session).ignore.boxes == ((0.0, 0.0, 0.5, 0.5),)

@@ -21,21 +21,19 @@ class ControlPanel(View):
         """Do what a button or a key asks, see `keys.ACTIONS`."""
         raise NotImplementedError
 
-    def look_with(self, name: str, value: object) -> None:
-        """Show the part with another setting, see `DisplaySettings`."""
-        raise NotImplementedError
-
     def make_controls(self) -> None:
         """Make them all but those that choose parts."""
         self._make_steps()
         self._make_view_controls()
         self._make_help()
 
-    def control_rows(self, *choosing: widgets.Widget) -> widgets.Widget:
+    def control_rows(
+        self, choosing: list[widgets.Widget], more: list[widgets.Widget]
+    ) -> widgets.Widget:
         """Steps, views and, under "More", the rest."""
         steps = [self.previous, self.next, self.play, self.jump, self.ok, self.ng, self.undo]
         views = [*choosing, self.region, self.opacity, self.remark, self.more]
-        rest = [self.scale, self.zoom, self.outline, self.export, self.reset, self.help]
+        rest = [self.scale, self.zoom, self.outline, self.export, self.reset, *more, self.help]
         self._rest = row(*rest)
         visible(self._rest, False)
         rows = [row(*steps), row(*views), self._rest, self._help]

@@ -126,12 +126,20 @@ function render({ model, el }) {
   const onDown = (event) => {
     const image = event.target.closest("img.wb-image");
     const chart = event.target.closest(".wb-histogram svg");
-    if (image) grip = { image, from: within(image, event) };
+    if (image) {
+      const how = root.classList.contains("wb-drawing") ? "drawn" : "image";
+      grip = { [how]: image, from: within(image, event) };
+    }
     if (chart) { grip = { chart, start: event.clientX, moved: false }; onMove(event); }
     if (grip) { event.preventDefault(); root.focus({ preventScroll: true }); }
   };
   const onMove = (event) => {
     if (!grip) return;
+    if (grip.drawn) {
+      grip.at = within(grip.drawn, event);
+      tell({ box: [...grip.from, ...grip.at] });
+      return;
+    }
     if (grip.image) {
       const at = within(grip.image, event);
       const [dx, dy] = [grip.from[0] - at[0], grip.from[1] - at[1]];
@@ -159,6 +167,7 @@ function render({ model, el }) {
   };
   const onUp = () => {
     if (grip && grip.chart && !grip.moved) tell({ bar: grip.at });
+    if (grip && grip.drawn && grip.at) tell({ box: [...grip.from, ...grip.at], done: 1 });
     grip = null;
   };
   const onClick = (event) => {

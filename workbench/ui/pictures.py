@@ -29,7 +29,7 @@ SIDES = (320, 480, 640, 800, 960, 1120, 1280)  # that a page may ask for
 Box = tuple[int, int, int, int]  # left, top, right, bottom
 Mask = Callable[[], NDArray[np.bool_] | None]
 Regions = Sequence["Region"]
-_OUTLINE, _BOX = "#00E5A8", "#FFFFFF"
+_OUTLINE, _BOX, _BLANK = "#00E5A8", "#FFFFFF", (0, 0, 0, 190)
 _SHEET = 16  # pixels: margin and height of a line
 
 
@@ -44,6 +44,7 @@ class DisplaySettings:
         zoom: How many times larger than the whole photo.
         centre: What lies in the middle, as fractions of width and height.
         side: Pixels of the longer side of what is sent.
+        blank: Boxes where nothing is to be looked at, as fractions of the whole photo.
     """
 
     opacity: float = 0.7
@@ -52,6 +53,16 @@ class DisplaySettings:
     zoom: float = 1.0
     centre: tuple[float, float] = (0.5, 0.5)
     side: int = SIDE
+    blank: tuple[tuple[float, float, float, float], ...] = ()
+
+    def whole(self, x: float, y: float) -> tuple[float, float]:
+        """A point of what is seen as fractions of the whole photo.
+
+        Example:
+            >>> DisplaySettings(zoom=2, centre=(0.75, 0.5)).whole(0, 1)
+            (0.5, 0.75)
+        """
+        return self.centre[0] + (x - 0.5) / self.zoom, self.centre[1] + (y - 0.5) / self.zoom
 
     def box(self, width: int, height: int) -> Box:
         """The part of a photo that is seen, within it.
@@ -103,6 +114,7 @@ class Crop:
     box: Box
     scale: float  # sent pixels a pixel of the photo
     side: int
+    whole: tuple[int, int]  # width and height of the photo
 
     def fits(self, settings: DisplaySettings, width: int, height: int) -> bool:
         """Whether it need not be cropped again for these settings."""
@@ -135,7 +147,7 @@ def crop(
         how = Image.Resampling.BOX if scale < 1 else Image.Resampling.NEAREST
         photo, heat = photo.resize(size, how), heat.resize(size, Image.Resampling.BILINEAR)
     outline = None if mask is None or not mask.any() else outline_of(mask[part], size, 2)
-    return Crop(photo, np.asarray(heat), outline, box, scale, settings.side)
+    return Crop(photo, np.asarray(heat), outline, box, scale, settings.side, (width, height))
 
 
 def draw(
@@ -152,6 +164,9 @@ def draw(
     for picture in (photo, overlay):
         if settings.outline and seen.outline:
             picture.paste(_OUTLINE, mask=seen.outline)
+        for box in settings.blank:
+            pixels = [at * seen.whole[i % 2] for i, at in enumerate(box)]
+            ImageDraw.Draw(picture, "RGBA").rectangle(_seen(pixels, seen), _BLANK, _BOX)
     _number(overlay, regions, seen)
     return Frame(jpeg(photo, quality=88), jpeg(overlay, quality=88), heat_range)
 
@@ -171,12 +186,15 @@ def sheet(frame: Frame, english: str, translated: str) -> Image.Image:
     return page
 
 
+def _seen(box: Sequence[float], seen: Crop) -> list[int]:
+    """A box of the photo in pixels of what is sent."""
+    return [round((at - seen.box[i % 2]) * seen.scale) for i, at in enumerate(box)]
+
+
 def _number(picture: Image.Image, regions: Regions, seen: Crop) -> None:
     pen = ImageDraw.Draw(picture)
     for number, region in enumerate(regions, start=1):
-        left, top, right, bottom = (
-            round((at - seen.box[i % 2]) * seen.scale) for i, at in enumerate(region.box)
-        )
+        left, top, right, bottom = _seen(region.box, seen)
         pen.rectangle((left - 1, top - 1, right, bottom), outline="black")
         pen.rectangle((left - 2, top - 2, right + 1, bottom + 1), outline=_BOX)
         place = (min(max(left, 2), picture.width - 12), min(max(top, 2), picture.height - 16))

@@ -5,13 +5,12 @@ While a part is looked at the next ones are scored and drawn in the background.
 """
 
 from contextlib import suppress
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
-import numpy as np
 
 from workbench import workspace
 from workbench.data.encode import png
@@ -19,22 +18,21 @@ from workbench.language import translator
 from workbench.session import InspectionSession
 
 from . import part_html
-from .control_panel import ControlPanel
+from .ignore import IgnoreRegions
 from .keys import keys, shown
+from .looking import Looking
 from .notice import WriterNotice
 from .part_filter import PartFilter
 from .part_view import PartView
-from .pictures import SIDES, DisplaySettings, sheet
+from .pictures import sheet
 from .player import Player
 from .view import identity
 
 if TYPE_CHECKING:
-    from workbench.csflow.evaluation import Evaluation
-
-PLAY_MS = 500  # between two images
+    pass
 
 
-class Simulator(ControlPanel):
+class Simulator(Looking):
     """Steps through a session with buttons, keys, a slider or by itself.
 
     A part counts as stepped through when one moves on from it, arrives at it by a step, or
@@ -54,7 +52,7 @@ class Simulator(ControlPanel):
         self,
         session: InspectionSession,
         *,
-        play_ms: int = PLAY_MS,
+        play_ms: int = 500,
         language: str | None = None,
     ) -> None:
         if play_ms < 300:
@@ -65,6 +63,7 @@ class Simulator(ControlPanel):
         self.make_controls()
         self.chosen = PartFilter(self, session, self._show)
         self.filter, self.order = self.chosen.filter, self.chosen.order
+        self.ignore = IgnoreRegions(self, session, partial(self.look_with, "blank"))
         self.player = Player(self._advance, play_ms / 1000, self._stop_playing)
         self.notice = WriterNotice(self, session, self.writer_changed)
         self.fill(*self.layout_parts(), gestures=self._listening())
@@ -77,7 +76,9 @@ class Simulator(ControlPanel):
 
     def layout_parts(self) -> list[widgets.Widget]:
         """Notice, name, pictures and controls, from top to bottom."""
-        rows = self.control_rows(self.filter, self.order)
+        rows = self.control_rows(
+            [self.filter, self.order], [self.ignore.toggle, self.ignore.tools]
+        )
         return [self.notice.box, self.panel.head, self.panel.stage, rows]
 
     def refresh(self) -> None:
@@ -129,22 +130,8 @@ class Simulator(ControlPanel):
         """What keyboard and pointer did; see `gestures`."""
         if action := message.get("action"):
             self.act(action)
-        elif "pan" in message:
-            self.guard(lambda: self._look_at(self.panel.settings.moved(*message["pan"])))()
-        elif "zoom" in message:
-            self.guard(self._zoom_at)(message["zoom"], *message["at"])
-        elif "size" in message:
-            self.guard(self._resize)(message["size"])
-
-    def look_with(self, name: str, value: float | bool) -> None:
-        """Show the part with another setting, see `DisplaySettings`."""
-        settings = self.panel.settings
-        if name == "zoom":
-            self._look_at(settings.zoomed(value))
-        elif name == "region":
-            self._look_at_region(value)
         else:
-            self._look_at(replace(settings, **{name: value}))
+            super().on_message(message)
 
     def _listening(self) -> widgets.Widget | None:
         words = {"wb-photo": self.t("Photo"), "wb-overlay": self.t("Heat map overlay")}
@@ -196,32 +183,7 @@ class Simulator(ControlPanel):
         if self.help.value or self.more.value:
             self.help.value = self.more.value = False
         else:
-            self._look_at(self.panel.settings.zoomed(1))
-
-    def _resize(self, pixels: int) -> None:
-        """Draw as large as the pictures are on the screen."""
-        side = next((side for side in SIDES if side >= pixels), SIDES[-1])
-        if side != self.panel.settings.side:
-            self._look_at(replace(self.panel.settings, side=side))
-            self.session.look_ahead()
-
-    def _zoom_at(self, factor: float, x: float, y: float) -> None:
-        settings = self.panel.settings
-        zoom = round(float(np.clip(settings.zoom * factor, self.zoom.min, self.zoom.max)), 2)
-        self._look_at(settings.zoomed(zoom, (x, y)))
-
-    def _look_at_region(self, number: int) -> None:
-        evaluation, settings = self.session.current, self.panel.settings.zoomed(1)
-        if number:
-            box = part_html.regions(evaluation)[number - 1].box
-            settings = settings.at_region(box, *evaluation.heatmap.shape[::-1]).moved(0, 0)
-        self._look_at(settings)
-
-    def _look_at(self, settings: DisplaySettings) -> None:
-        self.panel.settings = settings
-        self.panel.show_photos(self.session.current)
-        with self.set_quietly():
-            self.zoom.value = settings.zoom
+            self.look_at(self.panel.settings.zoomed(1))
 
     def _relabel(self, label: str) -> None:
         verdict = self.session.relabel(label)
@@ -273,7 +235,7 @@ class Simulator(ControlPanel):
             self._show_place()
             self.panel.show_nothing()
             raise
-        self._offer_regions(evaluation)
+        self.offer_regions(evaluation)
         self.panel.show_photos(evaluation)
         self.panel.show_place()
         self.panel.show_facts(evaluation, perf_counter() - started)
@@ -288,14 +250,6 @@ class Simulator(ControlPanel):
         """The controls follow where somebody else moved the session."""
         self.jump.max, self.jump.value = len(self.session), self.session.position + 1
         self.chosen.follow()
-
-    def _offer_regions(self, evaluation: "Evaluation") -> None:
-        found = part_html.regions(evaluation)
-        words = [self.t("region {0}", n) for n in range(1, len(found) + 1)]
-        options = tuple((w, n) for n, w in enumerate([self.t("whole photo"), *words]))
-        if options != tuple(self.region.options):
-            self.region.options = options
-        self.region.value = 0
 
     def _where(self) -> str:
         path, t = self.session.results, self.t
