@@ -8,8 +8,10 @@ import statistics
 import time
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
+from PIL import Image
 
 pytest.importorskip("playwright", reason="playwright needed: pip install 'workbench[test]'")
 from playwright.sync_api import expect
@@ -393,6 +395,29 @@ def test_full_screen_photo_without_heat_and_zoom_at_the_pointer(page, web):
     expect(zoom).to_have_text("1.25")
     page.keyboard.press("Escape")
     expect(zoom).to_have_text("1.00")
+
+
+def test_a_region_to_ignore_is_drawn_and_kept(page, web, inspected):
+    open_page(page, web[0])
+    simulator = page.locator(".wb-simulator").first
+    simulator.locator(".wb-more").click()
+    simulator.locator(".wb-ignore").click()
+    plain = settled(lambda: sources(simulator))
+    box = simulator.locator("img.wb-photo").bounding_box()
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(*middle)
+    page.mouse.down()
+    page.mouse.move(middle[0] + 40, middle[1] + 30, steps=4)
+    page.mouse.up()
+    until(lambda: sources(simulator) != plain)
+    simulator.locator(".wb-ignore-save").click()
+    expect(simulator.locator(".wb-status")).to_contain_text("--blank data/lens.blank.png")
+    mask = inspected / "data" / "lens.blank.png"
+    try:
+        with Image.open(mask) as image:
+            assert 0 < np.mean(np.asarray(image) > 127) < 0.1
+    finally:
+        mask.unlink()
 
 
 def test_a_threshold_is_typed_saved_with_a_reason_and_restored(page, web, inspected):
