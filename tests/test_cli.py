@@ -311,6 +311,8 @@ def test_a_row_model_is_updated_and_rolled_back(workbench, line):
     again = workbench("rollback", "line")
     assert again.returncode == 2 and "needs an update to undo" in again.stderr
     assert workbench("update", "disc", "recent.csv").returncode == 2
+    few = workbench("update", "line", "recent.csv", "--network")
+    assert few.returncode == 2 and "at least 400 rows judged normal" in few.stderr
 
 
 def test_rows_that_look_wrong_do_not_update_a_model(workbench, line):

@@ -313,7 +313,7 @@ def test_an_update_follows_a_slow_change_and_can_be_undone(copier):
     own.rollback()
     np.testing.assert_array_equal(own.score(moved()), detector.score(moved()))
     np.testing.assert_array_equal(own.calibration_scores, detector.calibration_scores)
-    assert own.threshold.to_json() == detector.threshold.to_json() and not own.data["updates"]
+    assert own.threshold.to_json() == detector.threshold.to_json() and "updates" not in own.data
     with pytest.raises(ValueError, match="an update to undo"):
         own.rollback()
 
@@ -323,6 +323,50 @@ def test_a_rollback_survives_saving(own, detector):
     twin = twin_of(own)
     np.testing.assert_array_equal(twin.score(moved()), own.score(moved()))
     np.testing.assert_array_equal(twin.rollback().score(moved()), detector.score(moved()))
+
+
+def changed(n=900, seed=30):
+    """The same machine after its third sensor was exchanged: it reads half as much."""
+    rows = normal_rows(n, seed)
+    rows[:, 2] = LEVEL[2] + 0.93 * (rows[:, 2] - LEVEL[2])
+    return rows
+
+
+def test_an_update_can_learn_the_network_anew_and_be_undone(own, detector):
+    own.update(changed(), network=True)
+    record = own.data["updates"][-1]
+    assert record["network"] and 800 < record["normal"] <= 900
+    fresh = changed(600, seed=31)
+    assert (own.score(fresh) >= own.threshold).mean() < 0.05
+    assert own.data["counts"] == detector.data["counts"]  # those of the training
+    again = AutoEncoderDetector(QUICK).fit(changed(), progress=False)
+    assert own.score(fresh).mean() == pytest.approx(again.score(fresh).mean(), rel=0.1)
+    twin = twin_of(own)
+    np.testing.assert_array_equal(twin.score(fresh), own.score(fresh))
+    for one in (own, twin):
+        one.rollback()
+        np.testing.assert_array_equal(one.score(fresh), detector.score(fresh))
+        assert one.threshold.to_json() == detector.threshold.to_json()
+        assert (one.data, one.history) == (detector.data, detector.history)
+
+
+def test_a_network_is_not_learned_from_few_rows_nor_in_the_place_of_anothers(own, copier):
+    with pytest.raises(ValueError, match="at least 400 rows judged normal"):
+        own.update(changed(300), network=True)
+    with pytest.raises(ValueError, match="train a new one"):
+        twin_of(copier).update(normal_rows(900, 3), network=True)
+    assert "updates" not in own.data
+
+
+def test_what_an_earlier_version_kept_of_an_update_can_be_undone(own, detector):
+    own.update(moved())
+    meta, arrays = own.state()
+    kept = {"before.mean", "before.scale", "before.held_out"}
+    arrays = {k: x for k, x in arrays.items() if not k.startswith("before.") or k in kept}
+    meta["before"] = meta["before"]["threshold"]
+    old = AutoEncoderDetector.from_state(meta, arrays).rollback()
+    np.testing.assert_array_equal(old.score(moved()), detector.score(moved()))
+    assert old.threshold == detector.threshold and not old.data["updates"]
 
 
 def test_faulty_rows_do_not_move_the_scaler(own):
@@ -433,13 +477,14 @@ def test_the_overkill_promised_is_as_wide_as_the_independent_rows_make_it():
     assert free["overkill_interval"][0] <= seen <= free["overkill_interval"][1]
 
 
-def test_a_threshold_of_few_independent_rows_lies_above_their_percentile():
+def test_a_threshold_of_few_independent_windows_lies_above_their_percentile():
     slow = np.sin(np.linspace(0, 7, 300)) + 0.1 * np.random.default_rng(2).normal(size=300)
-    found = choose(slow, AutoEncoderConfig())
+    assert choose(slow, AutoEncoderConfig()) == metrics.threshold(slow, q=99)
+    found = choose(slow, AutoEncoderConfig(window=10))
     assert found.policy == "tail" and found.params["independent"] < 20
     assert found > metrics.threshold(slow, q=99) and found.params["most"] == 0.03
     many = np.random.default_rng(2).uniform(size=20000)  # a tail shorter than the one fitted
-    assert choose(many, AutoEncoderConfig(q=50)) == metrics.threshold(many, q=50)
+    assert choose(many, AutoEncoderConfig(window=2, q=50)) == metrics.threshold(many, q=50)
 
 
 def test_the_overkill_said_is_seen_on_later_rows_of_machines_that_wander():

@@ -2,28 +2,29 @@
 
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from workbench import metrics
 from workbench.autoencoder.config import AutoEncoderConfig
-from workbench.autoencoder.rows import Rows
+from workbench.autoencoder.rows import Rows, Split
 from workbench.autoencoder.weights import Weights
 from workbench.metrics import Threshold
 from workbench.metrics.policies import FEWEST
 
 if TYPE_CHECKING:
     from workbench.autoencoder.detector import AutoEncoderDetector
-    from workbench.autoencoder.rows import Split
 
 LEAST = 50  # rows judged normal, below which mean and spread are guesses
-MOST = 3  # times the overkill aimed at, which later rows surely do not exceed
+LEAST_TO_LEARN = 400  # rows judged normal, below which a network is not learned anew
+CHOSEN = ("percentile", "tail")  # policies of `choose`
+MOST = 3  # times the overkill aimed at, which later windows surely do not exceed
 BLOCKS = 8  # of time, by which it is tried how well the past foretells what follows
 
 
-def calibrate(detector: "AutoEncoderDetector", normal: "Split") -> None:
+def calibrate(detector: "AutoEncoderDetector", normal: Split) -> None:
     """Take the threshold of a detector from calibration rows."""
     moves = (normal.calibration.values != detector.weights["mean"]).any(axis=0)
     constant = detector.data["constant"]
@@ -58,24 +59,25 @@ def choose(
     source: str | None = None,
     later: Sequence[float] = (),
 ) -> Threshold:
-    """The percentile of scores of normal rows, oldest first, or a bound that promises more.
+    """The percentile of scores of normal rows, oldest first; of windows a bound above it.
 
-    Rows that are neighbours in time are alike. Where they are worth few independent ones, their
-    percentile is a guess: then a fitted tail says from where on the share of later rows is, as
-    good as surely, at most three times the one aimed at. `Threshold.expected` has the number of
-    independent rows, and an interval of the overkill: as wide as that number makes it, and as
-    the rates differ that were seen `later`, see `later_rates`.
+    Neighbours in time are alike, windows that overlap most of all: where they are worth few
+    independent ones, their percentile is a guess. A fitted tail says from where on the share of
+    later windows is, as good as surely, at most three times the one aimed at.
+    `Threshold.expected` has the number of independent rows, and an interval of the overkill: as
+    wide as that number makes it, and as the rates differ that were seen `later`, see
+    `later_rates`.
 
     Example:
-        >>> free = np.random.default_rng(0).uniform(size=1000)
-        >>> choose(free, AutoEncoderConfig(q=50)).policy
+        >>> slow = np.sin(np.arange(300) / 50)
+        >>> choose(slow, AutoEncoderConfig()).policy
         'percentile'
-        >>> choose(np.sort(free), AutoEncoderConfig()).policy
+        >>> choose(slow, AutoEncoderConfig(window=10)).policy
         'tail'
     """
     found, aim = metrics.threshold(scores, q=config.q, source=source), 1 - config.q / 100
     n = max(1, round(effective_rows(scores)))
-    if 0 < MOST * aim < 1 and len(scores) >= FEWEST:
+    if config.window > 1 and 0 < MOST * aim < 1 and len(scores) >= FEWEST:
         tail = {"aim": round(aim, 9), "most": round(MOST * aim, 9), "independent": n}
         found = max(found, metrics.threshold(scores, policy="tail", source=source, **tail))
     if (rate := found.expected.get("overkill_rate")) is not None:
@@ -110,7 +112,7 @@ def expected_overkill(rate: float, n: int, later: Sequence[float]) -> list[float
     return [low, high]
 
 
-def later_rates(detector: "AutoEncoderDetector", normal: "Split") -> list[float]:
+def later_rates(detector: "AutoEncoderDetector", normal: Split) -> list[float]:
     """How much overkill was seen on later blocks, had the threshold been set in the past.
 
     The normal rows are cut into blocks of time. From the middle on, a model of the same size
@@ -181,28 +183,36 @@ def choose_again(
 class Before(NamedTuple):
     """What an update replaced."""
 
-    mean: NDArray[np.float64]
-    scale: NDArray[np.float64]
-    threshold: Threshold
+    weights: Weights
     scores: NDArray[np.float64]
+    threshold: Threshold
+    data: dict[str, Any]
+    history: list[dict[str, Any]]
 
-    def arrays(self) -> Weights:
-        """For a saved detector; `of` undoes it."""
-        return {
-            "before.mean": self.mean,
-            "before.scale": self.scale,
-            "before.held_out": self.scores,
-        }
+    def saved(self) -> tuple[dict[str, Any], Weights]:
+        """Values for JSON and arrays, as `of` takes them."""
+        arrays = {f"before.{name}": x for name, x in self.weights.items()}
+        meta = {"threshold": self.threshold.to_json(), "data": self.data, "history": self.history}
+        return meta, arrays | {"before.held_out": self.scores}
 
     @classmethod
-    def of(cls, arrays: Weights, threshold: Threshold) -> Self:
-        """Take what `arrays` wrote out of the arrays of a saved detector."""
-        names = ("before.mean", "before.scale", "before.held_out")
-        mean, scale, scores = (arrays.pop(name) for name in names)
-        return cls(mean, scale, threshold, scores)
+    def of(cls, meta: dict[str, Any], arrays: Weights) -> Self:
+        """Take it out of what is saved; an earlier version kept mean and scale alone."""
+        known = meta["before"]
+        if "threshold" not in known:
+            data = meta["data"] | {"updates": meta["data"]["updates"][:-1]}
+            known = {"threshold": known, "data": data, "history": meta["history"]}
+        names = [name for name in arrays if name.startswith("before.")]
+        weights = {name.removeprefix("before."): arrays.pop(name) for name in names}
+        scores, threshold = weights.pop("held_out"), Threshold.from_json(known["threshold"])
+        if "encoder.0.weight" not in weights:
+            weights = {k: x for k, x in arrays.items() if k != "held_out"} | weights
+        return cls(weights, scores, threshold, known["data"], known["history"])
 
 
-def judged_normal(scores: NDArray[np.float64], threshold: Threshold) -> NDArray[np.int64]:
+def judged_normal(
+    scores: NDArray[np.float64], threshold: Threshold, least: int
+) -> NDArray[np.int64]:
     """Numbers of the rows that an update learns from.
 
     Beside those under the threshold it is the share of false alarms that the threshold was set
@@ -212,9 +222,9 @@ def judged_normal(scores: NDArray[np.float64], threshold: Threshold) -> NDArray[
         ValueError: Too few rows judged normal, or most of them not.
     """
     normal = int((scores < threshold).sum())
-    if normal < LEAST or 2 * normal < len(scores):
+    if normal < least or 2 * normal < len(scores):
         raise ValueError(
-            f"update needs at least {LEAST} rows judged normal, and more than are not, got "
+            f"update needs at least {least} rows judged normal, and more than are not, got "
             f"{normal} of {len(scores)}; train again if the machine has changed for good"
         )
     params = threshold.params
@@ -245,29 +255,41 @@ def moved_scaler(weights: Weights, rows: NDArray[np.float64], weight: float) -> 
     }
 
 
-def update(detector: "AutoEncoderDetector", recent: Rows, weight: float) -> None:
-    """Refresh scaler and threshold by rows judged normal; the network stays.
+def update(detector: "AutoEncoderDetector", recent: Rows, weight: float, network: bool) -> None:
+    """Refresh scaler and threshold by rows judged normal, or learn anew from these alone.
 
-    A percentile or conformal threshold is chosen again, any other stays.
+    A threshold that was chosen by normal rows is chosen again, any other stays.
 
     Args:
         detector: Which changes, unless anything is raised.
         recent: Rows, of which those judged normal are learned from, see `judged_normal`.
         weight: Of the recent rows against what is known, above 0 and at most 1.
+        network: Learn network and all from the recent rows.
 
     Raises:
-        ValueError: A weight out of range, too few rows judged normal, or most of them not.
+        ValueError: A weight out of range, too few rows judged normal, or most of them not; a
+            network that another program trained is to learn.
     """
-    old, weights = detector.threshold, detector.weights
-    fresh = judged_normal(detector.scores_of(recent), old)
-    moved = moved_scaler(weights, recent.values[fresh], weight)
-    detector.before = Before(weights["mean"], weights["scale"], old, detector.calibration_scores)
-    detector.use(moved)
-    detector.calibration_scores = detector.scores_of(recent)[fresh]
-    detector.threshold = choose_again(old, detector.calibration_scores, detector.config)
-    record = {"rows": len(recent.values), "normal": len(fresh),
+    old, scores = detector.threshold, detector.scores_of(recent)
+    before = Before(detector.weights, detector.calibration_scores, old,
+                    detector.data, detector.history)  # fmt: skip
+    fresh = judged_normal(scores, old, LEAST_TO_LEARN if network else LEAST)
+    if network:
+        if "original" in detector.data or detector.config.score != "likelihood":
+            raise ValueError("this network is not trained here; train a new one: workbench train")
+        train, known = recent.only(fresh).cut()
+        detector.learn_from(Split(train, known, before.data))
+    else:
+        moved = moved_scaler(detector.weights, recent.values[fresh], weight)
+        detector.use(moved)
+        detector.calibration_scores = detector.scores_of(recent)[fresh]
+    again = choose_again(old, detector.calibration_scores, detector.config)
+    if not network or again.policy not in CHOSEN:
+        detector.threshold = again
+    record = {"rows": len(recent.values), "normal": len(fresh), "network": network,
               "before": float(old), "after": float(detector.threshold)}  # fmt: skip
-    detector.data = detector.data | {"updates": [*detector.data.get("updates", []), record]}
+    detector.data = detector.data | {"updates": [*before.data.get("updates", []), record]}
+    detector.before = before
 
 
 def rollback(detector: "AutoEncoderDetector") -> None:
@@ -276,9 +298,9 @@ def rollback(detector: "AutoEncoderDetector") -> None:
     Raises:
         ValueError: There was none, or it has been undone.
     """
-    if detector.before is None:
+    before = detector.before
+    if before is None:
         raise ValueError("rollback needs an update to undo, got none since the last one")
-    mean, scale, threshold, scores = detector.before
-    detector.use(detector.weights | {"mean": mean, "scale": scale})
-    detector.threshold, detector.calibration_scores, detector.before = threshold, scores, None
-    detector.data = detector.data | {"updates": detector.data["updates"][:-1]}
+    detector.use(before.weights)
+    detector.threshold, detector.calibration_scores = before.threshold, before.scores
+    detector.data, detector.history, detector.before = before.data, before.history, None

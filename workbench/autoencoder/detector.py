@@ -16,7 +16,7 @@ from workbench.autoencoder import explanation, saving
 from workbench.autoencoder.config import AutoEncoderConfig
 from workbench.autoencoder.events import Event, watch
 from workbench.autoencoder.explanation import Change, RowEvaluation
-from workbench.autoencoder.rows import Rows, odd_columns, read, split
+from workbench.autoencoder.rows import Rows, Split, odd_columns, read, split
 from workbench.autoencoder.scoring import Copying, Likelihood
 from workbench.autoencoder.weights import Weights
 from workbench.autoencoder.windows import Windows
@@ -75,16 +75,19 @@ class AutoEncoderDetector:
             ValueError: Fewer than 10 rows to train on or 2 for the threshold, a value that is
                 not a finite number, a bottleneck that is not narrower than the rows.
         """
+        self.learn_from(split(rows, calibration), progress=progress)
+        return self
+
+    def learn_from(self, normal: Split, *, progress: bool = False) -> None:
+        """Learn from rows that have been split."""
         from workbench.autoencoder.training import learn  # brings torch
 
-        normal = split(rows, calibration)
         trained = learn(normal.train.values, self.config, progress, normal.train.breaks)
         self.columns, self.history = normal.train.columns, trained.history
         self.data = normal.source | odd_columns(normal.train, trained.drift)
         self.data["size"] = trained.size
         self.use(trained.weights)
         calibrating.calibrate(self, normal)
-        return self
 
     @classmethod
     def from_original(cls, path: Path | str, rows: "Table", **options: Any) -> Self:  # noqa: ANN401
@@ -177,9 +180,9 @@ class AutoEncoderDetector:
         """How far the scores of these rows are from those that the threshold came from."""
         return drift(self.calibration_scores, self.score(rows))
 
-    def update(self, rows: "Table", *, weight: float = 0.5) -> Self:
-        """Follow a slow change: refresh scaler and threshold, see `calibration.update`."""
-        calibrating.update(self, self.read(rows), weight)
+    def update(self, rows: "Table", *, weight: float = 0.5, network: bool = False) -> Self:
+        """Follow a slow change: scaler and threshold, or all anew, see `calibration.update`."""
+        calibrating.update(self, self.read(rows), weight, network)
         return self
 
     def rollback(self) -> Self:

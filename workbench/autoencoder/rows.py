@@ -37,6 +37,21 @@ class Rows(NamedTuple):
     step: float | None = None
     missing: tuple[str, ...] = ()
 
+    def cut(self) -> tuple[Self, Self]:
+        """Those to learn from, and the last ones, for the threshold.
+
+        Not random ones: neighbours in time are nearly copies of each other.
+        """
+        n = len(self.values)
+        end = max(0, n - max(MIN_CALIBRATION, round(CALIBRATION * n)))
+        return self.only(np.arange(end)), self.only(np.arange(end, n))
+
+    def only(self, at: NDArray[np.int64]) -> Self:
+        """Some rows, by rising numbers; what is left out is a pause."""
+        breaks = np.append(np.searchsorted(at, self.breaks), np.flatnonzero(np.diff(at) > 1) + 1)
+        breaks = np.unique(breaks[(breaks > 0) & (breaks < len(at))])
+        return self._replace(values=self.values[at], breaks=breaks)
+
     def last(self, window: int) -> Self:
         """The last rows, as far as a window goes."""
         return self._replace(values=self.values[-window:], breaks=NO_BREAKS)
@@ -131,11 +146,7 @@ def split(rows: "Table", calibration: "Table | None" = None) -> Split:
     if len(others):
         known = read(others, train.columns)
     else:
-        # the last rows, not random ones: neighbours in time are nearly copies of each other
-        n = len(train.values)
-        end = max(0, n - max(MIN_CALIBRATION, round(CALIBRATION * n)))
-        known = train._replace(values=train.values[end:])
-        train = train._replace(values=train.values[:end])
+        train, known = train.cut()
     if len(train.values) < MIN_TRAINING or len(known.values) < MIN_CALIBRATION:
         raise ValueError(
             f"fit needs at least {MIN_TRAINING} normal rows to train on and {MIN_CALIBRATION} "

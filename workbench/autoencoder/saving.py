@@ -27,8 +27,8 @@ def state(detector: "AutoEncoderDetector") -> tuple[dict[str, Any], Weights]:
     }
     arrays = detector.weights | {"held_out": detector.calibration_scores}
     if detector.before is not None:
-        meta["before"] = detector.before.threshold.to_json()
-        arrays |= detector.before.arrays()
+        meta["before"], before = detector.before.saved()
+        arrays |= before
     return meta, arrays
 
 
@@ -36,9 +36,9 @@ def restore(kind: "type[Detector]", meta: dict[str, Any], arrays: Weights) -> "D
     """Undo `state`, also of what earlier versions saved."""
     detector = kind(AutoEncoderConfig.saved(meta["config"]))
     weights = {name: np.asarray(value) for name, value in arrays.items()}
-    detector.calibration_scores = weights.pop("held_out")
     if "before" in meta:
-        detector.before = Before.of(weights, Threshold.from_json(meta["before"]))
+        detector.before = Before.of(meta, weights)
+    detector.calibration_scores = weights.pop("held_out")
     detector.columns, detector.history = tuple(meta["columns"]), meta["history"]
     detector.data = meta["data"]
     detector.use(weights)

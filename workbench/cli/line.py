@@ -22,17 +22,18 @@ def update(
     name: Model,
     recent: Annotated[Path, typer.Argument(help="A CSV of recent rows, oldest first.")],
     weight: Annotated[float, typer.Option(help="Of the recent rows against what is known.")] = 0.5,
+    network: Annotated[bool, typer.Option("--network", help="Learn all anew from them.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change.")] = False,
     *,
     options: dict[str, Any],
 ) -> Answer:
-    """Follow a slow change of the machine: refresh units and threshold by recent normal rows."""
+    """Follow a slow change of the machine: units and threshold, or all, by recent normal rows."""
     from workbench import artifacts
 
     detector, folder = _row_model(name), workspace.model(name)
     rows = opened(recent, rows=options)
     before = _figures(detector, rows)
-    detector.update(rows, weight=weight)
+    detector.update(rows, weight=weight, network=network)
     after = _figures(detector, rows)
     if not dry_run:
         artifacts.save(detector, folder)
