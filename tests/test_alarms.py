@@ -30,14 +30,6 @@ def test_active_is_what_brute_force_counts(rule, scores):
     np.testing.assert_array_equal(rule.active(scores, 1.5), expected)
 
 
-@pytest.mark.parametrize("rule", RULES, ids=repr)
-def test_a_stream_raises_the_alarms_of_the_batch(rule, scores):
-    stream = rule.stream(1.5)
-    raised = [i for i, score in enumerate(scores) if stream.update(score)]
-    assert raised == rule.raised(scores, 1.5).tolist()
-    assert len(raised) > 2
-
-
 def test_hold_off_counts_from_the_last_alarm_that_was_raised():
     over = [1, 0, 1, 0, 1, 0, 1, 0]
     assert AlarmRule(hold_off=3).raised(over, 1).tolist() == [0, 4]

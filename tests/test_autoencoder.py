@@ -149,6 +149,17 @@ def test_rows_of_two_kinds_have_nothing_normal_between_them():
     assert detector.data["size"]["width"] < 1
     assert detector.evaluate_one([0.0, 0.0, 0.0]).is_anomaly  # the mean
     assert not detector.evaluate_one([1.0, 1.0, 1.0]).is_anomaly
+    # brute force: the mean of the densities about the centres that were kept, in all digits
+    weights, known = detector.weights, detector.weights["density.centres"].astype(float)
+    assert 1 < len(known) <= 256
+    z = (rows - weights["mean"]) / weights["scale"] - weights["density.middle"]
+    far = ((z @ weights["density.matrix"])[:, None] - known) ** 2
+    expected = np.sqrt(-2 * np.log(np.exp(-0.5 * far.sum(-1)).mean(1)))
+    np.testing.assert_allclose(detector.score(rows), expected, rtol=1e-4)
+    # an earlier version kept all digits, and more of the centres
+    state, arrays = detector.state()
+    old = AutoEncoderDetector.from_state(state, arrays | {"density.centres": known})
+    np.testing.assert_allclose(old.score(rows), expected, rtol=1e-9)
 
 
 def test_a_bottleneck_in_the_configuration_decides():

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -281,3 +282,14 @@ def test_a_file_without_a_sensor_is_refused(detector, tmp_path):
     (tmp_path / "line.csv").write_text("flow,heat\n1,2\n")
     with pytest.raises(DataError, match="lacks load"):
         look(detector, tmp_path / "line.csv")
+
+
+def test_states_and_notes_are_remembered_by_the_event_they_are_of(tmp_path):
+    path = tmp_path / "line.events.csv"
+    first = events.Event(start=3, end=5, worst=4, score=9.0, sensor="flow", share=0.8)
+    other = replace(first, start=30, end=35, worst=31)
+    assert events.remembered([first], path) == [first]  # there is no such file yet
+    events.save([first.acknowledge("seen")], path)
+    again = replace(first, end=7, score=10.0)
+    kept = replace(again, state="acknowledged", note="seen")
+    assert events.remembered([again, other], path) == [kept, other]

@@ -18,6 +18,7 @@ from PIL import Image
 
 import workbench as wb
 from workbench import metrics, reports, workspace
+from workbench.autoencoder import events
 from workbench.data import load_images, load_rows
 from workbench.data.encode import OUTLINE
 from workbench.data.walk import BadFile
@@ -258,6 +259,25 @@ def test_a_sensor_report_is_whole(pump):
     assert page.count("<figure") == 4 + bool(detector.history) and NOTE.capitalize() in page
     assert detector.history or "No epoch is on record" in page
     assert f"{m['fn']:,} of {m['n_ng']:,} NG rows missed" in page
+    found = events.load(pump.folder / "pump_events.csv")
+    assert len(found) == m["events"] and {event.state for event in found} == {"new"}
+    worst = max(found, key=lambda event: event.score)
+    assert worst.start_time in page and worst.end_time in page and f"{worst.score:.3g}" in page
+
+
+def test_a_sensor_report_keeps_what_was_said_of_its_events(home, pump, tmp_path, monkeypatch):
+    monkeypatch.setenv(display.FOLDER, str(tmp_path))
+    path = pump.folder / "pump_events.csv"
+    first, *others = events.load(path)
+    before = path.read_bytes()
+    events.save([first.close("valve exchanged"), *others], path)
+    report = reports.SensorReport("pump", wb.load(workspace.model("pump")), shown=1000)
+    with pd.option_context("display.max_columns", None, "display.width", 1000):
+        assert "valve exchanged" in shows(report.blamed)
+    shows(report.record)
+    again = events.load(tmp_path / "pump_events.csv")
+    assert [event.state for event in again] == ["closed"] + ["new"] * len(others)
+    path.write_bytes(before)
 
 
 def test_a_misspelt_parameter_stops_before_anything_runs(home):

@@ -64,46 +64,6 @@ class AlarmRule:
                 kept.append(at)
         return np.array(kept, np.int64)
 
-    def stream(self, threshold: float) -> "AlarmStream":
-        """The same rule for readings that come one by one."""
-        return AlarmStream(self, float(threshold))
-
-
-class AlarmStream:
-    """A rule at work on a stream: says of each score whether it raises an alarm.
-
-    Example:
-        >>> stream = AlarmRule(k=2, n=3, hold_off=10).stream(threshold=5)
-        >>> [stream.update(score) for score in (0, 9, 9, 9)]
-        [False, False, True, False]
-    """
-
-    def __init__(self, rule: AlarmRule, threshold: float) -> None:
-        self.rule, self.threshold = rule, threshold
-        self.scores: list[float] = []  # the last ones, as many as any answer needs
-        self.since: int | None = None  # readings since the last alarm
-        self.active = False
-
-    def update(self, score: float) -> bool:
-        """Take one more score; True where it raises an alarm."""
-        need = self.rule.smoothing + self.rule.n - 1
-        self.scores = [*self.scores, float(score)][-need:]
-        before = self.active
-        self.active = self._holds()
-        self.since = None if self.since is None else self.since + 1
-        begins = self.active and not before
-        raised = begins and (self.since is None or self.since > self.rule.hold_off)
-        if raised:
-            self.since = 0
-        return raised
-
-    def _holds(self) -> bool:
-        smoothing, scores, over = self.rule.smoothing, self.scores, 0
-        for end in range(len(scores), max(0, len(scores) - self.rule.n), -1):
-            part = scores[max(0, end - smoothing) : end]
-            over += sum(part) / len(part) >= self.threshold
-        return over >= self.rule.k
-
 
 class Detection(NamedTuple):
     """A fault, by its first row and the one after its last, and when it was noticed."""

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 WIDTHS = (1.0, 0.7, 0.5, 0.35, 0.2, 0.12, 0.07, 0.04, 0.02)  # of the variance of all rows
-CENTRES = 1000  # known rows, evenly over the recording, that a score looks at
+CENTRES = 256  # known rows, evenly over the recording, that a score looks at
 LOOSE = (0.0, 1e-3, 1e-2, 0.1, 0.3, 1.0)  # of a covariance, shares without any coupling
 USUAL = 1e-2  # the same where it is not chosen
 ENOUGH = 0.01  # nats a sensor that a larger size must gain: a reading 1 % more probable
@@ -30,7 +30,7 @@ class Density(NamedTuple):
 
     middle: Array  # (D,)
     matrix: Array  # (D, D)
-    centres: Array  # (M, D); one of zeros is the Mahalanobis distance
+    centres: NDArray  # (M, D); one of zeros is the Mahalanobis distance
 
 
 def of(rows: Array, fresh: Array, width: float, loose: float, *, drift: bool) -> Density:
@@ -49,7 +49,7 @@ def of(rows: Array, fresh: Array, width: float, loose: float, *, drift: bool) ->
     if width == 1:
         return Density(middle, matrix, np.zeros((1, rows.shape[1])))
     centres = (rows[:: -(-len(rows) // CENTRES)] - middle) @ matrix * np.sqrt(1 - width)
-    return Density(middle, matrix, centres)
+    return Density(middle, matrix, centres.astype(np.float32))  # scores then are fast, see there
 
 
 def _with_drift(matrix: Array, off: Array) -> Array:
@@ -75,7 +75,7 @@ def choose(folds: Iterable[tuple[Array, Array]], anywhere: Array) -> tuple[float
         folds: Known and other rows of each fold, straightened by what the known ones tell.
         anywhere: Logarithm of a density of outliers, of the other rows of all folds.
     """
-    tried = [_Tried(known, other) for known, other in folds]
+    tried = [Fold(known, other) for known, other in folds]
     sensors = tried[0].sensors
 
     def gain(i: int, j: int) -> float:
@@ -97,8 +97,8 @@ def choose(folds: Iterable[tuple[Array, Array]], anywhere: Array) -> tuple[float
     return WIDTHS[at[0]], LOOSE[at[1]], gain(*at)
 
 
-class _Tried:
-    """Known and other rows of a fold; what several widths share is computed once."""
+class Fold:
+    """Known and other rows; what several widths share is computed once."""
 
     def __init__(self, known: Array, other: Array) -> None:
         self.spread, self.sensors = Spread(known), known.shape[1]
@@ -108,6 +108,7 @@ class _Tried:
         self.products = cache(self._products)
 
     def likelihood(self, width: float, loose: float) -> Array:
+        """Logarithm of the density of each other row by the known ones, in nats."""
         far, volume, _ = self.white(loose)
         if width == 1:
             shape = -0.5 * far
@@ -167,15 +168,6 @@ def outliers(known: Array, other: Array) -> Array:
 def mean_likelihood(found: Array, anywhere: Array) -> float:
     """Nats a row (N,), if a few rows may be outliers: else these alone would decide."""
     return float(np.logaddexp(log(1 - OUTLIERS) + found, log(OUTLIERS) + anywhere).mean())
-
-
-def likelihoods(known: Array, other: Array) -> Array:
-    """Logarithm of the density of other rows by the known ones, for each looseness, (L, N)."""
-    off, spread, found = other - known.mean(0), Spread(known), []
-    for loose in LOOSE:
-        matrix, volume = spread.whitening(loose)
-        found.append(volume - 0.5 * ((off @ matrix) ** 2).sum(1))
-    return np.array(found) - 0.5 * known.shape[1] * log(2 * pi)
 
 
 def drifted(rows: Array) -> Array:

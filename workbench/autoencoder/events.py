@@ -17,6 +17,7 @@ from workbench.data.table_file import TableFile
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
     from workbench.autoencoder.detector import AutoEncoderDetector
     from workbench.autoencoder.rows import Table
@@ -60,7 +61,10 @@ class Event:
 
 
 def events(
-    detector: "AutoEncoderDetector", rows: "Table", rule: AlarmRule | None = None
+    detector: "AutoEncoderDetector",
+    rows: "Table",
+    rule: AlarmRule | None = None,
+    scores: "NDArray[np.float64] | None" = None,
 ) -> list[Event]:
     """The events of a recording, oldest first; the last one may still go on.
 
@@ -68,18 +72,37 @@ def events(
         detector: Fitted.
         rows: As for `detector.score`; with a `time`, events have times.
         rule: What makes an alarm; every row that reaches the threshold if None.
+        scores: Of the rows, where they are known already.
     """
-    rule = rule or AlarmRule()
-    scores = detector.score(rows)
-    active, time = rule.active(scores, float(detector.threshold)), getattr(rows, "time", None)
-    found, table = [], cast("Any", rows)  # whatever the detector took can be cut
-    for start, stop in stretches(active, rule.hold_off):
+    rule, table = rule or AlarmRule(), cast("Any", rows)  # what the detector took can be cut
+    scores = detector.score(rows) if scores is None else scores
+    time = getattr(rows, "time", None)
+    times = [""] * len(scores) if time is None else time
+    found = []
+    for start, stop in stretches(rule.active(scores, float(detector.threshold)), rule.hold_off):
         worst = start + int(scores[start:stop].argmax())
-        going_on = len(scores) - stop <= rule.hold_off
-        window = table[max(0, worst + 1 - detector.config.window) : worst + 1]
-        found.append(_event(detector, window, float(scores[worst]), start, worst,
-                            None if going_on else stop - 1, time))  # fmt: skip
+        blame = detector.blame(table[max(0, worst + 1 - detector.config.window) : worst + 1])[-1]
+        over = len(scores) - stop > rule.hold_off
+        found.append(
+            Event(
+                start=start,
+                end=stop - 1 if over else None,
+                worst=worst,
+                score=float(scores[worst]),
+                sensor=detector.columns[int(blame.argmax())],
+                share=float(blame.max()),
+                start_time=str(times[start]),
+                end_time=str(times[stop - 1]) if over else "",
+            )
+        )
     return found
+
+
+def remembered(found: Sequence[Event], path: Path) -> list[Event]:
+    """The events with the states and notes that those of an earlier file have, if there is one."""
+    known = {(event.start, event.start_time): event for event in load(path)}
+    same = [(event, known.get((event.start, event.start_time), event)) for event in found]
+    return [replace(event, state=old.state, note=old.note) for event, old in same]
 
 
 def watch(
@@ -118,8 +141,8 @@ class Watcher:
         state: dict[str, Any] | None = None,
     ) -> None:
         self.detector, self.rule = detector, rule or AlarmRule()
-        self._stream, known = self.rule.stream(float(detector.threshold)), state or {}
-        self._stream.scores, self._stream.active = known.get("scores", []), known.get("on", False)
+        known = state or {}
+        self._scores = known.get("scores", [])  # the last ones, as many as the rule looks at
         self._row, self._gap = known.get("row", -1), known.get("gap", 0)
         self._window, self._last = known.get("window", []), known.get("last", (0, ""))
         self._event = Event(**known["event"]) if known.get("event") else None
@@ -134,8 +157,9 @@ class Watcher:
         window = np.array(self._window)
         score = float(self.detector.score(window)[-1])
         self._row += 1
-        self._stream.update(score)
-        if self._stream.active:
+        rule, limit = self.rule, float(self.detector.threshold)
+        self._scores = [*self._scores, score][1 - rule.smoothing - rule.n :]
+        if rule.active(self._scores, limit)[-1]:
             return self._alarmed(window, score, time)
         self._gap += 1
         if self._event is None or self._gap <= self.rule.hold_off:
@@ -159,8 +183,7 @@ class Watcher:
     def state(self) -> dict[str, Any]:
         """What the next watcher goes on from, fit for JSON."""
         return {
-            "scores": self._stream.scores,
-            "on": self._stream.active,
+            "scores": self._scores,
             "row": self._row,
             "gap": self._gap,
             "window": self._window,
@@ -215,25 +238,3 @@ _READ: dict[str, Callable[[str], Any]] = {
     "start": int, "worst": int, "score": float, "share": float,
     "end": lambda text: int(float(text)) if text else None,
 }  # fmt: skip
-
-
-def _event(  # noqa: PLR0913
-    detector: "AutoEncoderDetector",
-    window: "Table",
-    score: float,
-    start: int,
-    worst: int,
-    end: int | None,
-    time: Any,  # noqa: ANN401
-) -> Event:
-    blame = detector.blame(window)[-1]
-    return Event(
-        start=start,
-        end=end,
-        worst=worst,
-        score=score,
-        sensor=detector.columns[int(blame.argmax())],
-        share=float(blame.max()),
-        start_time="" if time is None else str(time[start]),
-        end_time="" if time is None or end is None else str(time[end]),
-    )

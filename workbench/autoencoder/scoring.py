@@ -110,18 +110,38 @@ class Likelihood(Copying):
         self.offset = self._centres + weights["density.middle"] @ self.matrix
         self._lengths = np.einsum("md,md->m", self.offset, self.offset)
         self.flat = not weights["decoder.0.weight"].any()  # then the network predicts nothing
-        self._step = max(1, CHUNK // max(len(self.mean), len(self._centres)))
+        self._table = None
+        if self._centres.dtype == np.float32:  # earlier versions kept all digits
+            self._table = np.vstack([self.offset.T, -0.5 * self._lengths]).astype(np.float32)
+            self._each = np.full(len(self._centres), 1 / len(self._centres), np.float32)
+        elif len(self._centres) > 1:
+            self._step = max(1, CHUNK // max(len(self.mean), len(self._centres)))
 
     def squares(self, rows: Array, windows: Windows = ROWS) -> Array:
         """The same of the mean of what is left of a window's rows, as far as it is filled."""
-        if windows.window == 1 or not self.means:
-            return super().squares(rows, windows)
-        white = windows.mean(self.by_chunks(lambda some: self.white(self.units(some)), rows))
-        found = self.by_chunks(lambda some: self.distances(some)[0], white)
-        return found * windows.filled(len(rows))
+        white = self.by_chunks(lambda some: self.white(self.units(some)), rows)
+        if not self.means:
+            return windows.mean(self._far(white))
+        return self._far(windows.mean(white)) * windows.filled(len(rows))
 
-    def _squares(self, rows: Array) -> Array:
-        return self.distances(self.white(self.units(rows)))[0]
+    def _far(self, white: Array) -> Array:
+        """The squares, in half the digits where there are many centres known by these."""
+        if self._table is None:
+            return self.by_chunks(lambda some: self.distances(some)[0], white)
+        n, centres = len(white), self._table.shape[1]
+        step = max(1, CHUNK // centres)
+        near, found = np.ones((step, len(self._table)), np.float32), np.empty(n)
+        scratch = np.empty((step, centres), np.float32)  # new pages each time would take longer
+        for i in range(0, n, step):
+            some = white[i : i + step]
+            near[: len(some), :-1] = some
+            # half of how much nearer each centre is than 0
+            half = np.matmul(near[: len(some)], self._table, out=scratch[: len(some)])
+            most = half.max(axis=1, keepdims=True)
+            total = np.exp(np.subtract(half, most, out=half), out=half) @ self._each
+            square = np.einsum("nd,nd->n", some, some) - 2.0 * most[:, 0]
+            found[i : i + step] = np.maximum(square, 0.0) - 2 * np.log(total)
+        return found
 
     def units(self, rows: Array) -> Array:
         """Standardised rows, bounded where a column stood still."""

@@ -175,8 +175,9 @@ def _folds(z: Array, k: int, widths: tuple[int, ...], seed: int) -> Iterator[tup
 
 def _gain(folds: Iterable[tuple[Array, Array]], anywhere: Array) -> float:
     """Likelihood of rows that were not learned from by one covariance, in nats a row."""
-    found = np.concatenate([density.likelihoods(*fold) for fold in folds], axis=1)
-    return max(mean_likelihood(x, anywhere) for x in found)
+    tried = [density.Fold(*fold) for fold in folds]
+    found = ([fold.likelihood(1.0, loose) for fold in tried] for loose in density.LOOSE)
+    return max(mean_likelihood(np.concatenate(each), anywhere) for each in found)
 
 
 def _linear(z: Array, anywhere: Array) -> tuple[int, str]:

@@ -15,7 +15,7 @@ from workbench import progress as progressing
 from workbench.autoencoder import density, size
 from workbench.autoencoder.config import AutoEncoderConfig
 from workbench.autoencoder.network import AutoEncoder
-from workbench.autoencoder.weights import Weights, weights_of
+from workbench.autoencoder.weights import Weights
 from workbench.autoencoder.windows import NO_BREAKS, Windows
 
 STOPPING = 0.1  # share of the rows that decides when to stop
@@ -73,10 +73,7 @@ def learn(
     else:
         of = size.Size(**chosen)
         rest, history = _solved(z, of, config.seed), []
-    network = _network(rest, varies)
-    for name, value in (("mean", mean), ("scale", scale), ("modelled", varies)):
-        getattr(network, name).copy_(torch.from_numpy(value))
-    weights = weights_of(network)
+    weights = _weights(rest, varies) | {"mean": mean, "scale": scale, "modelled": varies}
     if not copying:
         windows = Windows(config.window if config.pooling == "means" else 1, 1, breaks)
         weights |= _spread_out(_density(z, rest, of, config.drift, windows), varies)
@@ -126,28 +123,17 @@ def _solved(z: Array, chosen: size.Size, seed: int) -> size.Rest:
     return size.Rest(axes, [], nothing, 1.0)
 
 
-def _network(rest: size.Rest, varies: NDArray[np.bool_]) -> AutoEncoder:
-    """The torch network that is given with all columns, also those that stand still."""
-    layers = [*rest.hidden, rest.output]
-    widths = [bias.size for _, bias in rest.hidden]
-    columns, bottleneck = varies.size, rest.axes.shape[1]
-    with torch.random.fork_rng(devices=[]):  # its first weights are drawn, and replaced here
-        network = AutoEncoder(
-            columns, (), bottleneck, decoder=widths, activation="tanh", linear_path=True
-        )
-    with torch.no_grad():
-        encoder, *decoder = network.linear()
-        encoder.weight.zero_()
-        encoder.bias.zero_()
-        encoder.weight[:, torch.from_numpy(varies)] = torch.from_numpy(rest.axes.T.copy())
-        for module, (weight, bias) in zip(decoder[:-1], layers[:-1], strict=True):
-            module.weight.copy_(torch.from_numpy(weight.T.copy()))
-            module.bias.copy_(torch.from_numpy(bias))
-        decoder[-1].weight.zero_()
-        decoder[-1].bias.zero_()
-        decoder[-1].weight[torch.from_numpy(varies)] = torch.from_numpy(layers[-1][0].T.copy())
-        decoder[-1].bias[torch.from_numpy(varies)] = torch.from_numpy(layers[-1][1])
-    return network.eval()
+def _weights(rest: size.Rest, varies: NDArray[np.bool_]) -> Weights:
+    """The arrays of a network that is given all columns, also those that stand still."""
+    code, columns = np.zeros((rest.axes.shape[1], varies.size)), varies.size
+    code[:, varies] = rest.axes.T
+    weights: Weights = {"encoder.0.weight": code, "encoder.0.bias": np.zeros(len(code)),
+                        "linear_path": np.array(True)}  # fmt: skip
+    last, bias = np.zeros((columns, len(rest.output[0]))), np.zeros(columns)
+    last[varies], bias[varies] = rest.output[0].T, rest.output[1]
+    for i, (weight, shift) in enumerate([*rest.hidden, (last.T, bias)]):
+        weights |= {f"decoder.{2 * i}.weight": weight.T.copy(), f"decoder.{2 * i}.bias": shift}
+    return weights
 
 
 def _density(
@@ -173,7 +159,7 @@ def _spread_out(found: density.Density, varies: NDArray[np.bool_]) -> Weights:
     at = np.flatnonzero(varies)
     matrix, middle = np.eye(varies.size), np.zeros(varies.size)
     matrix[np.ix_(at, at)], middle[at] = found.matrix, found.middle
-    centres = np.zeros((len(found.centres), varies.size))
+    centres = np.zeros((len(found.centres), varies.size), found.centres.dtype)
     centres[:, at] = found.centres
     return {"density.middle": middle, "density.matrix": matrix, "density.centres": centres}
 

@@ -41,6 +41,8 @@ class Windows(NamedTuple):
             >>> Windows(2, breaks=np.array([2])).filled(4).tolist()
             [0.5, 1.0, 0.5, 1.0]
         """
+        if self.window == 1:
+            return np.ones(n)
         starts = np.concatenate([[0], self.breaks, [n]]).astype(np.int64)
         so_far = np.arange(n) - np.repeat(starts[:-1], np.diff(starts)) + 1
         return np.minimum(so_far / self.window, 1.0)

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from workbench import plots, workspace
-from workbench.autoencoder.alarms import detections, stretches
+from workbench.autoencoder.alarms import AlarmRule, detections, stretches
+from workbench.autoencoder.events import Event, events, remembered, save
 from workbench.data import SensorTable, load_rows
 from workbench.data.rows import load_like
 from workbench.errors import DataError
@@ -177,7 +178,11 @@ class SensorReport:
             f"Mean share of the error over all {int(self.flags.sum()):,} flagged rows; "
             f"{top} has the most, {wording.percent(blame[top])}.",
         )
-        display.table(self._event_table(), f"The worst of {len(self._events)} events, by score.")
+        display.table(
+            self._event_table(),
+            f"The worst of {len(self._events)} events, by score; all of them lie in "
+            f"{self._events_file}, where a state (acknowledged, closed) and a note may be set.",
+        )
         self._worst()
 
     def sensors(self) -> None:
@@ -227,7 +232,8 @@ class SensorReport:
         display.table(frame, folded="How this was made")
 
     def record(self) -> None:
-        """Leave `metrics.json` and the thumbnail: the score over time."""
+        """Leave `metrics.json`, the events as CSV and the thumbnail: the score over time."""
+        save(self._events, display.folder(self.name) / self._events_file)
         display.record(self.metrics, Image.open(BytesIO(plots.png(self._timeline()))))
 
     def _odd(self) -> str:
@@ -278,8 +284,13 @@ class SensorReport:
         return np.asarray(self.rows.splits == "test")
 
     @cached_property
-    def _events(self) -> list[tuple[int, int]]:
-        return stretches(self.flags, gap=_NEAR)
+    def _events(self) -> list[Event]:
+        found = events(self.detector, self.rows, AlarmRule(hold_off=_NEAR), self.scores)
+        return remembered(found, workspace.report(self.name) / self._events_file)
+
+    @property
+    def _events_file(self) -> str:
+        return f"{self.name}_events.csv"
 
     @cached_property
     def _faults(self) -> list[tuple[int, int]]:
@@ -323,23 +334,24 @@ class SensorReport:
         }
 
     def _event_table(self) -> pd.DataFrame:
-        worst = sorted(self._events, key=lambda event: -self.scores[slice(*event)].max())
-        return pd.DataFrame([self._event_row(*event) for event in worst[: self.shown]])
+        worst = sorted(self._events, key=lambda event: -event.score)[: self.shown]
+        return pd.DataFrame([self._event_row(event) for event in worst])
 
-    def _event_row(self, start: int, stop: int) -> dict[str, Any]:
-        rows, flagged = self.rows, start + np.flatnonzero(self.flags[start:stop])
-        shares = self.detector.blame(rows[flagged]).mean(axis=0)
-        top = np.argsort(-shares, kind="stable")[:3]
+    def _event_row(self, event: Event) -> dict[str, Any]:
+        stop = len(self.rows) if event.end is None else event.end + 1
         row = {
-            "from": start if rows.time is None else str(rows.time[start]),
-            "rows": stop - start,
-            "highest score": f"{self.scores[start:stop].max():.3g}",
-            "blamed": ", ".join(
-                f"{self.detector.columns[i]} {100 * shares[i]:.0f} %" for i in top
-            ),
+            "from": event.start_time or event.start,
+            "to": "goes on" if event.end is None else event.end_time or event.end,
+            "rows": stop - event.start,
+            "highest score": f"{event.score:.3g}",
+            "blamed": f"{event.sensor} {100 * event.share:.0f} %",
+            "state": event.state,
         }
-        if rows.labels is not None:
-            row["label"] = "fault" if rows.labels[start:stop].any() else "normal"
+        if any(each.note for each in self._events):
+            row["note"] = event.note
+        if self.rows.labels is not None:
+            faulty = self.rows.labels[event.start : stop].any()
+            row["label"] = "fault" if faulty else "normal"
         return row
 
 
