@@ -75,6 +75,15 @@ def test_small_and_large_defects_stand_out_and_the_evidence_says_where(
     assert evidence[2 * scale].times > 1.2
 
 
+def test_a_calibration_part_is_scored_beside_other_parts_only(good):
+    part = np.arange(40) // 4
+    odd = [m.copy() for m in good]
+    odd[0][part == 3] *= 3  # four photos of one part
+    together = Typical.left_out(odd, part)
+    assert together[part == 3].min() > 1.5 * Typical.left_out(odd, np.arange(40))[part == 3].max()
+    assert (Typical.left_out(good, np.zeros(40, int)) == 1).all()  # nothing to compare with
+
+
 def test_a_gross_defect_has_a_finite_score_and_a_grosser_one_a_higher(good):
     typical = Typical.of(good)
     scores = [typical.score(with_hot(good, 0, 16, 12, 10.0**n))[0] for n in range(7)]

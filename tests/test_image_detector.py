@@ -71,6 +71,14 @@ def test_an_evaluation_says_why(fitted):
     assert result.score == fitted.typical.score(cells)[0]
 
 
+def test_an_ng_part_has_a_region_however_faint_and_a_good_one_has_none(fitted, photos):
+    result = fitted.evaluate_one(photos[1][0])
+    faint = replace(result, heatmap=result.heatmap / 100, score=result.threshold)
+    assert faint.verdict == "NG"
+    assert faint.regions[0].peak == faint.heatmap.max()
+    assert not replace(faint, score=result.threshold / 2).regions
+
+
 def test_scores_and_maps_of_cells_come_from_one_pass(fitted, photos, tmp_path):
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"no picture")

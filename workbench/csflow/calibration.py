@@ -34,7 +34,7 @@ def calibrate(
     if "calibrated" in (detector.config.score, detector.config.heat):
         detector.typical = Typical.of(cells)
     if detector.config.score == "calibrated":
-        scores = Typical.left_out(cells)
+        scores = Typical.left_out(cells, part)
     else:
         scores = np.concatenate([detector.score_latents(zs) for zs in latents])
     detector.calibration_scores = scores

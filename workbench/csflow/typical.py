@@ -79,14 +79,21 @@ class Typical:
         return cls._from(weights, np.log(_statistics(cells, weights)))
 
     @classmethod
-    def left_out(cls, cells: Latents) -> NDArray[np.float64]:
-        """Scores (N,) of the very parts that are measured, each beside the others only."""
+    def left_out(cls, cells: Latents, part: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Scores (N,) of the very images that are measured, each beside other parts only.
+
+        Args:
+            cells: As in `of`.
+            part: The part that each image shows, a number, shape (N,).
+        """
         weights = _weights(cells)
         logs = np.log(_statistics(cells, weights))
-        if len(logs) == 1:
-            return np.ones(1)
-        others = (cls._from(weights, np.delete(logs, i, 0)) for i in range(len(logs)))
-        return np.concatenate([one._joined(logs[i : i + 1]) for i, one in enumerate(others)])
+        scores = np.ones(len(logs))
+        for number in np.unique(part):
+            own = part == number
+            if not own.all():
+                scores[own] = cls._from(weights, logs[~own])._joined(logs[own])
+        return scores
 
     @classmethod
     def _from(cls, weights: NDArray[np.float64], logs: NDArray[np.float64]) -> "Typical":
