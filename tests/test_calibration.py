@@ -35,13 +35,13 @@ def test_the_score_is_the_one_that_the_formula_gives(good):
     statistics = []
     for m in good:
         flat = np.sort(m.reshape(len(m), -1), axis=1)[:, ::-1]
-        statistics += [flat[:, 0], flat[:, : max(1, round(flat.shape[1] / 10))].mean(1)]
+        statistics.append(flat[:, : max(1, round(0.03 * flat.shape[1]))].mean(1))
     typical = Typical.of(good)
     statistics.append(typical.heat(good).max((1, 2)))
     logs = np.log(np.stack(statistics, 1))
     variance = (40 * logs.var(0) + 4 * logs.var(0).mean()) / 44
     z = (logs - logs.mean(0)) / np.sqrt(variance)
-    expected = np.exp(np.sqrt(variance).mean() * np.log(np.exp(z).mean(1)))
+    expected = np.exp(np.sqrt(variance).mean() * 2 * np.log(np.exp(z / 2).mean(1)))
     np.testing.assert_allclose(typical.score(good), expected, rtol=1e-12)
 
 
@@ -58,7 +58,7 @@ def test_the_heat_map_weighs_scales_by_what_good_parts_scatter(good):
 
 @pytest.mark.parametrize(
     ("scale", "rows", "columns", "name"),
-    [(0, 1, 1, "hottest cell"), (0, 5, 4, "hottest tenth"), (2, 1, 1, "hottest cell")],
+    [(0, 2, 2, "hottest cells"), (0, 5, 4, "hottest cells"), (2, 1, 1, "hottest cells")],
 )
 def test_small_and_large_defects_stand_out_and_the_evidence_says_where(
     good, scale, rows, columns, name
@@ -72,7 +72,7 @@ def test_small_and_large_defects_stand_out_and_the_evidence_says_where(
     own = [found for found in evidence if found.scale is not None]
     assert max(own, key=lambda found: found.share)[:2] == (name, scale)
     assert np.argmax(typical.scale_shares(cells)) == scale
-    assert evidence[2 * scale].times > 1.2
+    assert evidence[scale].times > 1.2
 
 
 def test_a_calibration_part_is_scored_beside_other_parts_only(good):

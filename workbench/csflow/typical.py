@@ -1,15 +1,15 @@
 """What calibration parts look like to a flow, and how unusual another part is beside them.
 
-A defect of a few pixels makes a few cells of the finest scale hot; a broken edge warms a tenth
-of the coarsest. So several things are looked at: of every scale the hottest cell and the mean of
-the hottest tenth, and the peak of the heat map, in which the scales are joined. Each is a ratio
-r to what is typical of good parts, and they differ in how much good parts scatter: log r has a
-standard deviation s on them. The score joins
+A defect of a few pixels makes a few cells of the finest scale hot; a broken edge warms part of
+the coarsest. So several things are looked at: of every scale the mean of the hottest cells, and
+the peak of the heat map, in which the scales are joined. Each is a ratio r to what is typical of
+good parts, and they differ in how much good parts scatter: log r has a standard deviation s on
+them. The score joins
 
-    z = log(r) / s,    score = exp(mean(s) * log(mean(exp(z)))):
+    z = log(r) / s,    score = exp(2 * mean(s) * log(mean(exp(z / 2)))):
 
-it is 1 on a typical good part, whatever is most unusual decides it, and it reads as "so many
-times what is typical".
+it is 1 on a typical good part, what is most unusual counts most, and it reads as "so many times
+what is typical". A single odd cell counts less than several, for good parts have one at times.
 """
 
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from .scores import Latents, at_finest
 
-TENTH = 0.1
-PEAK = "peak of the heat map"
+HOTTEST = 0.03  # share of the cells
+CELLS, PEAK = "hottest cells", "peak of the heat map"
 PRIOR = 4.0  # parts' worth of belief that all statistics scatter alike; few parts cannot tell
 LEAST = 0.02  # standard deviation of a logarithm, for parts that hardly differ
 
@@ -30,7 +30,7 @@ class Evidence(NamedTuple):
     """One thing that a score looks at.
 
     Attributes:
-        name: "hottest cell", "hottest tenth" or "peak of the heat map".
+        name: "hottest cells" or "peak of the heat map".
         scale: From 0, the finest; None where the scales are joined.
         times: What it is on this image, as a multiple of a typical good part.
         share: How much it has to do with the score; all of them sum to 1.
@@ -49,7 +49,7 @@ class Typical:
     Attributes:
         weights: What each scale counts for in the heat map, shape (K,): a cell is worth more
             where good parts scatter less, and a fine one more than a coarse one.
-        middle: Mean logarithm of every statistic, shape (2 K + 1,).
+        middle: Mean logarithm of every statistic, shape (K + 1,).
         spread: Its standard deviation.
 
     Example:
@@ -57,11 +57,11 @@ class Typical:
         >>> good = [rng.gamma(40, 1 / 80, (30, 16 >> k, 16 >> k)) for k in range(2)]
         >>> typical = Typical.of(good)
         >>> bad = [m[:1].copy() for m in good]
-        >>> bad[0][0, 3, 5] *= 4
-        >>> bool(typical.score(bad)[0] > 2 * typical.score(good).max())
+        >>> bad[0][0, 3:5, 5] *= 4
+        >>> bool(typical.score(bad)[0] > 1.5 * typical.score(good).max())
         True
         >>> max(typical.evidence(bad), key=lambda found: found.share)[:2]
-        ('hottest cell', 0)
+        ('hottest cells', 0)
     """
 
     weights: NDArray[np.float64]
@@ -110,7 +110,7 @@ class Typical:
         return _heat(cells, self.weights)
 
     def shares(self, cells: Latents) -> NDArray[np.float64]:
-        """What each statistic has to do with the score, (B, 2 K + 1); rows sum to 1.
+        """What each statistic has to do with the score, (B, K + 1); rows sum to 1.
 
         Its part is by how many standard deviations it exceeds a typical good part; where none
         does, the nearest to it count most.
@@ -123,17 +123,13 @@ class Typical:
     def evidence(self, cells: Latents) -> tuple[Evidence, ...]:
         """Every part of the score of one image, finest scale first."""
         times = np.exp(np.log(_statistics(cells, self.weights)) - self.middle)[0].tolist()
-        names: list[tuple[str, int | None]] = [
-            (name, k) for k in range(len(cells)) for name in ("hottest cell", "hottest tenth")
-        ]
-        names.append((PEAK, None))
-        found = zip(names, times, self.shares(cells)[0].tolist(), strict=True)
-        return tuple(Evidence(name, k, ratio, share) for (name, k), ratio, share in found)
+        scales: list[int | None] = [*range(len(cells)), None]
+        found = zip(scales, times, self.shares(cells)[0].tolist(), strict=True)
+        return tuple(Evidence(PEAK if k is None else CELLS, k, *own) for k, *own in found)
 
     def scale_shares(self, cells: Latents) -> tuple[float, ...]:
         """What each scale has to do with the score of one image, finest first; sums to 1."""
-        own = self.shares(cells)[0, :-1].reshape(len(cells), 2).sum(1)
-        own = own.clip(1e-12)  # where the peak alone stands out
+        own = self.shares(cells)[0, :-1].clip(1e-12)  # where the peak alone stands out
         return tuple((own / own.sum()).tolist())
 
     def to_json(self) -> dict[str, list[float]]:
@@ -148,7 +144,7 @@ class Typical:
     def _joined(self, logs: NDArray[np.float64]) -> NDArray[np.float64]:
         unusual = (logs - self.middle) / self.spread
         top = unusual.max(1)  # taken out, lest a gross defect overflow
-        joined = top + np.log(np.exp(unusual - top[:, None]).mean(1))
+        joined = top + 2 * np.log(np.exp((unusual - top[:, None]) / 2).mean(1))
         return np.exp(self.spread.mean() * joined)
 
 
@@ -176,13 +172,12 @@ def _weights(cells: Latents) -> NDArray[np.float64]:
 
 
 def _statistics(cells: Latents, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Hottest cell and hottest tenth of every scale, then the peak of the heat map."""
+    """Mean of the hottest cells of every scale, then the peak of the heat map."""
     found = []
     for m in cells:
         flat = np.asarray(m).reshape(len(m), -1).astype(np.float64)
-        count = max(1, round(TENTH * flat.shape[1]))
-        hottest = np.partition(flat, -count)[:, -count:]
-        found += [hottest.max(1), hottest.mean(1)]
+        count = max(1, round(HOTTEST * flat.shape[1]))
+        found.append(np.partition(flat, -count)[:, -count:].mean(1))
     found.append(_heat(cells, weights).max((1, 2)))
     return np.stack(found, 1).clip(1e-12)
 
