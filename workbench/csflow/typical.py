@@ -60,8 +60,8 @@ class Typical:
         >>> bad[0][0, 3:5, 5] *= 4
         >>> bool(typical.score(bad)[0] > typical.score(good).max())
         True
-        >>> max(typical.evidence(bad), key=lambda found: found.share)[:2]
-        ('hottest cells', 0)
+        >>> [(found.name, found.scale, round(found.times, 1)) for found in typical.evidence(bad)]
+        [('hottest cells', 0, 1.3), ('hottest cells', 1, 1.0), ('peak of the heat map', None, 2.0)]
     """
 
     weights: NDArray[np.float64]
