@@ -145,8 +145,9 @@ def raised():
     """Every sentence of an exception in the package, with {0} for what is put in."""
     for path in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Raise) and node.exc:
-                for part in ast.walk(node.exc):
+            name = getattr(getattr(node, "func", None), "id", "")
+            if isinstance(node, ast.Raise) or name.endswith("Error"):
+                for part in ast.walk(node):
                     if isinstance(part, ast.Constant) and isinstance(part.value, str):
                         yield part.value
                     elif isinstance(part, ast.JoinedStr):
