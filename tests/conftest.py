@@ -54,7 +54,7 @@ def tiny_config():
     """The smallest CS-Flow that still tells the photos apart, on real Lite0 weights."""
     from workbench import CSFlowConfig
 
-    return CSFlowConfig(image_size=128, hidden=16, kernels=(3,), epochs=6, batch=4, altered=0.0)
+    return CSFlowConfig(image_size=128, hidden=16, kernels=(3,), epochs=6, batch=4)
 
 
 @pytest.fixture(scope="session")

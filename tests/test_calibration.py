@@ -132,7 +132,7 @@ def test_epochs_fit_the_time_that_there_is():
     few = decide(CSFlowConfig(image_size=256), [photo] * 50)
     many = decide(CSFlowConfig(image_size=384), [photo] * 650)
     most = decide(CSFlowConfig(image_size=512), [photo] * 100_000)
-    assert (few.epochs, many.epochs, most.epochs) == (40, 3, 1)
+    assert (few.epochs, many.epochs, most.epochs) == (28, 2, 1)
     assert decide(CSFlowConfig(image_size=1024), [photo] * 200).epochs == 5
     assert decide(CSFlowConfig(image_size=256), [photo] * 9).epochs == 40
     given = CSFlowConfig(image_size=128, epochs=3)

@@ -10,8 +10,8 @@ pytestmark = pytest.mark.slow
 def test_magnetic_tiles_are_told_apart(real_data):
     with pytest.warns(UserWarning, match="left out 3 bad files: masks/"):  # they mark nothing
         parts = wb.load_images(real_data / "mtd")
-    # the default size, epochs and altered copies give more, and take longer
-    config = wb.CSFlowConfig.preset("lite", image_size=256, epochs=2, altered=0.0)
+    # the default size and epochs give more, and take longer
+    config = wb.CSFlowConfig.preset("lite", image_size=256, epochs=2)
     detector = wb.CSFlowDetector(config).fit(parts, progress=False)
     test = parts.test
     result = wb.metrics.evaluate(detector.score(test), test.labels, detector.threshold)

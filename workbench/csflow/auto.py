@@ -22,7 +22,7 @@ from .config import CSFlowConfig
 SIDES = (256, 384, 512)  # a photo takes about 10, 20 and 40 ms on two cores
 STRIDE = 32  # pixels a cell of an EfficientNet's output, at most
 LONGEST = 4.0  # sides as 4 : 1 at most
-STEPS = 1000  # of the optimiser: beyond, held-out parts become hardly more likely
+STEPS = 700  # of the optimiser: beyond, held-out parts become hardly more likely
 MOST_EPOCHS = 40
 BUDGET = 1e9  # pixels seen in training: about five minutes of two cores, features included
 LOOKED_AT = 200  # photos whose size is read
@@ -42,7 +42,7 @@ def decide(config: CSFlowConfig, images: Images) -> CSFlowConfig:
         >>> photo = np.zeros((300, 420, 3), np.uint8)
         >>> config = decide(CSFlowConfig(), [photo] * 100)
         >>> config.image_size, config.epochs
-        ((320, 448), 20)
+        ((320, 448), 14)
     """
     if config.image_size == "auto":
         step = STRIDE << max(0, config.scales - config.finer - 1)  # whole cells at every scale

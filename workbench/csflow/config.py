@@ -53,7 +53,7 @@ class CSFlowConfig:
     batch: int = 2  # many steps count for more than large ones: a photo has thousands of cells
     epochs: int | str = "auto"  # by the number of photos, see `csflow.auto`
     noise: float = 0.1  # on standardised features while training, against learning them by heart
-    altered: float = 0.5  # share of training photos that are altered, see `csflow.altered`
+    altered: float = 0.0  # share of training photos that are altered, see `csflow.altered`
     patience: int = 10  # epochs without a better calibration likelihood before it stops; 0: never
     precision: str = "auto"  # of training: "float32", "bfloat16", or what the device is fastest in
     seed: int = 0
@@ -184,7 +184,6 @@ _PAPER = CSFlowConfig(
     batch=16,
     epochs=240,
     noise=0.0,
-    altered=0.0,
     patience=0,
     precision="float32",
     score="mean",
