@@ -36,8 +36,10 @@ def said():
 
 def templates():
     """Every literal that the templates hand to the translator, with the place."""
-    for path in sorted((PACKAGE / "ui" / "templates").iterdir()):
-        for _, text in re.findall(r"""\bt\((["'])(.*?)\1""", path.read_text("utf-8")):
+    for path in sorted(PACKAGE.glob("*/templates/*")):
+        for _, text in re.findall(
+            r"""\bt\((["'])((?:(?!\1).)*)\1(?! ~)""", path.read_text("utf-8")
+        ):
             yield text, path.name
 
 

@@ -6,7 +6,6 @@ from types import SimpleNamespace
 
 import nbformat
 import numpy as np
-import pandas as pd
 import pytest
 from PIL import Image
 
@@ -41,16 +40,21 @@ def shown(call, *arguments):
 
 def outputs(words):
     """Every way for words from the data into a page, and HTML and Markdown of others."""
-    frame = pd.DataFrame({words: [words, "3"]})
     card = gallery.Card(
         Evaluation(verdict="NG", score=1.0, regions=[], shares=[], heat_range=(0.0, 1.0),
                    image=np.zeros((8, 8, 3), np.uint8)),
-        words, "NG", words, None,
+        words, "NG", words, None, [(PHOTO, words)],
     )  # fmt: skip
-    yield shown(display.table, frame, words)
+    change = {"name": words, "label": words, "a": words, "b": words}
+    table = wording.say("changes", {}, {"a": words, "b": words}, [change], 1)
+    yield shown(display.text, table)
+    agreed = {"first": words, "second": words, "n": 3, "share": 0.5, "kappa": 0.5,
+              "interval": [0.1, 0.9], "only_first": 1, "only_second": 0,
+              "disagreed": [{"file name": words, "first": words, "second": words}]}  # fmt: skip
+    yield shown(display.text, wording.say("agreement", {"agreement": agreed}))
     yield shown(display.text, f"The note is **{wording.plain(words)}** in {wording.code(words)}.")
     yield shown(display.html, gallery.cards_html([card], words), words)
-    yield shown(display.html, part("pairs", [(PHOTO, words, PHOTO, words, 1.0)], words), words)
+    yield shown(display.html, part("pairs", [(PHOTO, words, PHOTO, words, words)], words), words)
     yield shown(display.html, part("sheet", [(PHOTO, words, words, "1")], words, words), words)
     picture = {"image/png": "iVBORw0KGgo=", "text/plain": words}
     caption = {"image/png": {"alt": words, "caption": words}}

@@ -13,7 +13,7 @@ from workbench import metrics, reports, workspace
 from workbench.data import load_images
 from workbench.data.photo_stats import near_duplicates, photo_stats
 from workbench.errors import DataError
-from workbench.reports import cache, display, guarantees, photo_checks, runs, stress
+from workbench.reports import cache, display, numbers, photo_checks, runs, stress
 from workbench.reports.comparison import ComparisonReport
 from workbench.reports.heat_checks import HeatCheck
 
@@ -225,8 +225,8 @@ def test_other_thresholds_and_what_a_claim_takes():
     labels = np.arange(250) >= 200
     held_out = rng.normal(0, 1, 300)
     limit = metrics.threshold(held_out)
-    found = guarantees.numbers(scores, labels, limit, held_out)
-    assert len(found["alternatives"]) == 1 + len(guarantees.POLICIES)
+    found = numbers.guarantees(scores, labels, limit, held_out)
+    assert len(found["alternatives"]) == 1 + len(numbers.POLICIES)
     in_use, zero = found["alternatives"][0], found["alternatives"][4]
     assert in_use["fn"] == (scores[labels] < limit).sum() > 0 == zero["fn"]
     assert zero["threshold"] == scores[labels].min()
@@ -242,11 +242,11 @@ def test_other_thresholds_and_what_a_claim_takes():
                 fewer = int(0.9 * target["n"])
                 ends = metrics.clopper_pearson(int(np.ceil(share * fewer)), fewer)
                 assert ends[1] > target["rate"] or fewer <= claim["n"]
-    assert guarantees.numbers(scores, None, limit, held_out)["claims"] == []
-    target = guarantees.Target(misses=0.2, overkill=0.0)
-    judged = guarantees.numbers(scores, labels, limit, held_out, target)["judgement"]
+    assert numbers.guarantees(scores, None, limit, held_out)["claims"] == []
+    target = numbers.Target(misses=0.2, overkill=0.0)
+    judged = numbers.guarantees(scores, labels, limit, held_out, target)["judgement"]
     assert [claim["limit"] for claim in judged["claims"]] == [0.2, 0.0] and not judged["met"]
-    none = guarantees.numbers(
+    none = numbers.guarantees(
         np.r_[0.0, 9], np.array([False, True]), metrics.Threshold(5.0), held_out
     )
     assert none["claims"][0]["targets"][1]["n"] == metrics.ng_needed(0.01) == 368

@@ -3,6 +3,7 @@ import csv
 import json
 import re
 from base64 import b64decode
+from collections import Counter
 from dataclasses import replace
 from html import unescape
 from operator import attrgetter
@@ -15,15 +16,20 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from scipy.ndimage import label
+from sklearn.metrics import cohen_kappa_score
 
 import workbench as wb
-from workbench import metrics, reports, workspace
+from workbench import language, metrics, reports, workspace
 from workbench.autoencoder import events
+from workbench.csflow.feature_cache import extract
+from workbench.csflow.nearest import nearest_good
 from workbench.data import load_images, load_rows
 from workbench.data.encode import OUTLINE
 from workbench.data.walk import BadFile
 from workbench.errors import ArtifactError, DataError
-from workbench.reports import display, gallery, runs, wording
+from workbench.reports import display, gallery, numbers, runs, wording
+from workbench.reports.report_page import to_html
 from workbench.samples import NOTE, sample
 
 from .browser import chromium
@@ -40,11 +46,15 @@ TEMPLATES = {
         "overkill",
         "by",
         "details",
+        "smallest",
+        "regions",
+        "inspectors",
     ],
     "91_report_sensors": ["name", "shown", "threshold", "misses", "overkill", "reading"],
     "92_report_comparison": ["names"],
 }
 TINY = {"image_size": 128, "hidden": 16, "kernels": (3,), "epochs": 2}
+STATUS = {"name": "x", "date": "2026-11-28", "seconds": 1.0, "status": "ok", "template": "t"}
 PICTURE = "display({'image/png': __import__('base64').b64decode('iVBORw0KGgo=')}, raw=True)"
 
 
@@ -91,6 +101,16 @@ def shows(section):
         patch.setattr(display, "display", lambda data, **options: shown.append(str(data)))
         section()
     return "\n".join(shown)
+
+
+def prose(section):
+    """The words that a section displays, without its pictures."""
+    shown = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(display, "display", lambda data, **options: shown.append(data))
+        section()
+    words = (data.get("text/markdown") or data.get("text/html", "") for data in shown)
+    return re.sub(r"base64,[\w+/=]+", "", "\n".join(words))
 
 
 def template(folder, *cells):
@@ -272,8 +292,7 @@ def test_a_sensor_report_keeps_what_was_said_of_its_events(home, pump, tmp_path,
     before = path.read_bytes()
     events.save([first.close("valve exchanged"), *others], path)
     report = reports.SensorReport("pump", wb.load(workspace.model("pump")), shown=1000)
-    with pd.option_context("display.max_columns", None, "display.width", 1000):
-        assert "valve exchanged" in shows(report.blamed)
+    assert "valve exchanged" in shows(report.blamed)
     shows(report.record)
     again = events.load(tmp_path / "pump_events.csv")
     assert [event.state for event in again] == ["closed"] + ["new"] * len(others)
@@ -386,10 +405,10 @@ def detector(home):
 
 
 SECTIONS = (
-    "answer", "setting", "histogram", "ranking", "alternatives", "defects", "groups",
-    "calmest_ng", "hottest_ok", "hottest", "sheet", "heat.localisation", "heat.blame_map",
-    "photos.duplicates", "photos.drift", "stress.show", "claims", "left_out", "training",
-    "origins", "record",
+    "answer", "setting", "histogram", "ranking", "alternatives", "defects", "groups", "by_part",
+    "regions", "agreement", "calmest_ng", "hottest_ok", "hottest", "sheet", "heat.localisation",
+    "heat.blame_map", "photos.duplicates", "photos.drift", "stress.show", "claims", "left_out",
+    "training", "origins", "record",
 )  # fmt: skip
 
 
@@ -457,8 +476,164 @@ def test_lots_are_rated_where_a_column_is_stated(detector, tmp_path, monkeypatch
     found = report.metrics["groups"]["rows"]
     assert [row["n"] for row in found] == [7, 7] and found[0]["group"] == "<b>0"
     assert sum(row["missed"] for row in found) == report.metrics["fn"]
-    assert "<td>&lt;b&gt;0</td>" in shows(report.groups)
+    assert "| &#60;b&#62;0 | 7 |" in shows(report.groups)
     assert "No lots were stated" in shows(reports.ImageReport("lens", detector, parts).groups)
+
+
+def grouped(parts, n=2):
+    """The same folder with n photos a part, within each label and split."""
+    keys = [f"{split} {ng}" for split, ng in zip(parts.splits, parts.labels, strict=True)]
+    seen, groups = Counter(), []
+    for key in keys:
+        groups.append(f"{key} {seen[key] // n}")
+        seen[key] += 1
+    return replace(parts, groups=tuple(groups))
+
+
+def test_parts_are_rated_beside_photos_by_the_rule_of_the_model(detector, tmp_path, monkeypatch):
+    monkeypatch.setenv(display.FOLDER, str(tmp_path))
+    parts = grouped(detector.parts())
+    monkeypatch.setattr(detector, "data", detector.data | {"join": "2 of n"})
+    report = reports.ImageReport("lens", detector, parts)
+    found, limit = report.metrics["parts"], detector.threshold
+    by = pd.DataFrame({"score": report.scores, "ng": report.test.labels,
+                       "part": report.test.groups}).groupby("part", sort=False)  # fmt: skip
+    both = (by["score"].min() >= limit).to_numpy()  # of two photos, both
+    worst, truth = (by["score"].max() >= limit).to_numpy(), by["ng"].any().to_numpy()
+    assert found["rule"] == "2 of n" and (found["n"], found["fewest"], found["most"]) == (7, 2, 2)
+    assert (found["fn"], found["fp"]) == ((truth & ~both).sum(), (~truth & both).sum())
+    photo, rows = found["rows"][0], {row["rule"]: row for row in found["rows"][1:]}
+    assert photo["n"] == 14 and photo["fn"] == report.metrics["fn"]
+    assert rows["any"]["fn"] == (truth & ~worst).sum() and set(rows) == set(metrics.RULES)
+    assert "7 parts on 14 photos, 2 to 2 each" in shows(report.by_part)
+    report.save_scores()
+    table = pd.read_csv(tmp_path / "lens_scores.csv")
+    assert list(table)[:4] == ["file name", "label", "prediction", "anomaly score"]
+    last = table.groupby("part", sort=False)["part prediction"]
+    assert (last.nunique() == 1).all() and ((last.first() == "NG").to_numpy() == both).all()
+
+
+def test_regions_are_judged_by_the_size_that_is_stated(detector, tmp_path, monkeypatch):
+    monkeypatch.setenv(display.FOLDER, str(tmp_path))
+    report = reports.ImageReport("lens", detector, detector.parts(), smallest=5.0, regions=2)
+    found, labels = report.metrics["regions"], report.test.labels
+    cells = report.cells >= float(detector.threshold)
+    second = [sorted([0, 0, *(np.bincount(label(c, np.ones((3, 3)))[0].ravel())[1:])])[-2] / c.size
+              for c in cells]  # fmt: skip
+    called = np.array(second) >= 0.05
+    in_use = found["rows"][0]
+    assert found["count"] == 2 and in_use["smallest"] == 0.05
+    assert (in_use["fn"], in_use["fp"]) == ((labels & ~called).sum(), (~labels & called).sum())
+    assert found["auroc"] == pytest.approx(metrics.auroc(second, labels))
+    assert 0 <= found["found"] <= found["marked"] > 0
+    assert "at least 2 of its regions count" in shows(report.regions)
+
+
+def test_inspectors_are_compared_with_each_other_or_with_the_detector(
+    detector, tmp_path, monkeypatch
+):
+    monkeypatch.setenv(display.FOLDER, str(tmp_path))
+    parts = detector.parts()
+    report = reports.ImageReport("lens", detector, parts)
+    assert report.metrics["agreement"] is None and "No second judgement" in shows(report.agreement)
+    truth = ["NG" if ng else "OK" for ng in report.test.labels]
+    rows = pd.DataFrame({"file name": report.test.names, "label": truth, "prediction": "OK",
+                         "anomaly score": 1.0})  # fmt: skip
+    rows.to_csv(tmp_path / "first.csv", index=False)
+    rows.iloc[1:].assign(label="NG").to_csv(tmp_path / "second.csv", index=False)
+    files = [str(tmp_path / f"{name}.csv") for name in ("first", "second")]
+    one = reports.ImageReport("lens", detector, parts, inspectors=files[:1]).metrics["agreement"]
+    called = report.scores >= detector.threshold
+    assert one["kappa"] == pytest.approx(cohen_kappa_score(called, report.test.labels))
+    assert one["first"] == "the detector" and one["second"] == "first"
+    report = reports.ImageReport("lens", detector, parts, inspectors=files)
+    two = report.metrics["agreement"]
+    assert (two["n"], two["only_first"], len(two["disagreed"])) == (13, 1, 4)
+    assert "first and second agree on 9 of 13 parts" in shows(report.agreement)
+    with pytest.raises(DataError, match="one or two result files, got 3"):
+        _ = reports.ImageReport("lens", detector, parts, inspectors=["a", "b", "c"]).metrics
+
+
+def test_the_nearest_good_parts_are_those_with_the_most_similar_features(detector):
+    parts = detector.parts()
+    good = parts.train
+    copies = [good[3], np.asarray(Image.open(good[5]).convert("RGB"))]
+    found = nearest_good(detector, copies, good, 4)
+    assert found[:, 0].tolist() == [3, 5] and found.shape == (2, 4)
+    network = detector.build_network()
+    _, xs = extract(good, network, detector.config, "", False, True)
+    pooled = np.concatenate(
+        [x.float().reshape(len(good), x.shape[1], 4, x.shape[2] // 4, 4, -1).mean((3, 5)).numpy()
+         .reshape(len(good), -1) for x in xs if x.shape[2] % 4 == 0], axis=1
+    )  # fmt: skip
+    if len(xs) == sum(x.shape[2] % 4 == 0 for x in xs):
+        scaled = pooled / (pooled.std(axis=0) + 1e-6)
+        distances = np.linalg.norm(scaled - scaled[3], axis=1)
+        assert found[0].tolist() == np.argsort(distances, kind="stable")[:4].tolist()
+    with pytest.raises(ValueError, match="at least one good part"):
+        nearest_good(detector, copies, good[:0])
+
+
+def test_wrong_verdicts_stand_beside_the_good_parts_most_like_them(detector, tmp_path):
+    report = reports.ImageReport("lens", detector, detector.parts(), shown=2)
+    page = shows(report.calmest_ng)
+    names = re.findall(r'alt=\\?"photo of (OK/[^"\\]+)', page)
+    assert len(names) == 2 * 3 and set(names) <= set(detector.parts().train.names)
+    assert "photo of OK/" not in shows(report.hottest)
+
+
+class Spy(dict):
+    """The Korean words, and what was asked for and is not among them."""
+
+    def __init__(self, words):
+        super().__init__(words)
+        self.missing = set()
+
+    def get(self, key, default=None):
+        if key not in self:
+            self.missing.add(key)
+        return super().get(key, default)
+
+
+def test_a_report_speaks_korean_with_the_same_numbers(detector, tmp_path, monkeypatch):
+    monkeypatch.setenv(display.FOLDER, str(tmp_path))
+    spy = Spy(language.KOREAN)
+    monkeypatch.setattr(language, "KOREAN", spy)
+    parts = grouped(detector.parts())
+    wanted = {"misses": 0.1, "overkill": 0.5, "by": "folder", "smallest": 1.0}
+    report = reports.ImageReport("lens", detector, parts, shown=2, **wanted)
+    pump = reports.SensorReport("pump", wb.load(workspace.model("pump")), misses=0.1)
+    rows = ("answer", "setting", "over_time", "histogram", "alternatives", "blamed", "sensors",
+            "training", "left_out", "origins")  # fmt: skip
+    sections = [attrgetter(name)(report) for name in SECTIONS]
+    sections += [attrgetter(name)(pump) for name in rows]
+    wording.sections.cache_clear()
+    try:
+        for section in sections:
+            said = {}
+            for spoken in ("en", "ko"):
+                monkeypatch.setenv("WORKBENCH_LANG", spoken)
+                said[spoken] = Counter(re.findall(r"\d+(?:[.,]\d+)*", prose(section)))
+            assert not said["en"] - said["ko"], section.__name__
+            # none missed is 미검 0, a thousand is 1000
+            assert set(said["ko"] - said["en"]) <= {"0", "1", "1000"}, section.__name__
+    finally:
+        wording.sections.cache_clear()
+    data = {"the folder", *parts.names, "any", "mean", "2 of n"}
+    english = {text for text in spy.missing - data if re.search("[a-z]{3}", text)}
+    assert not {text for text in english if " " in text and "=" not in text and "/" not in text}
+
+
+def test_the_page_is_korean_where_the_setting_is(lens, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_LANG", "ko")
+    notebook = nbformat.read(lens.folder / "report.ipynb", as_version=4)
+    page = to_html(notebook, lens.details, lens.metrics)
+    assert '<html lang="ko">' in page and "<title>lens: 검사 보고서</title>" in page
+    for words in ("결론", "미검", "과검", "결함 종류", "로트와 근무조별", "모든 수치와 출처"):
+        assert words in page
+    assert "The answer" not in page and "What was tested" not in page
+    index = reports.build_index().read_text("utf-8")
+    assert "<h1>검사 보고서</h1>" in index and "양품 4, 불량 10" in index
 
 
 def test_what_changed_since_training_and_what_is_left_alone_is_said_first(
@@ -506,25 +681,29 @@ def test_a_missing_sensor_file_says_so(home):
 
 def test_the_answer_in_words():
     scores, labels = np.array([1.0, 2, 3, 4]), np.array([False, True, False, True])
-    m = {"kind": "csflow"} | wording.rated(scores, labels, metrics.Threshold(3.0))
-    words = wording.answer(m)
+    m = {"kind": "csflow"} | numbers.rated(scores, labels, metrics.Threshold(3.0))
+    words = wording.say("answer", m)
     assert "**1 of 2 NG parts missed (50.0 %)**" in words
     assert "**1 of 2 good parts thrown away (50.0 %)**" in words
     assert "would have to be 2, with 1 of 2 good parts (50.0 %) thrown away" in words
-    m = {"kind": "csflow"} | wording.rated(scores, labels, metrics.Threshold(0.5))
+    m = {"kind": "csflow"} | numbers.rated(scores, labels, metrics.Threshold(0.5))
     # Wilson for 0 of 2 at 95 %: z^2 / (n + z^2) = 3.8415 / 5.8415
     assert (
         "None of the 2 NG parts was missed**; with that many tested, the true rate is below 65.8 %"
-        in (wording.answer(m))
+        in wording.say("answer", m)
     )
-    assert "would have to be" not in wording.answer(m)
+    assert "would have to be" not in wording.say("answer", m)
 
 
 def test_tables_escape_and_align():
-    frame = pd.DataFrame({"<name>": ["<i>", "-3 V", "-", "-x"]})
-    html = display.table_html(frame, caption="a & b", folded="<more>")
-    assert "<th>&lt;name&gt;</th>" in html and "a &amp; b" in html and "&lt;more&gt;" in html
-    assert html.count('class="num"') == 2 and "<td>&lt;i&gt;</td>" in html
+    rows = [{"name": "<i>|*", "label": "-3 V", "a": "-", "b": "-x"}]
+    said = wording.say("changes", {}, {"a": "<a>", "b": "b_b"}, rows, 1)
+    cell = nbformat.v4.new_code_cell(
+        outputs=[nbformat.v4.new_output("display_data", {"text/markdown": said})]
+    )
+    page = to_html(nbformat.v4.new_notebook(cells=[cell]), STATUS, {})
+    assert "<th>&lt;a&gt;</th>" in page and "<th>b_b</th>" in page
+    assert page.count('class="num"') == 2 and "<td>&lt;i&gt;|*</td>" in page
 
 
 def test_nan_is_no_metric(tmp_path, monkeypatch):

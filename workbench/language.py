@@ -48,6 +48,16 @@ def current() -> str:
     return _known(os.environ.get("WORKBENCH_LANG") or "en", "$WORKBENCH_LANG")
 
 
+def speak(language: str) -> None:
+    """Make this the language of the setting, for this process and those that it starts.
+
+    Raises:
+        ValueError: Another one than "en" or "ko"; "" leaves the setting as it is.
+    """
+    if language:
+        os.environ["WORKBENCH_LANG"] = _known(language, "language")
+
+
 def translator(language: str | None = None) -> Callable[..., str]:
     """A function from English to this language; places {0}, {1} are filled with what follows.
 

@@ -27,16 +27,19 @@ def report(
     resume: Annotated[bool, typer.Option(help="Leave out what would say the same again.")] = False,
     pdf: Annotated[bool, typer.Option(help="Print each page to a PDF, by a Chromium.")] = False,
     watch: Annotated[bool, typer.Option(help="Go on: make what is new or has changed.")] = False,
+    language: Annotated[str, typer.Option(help="en or ko; default: $WORKBENCH_LANG.")] = "",
     *,
     options: dict[str, Any],
 ) -> Iterator[Answer]:
     """Execute the report notebook for one, some or all models and rebuild the index."""
     from workbench import reports
+    from workbench.language import speak
 
     if bool(names) == everything and not (watch and not names):
         raise ValueError(
             "report needs a model's name or --all, got " + ("both", "neither")[not names]
         )
+    speak(language)
     reading = {"reading": options} if options else {}
     options = {
         "template": template,

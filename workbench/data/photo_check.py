@@ -1,7 +1,7 @@
 """The check-up of a photo folder: what it was taken for, what is odd, and what would change it."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from workbench.errors import DataError
+from workbench.language import translator
 
 from .check import DataCheck
 from .csv import csv_text
@@ -45,19 +46,24 @@ def photo_check(images: ImageFolder, *, pixels: bool = True) -> DataCheck:
     )  # fmt: skip
 
 
-def in_short(images: ImageFolder) -> str:
+def in_short(images: ImageFolder, t: Callable[..., str] | None = None) -> str:
     """Two sentences for a report: what the folder was taken for, and what is not used.
+
+    Args:
+        images: As from `load_images`.
+        t: As from `language.translator`; None says it in English.
 
     Example:
         >>> in_short(ImageFolder(Path("lot"), ("a.png",), None, ("test",), ("",), (None,)))
         'Every picture of the folder is used.'
     """
-    taken = f"Read as {images.layout}. " if images.layout else ""
-    further = f" Assumed: {'; '.join(images.assumed)}." if images.assumed else ""
+    t = t or translator("en")
+    taken = t("Read as {0}.", t(images.layout)) + " " if images.layout else ""
+    further = " " + t("Assumed: {0}.", "; ".join(images.assumed)) if images.assumed else ""
     unused = [file.name for file in images.left_alone if file.reason not in _PLAIN]
     more = f" and {len(unused) - _SHOWN} more" if len(unused) > _SHOWN else ""
-    left = f"Left alone: {', '.join(unused[:_SHOWN])}{more}."
-    return f"{taken}{left if unused else 'Every picture of the folder is used.'}{further}"
+    left = t("Left alone: {0}.", ", ".join(unused[:_SHOWN]) + more)
+    return f"{taken}{left if unused else t('Every picture of the folder is used.')}{further}"
 
 
 def group_table(groups: Sequence[Sequence[str]]) -> str:

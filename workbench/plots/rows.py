@@ -65,10 +65,8 @@ def timeline(
     # the largest scores would flatten all others
     last.set_ylim(0, max(1.15 * float(np.quantile(scores, 0.995)), 1.3 * threshold))
     _legend(axes[0], last)
-    figure.alt = (
-        f"{len(names)} sensors and the score over {len(table)} rows, threshold {threshold:.4g}, "
-        "alarms and faults marked"
-    )
+    shown = f"{len(names)} sensors and the" if names else "The"
+    figure.alt = f"{shown} score over {len(table)} rows, with the threshold, alarms and faults"
     return lettered(figure)
 
 

@@ -2,7 +2,7 @@
 
 `run` executes a template in a kernel of its own. The template, which also works by hand in
 JupyterLab, gathers its numbers in an `ImageReport` or a `SensorReport`, shows them with
-`figure`, `table` and `text`, and leaves them in `metrics.json` with `record`.
+`figure` and `text`, and leaves them in `metrics.json` with `record`.
 """
 
 from workbench.lazy import lazily
@@ -11,7 +11,7 @@ __all__, __getattr__, __dir__ = lazily(
     __name__,
     {
         "comparison": ["ComparisonReport"],
-        "display": ["figure", "record", "table", "text"],
+        "display": ["figure", "record", "text"],
         "execution": ["execute", "parsed"],
         "images": ["ImageReport"],
         "index": ["build_index"],

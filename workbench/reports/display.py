@@ -10,13 +10,10 @@ from html import unescape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from IPython.display import display
 
 from workbench import workspace
 from workbench.data.encode import jpeg
-
-from .html import part
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,47 +35,21 @@ def folder(name: str) -> Path:
     return path
 
 
-def figure(drawn: "Figure | Axes", caption: str, alt: str = "") -> None:
+def figure(drawn: "Figure | Axes", caption: str) -> None:
     """Show a figure with a caption that names its numbers.
 
     Args:
         drawn: A figure, or axes of one.
-        caption: One or two sentences below it.
-        alt: What it shows, for those who do not see it; by default the figure's own words.
+        caption: One or two sentences below it, in Markdown.
     """
     from workbench import plots  # brings matplotlib, which an index does without
 
-    picture = drawn.figure
-    words = {"alt": alt or getattr(picture, "alt", "") or caption, "caption": caption}
+    picture, said = drawn.figure, unescape(caption)
+    words = {"alt": getattr(picture, "alt", "") or said, "caption": said}
     data = {"image/png": plots.png(picture), "text/plain": f"<Figure: {words['alt']}>"}
     display(data, raw=True, metadata={"image/png": words})
     # JupyterLab shows no captions; the HTML page leaves this second output out
     display({"text/markdown": f"*{caption}*"}, raw=True, metadata={"caption": True})
-
-
-def table(frame: pd.DataFrame, caption: str = "", *, folded: str = "") -> None:
-    """Show a table of words and numbers that are already rounded.
-
-    Args:
-        frame: What to show; its index is left out.
-        caption: A sentence above it.
-        folded: Title to click on before the table is seen.
-    """
-    display(
-        {"text/html": table_html(frame, caption, folded), "text/plain": frame.to_string()},
-        raw=True,
-    )
-
-
-def table_html(frame: pd.DataFrame, caption: str = "", folded: str = "") -> str:
-    """The table as HTML, with numbers to the right.
-
-    Example:
-        >>> '<td class="num">3</td>' in table_html(pd.DataFrame({"n": [3]}))
-        True
-    """
-    rows = [list(row) for row in frame.itertuples(index=False)]
-    return part("table", list(frame.columns), rows, caption, folded)
 
 
 def text(markdown: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from workbench import workspace
+from workbench import language, workspace
 
 from . import runs
 
@@ -15,7 +15,7 @@ from . import runs
 def fingerprint(
     name: str, manifest: dict[str, Any], template: Path, parameters: dict[str, Any]
 ) -> str:
-    """SHA-256 over the model, its data, the template and the parameters.
+    """SHA-256 over the model, its data, the template, the parameters and the language.
 
     Data count by name, size and time of change, so that asking is cheap; a copied dataset is
     a changed one. A report without a model depends on the newest run of every other report.
@@ -28,6 +28,8 @@ def fingerprint(
     """
     total = hashlib.sha256(template.read_bytes())
     total.update(json.dumps([manifest, parameters], sort_keys=True).encode())
+    if (spoken := language.current()) != "en":
+        total.update(spoken.encode())
     listed = _files(manifest) if manifest else _reports(name)
     for line in listed:
         total.update(f"{line}\n".encode())

@@ -10,6 +10,7 @@ from PIL import Image
 from workbench.csflow.heatmap import colourise
 from workbench.data.encode import OUTLINE, jpeg, outline
 
+from . import wording
 from .html import part
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 SIDE = 320  # pixels of the longer side of a photo on a card
 OUTCOMES = {"NGOK": "missed", "OKNG": "overkill", "NGNG": "caught", "OKOK": "good"}
 """Words for label and verdict."""
-
-SCALES = ("the finest scale", "the middle scale", "the coarsest scale")
 
 
 class Card(NamedTuple):
@@ -30,24 +29,17 @@ class Card(NamedTuple):
     label: str  # "OK", "NG" or "" where nobody knows
     defect: str
     mask: NDArray[np.bool_] | None
+    like: Sequence[tuple[bytes, str]] = ()  # photos and names of the most similar good parts
 
     @property
     def why(self) -> str:
         """What the score is due to: the hottest place, and what has most to do with it."""
         found, shares = self.evaluation.regions, self.evaluation.shares
         evidence = getattr(self.evaluation, "evidence", ())
-        words = []
-        if found:
-            left, top, right, bottom = found[0].box
-            words.append(f"hottest: {right - left} x {bottom - top} px at ({left}, {top})")
-        if evidence:
-            most = max(evidence, key=lambda one: one.share)
-            place = "" if most.scale is None else f" at {SCALES[min(most.scale, 2)]}"
-            words.append(f"{most.name}{place} {most.times:.2g} times a good part's")
-        elif shares:
-            scale = int(np.argmax(shares))
-            words.append(f"{100 * shares[scale]:.0f} % at {SCALES[min(scale, 2)]}")
-        return "; ".join(words)
+        most = max(evidence, key=lambda one: one.share) if evidence else None
+        scale = int(np.argmax(shares)) if shares else 0
+        box = found[0].box if found else ()
+        return wording.say("why", box, most, shares[scale] if shares else 0, min(scale, 2))
 
     @property
     def outcome(self) -> str:

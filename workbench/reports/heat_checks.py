@@ -12,7 +12,8 @@ from workbench import metrics, plots
 from workbench.csflow.heatmap import enlarge
 from workbench.errors import DataError
 
-from . import display, wording
+from .numbers import plain
+from .report import Report
 
 if TYPE_CHECKING:
     from workbench.data import ImageFolder
@@ -27,7 +28,7 @@ RIM = 0.125  # of a side: what counts as the border
 
 
 @dataclass(frozen=True)
-class HeatCheck:
+class HeatCheck(Report):
     """Heat maps of the test images, against masks and against the border.
 
     Maps and masks are thinned to every k-th pixel, so that no side has more than 256: a heat
@@ -44,68 +45,42 @@ class HeatCheck:
     @cached_property
     def metrics(self) -> dict[str, Any]:
         """Pixel metrics, None without masks, and the share of heat at the border."""
-        return self._pixels() | {"heat": self._border()}
+        heat = {name: _border(cells) for name, cells in self._groups.items()}
+        if not self.marked_maps[0]:
+            return dict.fromkeys(PIXEL_METRICS) | {"heat": heat}
+        pixels = {key: rate(*self.marked_maps) for key, rate in PIXEL_METRICS.items()}
+        return {key: plain(float(value)) for key, value in pixels.items()} | {"heat": heat}
+
+    @cached_property
+    def marked_maps(self) -> tuple[list[NDArray[np.float32]], list[NDArray[np.bool_]]]:
+        """Maps and masks of the parts whose defects are known; none without an NG part."""
+        labels = self.images.labels
+        if not self.images.has_masks or labels is None or not labels.any():
+            return [], []
+        masks = [self._mask(i) for i in range(len(self.cells))]
+        known = [i for i, mask in enumerate(masks) if mask is not None]
+        return [enlarge(self.cells[i], *masks[i].shape) for i in known], [masks[i] for i in known]
 
     def localisation(self) -> None:
         """Say how well the heat lies on the marked defects, where some are marked."""
-        m, marked = self.metrics, self._marked
-        pixels = m["pixel_auroc"]
-        if pixels is None:
-            display.text(
-                "The dataset has no ground-truth masks, so how well the heat maps point at the "
-                "defects was not measured; judge it by the pictures."
-            )
-            return
-        display.text(
-            f"**Pixel AUROC {pixels:.3f}**: a pixel of a marked defect is hotter than one "
-            f"outside in {100 * pixels:.1f} of 100 draws. Measured on {marked:,} marked NG "
-            f"parts and the good ones, at most {PIXELS} pixels a side. Large defects weigh more "
-            f"than small ones; AUPRO, where each defect counts the same, is "
-            f"**{wording.number(m['aupro'])}** up to a false positive rate of 30 %. AUPIMO, at "
-            "the few false pixels that an inspector puts up with, is "
-            f"{wording.number(m['aupimo'])}."
-        )
+        marked = sum(mask is not None for mask in self.images.masks)
+        self.say("localisation", marked, PIXELS)
 
     def blame_map(self) -> None:
         """Show where good parts are hot on average: a border or a fixture, not a defect."""
-        m, maps = self.metrics["heat"], self._means()
-        if "good" not in m:
-            display.text("No good part with a label, so no map of where good parts are hot.")
-            return
-        border = m["good"]["border_ratio"]
-        said = (
-            f"**The border is {border:.2f} times as hot as the rest on good parts**: look for a "
-            "fixture, a shadow or a cut that varies."
-            if border > 1.5
-            else f"On good parts the border is {border:.2f} times as hot as the rest, so the heat "
-            "does not gather there."
-        )
-        row, column = m["good"]["hottest"]
-        display.text(
-            f"{said} Their hottest place is at {100 * column:.0f} % of the width and "
-            f"{100 * row:.0f} % of the height, {m['good']['peak_ratio']:.2f} times the mean."
-        )
-        words = [
-            f"{wording.plural(m[key]['n'], word)}, mean heat {m[key]['mean']:.3g}"
-            for key, word in (("good", "good part"), ("ng", "NG part"))
-            if key in m
-        ]
-        display.figure(
-            plots.mean_maps(maps), f"Mean heat maps of the test images: {'; '.join(words)}."
-        )
+        self.say("blame_map")
+        if "good" in self._groups:
+            words = {"good": "OK", "ng": "NG"}
+            means = {f"{words[k]} ({len(x)})": x.mean(axis=0) for k, x in self._groups.items()}
+            self.draw(plots.mean_maps(means), "mean_maps")
 
-    def _pixels(self) -> dict[str, Any]:
+    @property
+    def _groups(self) -> dict[str, NDArray[np.float32]]:
         labels = self.images.labels
-        if not self.images.has_masks or labels is None or not labels.any():
-            return dict.fromkeys(PIXEL_METRICS)
-        pairs = [(enlarge(self.cells[i], *mask.shape), mask) for i, mask in self._masks()]
-        maps, masks = zip(*pairs, strict=True) if pairs else ((), ())
-        found = {key: rate(maps, masks) for key, rate in PIXEL_METRICS.items()}
-        return {key: float(value) if np.isfinite(value) else None for key, value in found.items()}
-
-    def _masks(self) -> list[tuple[int, NDArray[np.bool_]]]:
-        known = [(i, self._mask(i)) for i in range(len(self.cells))]
-        return [(i, mask) for i, mask in known if mask is not None]
+        if labels is None:
+            return {}
+        groups = {"good": self.cells[~labels], "ng": self.cells[labels]}
+        return {name: cells for name, cells in groups.items() if len(cells)}
 
     def _mask(self, i: int) -> NDArray[np.bool_] | None:
         try:
@@ -116,25 +91,6 @@ class HeatCheck:
             return None
         step = -(-max(mask.shape) // PIXELS)
         return mask[::step, ::step]
-
-    @property
-    def _marked(self) -> int:
-        return sum(mask is not None for mask in self.images.masks)
-
-    def _groups(self) -> dict[str, NDArray[np.float32]]:
-        labels = self.images.labels
-        if labels is None:
-            return {}
-        groups = {"good": self.cells[~labels], "ng": self.cells[labels]}
-        return {name: cells for name, cells in groups.items() if len(cells)}
-
-    def _means(self) -> dict[str, NDArray[np.float32]]:
-        words = {"good": "good parts", "ng": "NG parts"}
-        groups = self._groups().items()
-        return {f"{words[key]} ({len(cells)})": cells.mean(axis=0) for key, cells in groups}
-
-    def _border(self) -> dict[str, Any]:
-        return {name: _border(cells) for name, cells in self._groups().items()}
 
 
 def _border(cells: NDArray[np.float32]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ attributes, which knows no script and no address to load from. And every page ca
 Content-Security-Policy that runs our own script by its hash and lets nothing be fetched.
 """
 
+import re
 from base64 import b64encode
 from functools import cache
 from hashlib import sha256
@@ -14,6 +15,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup, escape
+
+from workbench import language
 
 TEMPLATES = Path(__file__).parent / "templates"
 PICTURES = ("image/png", "image/jpeg")
@@ -40,7 +43,8 @@ def page(name: str, **values: Any) -> str:  # noqa: ANN401
         )
     )
     template = environment().get_template(f"{name}.html.j2")
-    return template.render(policy=policy, style=Markup(style), script=Markup(script), **values)
+    sources = {"policy": policy, "style": Markup(style), "script": Markup(script)}
+    return template.render(**sources, lang=language.current(), **values)
 
 
 def part(macro: str, *values: Any) -> str:  # noqa: ANN401
@@ -59,7 +63,7 @@ def environment() -> Environment:
         "markdown": _markdown,
         "picture": lambda data: next((kind for kind in PICTURES if kind in data), ""),
     }
-    found.tests["numeric"] = _numeric
+    found.globals["t"] = lambda text, *values: language.translator()(text, *values)
     return found
 
 
@@ -88,19 +92,16 @@ def _markdown(source: str) -> Markup:
     from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
     renderer = IPythonRenderer(escape=False, exclude_anchor_links=True)
-    return clean(MarkdownWithMath(renderer=renderer).render(source))
+    made = MarkdownWithMath(renderer=renderer).render(source)
+    wide = re.sub(r"<table>(.*?)</table>", r'<div class="table"><table>\1</table></div>', made,
+                  flags=re.DOTALL)  # fmt: skip
+    return clean(re.sub(r"<td>(?=-?\d|-<)", '<td class="num">', wide))
 
 
 def _ansi(text: str) -> Markup:
     from nbconvert.filters import strip_ansi
 
     return escape(strip_ansi(text))
-
-
-def _numeric(cell: Any) -> bool:  # noqa: ANN401
-    """Whether a cell is aligned as a number."""
-    text = str(cell)
-    return text[:1].isdigit() or text == "-" or (text[:1] == "-" and text[1:2].isdigit())
 
 
 def _source(name: str) -> str:

@@ -4,7 +4,7 @@ Score and heat map of an image come from one pass, and from none where the same 
 the same bytes before.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,30 +12,30 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from workbench import metrics, plots, workspace
+from workbench import artifacts, metrics, plots, workspace
 from workbench.data.photo_check import in_short
 from workbench.data.relabels import relabels_path
+from workbench.metrics import KindRates
 from workbench.session import COLUMNS
 
-from . import cache, display, guarantees, lots, wording
+from . import cache, display, numbers, wording
 from .gallery import OUTCOMES, Card, cards_html
 from .heat_checks import HeatCheck
 from .html import part
 from .photo_checks import PhotoCheck
+from .report import Report
 from .scored import model_key, score_test_set
 from .stress import StressTest
-from .wording import code, plain
 
 if TYPE_CHECKING:
-    from PIL import Image
-
     from workbench.csflow.detector import CSFlowDetector
     from workbench.data import ImageFolder
 
 SHEET = 200  # photos on the sheet of all parts
+LIKE = 3  # good parts shown beside a wrong verdict
 
 
-class ImageReport:
+class ImageReport(Report):
     """What the detector says of the test images, and the sections of the report.
 
     Args:
@@ -47,6 +47,9 @@ class ImageReport:
         overkill: Highest share of good parts that may be thrown away, for the judgement.
         by: Column of `details` to rate the parts by, such as a lot; "folder" is where they lie.
         details: A CSV with "file name" and further columns.
+        smallest: Size of the smallest region that counts, in % of the photo; None counts all.
+        regions: Regions of that size that make a photo NG.
+        inspectors: One or two result files to compare, one with the detector.
 
     Example:
         `report = ImageReport("lens", detector, detector.parts())`, then `report.answer()`,
@@ -64,13 +67,21 @@ class ImageReport:
         overkill: float | None = None,
         by: str = "",
         details: str = "",
+        smallest: float | None = None,
+        regions: int = 1,
+        inspectors: Sequence[str] = (),
     ) -> None:
-        self.target, self.by, self.details = guarantees.Target(misses, overkill), by, details
+        self.target = numbers.Target(misses, overkill)
+        self.by, self.details, self.inspectors = by, details, inspectors
         self.name, self.detector, self.parts, self.shown = name, detector, parts, shown
         self.key = model_key(detector)
         self._digests = cache.digests(parts.paths)
         scored = score_test_set(detector, parts, self._digests, self.key)
         self.test, self.scores, self.cells, self._tested, self._rows, self.bad = scored
+        one_cell = 1 / self.cells[0].size
+        self._smallest = one_cell if smallest is None else smallest / 100
+        self._areas = metrics.region_scores(self.cells, detector.threshold, regions)
+        self._regions = regions
 
     @cached_property
     def photos(self) -> PhotoCheck:
@@ -90,304 +101,225 @@ class ImageReport:
     @cached_property
     def metrics(self) -> dict[str, Any]:
         """Every number of the report, fit for JSON."""
-        saved = wording.manifest(self.name)
+        judged = self.scores, self.test.labels
+        limit, data = self.detector.threshold, self.detector.data
+        rule = data.get("join", "any")
         return {
             "name": self.name,
             "kind": self.detector.kind,
-            **wording.rated(self.scores, self.test.labels, self.detector.threshold),
-            **guarantees.numbers(
-                self.scores,
-                self.test.labels,
-                self.detector.threshold,
-                self.detector.calibration_scores,
-                self.target,
-            ),
+            **numbers.rated(*judged, limit),
+            **numbers.guarantees(*judged, limit, self.detector.calibration_scores, self.target),
             **self.heat.metrics,
             **self.photos.metrics,
             "stress": self.stress.metrics,
-            "defects": self._kinds(),
-            "groups": lots.numbers(self._table(), self.by, self.details),
+            "defects": [
+                {key: numbers.plain(value) for key, value in row._asdict().items()}
+                for row in self._kinds
+            ],
+            "groups": numbers.by_lot(self._table(), self.by, self.details),
+            "parts": numbers.by_part(*judged, self._shown_parts, limit, rule),
+            "regions": self._by_region(),
+            "agreement": numbers.by_inspectors(self._table(), self.inspectors),
             "bad": [{"name": name, "reason": reason} for name, reason in self.bad],
-            "split": self.detector.data.get("counts", {}) | {"test": len(self.test)},
-            "fingerprint": self.detector.data.get("fingerprint", ""),
-            "imported": self.detector.data.get("imported", {}).get("file", ""),
+            "split": data.get("counts", {}) | {"test": len(self.test)},
+            "fingerprint": data.get("fingerprint", ""),
+            "imported": data.get("imported", {}).get("file", ""),
             "note": self.parts.note,
             "relabelled": len(self.parts.corrected),
             "since_training": self.parts.known.describe() if self.parts.known else "",
             "left_alone": [file._asdict() for file in self.parts.left_alone],
             "epochs": len(self.detector.history),
             "training_seconds": sum(row["seconds"] for row in self.detector.history),
-            "versions": wording.versions(),
-            "trained_with": saved["versions"],
+            "versions": artifacts.versions(),
+            "trained_with": wording.manifest(self.name)["versions"],
             "trained_on": self.detector.arithmetic,
         }
 
     def answer(self) -> None:
         """Say what was missed and what was thrown away, and show the rates."""
-        if changes := self.metrics["since_training"]:
-            display.text(f"**The folder is not as it was in training: {changes}.**")
-        display.text(wording.answer(self.metrics))
-        if len(frame := wording.rates(self.metrics)):
-            display.table(frame, "Intervals (Wilson) hold the true rate in 95 of 100 such tests.")
+        self.say("answer")
 
     def setting(self) -> None:
         """Say what was tested and with what."""
-        m, counts = self.metrics, self.metrics["split"]
-        labels = f" ({m['n_ok']} good, {m['n_ng']} NG)" if m["labelled"] else " without labels"
-        note = f" The data is **{plain(m['note'])}**." if m["note"] else ""
-        twice = m["duplicates"]["test_images"]
-        seen = f", though {twice:,} look like a part that it was trained on" if twice else ""
-        display.text(
-            f"Tested: {wording.plural(m['n'], 'image')}{labels} of {code(self.parts.root.name)}, "
-            f"{self._training_set(seen, counts)}{self._relabels()}{note}\n\n{self._method()}"
-            f"\n\n{plain(in_short(self.parts))}"
-        )
-
-    def _training_set(self, seen: str, counts: dict[str, int]) -> str:
-        good = wording.plural(counts.get("calibration", 0), "good image")
-        held = f"threshold was set with {good}"
-        if self.metrics["imported"]:
-            return (
-                f"with a model imported from {code(self.metrics['imported'])}: whether it was "
-                f"trained on any of them is not known. The {held} kept out of the test."
-            )
-        return (
-            f"none of which the model has seen{seen}. Trained on {counts.get('train', 0):,} good "
-            f"images; the {held} more."
-        )
+        parts, config = self.parts, self.detector.config
+        size, file = "{} x {}".format(*config.size), relabels_path(parts.root).name
+        asked = parts.reading.get("relabels", True)
+        names = parts.root.name, config.backbone, size, file
+        self.say("setting", *names, asked, in_short(parts, wording.word_of))
 
     def alternatives(self) -> None:
         """Show what other thresholds, and a second look, would have done."""
-        guarantees.show_alternatives(self.metrics)
-        guarantees.show_review(self.metrics)
-        limit = float(self.detector.threshold)
-        guarantees.show_cost(self.metrics, self.scores, self.test.labels, limit)
-
-    def claims(self) -> None:
-        """Say what the test proves, and what a stronger claim would take."""
-        guarantees.show_claims(self.metrics)
+        self.say("alternatives")
+        if self.metrics.get("auroc") is not None:
+            limit = float(self.detector.threshold)
+            drawn = plots.cost(self.scores, self.test.labels, limit, **numbers.COST)
+            rows = self.metrics["alternatives"]
+            least = next(row for row in rows if row["policy"].startswith("least cost"))
+            self.draw(drawn, "cost", least["threshold"])
 
     def histogram(self) -> None:
         """Show the scores of OK and NG with the threshold, and whether its promise held."""
-        ax = plots.histogram(self.scores, self.test.labels, self.detector.threshold)
-        q = self.metrics["score_quantiles"]
-        display.figure(
-            ax,
-            f"Anomaly scores of {wording.plural(len(self.scores), 'test image')}, from "
-            f"{q['0']:.3g} to {q['1']:.3g}, half of them below {q['0.5']:.3g}; "
-            f"{self.metrics['flagged']:,} reach the threshold {self.metrics['threshold']:.4g}.",
-        )
-        self._show_promise()
+        limit, promised = self.detector.threshold, self.detector.calibration_scores
+        self.draw(plots.histogram(self.scores, self.test.labels, limit), "histogram")
+        if self.metrics.get("n_ok") and len(promised):
+            share = (int((promised >= limit).sum()) + 1) / (len(promised) + 1)
+            drawn = plots.calibration(promised, self.scores[~self.test.labels])
+            self.draw(drawn, "promise", len(promised), share)
 
     def ranking(self) -> None:
         """Show the ROC curve and both rates over the threshold, where there are two classes."""
-        m = self.metrics
-        if m.get("auroc") is None:
-            display.text("A ROC curve needs good and NG parts with labels; here are not both.")
+        if self.metrics.get("auroc") is None:
+            self.say("no_ranking")
             return
-        display.figure(
-            plots.roc(self.scores, self.test.labels),
-            f"ROC curve: AUROC {m['auroc']:.3f}, average precision "
-            f"{m['average_precision']:.3f}, over all thresholds; up to 10 % overkill "
-            f"{m['partial_auroc']:.3f} of the NG parts are caught on average.",
-        )
-        display.figure(
-            plots.precision_recall(self.scores, self.test.labels),
-            f"Of the alarms, how many are right: average precision {m['average_precision']:.3f} "
-            f"where {wording.percent(m['n_ng'] / m['n'])} of the parts are NG, as here; a line "
-            "has fewer NG, and fewer of its alarms are right.",
-        )
-        display.figure(
-            plots.rates(self.scores, self.test.labels, self.detector.threshold),
-            f"Both rates if the threshold moved; at {m['threshold']:.4g} they are "
-            f"{wording.percent(m['miss_rate'])} missed and {wording.percent(m['overkill_rate'])} "
-            "thrown away.",
-        )
+        judged = self.scores, self.test.labels
+        self.draw(plots.roc(*judged), "roc")
+        self.draw(plots.precision_recall(*judged), "precision")
+        self.draw(plots.rates(*judged, self.detector.threshold), "both_rates")
 
     def defects(self) -> None:
         """Show the table of defect kinds."""
-        if not self.metrics["defects"]:
-            display.text("No NG part with a label, so no kinds of defect.")
-            return
-        frame = pd.DataFrame([_kind_words(row) for row in self.metrics["defects"]])
-        rows = metrics.by_kind(
-            self.scores, self.test.labels, self.test.kinds, self.detector.threshold
-        )
-        display.table(
-            frame,
-            "Misses by kind of defect, at the threshold in use; intervals are exact, AUROC is "
-            "against all good parts.",
-        )
-        display.figure(
-            plots.kinds(rows),
-            f"Share missed by kind of defect with its exact interval; {rows[0].kind} is missed "
-            f"most, {rows[0].missed} of {rows[0].n}.",
-        )
+        self.say("defects")
+        if self._kinds:
+            self.draw(plots.kinds(self._kinds), "kinds_missed", self._kinds[0])
 
     def groups(self) -> None:
         """Show the rates of each lot, and which differ by more than chance."""
-        lots.show(self.metrics["groups"])
+        self.say("groups")
+        if found := self.metrics["groups"]:
+            rows = found["rows"]
+            chart = metrics.p_chart([row["flagged"] for row in rows], [row["n"] for row in rows])
+            self.draw(plots.p_chart([row["group"] for row in rows], chart), "p_chart")
+
+    def by_part(self) -> None:
+        """Show the rates of parts that several photos show, beside those of photos."""
+        self.say("parts")
+
+    def regions(self) -> None:
+        """Show the rates by the size of the smallest region that counts."""
+        self.say("regions")
+        found = self.metrics["regions"]
+        if found and found["auroc"] is not None:
+            words = {"xlabel": "size of the region, % of the photo"}
+            shares = 100 * self._areas, self.test.labels, 100 * self._smallest
+            self.draw(plots.rates(*shares, **words), "region_rates")
+
+    def agreement(self) -> None:
+        """Show how far two inspectors agree, or one with the detector."""
+        self.say("agreement")
 
     def calmest_ng(self) -> None:
         """Show the NG parts with the lowest scores, the worst misses first."""
-        missed = self.metrics.get("fn", 0)
-        caption = f"NG parts with the lowest scores; {missed} NG parts in all were missed."
-        self._gallery(self._ranked("NG", hottest=False), caption, "No NG part with a label.")
+        self._gallery("calmest_ng", "NG", hottest=False, like=LIKE)
 
     def hottest_ok(self) -> None:
         """Show the good parts with the highest scores, the worst overkill first."""
-        wasted = self.metrics.get("fp", 0)
-        caption = f"Good parts with the highest scores; {wasted} in all were thrown away."
-        self._gallery(self._ranked("OK", hottest=True), caption, "No good part with a label.")
+        self._gallery("hottest_ok", "OK", hottest=True, like=LIKE)
 
     def hottest(self) -> None:
         """Show the NG parts (of unlabelled ones, any) with the highest scores."""
-        word = "NG" if self.metrics["labelled"] else ""
-        caption = f"{word or 'The'} parts with the highest scores, highest first."
-        self._gallery(self._ranked(word, hottest=True), caption, "No NG part with a label.")
+        self._gallery("hottest", "NG" if self.metrics["labelled"] else "", hottest=True)
 
     def sheet(self) -> None:
         """Show all tested parts as small photos, folded, by falling score."""
         order = np.argsort(-self.scores, kind="stable")[:SHEET]
         photos = self.photos.thumbnails([self._rows[i] for i in order])
-        words, limit = self._words(), float(self.detector.threshold)
-        rows = []
+        table, rows = self._table(), []
         for photo, i in zip(photos, order, strict=True):
-            verdict = "NG" if self.scores[i] >= limit else "OK"
-            outcome = OUTCOMES.get(words[i] + verdict, verdict)
-            rows.append((photo, self.test.names[i], outcome, f"{self.scores[i]:.3g}"))
-        which = "All" if len(rows) == len(self.scores) else f"The {len(rows)} hottest of"
-        title = f"{which} {wording.plural(len(self.scores), 'tested part')}"
-        flagged = f"{self.metrics['flagged']:,} reach the threshold {limit:.4g}"
-        frames = "framed orange if caught, dashed if the verdict is wrong"
-        caption = f"{title}, by falling score; {flagged}. Parts are {frames}."
+            name, label, verdict, score = table.iloc[i][:4]
+            outcome = OUTCOMES.get(label + verdict, verdict)
+            rows.append((photo, name, outcome, f"{score:.3g}"))
+        title = wording.say("sheet_title", self.metrics, len(rows))
+        caption = wording.say("sheet", self.metrics, len(rows))
         display.html(part("sheet", rows, caption, title), caption)
-
-    def left_out(self) -> None:
-        """List the files that could not be read."""
-        if not self.bad:
-            display.text("Every file could be read; none was left out.")
-            return
-        display.table(
-            pd.DataFrame(self.bad, columns=["file", "reason"]),
-            f"{wording.plural(len(self.bad), 'file')} left out: counted here, never scored.",
-        )
 
     def training(self) -> None:
         """Show the training curve."""
-        if not self.detector.history:
-            display.text("The detector was imported: how it was trained is not known here.")
+        if not (history := self.detector.history):
+            self.say("no_history")
             return
-        m, last = self.metrics, self.detector.history[-1]
-        display.figure(
-            plots.history(self.detector.history),
-            f"Training: {wording.plural(m['epochs'], 'epoch')} in {m['training_seconds']:.0f} s; "
-            f"at the end {last['train_nll']:.3f} on the training images and "
-            f"{last['calibration_nll']:.3f} on held-out ones, in nats a dimension.",
-        )
-
-    def origins(self) -> None:
-        """Show, folded, how the report was made."""
-        frame = wording.origins(self.metrics)
-        display.table(frame, folded="How this was made")
+        self.draw(plots.history(history), "training", history[-1])
 
     def save_scores(self) -> Path:
-        """Write all test images to `NAME_scores.csv`, in the columns of a result file."""
+        """Write all test images to `NAME_scores.csv`, in the columns of a result file.
+
+        Where several photos show a part, its name and verdict follow in further columns.
+        """
         path = display.folder(self.name) / f"{self.name}_scores.csv"
         with workspace.written(path) as file:
             file.write(self._table().to_csv(index=False, lineterminator="\n").encode())
-        display.text(f"All scores are in {code(path.name)}, at the foot of this page.")
+        self.say("saved_scores", path.name)
         return path
 
     def record(self) -> None:
         """Leave `metrics.json` and the thumbnail: the part with the highest score."""
-        display.record(self.metrics, self._thumbnail())
+        worst = self.detector.evaluate_one(self.test[int(self.scores.argmax())])
+        display.record(self.metrics, worst.overlay())
 
-    def _show_promise(self) -> None:
-        promised = self.detector.calibration_scores
-        ok = None if self.test.labels is None else self.scores[~self.test.labels]
-        if ok is None or not len(ok) or not len(promised):
-            return
-        reached = int((promised >= self.detector.threshold).sum())
-        display.figure(
-            plots.calibration(promised, ok),
-            f"Overkill promised by {wording.plural(len(promised), 'score')} of good parts kept "
-            f"for the threshold against what {wording.plural(len(ok), 'good test part')} show: at "
-            f"the threshold in use {wording.percent((reached + 1) / (len(promised) + 1))} were "
-            f"promised and {wording.percent(self.metrics['overkill_rate'])} seen. Above the "
-            "diagonal new parts score worse than those did: the light or the line changed.",
-        )
-
+    @property
     def _words(self) -> list[str]:
         if self.test.labels is None:
             return [""] * len(self.test)
         return ["NG" if ng else "OK" for ng in self.test.labels]
 
-    def _table(self) -> pd.DataFrame:
-        """The verdicts in the columns of a result file."""
-        verdicts = np.where(self.scores >= self.detector.threshold, "NG", "OK")
-        rows = zip(self.test.names, self._words(), verdicts, self.scores, strict=True)
-        return pd.DataFrame(rows, columns=COLUMNS)
+    @property
+    def _shown_parts(self) -> list[str]:
+        """The part that each photo shows: its group, else the photo itself."""
+        groups = self.test.groups or self.test.names
+        return [group or name for group, name in zip(groups, self.test.names, strict=True)]
 
-    def _kinds(self) -> list[dict[str, Any]]:
+    @cached_property
+    def _kinds(self) -> list[KindRates]:
         if self.test.labels is None:
             return []
-        rows = metrics.by_kind(
-            self.scores, self.test.labels, self.test.kinds, self.detector.threshold
-        )
-        rows = [row._asdict() | {"miss_interval": list(row.miss_interval)} for row in rows]
-        return [row | {"auroc": row["auroc"] if row["auroc"] >= 0 else None} for row in rows]
+        limit = self.detector.threshold
+        return metrics.by_kind(self.scores, self.test.labels, self.test.kinds, limit)
 
-    def _ranked(self, word: str, *, hottest: bool) -> list[int]:
-        words = self._words()
+    def _table(self) -> pd.DataFrame:
+        """The verdicts in the columns of a result file."""
+        limit = self.detector.threshold
+        verdicts = np.where(self.scores >= limit, "NG", "OK")
+        rows = zip(self.test.names, self._words, verdicts, self.scores, strict=True)
+        table, parts = pd.DataFrame(rows, columns=COLUMNS), self._shown_parts
+        if len(set(parts)) < len(parts):
+            rule = self.detector.data.get("join", "any")
+            joined = metrics.join_photos(self.scores, parts, rule=rule)
+            table["part"] = parts
+            table["part prediction"] = np.where(joined.scores >= limit, "NG", "OK")[joined.of]
+        return table
+
+    def _by_region(self) -> dict[str, Any] | None:
+        smallest, limit = self._smallest, float(self.detector.threshold)
+        found = numbers.by_region(self._areas, self.test.labels, smallest, self._regions)
+        if found is None:
+            return None
+        touched, marked = metrics.regions_found(*self.heat.marked_maps, limit, smallest)
+        return found | {"cut": limit, "found": touched, "marked": marked}
+
+    def _gallery(self, section: str, word: str, *, hottest: bool, like: int = 0) -> None:
+        words = self._words
         order = np.argsort(-self.scores if hottest else self.scores, kind="stable")
-        return [int(i) for i in order if words[i] == word][: self.shown]
-
-    def _gallery(self, chosen: list[int], caption: str, otherwise: str) -> None:
+        chosen = [int(i) for i in order if words[i] == word][: self.shown]
         if not chosen:
-            display.text(otherwise)
+            self.say("none_shown", "NG" if word == "NG" else "good")
             return
-        cards = list(self._cards(chosen))
-        names = ", ".join(card.name for card in cards)
-        display.html(cards_html(cards, caption), f"{caption} {names}")
+        near = self._nearest_good(chosen, like)
+        cards = [self._card(i, word, photos) for i, photos in zip(chosen, near, strict=True)]
+        caption = wording.say(section, self.metrics)
+        display.html(cards_html(cards, caption), f"{caption} {', '.join(c.name for c in cards)}")
 
-    def _cards(self, chosen: list[int]) -> Iterator[Card]:
-        words = self._words()
-        for i in chosen:
-            evaluation = self.detector.evaluate_one(self.test[i])
-            kind, mask = self.test.kinds[i], self.test.mask(i)
-            yield Card(evaluation, self.test.names[i], words[i], kind, mask)
+    def _card(self, i: int, word: str, like: list[tuple[bytes, str]]) -> Card:
+        evaluation, mask = self.detector.evaluate_one(self.test[i]), self.test.mask(i)
+        return Card(evaluation, self.test.names[i], word, self.test.kinds[i], mask, like)
 
-    def _method(self) -> str:
-        config = self.detector.config
-        height, width = config.size
-        size = f"{height} pixels a side" if height == width else f"{height} x {width} pixels"
-        return (
-            f"Method: CS-Flow, a normalizing flow over features of {config.backbone} at "
-            f"{size}, trained on good parts only; a part is NG if its "
-            "score reaches the threshold. Heat maps share one colour scale, set on held-out good "
-            "parts, so that a good part stays dark."
-        )
+    def _nearest_good(self, chosen: list[int], n: int) -> list[list[tuple[bytes, str]]]:
+        """Photo and name of the good parts that were trained on and look most like each."""
+        good = np.flatnonzero([split == "train" for split in self.parts.splits])
+        if not n or not len(good):
+            return [[] for _ in chosen]
+        from workbench.csflow.nearest import nearest_good
 
-    def _relabels(self) -> str:
-        if count := self.metrics["relabelled"]:
-            file = relabels_path(self.parts.root).name
-            return f" {wording.plural(count, 'label')} corrected by inspectors ({code(file)})."
-        asked = self.parts.reading.get("relabels", True)
-        return "" if asked else " Labels as in the folder, without inspectors' corrections."
-
-    def _thumbnail(self) -> "Image.Image":
-        return self.detector.evaluate_one(self.test[int(self.scores.argmax())]).overlay()
-
-
-def _kind_words(row: dict[str, Any]) -> dict[str, str]:
-    low, high = row["miss_interval"]
-    return {
-        "defect": row["kind"],
-        "NG parts": f"{row['n']:,}",
-        "missed": f"{row['missed']:,} ({wording.percent(row['miss_rate'])})",
-        "95 % interval": f"{100 * low:.1f} to {wording.percent(high)}",
-        "lowest score": f"{row['lowest']:.4g}",
-        "mean score": f"{row['mean_score']:.4g}",
-        "AUROC": wording.number(row["auroc"]),
-    }
+        found = nearest_good(self.detector, self.test[chosen], self.parts[good], n)
+        photos = self.photos.thumbnails(list(good[found.ravel()]))
+        named = zip(photos, (self.parts.names[i] for i in good[found.ravel()]), strict=True)
+        rows = list(named)
+        return [rows[i * found.shape[1] : (i + 1) * found.shape[1]] for i in range(len(chosen))]

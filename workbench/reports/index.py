@@ -4,7 +4,7 @@ from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
-from workbench import workspace
+from workbench import language, workspace
 
 from . import runs, wording
 from .display import THUMBNAIL
@@ -73,11 +73,12 @@ def _state(run: ReportRun) -> tuple[str, str]:
 
 
 def _counts(m: dict[str, Any]) -> str:
+    t = language.translator()
     if m.get("labelled"):
-        return f"{m['n_ok']:,} OK, {m['n_ng']:,} NG"
+        return t("{0} OK, {1} NG", f"{m['n_ok']:,}", f"{m['n_ng']:,}")
     if m.get("kind") == "comparison":
-        return wording.plural(m["n"], "report")
-    return f"{m['n']:,} unlabelled" if m.get("n") else "-"
+        return t("{0} reports", m["n"])
+    return t("{0} unlabelled", f"{m['n']:,}") if m.get("n") else "-"
 
 
 def _sparkline(values: list[float | None]) -> dict[str, Any]:
@@ -89,7 +90,8 @@ def _sparkline(values: list[float | None]) -> dict[str, Any]:
     step, span = 84 / (len(known) - 1), max(high - low, 0.01)
     middle = (low + high) / 2
     points = [(3 + step * i, 11 - 16 * (value - middle) / span) for i, value in enumerate(known)]
-    words = f"AUROC over {len(known)} runs: from {known[0]:.3f} to {known[-1]:.3f}"
+    ends = len(known), f"{known[0]:.3f}", f"{known[-1]:.3f}"
+    words = language.translator()("AUROC over {0} runs: from {1} to {2}", *ends)
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     return {"points": line, "last": points[-1], "words": words}
 

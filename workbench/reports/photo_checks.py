@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -21,6 +20,7 @@ from workbench.errors import DataError
 from . import display, wording
 from .cache import Table, by_content
 from .html import part
+from .report import Report
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +35,7 @@ _NO_LOOK = PhotoStats(np.nan, np.nan, np.nan, 0, 0, np.zeros(256, np.float32))
 
 
 @dataclass(frozen=True)
-class PhotoCheck:
+class PhotoCheck(Report):
     """What the photos of a dataset say of themselves.
 
     Args:
@@ -76,53 +76,23 @@ class PhotoCheck:
 
     def duplicates(self) -> None:
         """Say and show which test photos look like one that was trained on."""
-        m = self.metrics["duplicates"]
-        counts = (
-            f"{wording.plural(len(self._train), 'training photo')} and "
-            f"{wording.plural(len(self._test), 'test photo')}"
-        )
-        if not m["pairs"]:
-            display.text(f"None of the {counts} look like one part photographed twice.")
-            return
-        display.text(
-            f"**{wording.plural(m['test_images'], 'test photo')} of {len(self._test):,} look like "
-            f"a part that was trained on** ({wording.plural(m['pairs'], 'pair')} among {counts}, "
-            f"{m['identical']:,} of them the same file). Such a photo is easier than a new part: "
-            "split the photos by part, not by file, for numbers to rely on."
-        )
-        chosen = self._pairs[: self.shown]
-        caption = (
-            f"The {wording.plural(len(chosen), 'pair')} most alike of {m['pairs']:,}: trained on "
-            "to the left, tested to the right."
-        )
-        rows = [
-            (self._thumb(a), self.parts.names[a], self._thumb(b), self.parts.names[b], c)
-            for a, b, c in chosen
-        ]
-        display.html(part("pairs", rows, caption), caption)
+        self.say("duplicates", len(self._train), len(self._test))
+        chosen, names = self._pairs[: self.shown], self.parts.names
+        if chosen:
+            rows = [
+                (self._thumb(a), names[a], self._thumb(b), names[b],
+                 wording.say("correlation", self.metrics, c))
+                for a, b, c in chosen
+            ]  # fmt: skip
+            caption = wording.say("pairs", self.metrics, len(chosen))
+            display.html(part("pairs", rows, caption), caption)
 
     def drift(self) -> None:
         """Say and show whether the test photos were taken as the training photos were."""
-        rows = self.metrics["drift"]
-        if not rows:
-            display.text("Too few good photos to compare those tested with those trained on.")
-            return
-        moved = [row["measure"] for row in rows if row["drifted"]]
-        said = f"**The test photos differ in {', '.join(moved)}**" if moved else "No drift found"
-        display.text(
-            f"{said}: good photos of the test against those of the training, by the distance of "
-            f"Kolmogorov and Smirnov; from {DRIFT} on, unless it may be an accident "
-            f"(p at least {ACCIDENT}), it counts as drift."
-        )
-        frame = pd.DataFrame([_drift_words(row) for row in rows])
-        display.table(frame, "Means with standard deviations, in grey levels.")
-        groups = {name: self._measures(chosen) for name, chosen in self._groups().items()}
-        display.figure(
-            plots.distributions(groups, MEASURES),
-            "Share of the photos at or below each value; "
-            + ", ".join(f"{row['measure']} differs by {row['distance']:.2f}" for row in rows)
-            + ".",
-        )
+        self.say("drift", DRIFT, ACCIDENT)
+        if self.metrics["drift"]:
+            groups = {name: self._measures(chosen) for name, chosen in self._groups().items()}
+            self.draw(plots.distributions(groups, MEASURES), "distributions")
 
     def thumbnails(self, chosen: Sequence[int]) -> list[bytes]:
         """JPEG thumbnails of photos by their positions in `parts`."""
@@ -207,15 +177,3 @@ def _look(path: "Path", white: int) -> tuple[PhotoStats, bytes]:
     except DataError:
         return _NO_LOOK, b"-"
     return photo_stats(image), jpeg(Image.fromarray(image), THUMBNAIL, quality=75)
-
-
-def _drift_words(row: dict[str, Any]) -> dict[str, str]:
-    (before, sd_before), (after, sd_after) = row["train"], row["test"]
-    return {
-        "measure": row["measure"],
-        "training": f"{before:.1f} ± {sd_before:.1f}",
-        "test, good": f"{after:.1f} ± {sd_after:.1f}",
-        "distance": f"{row['distance']:.2f}",
-        "p": f"{row['p']:.2g}",
-        "drift": "yes" if row["drifted"] else "no",
-    }

@@ -1,12 +1,15 @@
 """An executed report notebook as one HTML file: nothing from outside, no code, no dead link."""
 
 import gzip
+import re
 from base64 import b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from nbformat import NotebookNode
+
+from workbench import language
 
 from . import display, wording
 from .html import page
@@ -49,6 +52,12 @@ def to_html(
         files: Put into the page, so that it can be mailed alone.
     """
     cells = [cell for cell in notebook.cells if not HIDDEN & set(cell.metadata.get("tags", ()))]
+    translate = language.translator()
+    for cell in cells:
+        if cell.cell_type == "markdown":
+            cell.source = "\n\n".join(
+                _said(block, translate) for block in cell.source.split("\n\n")
+            )
     return page(
         "report",
         report=status,
@@ -59,6 +68,14 @@ def to_html(
         record=display.RECORD,
         files=[File.read(path) for path in files],
     )
+
+
+def _said(block: str, translate: Callable[..., str]) -> str:
+    """A heading or a paragraph in the reader's language."""
+    marks, words = re.match(r"(#* ?)(.*)", block, re.DOTALL).groups()
+    words = " ".join(words.split())
+    spoken = translate(words)
+    return block if spoken == words else marks + spoken
 
 
 def _sections(cells: Sequence[NotebookNode]) -> dict[int, tuple[str, str]]:

@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
@@ -92,29 +91,11 @@ class StressTest:
 
     def show(self) -> None:
         """Show how far the scores move and which verdicts change."""
-        m = self.metrics
-        worst = max(m["changes"], key=lambda row: row["flips"])
-        sample = f"{m['n_ok']} good and {m['n_ng']} NG test photos"
-        if self.images.labels is None:
-            sample = f"{m['n_ok']} test photos"
-        display.text(
-            f"A sample of {sample}, changed on purpose and scored again. "
-            + (
-                f"**{worst['change'].capitalize()}** changes most verdicts: {worst['flips']} of "
-                f"{m['n_ok'] + m['n_ng']}."
-                if worst["flips"]
-                else "No verdict changes."
-            )
-        )
-        frame = pd.DataFrame([self._words(row) for row in m["changes"]])
-        display.table(frame, "Scores are measured in thresholds: 1 is the threshold itself.")
+        said = {"stress": self.metrics, "labelled": self.images.labels is not None}
+        display.text(wording.say("stress", said))
         ratio = np.column_stack([self._before, self._after]) / float(self.detector.threshold)
-        display.figure(
-            plots.shifts(ratio, ["as it is", *CHANGES], self._ng),
-            f"Scores of {len(self._rows)} photos before and after each change, in thresholds; "
-            f"{sum(row['flips'] for row in m['changes'])} of "
-            f"{len(self._rows) * len(CHANGES)} verdicts changed.",
-        )
+        drawn = plots.shifts(ratio, ["as it is", *CHANGES], self._ng)
+        display.figure(drawn, wording.say("shifts", said))
 
     @cached_property
     def _rows(self) -> list[int]:
@@ -162,17 +143,3 @@ class StressTest:
             "new_overkill": int((flipped & ~ng & (after >= limit)).sum()),
             "new_misses": int((flipped & ng & (after < limit)).sum()),
         }
-
-    def _words(self, row: dict[str, Any]) -> dict[str, str]:
-        words = {"change": row["change"], "good move by": _signed(row["median_ok"])}
-        if self.images.labels is not None:
-            words |= {
-                "NG move by": _signed(row["median_ng"]),
-                "good ones newly thrown away": row["new_overkill"],
-                "NG newly missed": row["new_misses"],
-            }
-        return words | {"verdicts changed": row["flips"]}
-
-
-def _signed(value: float | None) -> str:
-    return wording.number(value, 2) if value is None else f"{value:+.2f}"

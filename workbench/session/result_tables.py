@@ -90,26 +90,36 @@ def rates_by(
 def compare_inspectors(first: Path | str, second: Path | str) -> Inspected:
     """Two result files of the same parts: what the inspectors say, and where they differ.
 
-    An inspector's word is the relabel, else the label of the folder that was let stand; parts
-    without either are left out.
-
     Raises:
         DataError: One is no result file, or they have no judged part in common.
     """
-    a, b = (_judged(path) for path in (first, second))
-    both = a.index.intersection(b.index, sort=False)
-    if not len(both):
-        raise DataError(f"{first} and {second} have no judged part in common")
-    one, other = a[both], b[both]
-    found = agreement(list(one), list(other))
-    disagreed = tuple((both[i], one.iloc[i], other.iloc[i]) for i in found.disagreed)
-    return Inspected(found, disagreed, len(a) - len(both), len(b) - len(both))
+    return agree(judged(first), judged(second))
 
 
-def _judged(path: Path | str) -> pd.Series:
+def judged(path: Path | str) -> pd.Series:
+    """What an inspector says of each part, by file name: the relabel, else the label let stand.
+
+    Raises:
+        DataError: No such file, or it is no result file.
+    """
     table = read_results(path).drop_duplicates(NAME, keep="last").set_index(NAME)
     words = labels_of(table)
     return words[words.isin(["OK", "NG"])]
+
+
+def agree(first: pd.Series, second: pd.Series) -> Inspected:
+    """Two judgements, "OK" or "NG" by file name; parts without either are left out.
+
+    Raises:
+        DataError: They have no part in common.
+    """
+    both = first.index.intersection(second.index, sort=False)
+    if not len(both):
+        raise DataError("the two judgements have no judged part in common")
+    one, other = first[both], second[both]
+    found = agreement(list(one), list(other))
+    disagreed = tuple((both[i], one.iloc[i], other.iloc[i]) for i in found.disagreed)
+    return Inspected(found, disagreed, len(first) - len(both), len(second) - len(both))
 
 
 def _binned(times: pd.Series, every: str) -> tuple[pd.Series, np.ndarray]:

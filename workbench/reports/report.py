@@ -1,0 +1,37 @@
+"""What the reports and their parts share: sections that are said of a dict of numbers."""
+
+from typing import Any
+
+from . import display, wording
+
+
+class Report:
+    """Sections over `metrics`, which all their numbers come from.
+
+    Attributes:
+        name: Under which the report is left.
+        metrics: Every number of it, fit for JSON.
+    """
+
+    name: str
+    metrics: dict[str, Any]
+
+    def say(self, section: str, *given: Any) -> None:  # noqa: ANN401
+        """Show a section's text and tables."""
+        display.text(wording.say(section, self.metrics, *given))
+
+    def draw(self, drawn: Any, section: str, *given: Any) -> None:  # noqa: ANN401
+        """Show a figure with its caption."""
+        display.figure(drawn, wording.say(section, self.metrics, *given))
+
+    def claims(self) -> None:
+        """Say what the test proves, and how many parts a stronger claim would take."""
+        self.say("claims")
+
+    def left_out(self) -> None:
+        """List what could not be read."""
+        self.say("left_out")
+
+    def origins(self) -> None:
+        """Show, folded, how the report was made."""
+        self.say("origins", wording.origins(self.metrics))
