@@ -1,5 +1,6 @@
 """The report on a sensor detector: score all rows once, judge by the test rows."""
 
+from dataclasses import asdict
 from functools import cached_property
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from workbench.data import SensorTable, load_rows
 from workbench.data.rows import load_like
 from workbench.errors import DataError
 
-from . import display, numbers
+from . import display, numbers, runs
 from .report import Report
 
 if TYPE_CHECKING:
@@ -169,7 +170,9 @@ class SensorReport(Report):
     @cached_property
     def _events(self) -> list[Event]:
         found = events(self.detector, self.rows, AlarmRule(hold_off=_NEAR), self.scores)
-        return remembered(found, workspace.report(self.name) / self._events_file)
+        last = runs.newest(self.name)
+        folder = last.folder if last else workspace.report(self.name)
+        return remembered(found, folder / self._events_file)
 
     @property
     def _events_file(self) -> str:
@@ -210,7 +213,7 @@ class SensorReport(Report):
     def _event_row(self, event: Event) -> dict[str, Any]:
         labels, stop = self.rows.labels, len(self.rows) if event.end is None else event.end + 1
         fault = labels is not None and labels[event.start : stop].any()
-        return event._asdict() | {
+        return asdict(event) | {
             "rows": stop - event.start,
             "label": "-" if labels is None else "fault" if fault else "normal",
         }
