@@ -225,7 +225,12 @@ def changing(path: Path | str) -> Iterator[list[Event]]:
 
 
 def _file(path: Path | str) -> TableFile[list[str]]:
-    return TableFile(Path(path), _COLUMNS, lambda row: _parsed(row) and row, strict=True)
+    return TableFile(Path(path), _COLUMNS, _checked, strict=True)
+
+
+def _checked(row: list[str]) -> list[str]:
+    _parsed(row)  # raises ValueError where a cell is none of ours
+    return row
 
 
 def _parsed(row: list[str]) -> Event:

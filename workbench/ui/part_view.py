@@ -51,16 +51,14 @@ class PartView:
         """Position and number of images shown."""
         return f"{self.session.position + 1} / {len(self.session)}"
 
-    def prepare(self, index: int, evaluation: "Evaluation") -> None:
-        """Draw a part ahead, in the background."""
-        found = part_html.regions(evaluation)
-        self.frames.get(index, evaluation, found, partial(self._mask, index), self.settings)
+    def prepare(self, index: int, evaluation: "Evaluation") -> Frame:
+        """The pictures of a part, drawn ahead in the background or now."""
+        found, mask = part_html.regions(evaluation), partial(self._mask, index)
+        return self.frames.get(index, evaluation, found, mask, self.settings)
 
     def frame(self, evaluation: "Evaluation") -> Frame:
         """The pictures of the current part."""
-        index, found = self.session.index, part_html.regions(evaluation)
-        mask = partial(self._mask, index)
-        return self.frames.get(index, evaluation, found, mask, self.settings)
+        return self.prepare(self.session.index, evaluation)
 
     def show_place(self) -> None:
         """Say which part this is, and the rates over all."""
