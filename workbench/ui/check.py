@@ -3,7 +3,7 @@
 import csv
 import io
 import time
-import zipfile
+from itertools import islice
 from pathlib import Path
 from threading import Event, RLock, Thread
 from typing import Any, NamedTuple
@@ -75,7 +75,6 @@ class CheckView(View):
         self.progress = widgets.IntProgress(min=0, max=1, layout={"width": "200px"})
         self.table = self.button("Download CSV", "download", "wb-csv", self._hand_out_table)
         self.pdf = self.button("Findings as PDF", "file-pdf-o", "wb-pdf", self._hand_out_pdf)
-        self.all = self.button("Findings as ZIP", "download", "wb-zip", self._hand_out_all)
         self.review = self.button(
             "Add to the review folder", "folder-open", "wb-review", self._add_to_review
         )
@@ -84,12 +83,12 @@ class CheckView(View):
         )
         self._pair = PhotoPair(t)
         self._running = row(self.progress, self.cancel)
-        self._after = row(self.table, self.pdf, self.all, self.review)
+        self._after = row(self.table, self.pdf, self.review)
         side = styled(widgets.VBox([self._sign]), "wb-side")
         self._opened = styled(widgets.Box([self._pair.box, side]), "wb-stage")
         for part in (self._running, self._after, self._opened):
             visible(part, False)
-        for control in (self.pdf, self.all, self.review):
+        for control in (self.pdf, self.review):
             visible(control, photos)
         top = row(self.upload, self.path, self.start, self._running, self._said)
         listening = self.listen("Check")
@@ -249,16 +248,13 @@ class CheckView(View):
         said = part_html.sentence(found.score, float(seen.threshold), t)
         self.say(f"{found.name}: {found.prediction}, {said}")
 
-    def _findings(self) -> list[int]:
-        return [i for i in self._worst() if self.found[i].prediction == "NG"][:MOST]
-
     def _hand_out_table(self) -> None:
         self.hand_out(self._folder / "check.csv", self.table_text().encode(), "text/csv")
 
     def _hand_out_pdf(self) -> None:
         """A page for each NG part, the worst first."""
-        pages = []
-        for index in self._findings():
+        pages, ng = [], (i for i in self._worst() if self.found[i].prediction == "NG")
+        for index in islice(ng, MOST):
             seen, frame = self._frame(index)
             found, limit = self.found[index], float(seen.threshold)
             words = (
@@ -271,17 +267,6 @@ class CheckView(View):
         buffer = io.BytesIO()
         pages[0].save(buffer, "PDF", save_all=True, append_images=pages[1:], resolution=120)
         self.hand_out(self._folder / "check.pdf", buffer.getvalue(), "application/pdf")
-
-    def _hand_out_all(self) -> None:
-        """The table and the two pictures of every NG part in one file."""
-        buffer = io.BytesIO()
-        with zipfile.ZipFile(buffer, "w") as archive:
-            archive.writestr("check.csv", self.table_text())
-            for index in self._findings():
-                frame, stem = self._frame(index)[1], self.found[index].name.replace("/", "_")
-                archive.writestr(f"{stem}.photo.jpg", frame.photo)
-                archive.writestr(f"{stem}.heat.jpg", frame.overlay)
-        self.hand_out(self._folder / "check.zip", buffer.getvalue(), "application/zip")
 
     def _add_to_review(self) -> None:
         """Copy what is NG or could not be read to where somebody sorts it later."""
