@@ -143,7 +143,7 @@ def test_epochs_fit_the_time_that_there_is():
     "bad", [{"image_size": "large"}, {"image_size": (1, 2, 3)}, {"image_size": 0}, {"epochs": 1.5}]
 )
 def test_other_words_and_numbers_are_refused(bad):
-    with pytest.raises(ValueError, match=f"{next(iter(bad))} must be at least 1, or auto, got"):
+    with pytest.raises(ValueError, match=f"{next(iter(bad))} must be at least 1, at most"):
         CSFlowConfig(**bad)
 
 

@@ -1,7 +1,9 @@
 """The command line as a user meets it: exit codes and what it prints."""
 
 import csv
+import hashlib
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -337,3 +339,57 @@ def test_a_growing_file_is_watched(workbench, line):
     found = json.loads(told.stdout)
     assert (found["start"], found["end"]) == (21, 21)
     assert (path.parent / "now.events.csv").is_file()
+
+
+def damaged(home, how):
+    """A copy of the model with one thing wrong; its name."""
+    folder = home / "models" / f"damaged {how}"
+    shutil.copytree(home / "models" / "disc", folder)
+    path, weights = folder / "detector.json", folder / "weights.safetensors"
+    manifest = json.loads(path.read_text("utf-8"))
+    if how == "no hash":
+        del manifest["weights_sha256"]
+    elif how == "no tensors":
+        weights.write_bytes(b"x" * 100)
+        manifest["weights_sha256"] = hashlib.sha256(b"x" * 100).hexdigest()
+    elif how == "infinite":
+        manifest["config"]["clamp"] = float("inf")
+    elif how == "overflow":
+        manifest["config"]["hidden"] = 10**30
+    elif how == "no threshold":
+        manifest["threshold"]["value"] = None
+    path.write_text(json.dumps(manifest))
+    if how in ("no json", "deep"):
+        path.write_text("[" * 200_000 if how == "deep" else "\x89PNG")
+    return folder.name
+
+
+@pytest.mark.parametrize("how", ["no hash", "no tensors", "infinite", "overflow", "no threshold",
+                                 "no json", "deep"])  # fmt: skip
+def test_a_damaged_model_is_one_line(workbench, home, how):
+    done = workbench("evaluate", "part.png", "--name", damaged(home, how))
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.startswith("workbench: ") and done.stderr.count("\n") == 1
+    assert (
+        "Traceback" not in done.stderr and "detector.json" in done.stderr + "weights.safetensors"
+    )
+
+
+@pytest.mark.parametrize("name", ["../../x", "a\nb", " ", "x" * 300, ".cache"])
+@pytest.mark.parametrize("command", [["evaluate", "part.png"], ["score", "."], ["train", "."]])
+def test_a_name_that_is_a_path_or_worse_is_refused_in_one_line(workbench, command, name):
+    done = workbench(*command, "--name", name)
+    assert done.returncode == 2 and "name must" in done.stderr
+    assert done.stderr.startswith("workbench: ") and done.stderr.count("\n") == 1
+
+
+def test_rows_are_not_scored_into_a_file_of_another_kind(workbench, home):
+    from workbench import AutoEncoderConfig, AutoEncoderDetector
+
+    rows = np.random.default_rng(0).normal(size=(60, 3))
+    save(AutoEncoderDetector(AutoEncoderConfig(epochs=2)).fit(rows), home / "models" / "rows")
+    np.savetxt(home / "rows.csv", rows, delimiter=",", header="a,b,c", comments="")
+    before = (home / "part.png").read_bytes()
+    done = workbench("score", "rows.csv", "--name", "rows", "--out", "part.png")
+    assert done.returncode == 2 and "choose another file" in done.stderr
+    assert (home / "part.png").read_bytes() == before

@@ -1,11 +1,14 @@
 """Files of ours that grow: a torn row, a full disk, a second writer, a wrong name lose nothing."""
 
 import csv
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from threading import Thread
 
+import psutil
 import pytest
 
 from workbench.data import load_images, relabels_path, write_relabel
@@ -151,6 +154,16 @@ def test_what_somebody_else_changed_is_kept_before_it_is_replaced(tmp_path):
     assert rows(tmp_path / "a-1.csv")[1] == ["a", "1", "by hand"] and rows(table.path)[1][1] == "2"
 
 
+def test_a_column_that_somebody_added_is_kept_in_a_copy(parts, results):
+    judged(parts, results)
+    lines = results.read_text("utf-8-sig").splitlines()
+    with_remarks = "\r\n".join(f"{line};seen" for line in lines).replace(",", ";") + "\r\n"
+    results.write_bytes(with_remarks.encode("cp949"))
+    assert reopened(parts, results).judged == 5
+    assert rows(results)[1][0] == "NG/ng_0.png" and len(rows(results)[1]) == 6
+    assert results.with_name("result-1.csv").read_bytes() == with_remarks.encode("cp949")
+
+
 def test_moving_the_threshold_never_leaves_no_file(parts, results):
     session = judged(parts, results).take_over()
     seen = []
@@ -214,6 +227,34 @@ def test_relabels_that_were_lost_come_back_from_the_results(parts, results):
     session.close()
     write_relabel(relabels_path(parts.root), "NG/ng_0.png", None)  # taken back: not lost
     assert reopened(parts, results).go(0).verdict.relabel == ""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no such processes")
+def test_a_writer_that_ended_and_was_not_waited_for_holds_nothing(tmp_path):
+    table = TableFile(tmp_path / "a.csv", COLUMNS, tuple)
+    child = subprocess.Popen(
+        [sys.executable, "-c", HOLDS, table.path], cwd=REPOSITORY, stdout=subprocess.PIPE
+    )
+    child.stdout.readline()
+    table.open()
+    assert not table.lock.is_ours
+    child.kill()
+    deadline = time.monotonic() + 60
+    while psutil.Process(child.pid).status() != psutil.STATUS_ZOMBIE:  # until wait() is called
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    table.open()
+    assert table.lock.is_ours and child.wait()
+
+
+HOLDS = """
+import sys, time
+from pathlib import Path
+from workbench.data.table_file import TableFile
+TableFile(Path(sys.argv[1]), ("name", "score"), tuple).open()
+print(flush=True)
+time.sleep(60)
+"""
 
 
 def test_another_writer_is_not_forgotten_when_it_has_gone(parts, results):

@@ -7,14 +7,11 @@ when the limit is reached.
 """
 
 import os
-import time
 import warnings
 import zlib
 from pathlib import Path
 
 from workbench import workspace
-
-STALE = 3600.0  # seconds after which an unfinished file has no writer any more
 
 
 class Cache:
@@ -63,7 +60,7 @@ class Cache:
         return not self._broken
 
     def trim(self) -> None:
-        """Delete what was used longest ago until the limit is kept, and what writers left."""
+        """Delete what was used longest ago until the limit is kept."""
         entries = []
         for entry in os.scandir(self.folder) if self.folder.is_dir() else ():
             try:
@@ -72,8 +69,6 @@ class Cache:
                 continue
             if not entry.name.startswith("."):
                 entries.append((about.st_mtime, about.st_size, entry.path))
-            elif about.st_mtime < time.time() - STALE:
-                Path(entry.path).unlink(missing_ok=True)
         surplus = sum(size for _, size, _ in entries) - self.limit
         for _, size, path in sorted(entries):
             if surplus <= 0:

@@ -138,6 +138,8 @@ class FileLock:
     def _entered(self) -> IO[bytes] | None:
         """The lock's file, locked; None where another has it, or has just taken it away."""
         claim = os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666), "r+b", buffering=0)
+        with suppress(OSError, AttributeError):  # whoever may write the folder may lock
+            os.fchmod(claim.fileno(), 0o666)
         try:
             if fcntl:
                 fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -167,7 +169,16 @@ class FileLock:
             return False  # on a shared folder: whether it lives cannot be seen from here
         if holder["pid"] == os.getpid():
             return True  # a cell that is run again
-        try:
-            return abs(psutil.Process(holder["pid"]).create_time() - holder["born"]) > 1
-        except psutil.NoSuchProcess:
-            return True
+        return not alive(holder["pid"], holder["born"])
+
+
+def alive(pid: int, since: float) -> bool:
+    """Whether the process that had this number then (seconds since 1970) still runs.
+
+    One that has ended and that nobody asked for its exit code, as in many containers, does not.
+    """
+    try:
+        process = psutil.Process(pid)
+        return process.create_time() < since + 1 and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -2,6 +2,11 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import fields
+from math import isfinite
+from numbers import Integral, Real
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 
 def word(name: str, given: str, words: Sequence[str]) -> str:
@@ -36,3 +41,37 @@ def number(name: str, default: float) -> float:
         return float(given)
     except ValueError:
         raise ValueError(f"${variable} must be a number, got {given!r}") from None
+
+
+def require_types(config: Any) -> None:  # noqa: ANN401
+    """Refuse a field of a configuration that is not of its annotated type, as files may hold.
+
+    Raises:
+        TypeError: There is one.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> @dataclass
+        ... class Config:
+        ...     epochs: int | None = None
+        >>> require_types(Config(3))
+        >>> require_types(Config("3"))
+        Traceback (most recent call last):
+        TypeError: epochs must be int | None, got '3'
+    """
+    hints = get_type_hints(type(config))
+    for field in fields(config):
+        if not _fits(value := getattr(config, field.name), hints[field.name]):
+            raise TypeError(f"{field.name} must be {hints[field.name]}, got {value!r:.80}")
+
+
+def _fits(value: Any, hint: Any) -> bool:  # noqa: ANN401
+    if get_origin(hint) in (Union, UnionType):
+        return any(_fits(value, one) for one in get_args(hint))
+    if get_origin(hint) is tuple:
+        return isinstance(value, tuple) and all(_fits(x, get_args(hint)[0]) for x in value)
+    if hint is float:
+        return isinstance(value, Real) and isfinite(value)
+    if hint is int:
+        return isinstance(value, Integral) and not isinstance(value, bool)
+    return isinstance(value, hint)

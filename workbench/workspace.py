@@ -197,11 +197,12 @@ def _part(path: Path) -> Path:
 def _abandoned(left: Path) -> bool:
     if not (found := _PART.fullmatch(left.name)):
         return False
+    since = left.stat().st_mtime
     if found[1] != _HOST:  # of another machine, or of a former program
-        return left.stat().st_mtime < time.time() - ABANDONED
-    import psutil
+        return since < time.time() - ABANDONED
+    from .lock import alive
 
-    return not psutil.pid_exists(int(found[2]))
+    return not alive(int(found[2]), since)
 
 
 def _place(part: Path, folder: Path) -> None:

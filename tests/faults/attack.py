@@ -14,17 +14,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from workbench import workspace
+from workbench.bulk import files
 from workbench.data import table_file
 from workbench.errors import DataError
 
 from .files import KINDS
 
 REFUSED, FULL = 3, 4
-WATCHED = {
-    workspace.__file__,
-    table_file.__file__,
-    KINDS["score CSV"].write.__globals__["bulk"].__file__,
-}
+WATCHED = {workspace.__file__, table_file.__file__, files.__file__}
 context = multiprocessing.get_context("forkserver")
 context.set_forkserver_preload([__name__, "torch"])
 

@@ -14,8 +14,9 @@ from types import SimpleNamespace
 import numpy as np
 
 from tests.doubles import DarkSpotDetector, write_parts
-from workbench import artifacts, bulk
+from workbench import artifacts
 from workbench.autoencoder import events
+from workbench.bulk import files as bulk
 from workbench.cache import Cache
 from workbench.csflow.resume import Checkpoint
 from workbench.data import load_images, read_relabels, write_relabel
@@ -95,7 +96,7 @@ def lost_results(folder: Path, said: list[str]) -> list[str]:
 class Bulk:
     """As a CS-Flow detector to `bulk`: the darkest pixel of the photo is the score."""
 
-    config = SimpleNamespace(image_size=32, batch=2, white=0, to_dict=dict)
+    config = SimpleNamespace(size=(32, 32), together=2, white=0, to_dict=dict)
     kind, threshold = "csflow", 65.0
 
     def prepare(self):

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
+from workbench.settings import require_types
+
 SCORES = ("likelihood", "reconstruction")
 ACTIVATIONS = ("relu", "leaky_relu", "elu", "tanh")
 POOLING = ("means", "squares")
@@ -46,6 +48,7 @@ class AutoEncoderConfig:
         """Refuse what cannot be trained; a list of layers, as JSON has it, becomes a tuple."""
         if self.layers is not None:
             object.__setattr__(self, "layers", tuple(self.layers))
+        require_types(self)
         for name in ("bottleneck", "epochs", "batch", "patience", "window", "stride"):
             if not (getattr(self, name) or 0) >= 1 and getattr(self, name) is not None:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")

@@ -119,17 +119,8 @@ def doctor() -> Answer:
         f"{name:18} {path or 'no weights here; ' + _remedy(name)}"
         for name, path in weights.items()
     ]
-    return Answer(
-        lines,
-        {
-            "versions": versions,
-            "gpu": gpu,
-            "cores": cores,
-            "threads": threads,
-            "workspace": workspace.root(),
-            "weights": weights,
-        },
-    )
+    machine = {"gpu": gpu, "cores": cores, "threads": threads, "workspace": workspace.root()}
+    return Answer(lines, {"versions": versions, **machine, "weights": weights})
 
 
 def _remedy(name: str) -> str:

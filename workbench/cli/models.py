@@ -88,8 +88,10 @@ def train(
         detector, results = fit_seeds(config, data, seeds, weights=weights)
         spread = _spread(results, config.seed)
     else:
+        from workbench.csflow.detector import CSFlowDetector
+
         checkpoint = _checkpoint(name, checkpoint_every, resume)
-        detector = _image_detector(_config(preset, changes), weights)
+        detector = CSFlowDetector(_config(preset, changes), weights=weights)
         detector.fit(data, checkpoint=checkpoint, ignore=blank)
     folder = artifacts.save_somewhere(detector, target)
     if checkpoint and folder == target and not detector.interrupted:
@@ -194,12 +196,6 @@ def _config(preset: str, changes: dict[str, Any]) -> "CSFlowConfig":
     if "backbone" in changes:
         changes |= {"block": default_block(changes["backbone"])}
     return CSFlowConfig.preset(preset, **changes)
-
-
-def _image_detector(config: "CSFlowConfig", weights: Path | None) -> "CSFlowDetector":
-    from workbench.csflow.detector import CSFlowDetector
-
-    return CSFlowDetector(config, weights=weights)
 
 
 def _checkpoint(name: str, every: float, resume: bool) -> "Checkpoint":

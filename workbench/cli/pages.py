@@ -104,18 +104,8 @@ def _made(runs: "Sequence[ReportRun]", pdf: bool = False) -> Answer:
         if pdf and run.fresh and run.status == "ok":
             printed = reports.print_pdf(run)
             lines.append(f"{run.name}: printed {shown(printed)}")
-        found.append(
-            {
-                "name": run.name,
-                "status": run.status,
-                "error": run.error,
-                "fresh": run.fresh,
-                "seconds": run.seconds,
-                "folder": run.folder,
-                "pdf": printed,
-                "metrics": run.metrics,
-            }
-        )
+        names = ("name", "status", "error", "fresh", "seconds", "folder", "metrics")
+        found.append({name: getattr(run, name) for name in names} | {"pdf": printed})
     lines.append(f"open {shown(index)} in a browser")
     failed = any(run.status != "ok" for run in runs)
     return Answer(lines, {"reports": found, "index": index}, code=int(failed))

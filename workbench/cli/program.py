@@ -90,17 +90,10 @@ def command(
             if code:
                 raise typer.Exit(code)
 
-        signature = inspect.signature(function)
-        own = [
-            p for p in signature.parameters.values() if not (reads_rows and p.name == "options")
-        ]
-        added = [
-            inspect.Parameter(
-                o, inspect.Parameter.KEYWORD_ONLY, default=None if o != "json" else 0
-            )
-            for o in further
-        ]
-        run.__signature__ = signature.replace(parameters=[*own, *added])
+        signature, later = inspect.signature(function), inspect.Parameter.KEYWORD_ONLY
+        own = [p for p in signature.parameters.values() if p.name != "options" or not reads_rows]
+        own += [inspect.Parameter(o, later, default=0 if o == "json" else None) for o in further]
+        run.__signature__ = signature.replace(parameters=own)
         run.__annotations__ = function.__annotations__ | further
         group.command(name)(run)
         return function

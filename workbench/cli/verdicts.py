@@ -49,16 +49,8 @@ def evaluate(
     if overlay:
         result.overlay().save(overlay)
         lines.append(f"wrote {overlay}")
-    return Answer(
-        lines,
-        {
-            "verdict": result.verdict,
-            "score": result.score,
-            "threshold": result.threshold,
-            "seconds": result.timing,
-            "overlay": overlay,
-        },
-    )
+    values = {"score": result.score, "threshold": result.threshold, "seconds": result.timing}
+    return Answer(lines, {"verdict": result.verdict, **values, "overlay": overlay})
 
 
 @command(app, reads_rows=True)
@@ -170,16 +162,9 @@ def accept(
     found = metrics.accept(scores, labels, detector.threshold, **limits)
     values = [claim._asdict() for claim in found.claims]
     word = "accepted" if found.met else "not accepted"
-    return Answer(
-        [f"{name} {word}", *map(wording.claim, values)],
-        {
-            "model": name,
-            "accepted": found.met,
-            "threshold": detector.threshold,
-            "claims": values,
-        },
-        code=int(not found.met),
-    )
+    about = {"model": name, "accepted": found.met, "threshold": detector.threshold}
+    lines = [f"{name} {word}", *map(wording.claim, values)]
+    return Answer(lines, about | {"claims": values}, code=int(not found.met))
 
 
 @command(app)
@@ -298,17 +283,6 @@ def _evaluated_rows(detector: "AutoEncoderDetector", rows: "SensorTable") -> Ans
         f"worst row: {rows.where(worst)}{f', time {time}' if time else ''}, score "
         f"{scores[worst]:.4g}; {shares}",
     ]
-    return Answer(
-        lines,
-        {
-            "rows": len(scores),
-            "flagged": flagged,
-            "threshold": detector.threshold,
-            "worst": {
-                "where": rows.where(worst),
-                "time": time,
-                "score": scores[worst],
-                "blame": blame,
-            },
-        },
-    )
+    found = {"where": rows.where(worst), "time": time, "score": scores[worst], "blame": blame}
+    values = {"rows": len(scores), "flagged": flagged, "threshold": detector.threshold}
+    return Answer(lines, values | {"worst": found})

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from workbench.data import ImageFolder, read_image
-from workbench.data.decode import WHITE
+from workbench.data import ImageFolder
+from workbench.data.decode import WHITE, pixels_of
 from workbench.data.opening import ImageSource
 from workbench.errors import DataError
 from workbench.progress import bar as progress_bar
@@ -89,11 +89,13 @@ def decoded(
     """
 
     def square(source: ImageSource) -> Square:
+        def of(pixels: NDArray[np.uint8]) -> Square:
+            return Square(source, to_square(pixels, size), pixels.shape[:2])
+
         try:
-            image = read_image(source, white or WHITE)
+            return pixels_of(source, of, white or WHITE)
         except DataError as error:
             return Square(source, None, error=str(error))
-        return Square(source, to_square(image, size), image.shape[:2])
 
     remaining = iter(sources)
     pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1))

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from workbench.settings import require_types
+
 from .scores import HEATS, SCORES
 
 ENGINES = ("auto", "torch", "onnx")
@@ -12,6 +14,16 @@ DOWNSCALES = ("nearest", "area")
 PRECISIONS = ("auto", "float32", "bfloat16")
 POLICIES = ("tail", "percentile")
 SCHEDULES = ("constant", "one-cycle")
+# A saved configuration may come from anywhere, and its network is built before it is compared.
+_MOST = {
+    "image_size": 3072,
+    "scales": 8,
+    "hidden": 16384,
+    "batch": 4096,
+    "epochs": 10**6,
+    "top_k": 10**6,
+}
+_KERNELS = set(range(1, 32, 2))
 
 Size = int | tuple[int, int]  # pixels a side of a square, or height and width
 
@@ -73,16 +85,15 @@ class CSFlowConfig:
         object.__setattr__(self, "finer", int(self.finer))  # it was yes or no
         if isinstance(self.image_size, list | tuple):
             object.__setattr__(self, "image_size", tuple(self.image_size))
-        if not self.kernels or any(k < 1 or k % 2 == 0 for k in self.kernels):
-            raise ValueError(f"kernels must be odd and at least one, got {self.kernels}")
-        for name in ("scales", "hidden", "batch", "top_k"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name, most in (("image_size", 2), ("epochs", 1)):
+        if not 1 <= len(self.kernels) <= 64 or not set(self.kernels) <= _KERNELS:
+            raise ValueError(f"kernels must be 1 to 64 odd numbers up to 31, got {self.kernels}")
+        for name, most in _MOST.items():
             found = np.atleast_1d(value := getattr(self, name))
-            wrong = found.dtype.kind != "i" or len(found) > most or found.min() < 1
-            if value != "auto" and wrong:
-                raise ValueError(f"{name} must be at least 1, or auto, got {value!r}")
+            many = len(found) > (2 if name == "image_size" else 1)
+            wrong = found.dtype.kind != "i" or many or found.min() < 1 or found.max() > most
+            if wrong and not (value == "auto" and name in ("image_size", "epochs")):
+                raise ValueError(f"{name} must be at least 1, at most {most}, got {value!r}")
+        require_types(self)
         if self.white and not 1 <= self.white <= 65535:
             raise ValueError(f"white must be 1 to 65535, or 0 to find it, got {self.white}")
         if self.noise < 0:

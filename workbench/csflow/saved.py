@@ -74,12 +74,15 @@ def fill(
     detector.saved = Saved(manifest, learned)
     detector.calibration_scores = arrays["held_out"]
     detector.threshold = Threshold.from_json(manifest["threshold"])
-    detector.heat_range = tuple(manifest["heat_range"])
-    detector.typical_energy = tuple(manifest["calm"])
+    low, high = manifest["heat_range"]
+    detector.heat_range = float(low), float(high)
+    detector.typical_energy = tuple(map(float, manifest["calm"]))
     if typical := manifest.get("typical"):
         detector.typical = Typical.from_json(typical)
+    elif "calibrated" in (detector.config.score, detector.config.heat):
+        raise ArtifactError("a calibrated score needs what is typical, and that is missing")
     detector.history = _renamed(manifest["history"], "held_out_nll", "calibration_nll")
-    detector.data = manifest["data"]
+    detector.data = dict(manifest["data"])
     detector.epoch, detector.arithmetic = manifest["epoch"], manifest["arithmetic"]
 
 
@@ -91,12 +94,14 @@ def network_of(config: CSFlowConfig, saved: Saved) -> "CSFlowNetwork":
 
     Raises:
         ArtifactError: The backbone's weights here are not those it was trained with.
-        RuntimeError: The tensors do not fit the configuration.
+        RuntimeError, ValueError: The tensors do not fit the configuration.
     """
     import torch
 
     from .network import CSFlowNetwork
 
+    if not any(config.hidden in array.shape for array in saved.learned.values()):
+        raise ValueError(f"they are of no network with {config.hidden} hidden channels")
     then = saved.manifest["backbone"]
     file = workspace.resolve(then["file"]) if then["file"] else None
     weights = "random" if then["sha256"] == "random" else file if file and file.is_file() else None

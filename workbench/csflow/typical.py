@@ -138,8 +138,16 @@ class Typical:
 
     @classmethod
     def from_json(cls, saved: dict[str, Any]) -> "Typical":
-        """Undo `to_json`."""
-        return cls(**{name: np.array(values) for name, values in saved.items()})
+        """Undo `to_json`.
+
+        Raises:
+            ValueError: They are no numbers, or not as many as they must be.
+        """
+        found = cls(**{name: np.array(values, np.float64) for name, values in saved.items()})
+        shapes = [values.shape for values in (found.weights, found.middle, found.spread)]
+        if shapes != [(k := len(found.weights),), (2 * k + 1,), (2 * k + 1,)]:
+            raise ValueError(f"typical must hold K, 2 K + 1 and 2 K + 1 numbers, got {shapes}")
+        return found
 
     def _joined(self, logs: NDArray[np.float64]) -> NDArray[np.float64]:
         unusual = (logs - self.middle) / self.spread

@@ -6,9 +6,9 @@ Of a file with several pages the first is read.
 """
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ from PIL import Image, ImageOps
 from workbench.errors import DataError
 
 from .opening import ImageSource, decoded, opened
+
+T = TypeVar("T")
 
 WHITE = 65535  # what is white in 16 bits, unless a smaller range was found to be in use
 _ORIENTATION = 0x0112  # EXIF tag; 5 to 8 are turned by 90 degrees
@@ -59,11 +61,19 @@ def read_image(source: ImageSource, white: int = WHITE) -> NDArray[np.uint8]:
         >>> read_image(np.array([[1023]], np.uint16), white=1023)[0].tolist()
         [[255, 255, 255]]
     """
+    return pixels_of(source, lambda pixels: pixels, white)
+
+
+def pixels_of(source: ImageSource, use: Callable[[NDArray[np.uint8]], T], white: int = WHITE) -> T:
+    """What `use` makes of the pixels that `read_image` gives, within the limit of pixels.
+
+    What is smaller than the picture leaves room for others only here.
+    """
     if isinstance(source, np.ndarray):
-        return _from_array(source, "array", white)
+        return use(_from_array(source, "array", white))
     if white != WHITE and (deep := _deep_colour(source)) is not None:
-        return _from_array(deep, "16-bit picture", white)
-    return decoded(source, lambda image: _rgb(image, white))
+        return use(_from_array(deep, "16-bit picture", white))
+    return decoded(source, lambda image: _rgb(image, white), use)
 
 
 def header(source: ImageSource) -> Header:

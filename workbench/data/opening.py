@@ -8,11 +8,12 @@ import os
 import stat
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from importlib import import_module
+from math import prod
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 from PIL import Image
@@ -24,7 +25,9 @@ _COMMON = (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".bmp", ".dib", ".g
 SUFFIXES = frozenset({*_COMMON, ".tiff", ".webp", ".jp2", ".j2k", ".jpx", ".avif", *_HEIF})
 """File name endings that count as pictures, in lower case."""
 
-ImageSource = Path | str | bytes | bytearray | memoryview | Image.Image | NDArray
+Opened = Path | str | bytes | bytearray | memoryview | Image.Image
+ImageSource = Opened | NDArray
+S = TypeVar("S")
 T = TypeVar("T")
 
 LIMIT = "WORKBENCH_MAX_MEGAPIXELS"
@@ -33,35 +36,56 @@ _PLUGINS = ("Jpeg", "Png", "Bmp", "Gif", "Tiff", "WebP", "Jpeg2K", "Avif")
 _FORMATS = ("JPEG", "PNG", "BMP", "DIB", "GIF", "TIFF", "WEBP", "JPEG2000", "AVIF")
 
 
-def decoded(source: ImageSource, convert: Callable[[Image.Image], T]) -> T:
-    """What `convert` makes of an opened picture, within the limit of pixels.
+def same(found: Any) -> Any:  # noqa: ANN401
+    """What it was given."""
+    return found
+
+
+def decoded(
+    source: ImageSource, convert: Callable[[Image.Image], S], then: Callable[[S], T] = same
+) -> T:
+    """What `then` makes of what `convert` makes of a picture, within the limit of pixels.
 
     Raises:
         DataError: As for `read_image`.
     """
-
-    def within(image: Image.Image) -> T:
-        with _room(image.width * image.height):
-            return convert(image)
-
-    return opened(source, within)
+    return opened(source, convert, then, decodes=True)
 
 
-def opened(source: ImageSource, use: Callable[[Image.Image], T]) -> T:
-    """What `use` makes of an opened picture.
+def opened(
+    source: ImageSource,
+    use: Callable[[Image.Image], S],
+    then: Callable[[S], T] = same,
+    *,
+    decodes: bool = False,
+) -> T:
+    """What `then` makes of what `use` makes of an opened picture, which is closed in between.
 
     Raises:
         DataError: The file is missing, damaged, too large or no picture; the message names it.
         TypeError: `source` is nothing that can be opened.
     """
+    if not isinstance(source, Path | str | bytes | bytearray | memoryview | Image.Image):
+        raise TypeError(
+            "an image must be a path, a PIL image, an array or encoded bytes, "
+            f"got {type(source).__name__}"
+        )
     path = source if isinstance(source, Path | str) else ""
     name = str(path) or ("PIL image" if isinstance(source, Image.Image) else "image bytes")
     try:
-        with _open(source) as image:
-            _refuse_large(image.width, image.height)
-            return use(image)
-    except TypeError:
-        raise
+        with ExitStack() as held:
+            if isinstance(source, str) and "://" in source:
+                source = _fetched(source)
+            if early := _webp_size(_start(source)):  # opening such a file takes its memory
+                _refuse_large(*early)
+                held.enter_context(_room(prod(early)))
+            with _open(source) as image:
+                _refuse_large(image.width, image.height)
+                if decodes and not early:
+                    held.enter_context(_room(image.width * image.height))
+                found = use(image)
+            del image
+            return then(found)
     except DataError as error:
         raise DataError(f"{name}: {error}") from None
     except Exception as error:  # decoders raise nearly anything on damaged bytes
@@ -93,26 +117,49 @@ def max_pixels() -> int:
     return int(limit)
 
 
-def _open(source: ImageSource) -> Image.Image:
+def _open(source: Opened) -> Image.Image:
     if isinstance(source, Image.Image):
         return source.copy()  # leaving the `with` closes the copy, not the caller's image
-    if isinstance(source, bytes | bytearray | memoryview):
-        start = bytes(source[:16])
-        return _parsed(io.BytesIO(source), start[4:8] == b"ftyp" and start[8:12] != b"avif")
-    if isinstance(source, str) and "://" in source:
-        import fsspec  # s3://, gs:// and others, where their packages are installed
-
-        with fsspec.open(source, "rb") as file:
-            return _open(file.read())
     if isinstance(source, Path | str):
-        mode = os.stat(source).st_mode  # noqa: PTH116 - half the time of a Path
-        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-            raise DataError("a pipe or device is never opened; name a file")
         return _parsed(source, str(source).lower().endswith(_HEIF))
-    raise TypeError(
-        "an image must be a path, a PIL image, an array or encoded bytes, "
-        f"got {type(source).__name__}"
-    )
+    start = bytes(source[:16])
+    return _parsed(io.BytesIO(source), start[4:8] == b"ftyp" and start[8:12] != b"avif")
+
+
+def _fetched(address: str) -> bytes:
+    import fsspec  # s3://, gs:// and others, where their packages are installed
+
+    with fsspec.open(address, "rb") as file:
+        return file.read()
+
+
+def _start(source: Opened) -> bytes:
+    """The first bytes of a file."""
+    if isinstance(source, Image.Image):
+        return b""
+    if not isinstance(source, Path | str):
+        return bytes(source[:30])
+    mode = os.stat(source).st_mode  # noqa: PTH116 - half the time of a Path
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise DataError("a pipe or device is never opened; name a file")
+    with open(source, "rb") as file:  # noqa: PTH123 - likewise
+        return file.read(30)
+
+
+def _webp_size(start: bytes) -> tuple[int, int] | None:
+    """Width and height of a WebP file, of which Pillow takes the memory when it is opened."""
+    if start[:4] != b"RIFF" or start[8:12] != b"WEBP" or len(start) < 30:
+        return None
+    if start[12:16] == b"VP8X":
+        return 1 + _little(start[24:27]), 1 + _little(start[27:30])
+    if start[12:16] == b"VP8L":
+        bits = _little(start[21:25])
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    return _little(start[26:28]) & 0x3FFF, _little(start[28:30]) & 0x3FFF
+
+
+def _little(number: bytes) -> int:
+    return int.from_bytes(number, "little")
 
 
 _opening = threading.Lock()

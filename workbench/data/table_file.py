@@ -146,21 +146,24 @@ class TableFile(Generic[Row]):
             return kept
 
     def _mended(self) -> list[Row]:
-        rows, cut, head = self._read()
+        rows, cut, more = self._read()
         if cut:
             with self.path.with_name(self.path.name + ".cut").open("a", encoding="utf-8") as file:
                 file.write(cut)
-        if cut or head != self.columns:
-            self._write(rows, keep=len(head) > len(self.columns))
+        if cut or more is not None:
+            self._write(rows, keep=bool(more))
         return rows
 
-    def _read(self) -> tuple[list[Row], str, tuple[str, ...]]:
-        """The rows, what cannot be used, and the header; an empty one where it is not as ours."""
+    def _read(self) -> tuple[list[Row], str, bool | None]:
+        """The rows, what cannot be used, and whether there are columns beside ours.
+
+        None for the latter: the file is just as we write it.
+        """
         self.unread, self._seen = 0, self._signature()
         content = self.path.read_bytes() if self._seen else b""
         header = csv_bytes([self.columns]).removesuffix(b"\n")
         if header.startswith(content) or header.removeprefix(BOM).startswith(content):
-            return [], "", () if content else self.columns
+            return [], "", False if content else None
         text, torn = decoded(content), ""
         if not self._strict and not text.endswith("\n"):
             whole, _, torn = text.rpartition("\n")
@@ -185,7 +188,9 @@ class TableFile(Generic[Row]):
                     raise DataError(f"{self.path.name}: {error}, got {row}; mend it") from error
                 cut.append(row)
         self.unread = len(cut) + bool(torn)
-        return rows, csv_text(cut) + torn + "\n" * bool(torn), tuple(head) if ours else ()
+        as_ours = ours and tuple(head) == self.columns
+        more = None if as_ours else len(head) > len(self.columns)
+        return rows, csv_text(cut) + torn + "\n" * bool(torn), more
 
     def _write(self, rows: Iterable[Row], keep: bool) -> Path | None:
         keep = keep or self._seen != self._signature()

@@ -7,6 +7,7 @@ from math import isfinite
 from typing import Any, Self
 
 BY_HAND = "set by hand"
+_KINDS = {"policy": str, "params": dict, "source": str, "n": int, "expected": dict}
 
 
 class Threshold(float):
@@ -90,5 +91,11 @@ class Threshold(float):
         Example:
             >>> Threshold.from_json({"value": 1.0}).policy
             'manual'
+
+        Raises:
+            TypeError: It holds something else.
         """
-        return cls(**data)
+        found = cls(**data)
+        if not all(type(getattr(found, name)) is kind for name, kind in _KINDS.items()):
+            raise TypeError(f"a threshold must have {', '.join(_KINDS)}, got {data!r:.200}")
+        return found

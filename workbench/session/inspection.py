@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from threading import RLock
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 from weakref import finalize
 
 import numpy as np
@@ -30,19 +30,11 @@ from .selection import Selection
 if TYPE_CHECKING:
     import pandas as pd
 
+    from workbench.csflow import CSFlowDetector
     from workbench.csflow.evaluation import Evaluation
     from workbench.data import ImageFolder
 
 SAME_SCORE = 1e-3  # relative; a GPU and a CPU differ by less, two detectors by more
-
-
-class ImageDetector(Protocol):
-    """What a session asks of a detector."""
-
-    threshold: float
-
-    def score(self, images: "ImageFolder") -> NDArray[np.float64]: ...  # noqa: D102
-    def evaluate_one(self, source: Path) -> "Evaluation": ...  # noqa: D102
 
 
 class InspectionSession(Navigation):
@@ -64,10 +56,6 @@ class InspectionSession(Navigation):
         ValueError: Unknown order.
 
     Attributes:
-        position: Index of the current image among those shown, from 0.
-        selection: The order and the filter; see `show`.
-        lock: Held while the state changes; widget callbacks run in threads of their own.
-        prefetcher: Evaluations by index in `parts`, the latest and the next ones.
         all_scores: Scores by index in `parts`, as far as they are known.
 
     Example:
@@ -78,7 +66,7 @@ class InspectionSession(Navigation):
 
     def __init__(
         self,
-        detector: ImageDetector,
+        detector: "CSFlowDetector",
         parts: "ImageFolder",
         order: str = "random",
         *,

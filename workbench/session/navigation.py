@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 class Navigation:
-    """An order, a filter and a position; what passes the filter is the session's to say.
+    """An order, a filter and a position.
+
+    The session brings `scores`, `outcome`, `_passes` (the filter), `_moved` (another image is the
+    current one) and `_follow_threshold` (take up one that somebody moved).
 
     Attributes:
         position: Index of the current image among those shown, from 0.
@@ -29,25 +32,6 @@ class Navigation:
     lock: RLock
     position: int
     _order: NDArray[np.intp]
-
-    def scores(self) -> NDArray[np.float64]:
-        """Scores of all parts, shape (N,), in the order of `parts`."""
-        raise NotImplementedError
-
-    def outcome(self, index: int) -> str:
-        """`correct`, `missed`, `overkill`, or "" while that is not known."""
-        raise NotImplementedError
-
-    def _passes(self, index: int, selection: Selection) -> bool:
-        raise NotImplementedError
-
-    def _follow_threshold(self) -> None:
-        """Take up a threshold that somebody moved."""
-        raise NotImplementedError
-
-    def _moved(self) -> None:
-        """Another image is the current one."""
-        raise NotImplementedError
 
     def __len__(self) -> int:
         """How many images are shown, that is, pass the filter."""

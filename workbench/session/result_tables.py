@@ -1,11 +1,13 @@
 """Result files as tables: rates by lot or any column, and two inspectors side by side."""
 
+import csv
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from workbench.data.csv import read_table
 from workbench.errors import DataError
 from workbench.metrics import Agreement, GroupRates, agreement, by_group
 
@@ -135,8 +137,10 @@ def _binned(times: pd.Series, every: str) -> tuple[pd.Series, np.ndarray]:
 
 def _words(path: Path | str) -> pd.DataFrame:
     try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        header, *rows = list(read_table(Path(path))[0]) or [[]]
     except FileNotFoundError:
         raise DataError(f"{path} must be a CSV file; there is none") from None
-    except (ValueError, UnicodeDecodeError) as error:  # pandas' own errors are ValueErrors
+    except csv.Error as error:
         raise DataError(f"{path} must be a CSV file: {error}") from None
+    whole = [row for row in rows if len(row) == len(header)]  # a torn row says nothing
+    return pd.DataFrame(whole, columns=header, dtype=str)
