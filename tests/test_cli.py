@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import pytest
 import typer
 from PIL import Image
@@ -370,9 +371,7 @@ def test_a_damaged_model_is_one_line(workbench, home, how):
     done = workbench("evaluate", "part.png", "--name", damaged(home, how))
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr.startswith("workbench: ") and done.stderr.count("\n") == 1
-    assert (
-        "Traceback" not in done.stderr and "detector.json" in done.stderr + "weights.safetensors"
-    )
+    assert "detector.json" in done.stderr or "weights.safetensors" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["../../x", "a\nb", " ", "x" * 300, ".cache"])
@@ -387,8 +386,9 @@ def test_rows_are_not_scored_into_a_file_of_another_kind(workbench, home):
     from workbench import AutoEncoderConfig, AutoEncoderDetector
 
     rows = np.random.default_rng(0).normal(size=(60, 3))
+    rows = pd.DataFrame(rows, columns=["a", "b", "c"])
     save(AutoEncoderDetector(AutoEncoderConfig(epochs=2)).fit(rows), home / "models" / "rows")
-    np.savetxt(home / "rows.csv", rows, delimiter=",", header="a,b,c", comments="")
+    rows.to_csv(home / "rows.csv", index=False)
     before = (home / "part.png").read_bytes()
     done = workbench("score", "rows.csv", "--name", "rows", "--out", "part.png")
     assert done.returncode == 2 and "choose another file" in done.stderr
