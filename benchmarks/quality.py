@@ -180,7 +180,7 @@ def write_table():
 def spread(values):
     if np.isnan(values).all():
         return "-"
-    return f"{np.nanmean(values):.3f} ± {np.nanstd(values):.3f}"
+    return f"{np.nanmean(values):.3f}" + f" ± {np.nanstd(values):.3f}" * (len(values) > 1)
 
 
 if __name__ == "__main__":
