@@ -91,18 +91,16 @@ def test_what_is_there_is_kept_or_refused_but_never_lost(tmp_path):
     photo.write_bytes(b"touched")
     make_samples("flex", folder, **settings)
     assert photo.read_bytes() == b"touched"  # same settings: left as it is
-    with pytest.raises(DataError, match="other settings; pass overwrite=True"):
+    with pytest.raises(DataError, match="other settings; remove it or choose"):
         make_samples("flex", folder, seed=1, **settings)
-    make_samples("flex", folder, overwrite=True, **settings)
-    assert photo.read_bytes() != b"touched"
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "precious.txt").touch()
     with pytest.raises(DataError, match="no generated sample; choose another folder"):
-        make_samples("flex", mine, overwrite=True, **settings)
+        make_samples("flex", mine, **settings)
     (tmp_path / "mine.csv").write_text("a\n1\n")
     with pytest.raises(DataError, match="no generated sample"):
-        make_samples("pump", tmp_path / "mine.csv", overwrite=True)
+        make_samples("pump", tmp_path / "mine.csv")
 
 
 def test_an_interrupted_run_leaves_nothing(tmp_path, monkeypatch):

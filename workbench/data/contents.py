@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,13 +32,9 @@ class Known(NamedTuple):
 
     def describe(self) -> str:
         """One sentence on what is not as it was in training; "" where all is."""
-        counts = {
-            "missing": len(self.missing),
-            "changed since": len(self.changed),
-            "moved or renamed": len(self.moved),
-            "copied": len(self.copies),
-        }
-        said = [f"{count:,} {what}" for what, count in counts.items() if count]
+        words = ("missing", "changed since", "moved or renamed", "copied")
+        said = [f"{len(names):,} {what}" for names, what in zip(self[1:], words, strict=True)
+                if names]  # fmt: skip
         return f"of the photos trained with, {', '.join(said)}" if said else ""
 
 
@@ -55,9 +51,14 @@ def copies(paths: Sequence[Path]) -> list[list[int]]:
 
 def contents(root: Path, names: Sequence[str]) -> dict[str, list[Any]]:
     """Size in bytes, time of change in ns and SHA-256 of each photo, by name; fit for JSON."""
+
+    def about(name: str) -> list[Any] | None:
+        found = _stat(root / name)
+        return found and [found.st_size, found.st_mtime_ns, digest(root / name)]
+
     with ThreadPoolExecutor(4) as pool:
-        found = pool.map(lambda name: _about(root / name), names)
-        return {name: about for name, about in zip(names, found, strict=True) if about}
+        pairs = zip(names, pool.map(about, names), strict=True)
+        return {name: known for name, known in pairs if known}
 
 
 def recognise(
@@ -68,37 +69,35 @@ def recognise(
 ) -> Known:
     """Find the photos of a training again: by name, by name in another spelling, by content.
 
+    A photo whose content was trained with has that photo's split, whatever its name; one whose
+    name was trained with keeps it, even if it has changed.
+
     Args:
         root: The folder now.
         names: Its photos now.
         split: Name then to split.
         saved: As from `contents`, of the same photos; empty for older models, which are
             recognised by name alone.
-
-    Returns:
-        What was found. A photo whose content was trained with has that photo's split,
-        whatever its name; one whose name was trained with keeps it, even if it has changed.
     """
-    here = set(names)
-    spelling = _unique((folded(name), name) for name in names)
-    now_of = {old: old if old in here else spelling.get(folded(old)) for old in split}
-    by_content = {about[2]: old for old, about in saved.items()}
-    sizes = {about[0] for about in saved.values()}
+    here, spelt = set(names), defaultdict(list)
+    for name in names:
+        spelt[folded(name)].append(name)
+    alike = {key: found[0] for key, found in spelt.items() if len(found) == 1}
+    now_of = {old: old if old in here else alike.get(folded(old)) for old in split}
     back = {now: old for old, now in now_of.items() if now}
+    sizes, by_content = {about[0] for about in saved.values()}, {v[2]: n for n, v in saved.items()}
     with ThreadPoolExecutor(4) as pool:
         read = pool.map(lambda n: _content(root / n, saved.get(back.get(n, "")), sizes), names)
         digests = dict(zip(names, read, strict=True))
-    splits, changed = {}, []
+    at_home = {old for now, old in back.items() if old in saved and saved[old][2] == digests[now]}
+    splits: dict[str, str] = {}
+    changed: list[str] = []
     moved: list[tuple[str, str]] = []
     copied: list[tuple[str, str]] = []
-    at_home = {
-        old for old, now in now_of.items() if now and _same(saved.get(old), digests.get(now))
-    }
     for name in names:
-        old = back.get(name)
-        origin = by_content.get(digests[name])
+        old, origin = back.get(name), by_content.get(digests[name])
         if old in at_home or (old and not saved):
-            splits[name] = split[old]
+            splits[name] = split[str(old)]
         elif origin is not None:
             splits[name] = split[origin]
             (copied if origin in at_home else moved).append((origin, name))
@@ -106,14 +105,9 @@ def recognise(
             splits[name] = split[old]
             changed.append(old)
     first = dict(reversed(moved))  # further ones of the same origin are copies
-    found = {*back.values(), *first}
-    return Known(
-        splits,
-        tuple(sorted(set(split) - found)),
-        tuple(changed),
-        tuple(first.items()),
-        tuple(now for old, now in (*copied, *moved) if first.get(old) != now),
-    )
+    further = tuple(now for old, now in (*copied, *moved) if first.get(old) != now)
+    missing = tuple(sorted(set(split) - {*back.values(), *first}))
+    return Known(splits, missing, tuple(changed), tuple(first.items()), further)
 
 
 def digest(path: Path) -> str:
@@ -133,11 +127,16 @@ def _parts(group: Sequence[int], key: Callable[[int], Hashable]) -> list[list[in
     return [part for part in found.values() if len(part) > 1]
 
 
-def _size(path: Path) -> int:
+def _stat(path: Path) -> os.stat_result | None:
     try:
-        return path.stat().st_size
+        return path.stat()
     except OSError:
-        return 0
+        return None
+
+
+def _size(path: Path) -> int:
+    about = _stat(path)
+    return about.st_size if about else 0
 
 
 def _ends(path: Path) -> bytes:
@@ -150,32 +149,10 @@ def _ends(path: Path) -> bytes:
         return b""
 
 
-def _about(path: Path) -> list[Any] | None:
-    try:
-        about = path.stat()
-    except OSError:
-        return None
-    return [about.st_size, about.st_mtime_ns, digest(path)]
-
-
 def _content(path: Path, saved: Sequence[Any] | None, sizes: set[int]) -> str:
     """The digest of a file if it may be a known one, else ""; untouched files are not read."""
-    try:
-        about = path.stat()
-    except OSError:
+    if (about := _stat(path)) is None:
         return ""
     if saved and [about.st_size, about.st_mtime_ns] == list(saved[:2]):
-        return saved[2]
+        return str(saved[2])
     return digest(path) if about.st_size in sizes else ""
-
-
-def _same(saved: Sequence[Any] | None, now: str | None) -> bool:
-    return saved is not None and saved[2] == now
-
-
-def _unique(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Only what one name alone is spelt like."""
-    found: dict[str, list[str]] = defaultdict(list)
-    for key, name in pairs:
-        found[key].append(name)
-    return {key: names[0] for key, names in found.items() if len(names) == 1}

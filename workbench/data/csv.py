@@ -142,28 +142,19 @@ def _marked(start: bytes) -> str | None:
 
 
 def _not_utf8(file: io.BufferedIOBase) -> bytes | None:
-    """None for UTF-8 (which may be cut off in its last character), else bytes that are not ASCII.
-
-    The sample holds the lines with such bytes, as far as `_SAMPLE` goes.
-    """
+    """None for UTF-8 (which may be cut off in its last character), else lines not in ASCII."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     sample, valid = bytearray(), True
-    while block := file.read(_BLOCK):
+    while (block := file.read(_BLOCK)) and (valid or len(sample) <= _SAMPLE):
         if block.isascii() and not decoder.getstate()[0]:
             continue
-        if valid:
-            try:
-                decoder.decode(block)
-            except UnicodeDecodeError:
-                valid = False
-        for line in block.split(b"\n"):
-            if len(sample) > _SAMPLE:
-                break
-            if not line.isascii():
-                sample += line + b"\n"
-        if not valid and len(sample) > _SAMPLE:
-            break
-    return None if valid else bytes(sample)
+        try:
+            decoder.decode(block)
+        except UnicodeDecodeError:
+            valid = False
+        for line in block.split(b"\n") if len(sample) <= _SAMPLE else ():
+            sample += b"" if line.isascii() else line + b"\n"
+    return None if valid else bytes(sample[: 2 * _SAMPLE])
 
 
 def _plausibility(sample: bytes, encoding: str) -> float:
@@ -174,10 +165,9 @@ def _plausibility(sample: bytes, encoding: str) -> float:
         if error.start < len(sample) - 2:
             return -2.0
         text = sample.decode(encoding, "ignore")
-    counted = [(_mark(char, encoding), len(char.encode(encoding, "ignore"))) for char in text
-               if not char.isascii()]  # fmt: skip
-    total = sum(size for _, size in counted)
-    return sum(mark * size for mark, size in counted) / total if total else 0.0
+    marks = [(_mark(char, encoding), len(char.encode(encoding, "ignore")))
+             for char in text if not char.isascii()]  # fmt: skip
+    return sum(mark * size for mark, size in marks) / max(1, sum(size for _, size in marks))
 
 
 def _mark(char: str, encoding: str) -> float:

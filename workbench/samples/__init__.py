@@ -8,6 +8,7 @@ defect; the ground truth is where the two exposures differ.
 import json
 import shutil
 import zlib
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -48,7 +49,6 @@ def make_samples(
     ng: int = 60,
     seed: int = 0,
     size: int = 256,
-    overwrite: bool = False,
 ) -> Path:
     """Write one sample dataset, or with "all" each of them, below or as `folder`.
 
@@ -63,7 +63,6 @@ def make_samples(
         ng: Number of defective pictures.
         seed: Another seed, other pictures of the same product.
         size: Side of the pictures in pixels, at least 64.
-        overwrite: Replace an earlier sample; anything else is never replaced.
 
     Returns:
         `folder`.
@@ -76,15 +75,15 @@ def make_samples(
     if name == "all":
         for each in NAMES:
             target = folder / ("pump.csv" if each == "pump" else each)
-            make_samples(each, target, ok=ok, ng=ng, seed=seed, size=size, overwrite=overwrite)
+            make_samples(each, target, ok=ok, ng=ng, seed=seed, size=size)
         return folder
     _check(name, ok, ng, size)
     recipe = {"kind": name, "seed": seed, "version": VERSION, "note": NOTE}
     if name != "pump":
         recipe |= {"ok": ok, "ng": ng, "size": size}
-    if not _is_made(folder, recipe, overwrite):
+    if not _is_made(folder, recipe):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        _replace(folder, recipe)
+        _write(folder, recipe)
     return folder
 
 
@@ -158,54 +157,34 @@ def _check(name: str, ok: int, ng: int, size: int) -> None:
         raise ValueError(f"size must be at least 64 pixels, got {size}")
 
 
-def _is_made(target: Path, recipe: dict, overwrite: bool) -> bool:
-    """Whether there is nothing to do; what is not ours is an error, never overwritten."""
+def _is_made(target: Path, recipe: dict) -> bool:
+    """Whether there is nothing to do; what is there otherwise is an error, never overwritten."""
     if not target.exists():
         return False
-    found = _recipe_of(target)
-    if found is None:
+    found: object = pump.recipe_of(target) if target.is_file() else None
+    with suppress(OSError, ValueError):
+        found = found or json.loads((target / MARKER).read_text("utf-8"))
+    if not isinstance(found, dict) or found.get("note") != NOTE:
         raise DataError(f"{target} exists and is no generated sample; choose another folder")
-    if found != recipe and not overwrite:
+    if found != recipe:
         raise DataError(
-            f"{target} holds a sample made with other settings; "
-            "pass overwrite=True or choose another folder"
+            f"{target} holds a sample made with other settings; remove it or choose another folder"
         )
-    return not overwrite
+    return True
 
 
-def _recipe_of(target: Path) -> dict | None:
-    """How a sample at this place was made, None where there is none."""
-    if target.is_file():
-        return pump.recipe_of(target)
-    try:
-        found = json.loads((target / MARKER).read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) and found.get("note") == NOTE else None
-
-
-def _replace(target: Path, recipe: dict) -> None:
+def _write(target: Path, recipe: dict) -> None:
     """Write beside the target and rename, so that a half-written sample is never read."""
     part = target.with_name(f".{target.name}.part")
-    _remove(part)
+    shutil.rmtree(part, ignore_errors=True)
     try:
-        write = _write_pump if recipe["kind"] == "pump" else _write_photos
-        write(part, recipe)
-        _remove(target)
+        if recipe["kind"] == "pump":
+            part.write_text(pump.csv_text(recipe), "utf-8", newline="\n")
+        else:
+            _write_photos(part, recipe)
         part.rename(target)
     finally:
-        _remove(part)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def _write_pump(path: Path, recipe: dict) -> None:
-    path.write_text(pump.csv_text(recipe), "utf-8", newline="\n")
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def _write_photos(folder: Path, recipe: dict) -> None:

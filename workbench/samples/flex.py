@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
-from .photo import Defect, blob, grid, points, stencil, texture, to_picture
+from .photo import Defect, blob, filled, grid, points, stencil, texture, to_picture
 
 DEFECTS = ("open", "short", "nick", "pinhole", "dent")
 TRACKS = 9
@@ -44,7 +44,7 @@ def _change_copper(copper: Image.Image, defect: Defect) -> Image.Image:
         return copper
     missing = {"open": _gap, "nick": _bite, "pinhole": _hole}
     shape = missing.get(defect.kind, _bridge)(defect.severity, defect.rng)
-    mask = stencil(copper.width, lambda d, s: d.polygon(points(shape, s), 255))
+    mask = filled(copper.width, shape)
     if defect.kind in missing:
         return ImageChops.multiply(copper, ImageChops.invert(mask))
     return ImageChops.lighter(copper, mask)
@@ -169,8 +169,7 @@ def _bare(side: int) -> Image.Image:
 def _film(side: int) -> Image.Image:
     def paint(d: ImageDraw.ImageDraw, s: int) -> None:
         d.polygon(points(_OUTLINE, s), 255)
-        for x, y in ((0.86, 0.40),):
-            d.circle((x * s, y * s), 0.022 * s, 0)
+        d.circle((0.86 * s, 0.40 * s), 0.022 * s, 0)
 
     return stencil(side, paint)
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from .photo import Defect, blob, grid, points, stencil, texture, tint, to_picture
+from .photo import Defect, blob, filled, grid, points, stencil, texture, tint, to_picture
 
 DEFECTS = ("scratch", "dust", "chip", "stain")
 GLASS = 0.5  # radii are shares of half the canvas
@@ -19,16 +19,8 @@ _REFLECTIONS = (
     (0.06, 0.38, 0.050, 0.20),
     (0.38, 0.07, 0.010, 0.55),
 )
-_COATINGS = np.array(
-    [
-        (0.10, 0.75, 0.45),
-        (0.62, 0.22, 0.80),
-        (0.95, 0.60, 0.25),
-        (0.20, 0.30, 0.75),
-        (0.70, 1.00, 0.85),
-    ],
-    np.float32,
-)
+_COATINGS = np.array([(0.10, 0.75, 0.45), (0.62, 0.22, 0.80), (0.95, 0.60, 0.25),
+                      (0.20, 0.30, 0.75), (0.70, 1.00, 0.85)], np.float32)  # fmt: skip
 
 
 def draw(side: int, rng: np.random.Generator, defect: Defect | None = None) -> Image.Image:
@@ -56,10 +48,11 @@ def _scratch(part: Image.Image, severity: float, rng: np.random.Generator) -> Im
     step = (0.03 + 0.22 * severity) / 20
     path = start + np.cumsum(step * np.column_stack([np.cos(heading), np.sin(heading)]), axis=0)
     width = 0.0022 + 0.003 * severity
-    mask = stencil(
-        part.width, lambda d, s: d.line(points(path, s), 255, max(2, round(width * s)), "curve")
-    )
-    return tint(part, mask, (215, 222, 228), 0.4 + 0.5 * severity)
+
+    def paint(d: ImageDraw.ImageDraw, s: int) -> None:
+        d.line(points(path, s), 255, max(2, round(width * s)), "curve")
+
+    return tint(part, stencil(part.width, paint), (215, 222, 228), 0.4 + 0.5 * severity)
 
 
 def _dust(part: Image.Image, severity: float, rng: np.random.Generator) -> Image.Image:
@@ -81,32 +74,21 @@ def _chip(part: Image.Image, severity: float, rng: np.random.Generator) -> Image
     centre = 0.5 + GLASS / 2 * np.array([np.cos(angle), np.sin(angle)])
     size = 0.010 + 0.025 * severity
     outer, facet = blob(rng, centre, size, 0.5), blob(rng, centre + 0.15 * size, 0.6 * size, 0.7)
-    part = tint(
-        part,
-        stencil(part.width, lambda d, s: d.polygon(points(outer, s), 255)),
-        (150, 158, 160),
-        0.8,
-    )
-    return tint(
-        part,
-        stencil(part.width, lambda d, s: d.polygon(points(facet, s), 255)),
-        (232, 238, 240),
-        0.75,
-    )
+    for shape, colour, strength in ((outer, (150, 158, 160), 0.8), (facet, (232, 238, 240), 0.75)):
+        part = tint(part, filled(part.width, shape), colour, strength)
+    return part
 
 
 def _stain(part: Image.Image, severity: float, rng: np.random.Generator) -> Image.Image:
     size = 0.03 + 0.05 * severity
     shape = blob(rng, _on_glass(rng, 0.3), size, 0.45)
     colour = ((190, 120, 60), (110, 60, 170), (70, 150, 160))[rng.integers(3)]
-    spread = stencil(part.width, lambda d, s: d.polygon(points(shape, s), 255), blur=0.006)
-    edge = stencil(
-        part.width,
-        lambda d, s: d.line(points(np.vstack([shape, shape[:1]]), s), 255, s // 250, "curve"),
-        blur=0.002,
-    )
-    part = tint(part, spread, colour, 0.2 + 0.3 * severity)
-    return tint(part, edge, (225, 205, 170), 0.2 + 0.4 * severity)
+
+    def rim(d: ImageDraw.ImageDraw, s: int) -> None:
+        d.line(points(np.vstack([shape, shape[:1]]), s), 255, s // 250, "curve")
+
+    part = tint(part, filled(part.width, shape, 0.006), colour, 0.2 + 0.3 * severity)
+    return tint(part, stencil(part.width, rim, 0.002), (225, 205, 170), 0.2 + 0.4 * severity)
 
 
 def _on_glass(rng: np.random.Generator, reach: float) -> NDArray[np.float64]:
@@ -132,12 +114,7 @@ def _add_glass(values: NDArray, side: int, light: float, rng: np.random.Generato
 
 
 def _reflection(
-    x: NDArray[np.float32],
-    y: NDArray[np.float32],
-    size: float,
-    soft: float,
-    strength: float,
-    rng: np.random.Generator,
+    x: NDArray, y: NDArray, size: float, soft: float, strength: float, rng: np.random.Generator
 ) -> NDArray[np.float32]:
     """A soft disc around (0, 0), brighter to its edge."""
     distance = np.hypot(x + rng.normal(0, 0.012), y + rng.normal(0, 0.012))
@@ -212,12 +189,8 @@ def _engraving(radius: NDArray, theta: NDArray) -> NDArray[np.float32]:
     """Lettering bent around the front ring, white where engraved."""
     strip = Image.new("L", (1800, 64))
     pen, font = ImageDraw.Draw(strip), ImageFont.load_default(44)
-    for x, text in (
-        (60, "AF 50 mm  1:1.8"),
-        (700, "52 mm"),
-        (1000, "MULTI COATED"),
-        (1520, "06-417"),
-    ):
+    marks = {60: "AF 50 mm  1:1.8", 700: "52 mm", 1000: "MULTI COATED", 1520: "06-417"}
+    for x, text in marks.items():
         pen.text((x, 6), text, 255, font)
     letters = np.asarray(strip, np.float32) / 255
     column = ((theta / (2 * np.pi) + 0.5) * 1800).astype(int) % 1800

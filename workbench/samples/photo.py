@@ -100,6 +100,11 @@ def stencil(
     return mask.filter(ImageFilter.GaussianBlur(blur * side)) if blur else mask
 
 
+def filled(side: int, corners: NDArray, blur: float = 0.0) -> Image.Image:
+    """The mask of a shape, whose corners are in shares of the canvas."""
+    return stencil(side, lambda draw, scale: draw.polygon(points(corners, scale), 255), blur)
+
+
 def tint(part: Image.Image, mask: Image.Image, colour: Rgb, strength: float = 1.0) -> Image.Image:
     """The part with `colour` laid over it where the mask is white."""
     faded = mask.point([round(level * strength) for level in range(256)])
@@ -111,13 +116,10 @@ def blob(
 ) -> NDArray[np.float64]:
     """Corners of an irregular round shape, shape (24, 2), in shares of the canvas."""
     angles = np.linspace(0, 2 * np.pi, 24, endpoint=False)
-    waves = sum(
-        rng.normal() * np.cos(k * angles + rng.uniform(0, 2 * np.pi)) / k for k in (1, 2, 3, 4)
-    )
+    waves = sum(rng.normal() * np.cos(k * angles + rng.uniform(0, 2 * np.pi)) / k
+                for k in (1, 2, 3, 4))  # fmt: skip
     radii = radius * np.clip(1 + rough * waves, 0.35, 1.8)
-    return np.column_stack(
-        [centre[0] + radii * np.cos(angles), centre[1] + radii * np.sin(angles)]
-    )
+    return np.column_stack([np.cos(angles), np.sin(angles)]) * radii[:, None] + centre
 
 
 def points(corners: NDArray, scale: int) -> list[tuple[float, float]]:

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from .chips import LEG_PITCH, LEG_REACH, LEGS, SILK, SIZES, sprite_of
-from .photo import Defect, Rgb, blob, points, stencil, texture, tint, to_picture
+from .photo import Defect, Rgb, blob, filled, points, texture, tint, to_picture
 
 DEFECTS = ("missing", "shifted", "bridge", "tombstone", "polarity")
 
@@ -121,28 +121,22 @@ def _bridge(board: Image.Image, defect: Defect) -> Image.Image:
     thick = 0.0035 + 0.009 * defect.severity
     shape = blob(defect.rng, (0, 0), 1, 0.12) * (LEG_PITCH * 0.62, thick)
     shape = shape[:, ::-1] if part.angle == 90 else shape
-    body = stencil(board.width, lambda d, s: d.polygon(points(shape + (x, y), s), 255))
-    shine = stencil(
-        board.width,
-        lambda d, s: d.polygon(points(shape * 0.5 + (x - 0.002, y - 0.002), s), 255),
-        0.001,
-    )
-    return tint(tint(board, body, _SOLDER), shine, (238, 240, 243), 0.8)
+    shine = filled(board.width, shape * 0.5 + (x - 0.002, y - 0.002), 0.001)
+    body = tint(board, filled(board.width, shape + (x, y)), _SOLDER)
+    return tint(body, shine, (238, 240, 243), 0.8)
 
 
 def _place(board: Image.Image, part: Part, brightness: float) -> None:
     sprite = sprite_of(part.kind, part.text, board.width)
     sprite = sprite.rotate(part.angle, Image.Resampling.BICUBIC, expand=True)
     alpha = sprite.getchannel("A")
-    corner = (
-        round(part.x * board.width - sprite.width / 2),
-        round(part.y * board.width - sprite.height / 2),
-    )
+    x, y = round(part.x * board.width - sprite.width / 2), round(
+        part.y * board.width - sprite.height / 2)  # fmt: skip
     drop = round(board.width * (0.010 if part.kind.endswith("up") else 0.005))
     shadow = alpha.filter(ImageFilter.GaussianBlur(board.width / 250)).point(lambda a: a * 0.5)
-    board.paste((4, 14, 8), (corner[0] + drop, corner[1] + drop), shadow)
+    board.paste((4, 14, 8), (x + drop, y + drop), shadow)
     lit = sprite.convert("RGB").point([min(255, round(v * brightness)) for v in range(256)] * 3)
-    board.paste(lit, corner, alpha)
+    board.paste(lit, (x, y), alpha)
 
 
 def _grain(board: Image.Image, rng: np.random.Generator) -> Image.Image:
@@ -173,11 +167,8 @@ def _pads() -> list[tuple[float, float, float, float]]:
     pads = []
     for part in BOARD:
         legs = LEGS.get(part.kind, 0)
-        middles = [
-            ((k - (legs - 1) / 2) * LEG_PITCH, row * LEG_REACH, 0.020, 0.036)
-            for k in range(legs)
-            for row in (-1, 1)
-        ]
+        middles = [((k - (legs - 1) / 2) * LEG_PITCH, row * LEG_REACH, 0.020, 0.036)
+                   for k in range(legs) for row in (-1, 1)]  # fmt: skip
         _, width, reach = SIZES[part.kind]
         tall = 0.05 if part.kind == "can" else width * 1.08
         middles = middles or [(way * reach, 0, width * 0.85, tall) for way in (-1, 1)]
@@ -198,12 +189,13 @@ def _bare_board(side: int) -> Image.Image:
     for x, y, w, h in _pads():
         for grow, colour in ((1.16, (12, 62, 36)), (1.0, (128, 132, 138)), (0.8, _SOLDER)):
             half = np.array([w, h]) * grow / 2
-            box = [
-                *((np.array([x, y]) - half) * 2 * side),
-                *((np.array([x, y]) + half) * 2 * side),
-            ]
-            pen.rounded_rectangle(box, min(half) * side * 0.8, colour)
+            pen.rounded_rectangle(_box(x, y, half, 2 * side), min(half) * side * 0.8, colour)
     return large.reduce(2)
+
+
+def _box(x: float, y: float, half: np.ndarray, scale: int) -> list[float]:
+    middle = np.array([x, y])
+    return [*((middle - half) * scale), *((middle + half) * scale)]
 
 
 def _tracks(pen: ImageDraw.ImageDraw, s: int) -> None:
@@ -230,11 +222,7 @@ def _silkscreen(pen: ImageDraw.ImageDraw, s: int) -> None:
         half = np.array([length / 2 + 0.3 * reach + 0.012, width / 2 + 0.010])
         half = half[::-1] if part.angle == 90 else half
         if part.kind not in LEGS:
-            box = [
-                *((np.array([part.x, part.y]) - half) * s),
-                *((np.array([part.x, part.y]) + half) * s),
-            ]
-            pen.rounded_rectangle(box, 0.008 * s, None, SILK, line)
+            pen.rounded_rectangle(_box(part.x, part.y, half, s), 0.008 * s, None, SILK, line)
         at = (part.x * s, (part.y - half[1] - (0.075 if part.kind in LEGS else 0.004)) * s)
         pen.text(at, f"{letter}{counts[letter]}", SILK, font, "mb")
     pen.text((0.10 * s, 0.92 * s), "CTRL-2 REV C", SILK, font, "ls")
