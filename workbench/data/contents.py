@@ -70,14 +70,8 @@ def recognise(
     """Find the photos of a training again: by name, by name in another spelling, by content.
 
     A photo whose content was trained with has that photo's split, whatever its name; one whose
-    name was trained with keeps it, even if it has changed.
-
-    Args:
-        root: The folder now.
-        names: Its photos now.
-        split: Name then to split.
-        saved: As from `contents`, of the same photos; empty for older models, which are
-            recognised by name alone.
+    name was trained with keeps it, even if it has changed. `saved` is as from `contents`; empty
+    for older models, whose photos are recognised by name alone.
     """
     here, spelt = set(names), defaultdict(list)
     for name in names:

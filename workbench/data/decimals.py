@@ -77,14 +77,8 @@ def decide(
     """The signs of each column of text that holds numbers.
 
     A column that leaves a choice follows the columns that leave none; without these a file
-    that is separated by commas has decimal points.
-
-    Args:
-        path: Of the file, for messages.
-        texts: Cells without the missing ones, by column.
-        separator: Of the file.
-        proven: Decimal signs that other columns have shown.
-        decimal: The decimal sign if a person has said it.
+    that is separated by commas has decimal points. `texts` are cells without the missing ones,
+    `proven` decimal signs that other columns have shown, `decimal` is what a person has said.
 
     Raises:
         DataError: A choice is left, or the columns contradict each other.

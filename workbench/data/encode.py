@@ -11,12 +11,7 @@ OUTLINE = (0, 229, 168)
 
 
 def jpeg(image: Image.Image, side: int | None = None, *, quality: int = 85) -> bytes:
-    r"""The picture as JPEG.
-
-    Args:
-        image: Any picture; one that is not RGB is converted.
-        side: Pixels of the longer side at most; None leaves the size.
-        quality: Of the JPEG, in [1, 95].
+    r"""The picture as JPEG, of at most so many pixels on its longer side.
 
     Example:
         >>> jpeg(Image.new("L", (40, 20)), 10)[:2]
@@ -43,12 +38,7 @@ def png(image: Image.Image) -> bytes:
 
 
 def outline(mask: NDArray[np.bool_], size: tuple[int, int], width: int = 1) -> Image.Image:
-    """The rim around a defect, outside it, as a black and white picture.
-
-    Args:
-        mask: The defect, shape (H, W).
-        size: Width and height of the picture.
-        width: Of the rim, in pixels.
+    """The rim around a defect (H, W), outside it, as a black and white picture of a size.
 
     Example:
         >>> rim = outline(np.eye(3, dtype=bool), (3, 3))

@@ -149,10 +149,6 @@ class ImageFolder(Sequence[Path]):
         not) and, where contents were saved, by what is in the file: renamed, moved and copied
         pictures keep their split. What is missing or has changed is in `known`.
 
-        Args:
-            mapping: Name to split.
-            contents: As from `workbench.data.contents.contents`.
-
         Raises:
             ValueError: The mapping holds a word that is no split.
         """

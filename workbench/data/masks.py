@@ -123,12 +123,8 @@ def pair(
     """The masks of each photo, and the masks that belong to none.
 
     A mask belongs to the photo of its own kind and stem (`ground_truth/hole/000_mask.png` to
-    `test/hole/000.png`), or lies in a folder of the photo's stem (MVTec LOCO).
-
-    Args:
-        masks: Names below a folder of masks.
-        photos: Name to True for NG.
-        loose: NG photos in no folder of a kind: a mask may name one by its stem alone.
+    `test/hole/000.png`), or lies in a folder of the photo's stem (MVTec LOCO). `photos` are True
+    for NG; a mask may name a `loose` one, in no folder of a kind, by its stem alone.
     """
     index: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for name in photos if masks else ():

@@ -113,18 +113,9 @@ def fill(
     sensors: Sequence["Column"], missing: str, most: int, hold: float | None,
     time: "pd.Index | None",
 ) -> tuple[list["Column"], dict[str, int]]:  # fmt: skip
-    """Bridge what is missing, as far as a person has said that it may be.
+    """Bridge what is missing, as far as `load_rows` was told to; with the filled cells by name.
 
-    Args:
-        sensors: As found, in the order of the file.
-        missing: One of `MISSING`; "interpolate" bridges runs of at most `most` cells by a line
-            between their neighbours.
-        most: Cells in a row; longer runs, and those at either end, stay unusable.
-        hold: Seconds for which a sensor's last value holds until it is recorded again.
-        time: Of the rows, which holding needs.
-
-    Returns:
-        The columns, and the number of filled cells by name.
+    Runs of more than `most` cells, and those at either end, stay unusable.
 
     Raises:
         ValueError: Another word for `missing`, a number below 1, or nothing to hold by.

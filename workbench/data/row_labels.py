@@ -30,10 +30,7 @@ class Label(NamedTuple):
 def find_label(cells: Mapping[str, Cells], name: str | None, path: object) -> Label | None:
     """The labels by name, by a known word, or by what the only column of verdicts holds.
 
-    Args:
-        cells: By column.
-        name: Of the column; `NAME=VALUE` says which value is NG, `NAME!=VALUE` which is not.
-        path: For messages.
+    "NAME=VALUE" says which value of a column is NG, "NAME!=VALUE" which is not.
 
     Raises:
         DataError: The column asked for is missing, or which of its values is NG is not known.

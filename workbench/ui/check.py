@@ -173,10 +173,10 @@ class CheckView(View):
         self._show_found()
 
     def _score_rows(self, paths: list[Path], root: Path) -> None:  # noqa: ARG002
-        from workbench.data import load_rows  # brings pandas, which photos do without
+        from workbench.data.rows import load_like  # brings pandas, which photos do without
 
-        options = {k: v for k, v in self._detector.data["options"].items() if k != "split"}
-        scores = self._detector.score(load_rows(paths[0], **options))
+        rows = load_like(paths[0], self._detector.data, self._detector.columns)
+        scores = self._detector.score(rows)
         limit, t = float(self._detector.threshold), self.t
         self.found = [
             Found(t("row {0}", f"{i:,}"), "NG" if s >= limit else "OK", float(s))
