@@ -21,6 +21,7 @@ from workbench import (
     AutoEncoderDetector,
     CSFlowDetector,
     app,
+    load,
     load_images,
     load_rows,
     save,
@@ -136,6 +137,20 @@ def test_a_model_that_was_loaded_ahead_is_not_shown_when_another_was_saved(home,
     save(ahead, home / "models" / "disc")
     assert preload.take("disc") is not ahead
     monkeypatch.delenv("WORKBENCH_PAGE")
+
+
+def test_good_parts_that_look_like_the_one_shown_stand_beside_its_verdict(home):
+    detector = load(home / "models" / "disc")
+    parts = detector.parts()
+    view = Simulator(InspectionSession(detector, parts.test, "name"))
+    view.good_parts.button.click()
+    view.good_parts.worker.join()
+    shown = view.panel.alike.value
+    assert shown.count("<button") == 3 and shown.count("data:image/jpeg") == 3
+    assert sum(name in shown for name in parts.train.ok.names) == 3
+    view.next.click()
+    assert view.panel.alike.value == ""
+    view.close()
 
 
 def test_what_a_page_of_photos_imports_is_there_soon():

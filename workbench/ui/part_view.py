@@ -42,7 +42,8 @@ class PartView:
         self.head, self.sign, self.part, self.totals, self.why, self._time = (
             html(f"wb-{name}") for name in names
         )
-        words = [self.sign, self.part, self.totals, self.why, self._time]
+        self.alike = html("wb-alike-box")
+        words = [self.sign, self.part, self.totals, self.why, self.alike, self._time]
         side = styled(widgets.VBox(words), "wb-side")
         self.stage = styled(widgets.Box([self._pair.box, side]), "wb-stage")
 
@@ -73,7 +74,7 @@ class PartView:
         """No photo or verdict of another part may stand beside this part's name."""
         self.photo.value = self.overlay.value = png(Image.new("LA", (1, 1)))
         self.sign.value = part_html.no_sign(self._t)
-        self.part.value = self.why.value = self._time.value = ""
+        self.part.value = self.why.value = self.alike.value = self._time.value = ""
         self.show_totals()
 
     def show_photos(self, evaluation: "Evaluation") -> None:
@@ -85,7 +86,7 @@ class PartView:
         verdict, threshold = self.session.verdict, float(evaluation.threshold)
         self.sign.value = part_html.sign(verdict, self._t)
         self.part.value = part_html.part(verdict, threshold, self._lowest_ok(), self._t)
-        self.why.value = part_html.why(evaluation, self._t)
+        self.why.value, self.alike.value = part_html.why(evaluation, self._t), ""
         self._time.value = part_html.times(evaluation, shown, self._t)
 
     def show_totals(self) -> None:

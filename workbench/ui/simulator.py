@@ -18,6 +18,7 @@ from workbench.language import translator
 from workbench.session import InspectionSession
 
 from . import part_html
+from .good_parts import GoodParts
 from .ignore import IgnoreRegions
 from .keys import keys, shown
 from .looking import Looking
@@ -64,6 +65,7 @@ class Simulator(Looking):
         self.chosen = PartFilter(self, session, self._show)
         self.filter, self.order = self.chosen.filter, self.chosen.order
         self.ignore = IgnoreRegions(self, session, partial(self.look_with, "blank"))
+        self.good_parts = GoodParts(self, session, self.panel)
         self.player = Player(self._advance, play_ms / 1000, self._stop_playing)
         self.notice = WriterNotice(self, session, self.writer_changed)
         self.fill(*self.layout_parts(), gestures=self._listening())
@@ -76,9 +78,8 @@ class Simulator(Looking):
 
     def layout_parts(self) -> list[widgets.Widget]:
         """Notice, name, pictures and controls, from top to bottom."""
-        rows = self.control_rows(
-            [self.filter, self.order], [self.ignore.toggle, self.ignore.tools]
-        )
+        more = [self.good_parts.button, self.ignore.toggle, self.ignore.tools]
+        rows = self.control_rows([self.filter, self.order], more)
         return [self.notice.box, self.panel.head, self.panel.stage, rows]
 
     def refresh(self) -> None:
