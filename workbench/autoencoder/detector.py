@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.autoencoder import calibration as calibrating
-from workbench.autoencoder import explanation, saving
+from workbench.autoencoder import explanation, saving, updates
 from workbench.autoencoder.config import AutoEncoderConfig
 from workbench.autoencoder.events import Event, watch
 from workbench.autoencoder.explanation import Change, RowEvaluation
@@ -35,10 +35,9 @@ if TYPE_CHECKING:
 class AutoEncoderDetector:
     """Learns normal rows; scores are higher for worse rows.
 
-    After `fit` there are `columns`, `calibration_scores` (of the normal rows that the threshold
-    comes from), `history` (a dict per epoch) and `data`: where the rows came from, how many
-    served for what, which columns were constant, duplicated or drifting, the size of the network
-    with the reason, and the median scores of training and calibration rows.
+    After `fit` there are `columns`, `calibration_scores`, `history` (a dict per epoch) and `data`:
+    where the rows came from, how many served for what, what was odd about them, and the size of
+    the network with the reason.
 
     Example:
         >>> flow = np.random.default_rng(0).normal(size=200)
@@ -54,7 +53,7 @@ class AutoEncoderDetector:
     def __init__(self, config: AutoEncoderConfig | None = None) -> None:
         self.config = config or AutoEncoderConfig()
         self.weights: Weights = {}
-        self.before: calibrating.Before | None = None  # what the last update replaced
+        self.before: updates.Before | None = None  # what the last update replaced
         self._scorer: Copying | None = None
 
     def fit(
@@ -119,15 +118,11 @@ class AutoEncoderDetector:
     def score(self, rows: "Table") -> NDArray[np.float64]:
         """How improbable each row is, as a distance in standard deviations; higher is worse.
 
-        A window model judges each row with those before it. A sensor whose value is missing
-        (NaN) is left out of the score, with a warning.
-
         Args:
             rows: Table, data frame or array of shape (N, D), columns as in training; named
-                columns may come in any order. A window model takes them oldest first.
-
-        Returns:
-            Shape (N,).
+                columns may come in any order. A window model takes them oldest first and judges
+                each with those before it. A value that is missing (NaN) is left out of the
+                score, with a warning.
 
         Raises:
             ValueError: Other columns, infinite values or too many missing ones in a row.
@@ -160,12 +155,8 @@ class AutoEncoderDetector:
     def smallest_change(self, row: "Row") -> Change | None:
         """The least change of a single sensor that would have kept a row under the threshold.
 
-        Args:
-            row: As for `evaluate_one`.
-
-        Returns:
-            None where no single sensor is enough, as when several are wrong; a change to the
-            value itself where the row is normal already.
+        None where no single sensor is enough, as when several are wrong; of a normal row none
+        in size. `row` is as for `evaluate_one`.
         """
         rows, limit = self._last(row), float(self.threshold)
         return explanation.smallest_change(
@@ -181,13 +172,13 @@ class AutoEncoderDetector:
         return drift(self.calibration_scores, self.score(rows))
 
     def update(self, rows: "Table", *, weight: float = 0.5, network: bool = False) -> Self:
-        """Follow a slow change: scaler and threshold, or all anew, see `calibration.update`."""
-        calibrating.update(self, self.read(rows), weight, network)
+        """Follow a slow change: scaler and threshold, or all anew, see `updates.update`."""
+        updates.update(self, self.read(rows), weight, network)
         return self
 
     def rollback(self) -> Self:
-        """Undo the last `update`, threshold included, see `calibration.rollback`."""
-        calibrating.rollback(self)
+        """Undo the last `update`, threshold included, see `updates.rollback`."""
+        updates.rollback(self)
         return self
 
     def state(self) -> tuple[dict[str, Any], Weights]:

@@ -169,58 +169,33 @@ class Change:
 def smallest_change(
     scorer: Copying, window: Array, windows: Windows, columns: tuple[str, ...], threshold: float
 ) -> Change | None:
-    """Search each sensor on its own for the nearest value with a score under the threshold.
+    """Search each sensor of the last of raw rows (W, D) for the nearest value that would do.
 
-    Args:
-        scorer: Of the detector.
-        window: Raw rows (W, D), the last of which is changed.
-        windows: Of the detector.
-        columns: Names of the sensors.
-        threshold: The score must stay below.
-
-    Returns:
-        None where no single sensor is enough.
+    Both ways, beyond the expected value too. None where no single sensor is enough.
     """
-    row, size = window[-1], len(window)
-    likely = expected(scorer, window, windows)[-1]
+    row, size, found = window[-1], len(window), list[tuple[float, str, float, float]]()
+    likely, reach = expected(scorer, window, windows)[-1], REACH * scorer.scale
+    ends = zip(np.minimum(row, likely) - reach, np.maximum(row, likely) + reach, strict=True)
 
-    def scores(candidates: Array) -> Array:
-        each = np.repeat(window[None], len(candidates), axis=0)
-        each[:, -1] = candidates
-        each, breaks = each.reshape(-1, len(row)), size * np.arange(1, len(candidates))
-        return np.sqrt(scorer.squares(each, windows._replace(breaks=breaks))[size - 1 :: size])
+    def enough(column: int, values: Array) -> NDArray[np.int64]:
+        each = np.repeat(window[None], len(values), axis=0)
+        each[:, -1, column] = values
+        of = windows._replace(breaks=size * np.arange(1, len(values)))
+        squares = scorer.squares(each.reshape(-1, len(row)), of)[size - 1 :: size]
+        return np.flatnonzero(np.sqrt(squares) < threshold)
 
-    found = []
-    for column in range(len(row)):
-        for end in _ends(row[column], likely[column], REACH * scorer.scale[column]):
-            value = _nearest(scores, row, column, end, threshold)
-            if value is not None:
-                found.append((abs(value - row[column]) / scorer.scale[column], column, value))
+    for column, both in enumerate(ends):
+        for far in both:
+            near = row[column]
+            for _ in range(ROUNDS):
+                values = np.linspace(near, far, STEPS)
+                if not (under := enough(column, values)).size:
+                    break
+                far, near = values[under[0]], values[max(under[0] - 1, 0)]
+            else:
+                scales = float(abs(far - row[column]) / scorer.scale[column])
+                found.append((scales, columns[column], float(row[column]), float(far)))
     if not found:
         return None
-    scales, column, value = min(found)
-    return Change(columns[column], float(row[column]), value, scales)
-
-
-def _ends(seen: float, expected: float, reach: float) -> tuple[float, float]:
-    """How far to look on either side: the expected value and some way beyond."""
-    return min(seen, expected) - reach, max(seen, expected) + reach
-
-
-def _nearest(
-    scores: Callable[[NDArray[np.float64]], NDArray[np.float64]],
-    row: NDArray[np.float64],
-    column: int,
-    end: float,
-    threshold: float,
-) -> float | None:
-    near, far = row[column], end
-    for _ in range(ROUNDS):
-        values = np.linspace(near, far, STEPS)
-        candidates = np.tile(row, (STEPS, 1))
-        candidates[:, column] = values
-        under = np.flatnonzero(scores(candidates) < threshold)
-        if not under.size:
-            return None
-        far, near = values[under[0]], values[max(under[0] - 1, 0)]
-    return float(far)
+    scales, name, seen, needed = min(found)
+    return Change(name, seen, needed, scales)

@@ -59,10 +59,6 @@ class AutoEncoder(nn.Module):
             made = made + code @ self.encoder[0].weight
         return made * self.modelled
 
-    def linear(self) -> list[nn.Linear]:
-        """The layers from first to last, encoder and decoder."""
-        return [m for m in (*self.encoder, *self.decoder) if isinstance(m, nn.Linear)]
-
 
 def _stack(sizes: Sequence[int], activation: str) -> nn.Sequential:
     linear = [nn.Linear(a, b, dtype=torch.float64) for a, b in pairwise(sizes)]

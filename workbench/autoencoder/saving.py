@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from workbench.autoencoder.calibration import Before
 from workbench.autoencoder.config import AutoEncoderConfig
+from workbench.autoencoder.updates import Before
 from workbench.autoencoder.weights import Weights
 from workbench.metrics import Threshold
 

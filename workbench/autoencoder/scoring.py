@@ -35,12 +35,6 @@ class Copying:
         weights: Arrays as a saved detector has them: `encoder.N.weight`, `encoder.N.bias`, the
             same of the decoder, `mean`, `scale` and `modelled`.
         activation: Between the layers.
-
-    Example:
-        >>> from workbench.autoencoder import AutoEncoder
-        >>> from workbench.autoencoder.weights import weights_of
-        >>> Copying(weights_of(AutoEncoder(2, (4,), 1)), "relu").squares(np.zeros((3, 2))).shape
-        (3,)
     """
 
     def __init__(self, weights: Weights, activation: str) -> None:
@@ -129,7 +123,7 @@ class Likelihood(Copying):
         if self._table is None:
             return self.by_chunks(lambda some: self.distances(some)[0], white)
         n, centres = len(white), self._table.shape[1]
-        step = max(1, CHUNK // centres)
+        step = max(1, 2 * CHUNK // centres)
         near, found = np.ones((step, len(self._table)), np.float32), np.empty(n)
         scratch = np.empty((step, centres), np.float32)  # new pages each time would take longer
         for i in range(0, n, step):

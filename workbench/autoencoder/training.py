@@ -150,7 +150,7 @@ def _density(
     loose = chosen.loose
     if windows.window > 1 and whole.sum() >= size.LEAST:  # few of which are independent
         left, fresh = windows.mean(left)[whole], windows.mean(fresh)[whole]
-        loose = max(loose, density.USUAL)
+        loose = density.USUAL
     return density.of(left, fresh, chosen.width, loose, drift=drift)
 
 
