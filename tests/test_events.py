@@ -293,3 +293,5 @@ def test_states_and_notes_are_remembered_by_the_event_they_are_of(tmp_path):
     again = replace(first, end=7, score=10.0)
     kept = replace(again, state="acknowledged", note="seen")
     assert events.remembered([again, other], path) == [kept, other]
+    gone = events.remembered([other], path)  # at another threshold
+    assert gone == [first.acknowledge("seen"), other]

@@ -99,10 +99,15 @@ def events(
 
 
 def remembered(found: Sequence[Event], path: Path) -> list[Event]:
-    """The events with the states and notes that those of an earlier file have, if there is one."""
+    """The events with the states and notes that an earlier file has of them, if there is one.
+
+    Those of the file that are no longer found stay if somebody has said something of them.
+    """
     known = {(event.start, event.start_time): event for event in load(path)}
-    same = [(event, known.get((event.start, event.start_time), event)) for event in found]
-    return [replace(event, state=old.state, note=old.note) for event, old in same]
+    same = [(event, known.pop((event.start, event.start_time), event)) for event in found]
+    kept = [replace(event, state=old.state, note=old.note) for event, old in same]
+    spoken_of = [event for event in known.values() if event.state != "new"]
+    return sorted([*kept, *spoken_of], key=lambda event: event.start)
 
 
 def watch(

@@ -116,7 +116,7 @@ class SensorReport(Report):
 
     def blamed(self) -> None:
         """Show which sensors the alarms are due to, on the whole and event by event."""
-        if not self._events:
+        if not self.flags.any():
             self.say("nothing_blamed")
             return
         blame = self.metrics["blame"]
