@@ -11,8 +11,8 @@ PACKAGE = Path(__file__).parents[1] / "workbench"
 ORDER = (
     "lazy", "errors", "lock", "workspace", "progress", "settings", "cache", "language", "data",
     "metrics",
-    "csflow", "autoencoder", "samples", "artifacts", "bulk", "session", "plots", "ui", "reports",
-    "service", "app", "demo", "cli",
+    "csflow", "autoencoder", "samples", "artifacts", "bulk", "review", "session", "plots", "ui",
+    "reports", "service", "app", "demo", "cli",
 )  # fmt: skip
 ONLY_IN = {
     "matplotlib": {"plots"},

@@ -57,6 +57,9 @@ def train(
     ] = 60,
     layout: Layout = None,
     groups: Groups = "",
+    join: Annotated[
+        str, typer.Option(help="How photos make a part's verdict: any, mean or 2 of n.")
+    ] = "any",
     relabels: Relabels = True,
     *,
     options: dict[str, Any],
@@ -65,6 +68,7 @@ def train(
     from workbench import artifacts
     from workbench.data.photo_check import in_short
     from workbench.data.rows import is_rows
+    from workbench.metrics.parts import rule_count
 
     name = name or source.resolve().stem
     target = workspace.model(name)
@@ -78,6 +82,7 @@ def train(
     changes = {key: value for key, value in given.items() if value} | {"seed": seed}
     if resume and (seeds > 1 or rows):
         raise ValueError("--resume goes on with one training on photos; leave it out")
+    rule_count(join)
     checkpoint, spread = None, Answer([], {})
     if rows:
         detector = _row_detector(changes, preset, seeds).fit(data)
@@ -93,12 +98,43 @@ def train(
         checkpoint = _checkpoint(name, checkpoint_every, resume)
         detector = CSFlowDetector(_config(preset, changes), weights=weights)
         detector.fit(data, checkpoint=checkpoint, ignore=blank)
+    if groups:
+        detector.data["join"] = join
     folder = artifacts.save_somewhere(detector, target)
     if checkpoint and folder == target and not detector.interrupted:
         checkpoint.clear()
     saved = _saved(detector, folder, f"workbench report {name}, workbench app {name}")
     taken = [] if rows else [in_short(data)]
     return Answer([*taken, *spread.lines, *saved.lines], saved.values | spread.values)
+
+
+@command(app)
+def learn(
+    name: Annotated[str, typer.Argument(help="The model, a folder under models/.")],
+    folder: Annotated[Path, typer.Argument(help="A review folder whose photos were relabelled.")],
+) -> Answer:
+    """Train anew with what inspectors said of collected photos; compare before and after."""
+    from workbench import review
+
+    found = review.learn(name, folder)
+    c = found.comparison
+    rates = [
+        {"auroc": m.auroc, "missed": m.fn, "n_ng": m.n_ng, "overkill": m.fp, "n_ok": m.n_ok}
+        for m in (c.a, c.b)
+    ]
+    lines = [
+        f"added {found.good} good and {found.ng} NG photos; {found.known} were there already",
+        *(
+            f"{when}: AUROC {r['auroc']:.3f}, missed {r['missed']} of {r['n_ng']}, overkill "
+            f"{r['overkill']} of {r['n_ok']}"
+            for when, r in zip(("before", "after"), rates, strict=True)
+        ),
+        f"of the verdicts {c.fixed} got better and {c.broken} worse (McNemar p {c.mcnemar_p:.2g})",
+        f"saved {shown(workspace.model(name))}; the former model is {found.former}",
+    ]
+    counts = {"good": found.good, "ng": found.ng, "known": found.known, "former": found.former}
+    compared = {"before": rates[0], "after": rates[1], "fixed": c.fixed, "broken": c.broken}
+    return Answer(lines, counts | compared | {"mcnemar_p": c.mcnemar_p})
 
 
 @command(app, "import")

@@ -1,6 +1,6 @@
 """Commands that ask a detector or read its verdicts: evaluate, score, accept, rates, agree."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dask.distributed import Client
 
     from workbench.autoencoder import AutoEncoderDetector
+    from workbench.bulk import Scored
     from workbench.csflow import CSFlowDetector
     from workbench.data import SensorTable
     from workbench.metrics import GroupRates
@@ -66,6 +67,13 @@ def score(
     dask: Annotated[
         str, typer.Option(help="A scheduler's address, a number of processes, or local.")
     ] = "",
+    collect: Annotated[
+        Path | None, typer.Option(help="Copy photos worth a second look to this folder.")
+    ] = None,
+    near: Annotated[
+        str, typer.Option(help="Of the threshold: scores so close to it are collected.")
+    ] = "10%",
+    sample: Annotated[str, typer.Option(help="Of all photos: collected at random.")] = "1%",
     *,
     options: dict[str, Any],
 ) -> Answer:
@@ -81,11 +89,23 @@ def score(
     growing = out.with_suffix(".csv") if out.suffix == ".parquet" else out
     with _workers(dask) as client:
         by = partial(bulk.score, model=workspace.model(name), client=client) if client else None
+        if collect:
+            to = Path(source), collect, float(detector.threshold), share(near), share(sample)
+            by = partial(_collected, by or partial(bulk.stream, detector), to)
         part = bulk.Shard.parse(shard) if shard else None
         run = bulk.score_folder(detector, source, growing, shard=part, by=by)
     if growing != out:
         bulk.merge([growing], out)
     return Answer([f"{run.describe()}; in {shown(out)}"], asdict(run) | {"out": out})
+
+
+def _collected(
+    scores: "Callable[[Iterable[Path]], Iterator[Scored]]", to: tuple, photos: "Iterable[Path]"
+) -> "Iterator[Scored]":
+    from workbench import review
+
+    *where, near, sample = to
+    return review.collect(scores(photos), *where, near=near or 0, sample=sample or 0)
 
 
 @contextmanager

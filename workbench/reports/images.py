@@ -16,7 +16,6 @@ from workbench import artifacts, metrics, plots, workspace
 from workbench.data.photo_check import in_short
 from workbench.data.relabels import relabels_path
 from workbench.metrics import KindRates
-from workbench.session import COLUMNS
 
 from . import cache, display, numbers, wording
 from .gallery import OUTCOMES, Card, cards_html
@@ -50,10 +49,6 @@ class ImageReport(Report):
         smallest: Size of the smallest region that counts, in % of the photo; None counts all.
         regions: Regions of that size that make a photo NG.
         inspectors: One or two result files to compare, one with the detector.
-
-    Example:
-        `report = ImageReport("lens", detector, detector.parts())`, then `report.answer()`,
-        `report.histogram()` and so on, and at the end `report.record()`.
     """
 
     def __init__(
@@ -78,8 +73,7 @@ class ImageReport(Report):
         self._digests = cache.digests(parts.paths)
         scored = score_test_set(detector, parts, self._digests, self.key)
         self.test, self.scores, self.cells, self._tested, self._rows, self.bad = scored
-        one_cell = 1 / self.cells[0].size
-        self._smallest = one_cell if smallest is None else smallest / 100
+        self._smallest = 1 / self.cells[0].size if smallest is None else smallest / 100
         self._areas = metrics.region_scores(self.cells, detector.threshold, regions)
         self._regions = regions
 
@@ -112,14 +106,11 @@ class ImageReport(Report):
             **self.heat.metrics,
             **self.photos.metrics,
             "stress": self.stress.metrics,
-            "defects": [
-                {key: numbers.plain(value) for key, value in row._asdict().items()}
-                for row in self._kinds
-            ],
-            "groups": numbers.by_lot(self._table(), self.by, self.details),
+            "defects": [numbers.plain_values(row._asdict()) for row in self._kinds],
+            "groups": numbers.by_lot(self._table, self.by, self.details),
             "parts": numbers.by_part(*judged, self._shown_parts, limit, rule),
             "regions": self._by_region(),
-            "agreement": numbers.by_inspectors(self._table(), self.inspectors),
+            "agreement": numbers.by_inspectors(self._table, self.inspectors),
             "bad": [{"name": name, "reason": reason} for name, reason in self.bad],
             "split": data.get("counts", {}) | {"test": len(self.test)},
             "fingerprint": data.get("fingerprint", ""),
@@ -134,10 +125,6 @@ class ImageReport(Report):
             "trained_with": wording.manifest(self.name)["versions"],
             "trained_on": self.detector.arithmetic,
         }
-
-    def answer(self) -> None:
-        """Say what was missed and what was thrown away, and show the rates."""
-        self.say("answer")
 
     def setting(self) -> None:
         """Say what was tested and with what."""
@@ -209,11 +196,11 @@ class ImageReport(Report):
 
     def calmest_ng(self) -> None:
         """Show the NG parts with the lowest scores, the worst misses first."""
-        self._gallery("calmest_ng", "NG", hottest=False, like=LIKE)
+        self._gallery("calmest_ng", "NG", hottest=False, like=True)
 
     def hottest_ok(self) -> None:
         """Show the good parts with the highest scores, the worst overkill first."""
-        self._gallery("hottest_ok", "OK", hottest=True, like=LIKE)
+        self._gallery("hottest_ok", "OK", hottest=True, like=True)
 
     def hottest(self) -> None:
         """Show the NG parts (of unlabelled ones, any) with the highest scores."""
@@ -223,30 +210,27 @@ class ImageReport(Report):
         """Show all tested parts as small photos, folded, by falling score."""
         order = np.argsort(-self.scores, kind="stable")[:SHEET]
         photos = self.photos.thumbnails([self._rows[i] for i in order])
-        table, rows = self._table(), []
-        for photo, i in zip(photos, order, strict=True):
-            name, label, verdict, score = table.iloc[i][:4]
-            outcome = OUTCOMES.get(label + verdict, verdict)
-            rows.append((photo, name, outcome, f"{score:.3g}"))
+        table = self._table.iloc[order, :4].itertuples(index=False)
+        rows = [
+            (photo, name, OUTCOMES.get(label + verdict, verdict), f"{score:.3g}")
+            for photo, (name, label, verdict, score) in zip(photos, table, strict=True)
+        ]
         title = wording.say("sheet_title", self.metrics, len(rows))
         caption = wording.say("sheet", self.metrics, len(rows))
         display.html(part("sheet", rows, caption, title), caption)
 
     def training(self) -> None:
         """Show the training curve."""
-        if not (history := self.detector.history):
+        if history := self.detector.history:
+            self.draw(plots.history(history), "training", history[-1])
+        else:
             self.say("no_history")
-            return
-        self.draw(plots.history(history), "training", history[-1])
 
     def save_scores(self) -> Path:
-        """Write all test images to `NAME_scores.csv`, in the columns of a result file.
-
-        Where several photos show a part, its name and verdict follow in further columns.
-        """
+        """Write all test images, with their parts, to `NAME_scores.csv`, a result file."""
         path = display.folder(self.name) / f"{self.name}_scores.csv"
         with workspace.written(path) as file:
-            file.write(self._table().to_csv(index=False, lineterminator="\n").encode())
+            file.write(self._table.to_csv(index=False, lineterminator="\n").encode())
         self.say("saved_scores", path.name)
         return path
 
@@ -255,11 +239,10 @@ class ImageReport(Report):
         worst = self.detector.evaluate_one(self.test[int(self.scores.argmax())])
         display.record(self.metrics, worst.overlay())
 
-    @property
+    @cached_property
     def _words(self) -> list[str]:
-        if self.test.labels is None:
-            return [""] * len(self.test)
-        return ["NG" if ng else "OK" for ng in self.test.labels]
+        labels = [None] * len(self.test) if self.test.labels is None else self.test.labels
+        return ["" if ng is None else "NG" if ng else "OK" for ng in labels]
 
     @property
     def _shown_parts(self) -> list[str]:
@@ -274,18 +257,12 @@ class ImageReport(Report):
         limit = self.detector.threshold
         return metrics.by_kind(self.scores, self.test.labels, self.test.kinds, limit)
 
+    @cached_property
     def _table(self) -> pd.DataFrame:
         """The verdicts in the columns of a result file."""
-        limit = self.detector.threshold
-        verdicts = np.where(self.scores >= limit, "NG", "OK")
-        rows = zip(self.test.names, self._words, verdicts, self.scores, strict=True)
-        table, parts = pd.DataFrame(rows, columns=COLUMNS), self._shown_parts
-        if len(set(parts)) < len(parts):
-            rule = self.detector.data.get("join", "any")
-            joined = metrics.join_photos(self.scores, parts, rule=rule)
-            table["part"] = parts
-            table["part prediction"] = np.where(joined.scores >= limit, "NG", "OK")[joined.of]
-        return table
+        rule, limit = self.detector.data.get("join", "any"), float(self.detector.threshold)
+        named = self.test.names, self._words, self._shown_parts
+        return numbers.result_table(*named, self.scores, limit, rule)
 
     def _by_region(self) -> dict[str, Any] | None:
         smallest, limit = self._smallest, float(self.detector.threshold)
@@ -295,31 +272,29 @@ class ImageReport(Report):
         touched, marked = metrics.regions_found(*self.heat.marked_maps, limit, smallest)
         return found | {"cut": limit, "found": touched, "marked": marked}
 
-    def _gallery(self, section: str, word: str, *, hottest: bool, like: int = 0) -> None:
-        words = self._words
+    def _gallery(self, section: str, word: str, *, hottest: bool, like: bool = False) -> None:
         order = np.argsort(-self.scores if hottest else self.scores, kind="stable")
-        chosen = [int(i) for i in order if words[i] == word][: self.shown]
+        chosen = [int(i) for i in order if self._words[i] == word][: self.shown]
         if not chosen:
             self.say("none_shown", "NG" if word == "NG" else "good")
             return
-        near = self._nearest_good(chosen, like)
+        near = self._nearest_good(chosen) if like else [()] * len(chosen)
         cards = [self._card(i, word, photos) for i, photos in zip(chosen, near, strict=True)]
         caption = wording.say(section, self.metrics)
         display.html(cards_html(cards, caption), f"{caption} {', '.join(c.name for c in cards)}")
 
-    def _card(self, i: int, word: str, like: list[tuple[bytes, str]]) -> Card:
+    def _card(self, i: int, word: str, like: Sequence[tuple[bytes, str]]) -> Card:
         evaluation, mask = self.detector.evaluate_one(self.test[i]), self.test.mask(i)
         return Card(evaluation, self.test.names[i], word, self.test.kinds[i], mask, like)
 
-    def _nearest_good(self, chosen: list[int], n: int) -> list[list[tuple[bytes, str]]]:
+    def _nearest_good(self, chosen: list[int]) -> list[Sequence[tuple[bytes, str]]]:
         """Photo and name of the good parts that were trained on and look most like each."""
-        good = np.flatnonzero([split == "train" for split in self.parts.splits])
-        if not n or not len(good):
-            return [[] for _ in chosen]
         from workbench.csflow.nearest import nearest_good
 
-        found = nearest_good(self.detector, self.test[chosen], self.parts[good], n)
-        photos = self.photos.thumbnails(list(good[found.ravel()]))
-        named = zip(photos, (self.parts.names[i] for i in good[found.ravel()]), strict=True)
-        rows = list(named)
-        return [rows[i * found.shape[1] : (i + 1) * found.shape[1]] for i in range(len(chosen))]
+        good = np.flatnonzero([split == "train" for split in self.parts.splits])
+        if not len(good):
+            return [()] * len(chosen)
+        found = good[nearest_good(self.detector, self.test[chosen], self.parts[good], LIKE)]
+        names = self.parts.names
+        return [[(p, names[i]) for p, i in zip(self.photos.thumbnails(row), row, strict=True)]
+                for row in found]  # fmt: skip

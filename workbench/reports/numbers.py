@@ -90,7 +90,7 @@ def guarantees(
     judgement = None
     if target != NOTHING_ASKED:
         found = metrics.accept(scores, labels, threshold, **target._asdict())
-        claims = [_plain_values(claim._asdict()) for claim in found.claims]
+        claims = [plain_values(claim._asdict()) for claim in found.claims]
         judgement = {"met": found.met, "claims": claims}
     return {
         "judgement": judgement,
@@ -101,6 +101,24 @@ def guarantees(
             _claim("overkill", counts.fp, counts.n_ok, "good"),
         ],
     }
+
+
+def result_table(
+    names: Sequence[str],
+    labels: Sequence[str],
+    parts: Sequence[str],
+    scores: NDArray[np.float64],
+    threshold: float,
+    rule: str,
+) -> pd.DataFrame:
+    """The verdicts in the columns of a result file, and those of parts of several photos."""
+    verdicts = np.where(scores >= threshold, "NG", "OK")
+    table = pd.DataFrame(zip(names, labels, verdicts, scores, strict=True), columns=COLUMNS)
+    if len(set(parts)) < len(parts):
+        joined = metrics.join_photos(scores, parts, rule=rule)
+        table["part"] = parts
+        table["part prediction"] = np.where(joined.scores >= threshold, "NG", "OK")[joined.of]
+    return table
 
 
 def by_lot(table: pd.DataFrame, by: str, details: str) -> dict[str, Any] | None:
@@ -119,7 +137,7 @@ def by_lot(table: pd.DataFrame, by: str, details: str) -> dict[str, Any] | None:
     rows = rates_by(table, by, details=workspace.resolve(details) if details else None)
     chart = metrics.p_chart([row.flagged for row in rows], [row.n for row in rows])
     found = [
-        _plain_values(row._asdict()) | {"beyond_chance": bool(out)}
+        plain_values(row._asdict()) | {"beyond_chance": bool(out)}
         for row, out in zip(rows, chart.out, strict=True)
     ]
     return {"by": by, "centre": chart.centre, "rows": found}
@@ -202,7 +220,7 @@ def by_inspectors(table: pd.DataFrame, files: Sequence[str]) -> dict[str, Any] |
     ]
     named = dict(zip(("first", "second"), sides, strict=True))
     counts = {"only_first": both.only_first, "only_second": both.only_second}
-    return _plain_values(both.found._asdict()) | named | counts | {"disagreed": rows}
+    return plain_values(both.found._asdict()) | named | counts | {"disagreed": rows}
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401
@@ -217,7 +235,8 @@ def plain(value: Any) -> Any:  # noqa: ANN401
     return None if isinstance(value, float) and not isfinite(value) else value
 
 
-def _plain_values(row: dict[str, Any]) -> dict[str, Any]:
+def plain_values(row: dict[str, Any]) -> dict[str, Any]:
+    """The same of each value."""
     return {key: plain(value) for key, value in row.items()}
 
 
@@ -250,7 +269,7 @@ def _review(scores: NDArray, labels: NDArray) -> dict[str, Any] | None:
         return None
     both = metrics.two_thresholds(scores, labels)
     ends = {"low": float(both.low), "high": float(both.high)}
-    return ends | _plain_values(both.expected._asdict())
+    return ends | plain_values(both.expected._asdict())
 
 
 def _claim(rate: str, found: int, n: int, kind: str) -> dict[str, Any]:

@@ -121,7 +121,7 @@ def run_all(
     """Make many reports, each in a kernel of its own.
 
     What cannot even start for want of a whole model or data comes back as "failed" like any
-    other. Names and parameters are checked for all before anything runs.
+    other. Names and parameters are checked for all before anything runs, as in `run`.
 
     Args:
         names: Which; by default those of `reports/datasets.yml`, else of all models.
@@ -135,9 +135,7 @@ def run_all(
 
     Raises:
         ArtifactError: A name that is neither listed nor a model's.
-        DataError: `reports/datasets.yml` is not as it must be, or there is no such template.
-        ValueError: A name that is a path, a parameter that a template does not declare, or no
-            job at a time.
+        DataError: `reports/datasets.yml` is not as it must be.
     """
     if jobs < 1:
         raise ValueError(f"jobs must be at least 1, got {jobs}")
@@ -155,18 +153,11 @@ def watch(
     timeout: int | None = None,
     every: float = 2.0,
 ) -> Iterator[list[ReportRun]]:
-    """Make what is new or has changed, again and again; yields the runs of every look.
+    """Make what is new or has changed, every few seconds; yields the runs of every look.
 
     A report whose model, data, template or parameters change is made again, nothing else; one
-    that failed waits for a change too. Data that are still being copied are left to settle.
-
-    Args:
-        names: As in `run_all`, like the next four.
-        template: A notebook for all of them.
-        parameters: For all of them.
-        jobs: Reports made at a time.
-        timeout: Seconds that one cell may take.
-        every: Seconds between looks.
+    that failed waits for a change too. Data that are still being copied are left to settle. The
+    arguments are those of `run_all`.
     """
     given = Report("", template and str(template), parameters or {}, timeout)
     names, before = names and list(names), {}

@@ -88,10 +88,6 @@ class SensorReport(Report):
         """True where the score reaches the threshold, for all rows."""
         return self.scores >= self.detector.threshold
 
-    def answer(self) -> None:
-        """Say what was missed and what was a false alarm, row by row and fault by fault."""
-        self.say("answer")
-
     def alternatives(self) -> None:
         """Show what other thresholds, and a second look, would have done."""
         self.say("alternatives")
