@@ -145,8 +145,8 @@ class Typical:
         """
         found = cls(**{name: np.array(values, np.float64) for name, values in saved.items()})
         shapes = [values.shape for values in (found.weights, found.middle, found.spread)]
-        if shapes != [(k := len(found.weights),), (2 * k + 1,), (2 * k + 1,)]:
-            raise ValueError(f"typical must hold K, 2 K + 1 and 2 K + 1 numbers, got {shapes}")
+        if shapes != [(k := len(found.weights),), (k + 1,), (k + 1,)]:
+            raise ValueError(f"typical must hold K, K + 1 and K + 1 numbers, got {shapes}")
         return found
 
     def _joined(self, logs: NDArray[np.float64]) -> NDArray[np.float64]:
