@@ -65,7 +65,7 @@ def collect(
         raise ValueError(f"near and sample are shares, in [0, 1], got {near} and {sample}")
     folder.mkdir(parents=True, exist_ok=True)
     for one in scored:
-        name = Path(one.source).relative_to(root).as_posix()
+        name = Path(one.source).absolute().relative_to(root.absolute()).as_posix()
         drawn = int(hashlib.sha256(f"{seed}:{name}".encode()).hexdigest()[:12], 16) / 16**12
         if not one.error and (
             abs(one.score - threshold) <= near * abs(threshold) or drawn < sample
