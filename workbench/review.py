@@ -1,6 +1,7 @@
 """Photos for a person to look at again: collected while scoring, and learned from afterwards."""
 
 import hashlib
+import os
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
@@ -65,7 +66,7 @@ def collect(
         raise ValueError(f"near and sample are shares, in [0, 1], got {near} and {sample}")
     folder.mkdir(parents=True, exist_ok=True)
     for one in scored:
-        name = Path(one.source).absolute().relative_to(root.absolute()).as_posix()
+        name = Path(os.path.relpath(one.source, root)).as_posix()
         drawn = int(hashlib.sha256(f"{seed}:{name}".encode()).hexdigest()[:12], 16) / 16**12
         if not one.error and (
             abs(one.score - threshold) <= near * abs(threshold) or drawn < sample
