@@ -7,6 +7,7 @@ from workbench.settings import require_types
 
 SCORES = ("likelihood", "reconstruction")
 ACTIVATIONS = ("relu", "leaky_relu", "elu", "tanh")
+MOST = 10**6  # rows of a window, epochs and the like: a saved model may come from anywhere
 POOLING = ("means", "squares")
 
 
@@ -50,8 +51,8 @@ class AutoEncoderConfig:
             object.__setattr__(self, "layers", tuple(self.layers))
         require_types(self)
         for name in ("bottleneck", "epochs", "batch", "patience", "window", "stride"):
-            if not (getattr(self, name) or 0) >= 1 and getattr(self, name) is not None:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+            if (value := getattr(self, name)) is not None and not 1 <= value <= MOST:
+                raise ValueError(f"{name} must be at least 1, at most {MOST}, got {value}")
         if self.layers is not None and min(self.layers, default=0) < 1:
             raise ValueError(f"layers must be one or more, 1 wide or more, got {self.layers}")
         choices = {"activation": ACTIVATIONS, "score": SCORES, "pooling": POOLING}

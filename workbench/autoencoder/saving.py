@@ -39,8 +39,10 @@ def restore(kind: "type[Detector]", meta: dict[str, Any], arrays: Weights) -> "D
     if "before" in meta:
         detector.before = Before.of(meta, weights)
     detector.calibration_scores = weights.pop("held_out")
-    detector.columns, detector.history = tuple(meta["columns"]), meta["history"]
-    detector.data = meta["data"]
+    detector.columns, detector.history = tuple(meta["columns"]), list(meta["history"])
+    detector.data = dict(meta["data"])
+    if not all(isinstance(name, str) for name in detector.columns):
+        raise TypeError(f"columns must be names, got {detector.columns!r:.80}")
     detector.use(weights)
     detector.threshold = Threshold.from_json(meta["threshold"])
     return detector

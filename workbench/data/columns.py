@@ -1,6 +1,7 @@
 """What each column of a file is: time, counter or sensor, and its values."""
 
 from collections.abc import Collection, Mapping, Sequence
+from textwrap import shorten
 from typing import NamedTuple
 
 import numpy as np
@@ -177,7 +178,8 @@ def choose_sensors(
         name = next(name for name in wanted if name not in numbers)
         raise DataError(f"{signs.path}: column {name} must hold numbers; {left_out[name]}")
     if not numbers:
-        raise DataError(f"{signs.path} must have a column of numbers; it has {', '.join(cells)}")
+        names = shorten(", ".join(cells), 200)
+        raise DataError(f"{signs.path} must have a column of numbers; it has {names}")
     none: dict[str, str] = {}
     if not wanted:
         none = {n: "it counts rows" for n, c in numbers.items() if is_counter(c.values, n)}

@@ -150,7 +150,8 @@ def find_header(
     below it do; the header is the row above that names the most columns.
     """
     width = _width(rows)
-    body = [row for _, row in rows[len(rows) // 2 :] if len(row) >= width] or [rows[-1][1]]
+    body = [row for _, row in rows[len(rows) // 2 :] if len(row) >= width]
+    body = body or [next(row for _, row in reversed(rows) if len(row) >= width)]
     valued = [i for i in range(width) if _mostly_values([row[i] for row in body])]
     start = next((k for k, (_, row) in enumerate(rows) if _is_data(row, valued, body)), len(rows))
     above = list(rows[:start])

@@ -125,6 +125,8 @@ def _by_word(held: Mapping[str, int], name: str, path: object, *, asked: bool) -
         DataError: The column is said or named to be the label, and what a word means is open.
     """
     sides = {word for word in held if word in _VERDICTS or not is_missing(word)}
+    if not sides:
+        return {}
     if sides in ({"-1", "1"}, {"-1"}):
         verdicts = {"-1": False, "1": True}
     elif sides <= {"p", "f"}:
