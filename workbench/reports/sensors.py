@@ -166,9 +166,9 @@ class SensorReport(Report):
     @cached_property
     def _events(self) -> list[Event]:
         found = events(self.detector, self.rows, AlarmRule(hold_off=_NEAR), self.scores)
-        last = runs.newest(self.name)
-        folder = last.folder if last else workspace.report(self.name)
-        return remembered(found, folder / self._events_file)
+        kept = [run.folder / self._events_file for run in runs.history(self.name)]
+        last = [path for path in kept if path.exists()][-1:]  # a run that failed has none
+        return remembered(found, last[0]) if last else found
 
     @property
     def _events_file(self) -> str:
