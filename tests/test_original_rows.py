@@ -9,6 +9,7 @@ from torch import nn
 
 import workbench as wb
 from workbench.autoencoder import AutoEncoder, AutoEncoderConfig, from_weights, read_original
+from workbench.autoencoder.original import adopt
 from workbench.errors import ArtifactError
 
 DATA = Path(__file__).parent / "data"
@@ -91,17 +92,15 @@ def test_the_sample_gives_its_own_numbers_and_is_dead():
     found = network(torch.from_numpy(sample["x"]).double()).detach().numpy()
     np.testing.assert_allclose(found, sample["reconstruction"], rtol=1e-6)
     with pytest.warns(UserWarning, match=r"autoencoder-original.pth is dead: .* the same for"):
-        detector = wb.AutoEncoderDetector.from_original(
-            DATA / "autoencoder-original.pth", rows(100, 3)
-        )
+        detector = adopt(wb.AutoEncoderDetector, DATA / "autoencoder-original.pth", rows(100, 3))
     np.testing.assert_allclose(detector.score(sample["x"]), sample["error"], rtol=1e-6)
     assert detector.data["dead"] is True
 
 
 def test_a_detector_of_a_checkpoint_is_saved_and_judges(saved, tmp_path):
     torch.manual_seed(1)
-    detector = wb.AutoEncoderDetector.from_original(
-        saved(Other().state_dict()), rows(), config=AutoEncoderConfig(q=95)
+    detector = adopt(
+        wb.AutoEncoderDetector, saved(Other().state_dict()), rows(), config=AutoEncoderConfig(q=95)
     )
     assert (len(detector.calibration_scores), detector.history, detector.data["dead"]) == (
         30,
@@ -118,7 +117,7 @@ def test_rows_that_the_original_saw_standardised(saved):
     torch.manual_seed(1)
     path = saved(Other().state_dict())
     raw = rows() * [1, 10, 100, 1000] + 50
-    detector = wb.AutoEncoderDetector.from_original(path, raw, standardise=True)
+    detector = adopt(wb.AutoEncoderDetector, path, raw, standardise=True)
     z = torch.from_numpy((raw - raw[:170].mean(0)) / raw[:170].std(0))
     error = (z - read_original(path)(z)).detach().numpy()
     np.testing.assert_allclose(detector.score(raw), np.linalg.norm(error, axis=1))
@@ -126,7 +125,7 @@ def test_rows_that_the_original_saw_standardised(saved):
 
 def test_rows_of_another_width_are_refused(saved):
     with pytest.raises(ValueError, match="rows need 4 columns as model.pth has inputs, got 3"):
-        wb.AutoEncoderDetector.from_original(saved(Other().state_dict()), rows(100, 3))
+        adopt(wb.AutoEncoderDetector, saved(Other().state_dict()), rows(100, 3))
 
 
 class Evil:

@@ -506,3 +506,9 @@ def test_rates_that_differ_more_than_chance_widen_what_is_said():
     wild = expected_overkill(0.01, 400, [0.0, 0.0, 0.3])
     assert wild[0] == 0 and wild[1] > 0.3 > 5 * calm[1]
     assert expected_overkill(0.0, 50, [0.0, 0.0]) == expected_overkill(0.0, 50, [])
+
+
+def test_an_activation_that_is_not_trained_is_refused():
+    config = AutoEncoderConfig(activation="relu")
+    with pytest.raises(ValueError, match="trained with tanh, got activation 'relu'"):
+        AutoEncoderDetector(config).fit(np.random.default_rng(0).normal(size=(50, 3)))

@@ -66,12 +66,7 @@ class AutoEncoderConfig:
 
     @classmethod
     def saved(cls, values: dict[str, Any]) -> Self:
-        """The configuration of a saved detector, of this version or an earlier one.
-
-        Example:
-            >>> AutoEncoderConfig.saved({"layers": [8], "dropout": 0.1}).score
-            'reconstruction'
-        """
+        """The configuration of a saved detector, of this version or an earlier one."""
         known = {field.name for field in fields(cls)}
         before: dict[str, Any] = {"drift": False, "activation": "relu", "score": "reconstruction",
                                   "pooling": "squares"}  # fmt: skip

@@ -5,7 +5,6 @@ A sensor's blame is the share of its square by which that falls if the sensor is
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
@@ -88,13 +87,6 @@ class AutoEncoderDetector:
         self.use(trained.weights)
         calibrating.calibrate(self, normal)
 
-    @classmethod
-    def from_original(cls, path: Path | str, rows: "Table", **options: Any) -> Self:  # noqa: ANN401
-        """Make a detector of a checkpoint that another program trained, see `original.adopt`."""
-        from workbench.autoencoder.original import adopt
-
-        return adopt(cls, path, rows, **options)
-
     @property
     def network(self) -> "AutoEncoder":
         """The network in torch, a copy; scoring does without."""
@@ -153,11 +145,7 @@ class AutoEncoderDetector:
         )
 
     def smallest_change(self, row: "Row") -> Change | None:
-        """The least change of a single sensor that would have kept a row under the threshold.
-
-        None where no single sensor is enough, as when several are wrong; of a normal row none
-        in size. `row` is as for `evaluate_one`.
-        """
+        """The least change of one sensor that would have made a row normal; None: none alone."""
         rows, limit = self._last(row), float(self.threshold)
         return explanation.smallest_change(
             self._fitted(), rows.values, self.windows(rows), self.columns, limit

@@ -50,7 +50,8 @@ def learn(
     size chosen before, see `Trained.size`, the network is only solved for.
 
     Raises:
-        ValueError: The bottleneck is not narrower than the rows, or the training diverged.
+        ValueError: The bottleneck is not narrower than the rows, the activation is not tanh, or
+            the training diverged.
 
     Example:
         >>> rows = np.random.default_rng(0).normal(size=(50, 1)) * [1.0, 2.0, 3.0]
@@ -58,6 +59,8 @@ def learn(
         >>> trained.size["bottleneck"], trained.size["layers"]
         (1, [])
     """
+    if config.activation != "tanh":
+        raise ValueError(f"networks are trained with tanh, got activation {config.activation!r}")
     drift, copying = density.drifted(rows), config.score == "reconstruction"
     mean, scale, varies = units(rows, drift if config.drift and copying else 0.0)
     given, sensors = config.bottleneck, int(varies.sum())

@@ -170,8 +170,9 @@ def import_(
     artifacts.require_place(workspace.model(name))
     if csv:
         from workbench.autoencoder import AutoEncoderDetector
+        from workbench.autoencoder.original import adopt
 
-        detector = AutoEncoderDetector.from_original(source, opened(csv))
+        detector = adopt(AutoEncoderDetector, source, opened(csv))
     else:
         from workbench.csflow import SIMULATOR_THRESHOLDS
         from workbench.csflow.original.importer import import_original
