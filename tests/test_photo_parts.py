@@ -201,7 +201,7 @@ def test_near_copies_become_groups(tmp_path):
     groups = found.facts["near_copies"]
     assert len(groups) == 30 and all(len(group) == 3 for group in groups)
     assert all(len({name.split("_")[0] for name in group}) == 1 for group in groups)
-    assert any("look like 30 parts taken up to 3 times" in line for line in found.looks_wrong)
+    assert any("more than once (groups: 30, largest: 3)" in line for line in found.looks_wrong)
     (tmp_path / "parts.csv").write_text(group_table(groups), "utf-8-sig")
     found = check(tmp_path, groups="parts.csv")
     assert not any("look like" in line for line in found.looks_wrong)

@@ -150,12 +150,12 @@ def _near_copies(images: ImageFolder) -> list[list[int]]:
 
 def _near(images: ImageFolder, apart: Sequence[_Group]) -> Iterable[str]:
     if apart:
+        divided = sum(_divided(images, group) for group in apart)
         yield (
-            f"{sum(map(len, apart)):,} photos look like {len(apart):,} parts taken up to "
-            f"{max(map(len, apart))} times, such as "
-            f"{' and '.join(images.names[i] for i in apart[0][:2])}; "
-            f"{sum(_divided(images, group) for group in apart):,} of these parts are trained with "
-            "and tested on"
+            f"{sum(map(len, apart)):,} photos look like parts taken more than once (groups: "
+            f"{len(apart):,}, largest: {max(map(len, apart))}), such as "
+            f"{' and '.join(images.names[i] for i in apart[0][:2])}"
+            + f"; groups both trained with and tested on: {divided:,}" * (divided > 0)
         )
 
 
