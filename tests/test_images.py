@@ -351,6 +351,7 @@ def test_summary_is_json(okng):
     assert sum(summary["splits"].values()) == 46
 
 
+@pytest.mark.filterwarnings("ignore:.*groups.csv")  # groups of photos, not their labels
 def test_real_tiles(real_data):
     folder = load_images(real_data / "mtd", check=False)
     summary = folder.summary()

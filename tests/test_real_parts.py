@@ -7,6 +7,7 @@ import workbench as wb
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.filterwarnings("ignore:.*groups.csv")  # groups of photos, not their labels
 def test_magnetic_tiles_are_told_apart(real_data):
     with pytest.warns(UserWarning, match="left out 3 bad files: masks/"):  # they mark nothing
         parts = wb.load_images(real_data / "mtd")

@@ -155,7 +155,8 @@ def _near(images: ImageFolder, apart: Sequence[_Group]) -> Iterable[str]:
             f"{sum(map(len, apart)):,} photos look like parts taken more than once (groups: "
             f"{len(apart):,}, largest: {max(map(len, apart))}), such as "
             f"{' and '.join(images.names[i] for i in apart[0][:2])}"
-            + f"; groups both trained with and tested on: {divided:,}" * (divided > 0)
+            + f"; groups both trained with and tested on: {divided:,}"
+            * (divided > 0)
         )
 
 
