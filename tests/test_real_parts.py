@@ -17,7 +17,7 @@ def test_magnetic_tiles_are_told_apart(real_data):
     test = parts.test
     result = wb.metrics.evaluate(detector.score(test), test.labels, detector.threshold)
     assert (result.n_ok, result.n_ng) == (114, 194)
-    assert result.auroc > 0.95
+    assert result.auroc > 0.9
     assert result.overkill_rate < 0.1
     one = detector.evaluate_one(test.ng[0])
     assert one.heatmap.shape == test.ng.image(0).shape[:2]

@@ -244,10 +244,15 @@ def bombs(folder, sizes):
 
 
 def unpack(folder, to):
+    before = memory("VmRSS")
     squares = [s for batch in decoded(sorted(folder.iterdir()), 64, 4) for s in batch]
-    # its own: what getrusage says begins with the memory of the process that started it
-    peak = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1]
-    to.send((len(squares), [s.error for s in squares if s.error], int(peak) * 1024))
+    peak = memory("VmHWM") - before
+    to.send((len(squares), [s.error for s in squares if s.error], peak))
+
+
+def memory(name):
+    """Bytes of this process; what getrusage says begins with those of the one that started it."""
+    return 1024 * int(re.search(rf"{name}:\s+(\d+)", Path("/proc/self/status").read_text())[1])
 
 
 def test_bombs(tmp_path, many, tally):
