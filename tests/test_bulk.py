@@ -155,7 +155,9 @@ def test_a_second_run_on_the_same_file_is_refused(fitted, line, half_done):
 
 
 def test_a_network_that_gives_no_number_says_so(fitted, line, half_done, monkeypatch):
-    monkeypatch.setattr(type(fitted), "score_latents", lambda _, zs: np.full(len(zs[0]), np.nan))
+    engine = fitted.prepare()
+    damaged = lambda squares: [z * np.nan for z in engine(squares)]  # noqa: E731
+    monkeypatch.setattr(type(fitted), "prepare", lambda _: damaged)
     with pytest.raises(DataError, match="no number for this image, got nan"):
         fitted.evaluate_one(photo(0))
     half_done.unlink()

@@ -11,7 +11,7 @@ from workbench.csflow import CSFlowConfig
 from workbench.csflow.auto import decide
 from workbench.csflow.calibration import first_threshold
 from workbench.csflow.scores import heat
-from workbench.csflow.typical import Typical
+from workbench.csflow.typical import Typical, shares_by_scale
 
 SCALES = 3
 
@@ -66,12 +66,13 @@ def test_small_and_large_defects_stand_out_and_the_evidence_says_where(
     typical = Typical.of(good)
     cells = with_hot(good, scale, rows, columns, 1 + 3 / np.sqrt(rows * columns))
     assert typical.score(cells)[0] > typical.score(good).max()
-    evidence = typical.evidence(cells)
+    score, evidence = typical.judge(cells)
+    assert score == typical.score(cells)[0]
     assert sum(found.share for found in evidence) == pytest.approx(1)
-    assert sum(typical.scale_shares(cells)) == pytest.approx(1)
+    assert sum(shares_by_scale(evidence)) == pytest.approx(1)
     own = [found for found in evidence if found.scale is not None]
     assert max(own, key=lambda found: found.share)[:2] == (name, scale)
-    assert np.argmax(typical.scale_shares(cells)) == scale
+    assert np.argmax(shares_by_scale(evidence)) == scale
     assert evidence[scale].times > 1.2
 
 

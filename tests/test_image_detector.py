@@ -11,6 +11,7 @@ from workbench.csflow import heat as joined_heat
 from workbench.csflow.batches import to_square
 from workbench.csflow.heatmap import blend, colourise, enlarge
 from workbench.csflow.split import split_images
+from workbench.csflow.typical import shares_by_scale
 from workbench.data import relabels_path, write_relabel
 from workbench.errors import DataError, NotFittedError
 
@@ -66,8 +67,9 @@ def test_an_evaluation_says_why(fitted):
     assert 0 < first.area <= inside.sum()
     assert len(result.shares) == 3 and sum(result.shares) == pytest.approx(1)
     cells = cell_energy(fitted.prepare()(to_square(tall, 128)))
-    assert result.shares == pytest.approx(fitted.typical.scale_shares(cells))
-    assert result.evidence == fitted.typical.evidence(cells)
+    evidence = fitted.typical.judge(cells)[1]
+    assert result.shares == pytest.approx(shares_by_scale(evidence))
+    assert result.evidence == evidence
     assert result.score == fitted.typical.score(cells)[0]
 
 

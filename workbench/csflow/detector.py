@@ -26,7 +26,7 @@ from .heatmap import enlarge
 from .saved import Saved, fill, network_of, state_of
 from .scores import Latents, cell_energy, heat, scale_shares, score
 from .split import known_parts, parts_of, provenance, split_images, with_range
-from .typical import Typical, watched_cells
+from .typical import Typical, shares_by_scale, watched_cells
 
 if TYPE_CHECKING:
     from .flow import Pyramid
@@ -275,16 +275,18 @@ class CSFlowDetector:
         times.append(perf_counter())
         zs = engine(square)
         times.append(perf_counter())
-        value, cells = float(self.score_latents(zs)[0]), self.cells_of(zs)
+        cells = self.cells_of(zs)
+        if self.typical and self.config.score == "calibrated":
+            value, evidence = self.typical.judge(cells)
+            shares = shares_by_scale(evidence)
+        else:
+            value, evidence = float(self.score_latents(zs)[0]), ()
+            shares = tuple(scale_shares(cells, self.typical_energy)[0].tolist())
         if not isfinite(value):
             raise DataError(
                 f"the network gives no number for this image, got {value}; train again"
             )
         heatmap = enlarge(self.heat_of(cells)[0], *image.shape[:2])
-        if self.typical and self.config.score == "calibrated":
-            shares, evidence = self.typical.scale_shares(cells), self.typical.evidence(cells)
-        else:
-            shares, evidence = tuple(scale_shares(cells, self.typical_energy)[0].tolist()), ()
         times.append(perf_counter())
         stages = zip(("decode", "resize", "network", "map"), np.diff(times).tolist(), strict=True)
         return Evaluation(

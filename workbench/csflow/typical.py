@@ -12,6 +12,7 @@ it is 1 on a typical good part, what is most unusual counts most, and it reads a
 what is typical". A single odd cell counts less than several, for good parts have one at times.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -60,7 +61,7 @@ class Typical:
         >>> bad[0][0, 3:5, 5] *= 4
         >>> bool(typical.score(bad)[0] > typical.score(good).max())
         True
-        >>> [(found.name, found.scale, round(found.times, 1)) for found in typical.evidence(bad)]
+        >>> [(part.name, part.scale, round(part.times, 1)) for part in typical.judge(bad)[1]]
         [('hottest cells', 0, 1.3), ('hottest cells', 1, 1.0), ('peak of the heat map', None, 2.0)]
     """
 
@@ -109,28 +110,25 @@ class Typical:
         """One map an image at the finest cell size, (B, H, W); a good part is 1 on average."""
         return _heat(cells, self.weights)
 
-    def shares(self, cells: Latents) -> NDArray[np.float64]:
-        """What each statistic has to do with the score, (B, K + 1); rows sum to 1.
+    def judge(self, cells: Latents) -> tuple[float, tuple[Evidence, ...]]:
+        """The score of one image and every part of it, finest scale first.
 
-        Its part is by how many standard deviations it exceeds a typical good part; where none
-        does, the nearest to it count most.
+        A part's share is by how many standard deviations it exceeds a typical good part; where
+        none does, the nearest to it count most.
         """
-        unusual = (np.log(_statistics(cells, self.weights)) - self.middle) / self.spread
-        highest = unusual.max(1, keepdims=True)
-        part = np.where(highest > 0, unusual.clip(0), np.exp(unusual - highest))
-        return part / part.sum(1, keepdims=True)
-
-    def evidence(self, cells: Latents) -> tuple[Evidence, ...]:
-        """Every part of the score of one image, finest scale first."""
-        times = np.exp(np.log(_statistics(cells, self.weights)) - self.middle)[0].tolist()
+        logs = np.log(_statistics(cells, self.weights))
+        unusual = (logs[0] - self.middle) / self.spread
+        highest = unusual.max()
+        part = unusual.clip(0) if highest > 0 else np.exp(unusual - highest)
         scales: list[int | None] = [*range(len(cells)), None]
-        found = zip(scales, times, self.shares(cells)[0].tolist(), strict=True)
-        return tuple(Evidence(PEAK if k is None else CELLS, k, *own) for k, *own in found)
-
-    def scale_shares(self, cells: Latents) -> tuple[float, ...]:
-        """What each scale has to do with the score of one image, finest first; sums to 1."""
-        own = self.shares(cells)[0, :-1].clip(1e-12)  # where the peak alone stands out
-        return tuple((own / own.sum()).tolist())
+        found = zip(
+            scales,
+            np.exp(logs[0] - self.middle).tolist(),
+            (part / part.sum()).tolist(),
+            strict=True,
+        )
+        evidence = tuple(Evidence(PEAK if k is None else CELLS, k, *own) for k, *own in found)
+        return float(self._joined(logs)[0]), evidence
 
     def to_json(self) -> dict[str, list[float]]:
         """Undo with `from_json`."""
@@ -151,9 +149,16 @@ class Typical:
 
     def _joined(self, logs: NDArray[np.float64]) -> NDArray[np.float64]:
         unusual = (logs - self.middle) / self.spread
-        top = unusual.max(1)  # taken out, lest a gross defect overflow
+        top = unusual.max(1)  # taken out: a gross defect would overflow
         joined = top + 2 * np.log(np.exp((unusual - top[:, None]) / 2).mean(1))
         return np.exp(self.spread.mean() * joined)
+
+
+def shares_by_scale(evidence: Sequence[Evidence]) -> tuple[float, ...]:
+    """What each scale has to do with the score of one image, finest first; sums to 1."""
+    own = np.array([part.share for part in evidence if part.scale is not None])
+    own = own.clip(1e-12)  # where the peak alone stands out
+    return tuple((own / own.sum()).tolist())
 
 
 def watched_cells(ignore: NDArray[np.bool_], zs: Latents) -> list[NDArray[np.float32]]:
