@@ -82,7 +82,8 @@ def in_order(
 
     remaining, waiting = iter(tasks), deque[tuple[TASK, Any]]()
     while True:
-        while len(waiting) < ahead * workers(client):
+        room = ahead * workers(client)  # the scheduler is asked once for each that is finished
+        while len(waiting) < room:
             task = next(remaining, None)
             if task is None:
                 break

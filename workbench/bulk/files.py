@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from workbench import artifacts, workspace
 from workbench.data.csv import csv_bytes
-from workbench.data.opening import ImageSource
-from workbench.data.photo_lists import read_photos, read_remote
+from workbench.data.opening import ImageSource, is_remote
+from workbench.data.photo_lists import read_photos
 from workbench.data.table_file import TableFile, require_columns
 from workbench.data.walk import BadFile
 from workbench.errors import DataError
@@ -89,8 +89,8 @@ def score_folder(
         DataError: No such folder, the file holds something else or another detector's scores, or
             another process writes it.
     """
-    out, remote = Path(out), "://" in str(folder)
-    labels, left_alone = read_remote(str(folder)) if remote else read_photos(Path(folder))
+    out, remote = Path(out), is_remote(folder)
+    labels, left_alone = read_photos(folder)
     place = str(folder).rstrip("/") if remote else str(Path(folder).absolute())
     table = TableFile(out, COLUMNS, cells)
     about = {
@@ -190,10 +190,10 @@ def _resumed(
     """
     rows = table.open()
     table.lock.check()
-    beside = about_file(table.path)
     good = {row[0]: row for row in rows if row[3]}
     if good:
-        _same_detector(table.path, list(good.values()), known(table.path), about, detector, place)
+        former = read_about(table.path)
+        _same_detector(table.path, list(good.values()), former, about, detector, place)
     judged = [
         [name, label, _verdict(float(score), detector.threshold), score, ""]
         for name, label, _, score, _ in good.values()
@@ -201,24 +201,27 @@ def _resumed(
     rejudged = sum(row[2] != good[row[0]][2] for row in judged)
     if judged != rows:
         table.write(judged, keep=rejudged > 0)
-    with workspace.written(beside) as file:
-        file.write(json.dumps(about, indent=2, ensure_ascii=False).encode())
+    write_about(table.path, about)
     return set(good), rejudged
 
 
-def about_file(scores: Path) -> Path:
-    """The file beside a score file that says whose scores it holds."""
-    return scores.with_name(scores.name + ".json")
+def write_about(scores: Path, about: Mapping[str, Any]) -> None:
+    """Say beside a score file whose scores it holds."""
+    with workspace.written(_beside(scores)) as file:
+        file.write(json.dumps(about, indent=2, ensure_ascii=False).encode())
 
 
-def known(scores: Path) -> dict[str, Any]:
-    """What that file says; {} where there is none."""
-    beside = about_file(scores)
+def read_about(scores: Path) -> dict[str, Any]:
+    """What is said there; {} where nothing is."""
     try:
-        found = json.loads(beside.read_text("utf-8"))
+        found = json.loads(_beside(scores).read_text("utf-8"))
         return found if isinstance(found, dict) else {}
     except (OSError, ValueError):
         return {}
+
+
+def _beside(scores: Path) -> Path:
+    return scores.with_name(scores.name + ".json")
 
 
 def _same_detector(

@@ -1,6 +1,5 @@
 """Score files of shares, joined into one."""
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple, NoReturn
@@ -9,11 +8,12 @@ import pandas as pd
 
 from workbench import workspace
 from workbench.data.csv import csv_bytes
-from workbench.data.photo_lists import read_photos, read_remote
+from workbench.data.opening import is_remote
+from workbench.data.photo_lists import read_photos
 from workbench.data.table_file import TableFile
 from workbench.errors import DataError
 
-from .files import COLUMNS, about_file, cells, known
+from .files import COLUMNS, cells, read_about, write_about
 
 
 class Merged(NamedTuple):
@@ -52,7 +52,7 @@ def merge(
             score file.
     """
     rows, duplicates = dict[str, list[str]](), set[str]()
-    about = [known(Path(path)) for path in files]
+    about = [read_about(Path(path)) for path in files]
     for what in ("detector", "threshold", "photos"):
         if len({fact[what] for fact in about if what in fact}) > 1:
             raise DataError(f"files of one run are needed, got several of another {what}")
@@ -70,8 +70,7 @@ def merge(
     joined = [rows[name] for name in sorted(rows)]
     _write(Path(out), joined)
     common = {key: value for fact in about for key, value in fact.items() if key != "shard"}
-    with workspace.written(about_file(Path(out))) as file:
-        file.write(json.dumps(common | {"shard": ""}, indent=2, ensure_ascii=False).encode())
+    write_about(Path(out), common | {"shard": ""})
     wanted = photos or common.get("photos", "")
     gaps = tuple(sorted(set(_listed(str(wanted))) - set(rows))) if wanted else ()
     return Merged(len(joined), tuple(sorted(duplicates)), gaps)
@@ -82,10 +81,8 @@ def _missing(path: Path) -> NoReturn:
 
 
 def _listed(photos: str) -> Iterable[str]:
-    if "://" in photos:
-        return read_remote(photos)[0]
-    folder = workspace.resolve(photos)
-    return read_photos(folder)[0] if folder.is_dir() else ()
+    place = photos if is_remote(photos) else workspace.resolve(photos)
+    return read_photos(place)[0] if is_remote(place) or Path(place).is_dir() else ()
 
 
 def _write(out: Path, rows: list[list[str]]) -> None:

@@ -36,6 +36,11 @@ _PLUGINS = ("Jpeg", "Png", "Bmp", "Gif", "Tiff", "WebP", "Jpeg2K", "Avif")
 _FORMATS = ("JPEG", "PNG", "BMP", "DIB", "GIF", "TIFF", "WEBP", "JPEG2000", "AVIF")
 
 
+def is_remote(place: Path | str) -> bool:
+    """Whether it is an address that fsspec reads, as s3://bucket/line3."""
+    return "://" in str(place)
+
+
 def same(found: Any) -> Any:  # noqa: ANN401
     """What it was given."""
     return found
@@ -74,7 +79,7 @@ def opened(
     name = str(path) or ("PIL image" if isinstance(source, Image.Image) else "image bytes")
     try:
         with ExitStack() as held:
-            if isinstance(source, str) and "://" in source:
+            if isinstance(source, str) and is_remote(source):
                 source = _fetched(source)
             if early := _webp_size(_start(source)):  # opening such a file takes its memory
                 _refuse_large(*early)

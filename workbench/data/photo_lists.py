@@ -7,31 +7,31 @@ from workbench.errors import DataError
 
 from .layouts import made_from, places_of
 from .masks import beside, in_mask_folder, masks_beside
-from .opening import SUFFIXES
+from .opening import SUFFIXES, is_remote
 from .walk import BadFile, ending, read_files, unread
 
 Labels = dict[str, bool | None]
 """True for NG, False for good, and None where the folders do not say; by name."""
 
 
-def read_photos(root: Path) -> tuple[Labels, list[BadFile]]:
+def read_photos(root: Path | str) -> tuple[Labels, list[BadFile]]:
     """The photos of a folder with their labels, and what is left alone; masks are no photos.
 
+    Below an address masks go by name alone.
+
     Raises:
-        DataError: There is no such folder, or it cannot be read.
+        DataError: There is no such folder, or it cannot be read or listed, or its kind of address
+            needs a package that is missing.
     """
-    files = read_files(root)
+    if is_remote(root):
+        return _remote(str(root))
+    files = read_files(Path(root))
     others = [name for name in files.pictures if not in_mask_folder(name)]
-    labels, left = _photos(files.pictures, masks_beside(root, others))
+    labels, left = _photos(files.pictures, masks_beside(files.root, others))
     return labels, [*left, *files.left, *unread(files.others)]
 
 
-def read_remote(url: str) -> tuple[Labels, list[BadFile]]:
-    """The same below an address that fsspec reads, as s3://bucket/line3; masks go by name alone.
-
-    Raises:
-        DataError: The address cannot be listed, or its kind needs a package that is missing.
-    """
+def _remote(url: str) -> tuple[Labels, list[BadFile]]:
     import fsspec
 
     try:

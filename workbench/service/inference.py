@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 
 from .photos import judged
 from .problems import BadRequest
-from .registry import PHOTOS, Model, Registry
+from .registry import PHOTOS, TURNS, Model, Registry
 from .settings import Settings
 from .shared import encoded, monitor_of, registry_of, settings_of
 
@@ -177,7 +177,7 @@ def _rows(
             f"{', '.join(columns)}, got {tuple(rows.shape)}"
         )
     _check_count(len(rows), settings)
-    with found.turns, np.errstate(over="ignore", invalid="ignore"):
+    with TURNS, np.errstate(over="ignore", invalid="ignore"):
         scores, blame = found.detector.score(rows), found.detector.blame(rows)
     if not np.isfinite(scores).all():
         raise BadRequest("the values are too large to be judged")

@@ -9,7 +9,7 @@ from PIL import Image
 from workbench.errors import DataError
 
 from .problems import BadRequest
-from .registry import PHOTOS, Model, Registry
+from .registry import PHOTOS, TURNS, Model, Registry
 from .settings import Settings
 from .shared import encoded, monitor_of, registry_of, settings_of
 
@@ -64,7 +64,7 @@ def judged(model: Model, content: bytes, settings: Settings) -> "Evaluation":
             "send a smaller one"
         )
     try:
-        with model.turns:
+        with TURNS:
             return model.detector.evaluate_one(content)
     except (DataError, ValueError) as error:
         raise BadRequest(str(error)) from error

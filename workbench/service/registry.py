@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ALIASES = {"module": "SMT"}  # what the simulator's page calls it
 PHOTOS, ROWS = "csflow", "autoencoder"
-TURNS = Semaphore(os.cpu_count() or 1)
+TURNS = Semaphore(os.cpu_count() or 1)  # taken to score: more at a time only get in the way
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,11 @@ class Model:
         name: Of its folder below `models/`.
         detector: What scores.
         manifest: What its `detector.json` says.
-        turns: Taken while the detector scores: more at a time than cores only get in the way.
     """
 
     name: str
     detector: "CSFlowDetector | AutoEncoderDetector"
     manifest: Mapping[str, Any]
-    turns: Semaphore
 
     @property
     def kind(self) -> str:
@@ -93,7 +91,7 @@ class Registry:
             with suppress(NotFound, DataError, OSError):
                 model = self.get(name)
                 if model.kind == PHOTOS:
-                    with model.turns:
+                    with TURNS:
                         model.detector.evaluate_one(np.zeros((64, 64, 3), np.uint8))
 
     def only(self, kind: str, name: str = "") -> Model:
@@ -123,6 +121,6 @@ class Registry:
 def _loaded(name: str) -> Model:
     try:
         folder = workspace.model(name)
-        return Model(name, artifacts.load(folder), artifacts.read_manifest(folder), TURNS)
+        return Model(name, artifacts.load(folder), artifacts.read_manifest(folder))
     except (ArtifactError, DataError, OSError) as error:
         raise NotFound(f"model {name} cannot be loaded: {error}") from error

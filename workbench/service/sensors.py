@@ -10,7 +10,7 @@ from fastapi import APIRouter, Body, Depends, Query
 from pydantic import BaseModel, Field, FiniteFloat
 
 from .problems import BadRequest, validation
-from .registry import ROWS, Model, Registry
+from .registry import ROWS, TURNS, Model, Registry
 from .shared import monitor_of, registry_of
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def version_info(models: Models) -> dict[str, str]:
 
 
 def _judged(model: Model, values: list[float], monitor: "Monitor") -> dict[str, Any]:
-    with model.turns, np.errstate(over="ignore", invalid="ignore"):
+    with TURNS, np.errstate(over="ignore", invalid="ignore"):
         result = model.detector.evaluate_one(values)
     if not math.isfinite(result.score):
         raise BadRequest("the values are too large to be judged")
