@@ -2,6 +2,8 @@ import atexit
 import os
 import shutil
 import tempfile
+import warnings
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,7 @@ if "WORKBENCH_CACHE" not in os.environ:  # one for all test processes, never the
     os.environ["WORKBENCH_CACHE"] = tempfile.mkdtemp(prefix="workbench-tests-")
     atexit.register(shutil.rmtree, os.environ["WORKBENCH_CACHE"], ignore_errors=True)
 os.environ.setdefault("WORKBENCH_PRECISION", "float32")  # the same numbers on every processor
+TINY = {"image_size": 128, "hidden": 8, "kernels": (3,), "epochs": 1}
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +32,29 @@ def real_data():
     if not os.environ.get("WORKBENCH_REAL_DATA") or not folder.is_dir():
         pytest.skip("real data needed: set WORKBENCH_REAL_DATA to the folder that holds mtd/")
     return folder
+
+
+@pytest.fixture
+def quiet():
+    """Warnings are not what the test is about."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
+def lens_workspace(root, ok, ng):
+    """A workspace with drawn photos of lens; gives them and a detector trained on them."""
+    from workbench import CSFlowConfig, CSFlowDetector, load_images
+    from workbench.samples import make_samples
+
+    for folder in ("notebooks", "models"):
+        (root / folder).mkdir()
+    make_samples("lens", root / "data" / "lens", ok=ok, ng=ng, size=96)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WORKBENCH_HOME", str(root))
+        parts = load_images(root / "data" / "lens")
+        yield parts, CSFlowDetector(CSFlowConfig(**TINY)).fit(parts, progress=False)
 
 
 def photo(index, defect=False, size=96):

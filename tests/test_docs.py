@@ -12,15 +12,14 @@ import pytest
 import typer
 from PIL import Image
 
-from workbench import CSFlowConfig, CSFlowDetector, cli, load_images, save
+from workbench import cli, save
 from workbench.data.relabels import relabels_path, write_relabels
 from workbench.reports import runs
-from workbench.samples import make_samples
 
 from .browser import chromium
+from .conftest import lens_workspace
 
 DOCS = Path(__file__).parents[1] / "docs"
-TINY = {"image_size": 128, "hidden": 8, "kernels": (3,), "epochs": 1}
 
 
 def sections(page):
@@ -44,13 +43,8 @@ def commands(group, before=""):
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     root = tmp_path_factory.mktemp("line")
-    for folder in ("notebooks", "models"):
-        (root / folder).mkdir()
-    make_samples("lens", root / "data" / "lens", ok=24, ng=8, size=96)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("WORKBENCH_HOME", str(root))
-        parts = load_images(root / "data" / "lens")
-        save(CSFlowDetector(CSFlowConfig(**TINY)).fit(parts, progress=False), root / "models/lens")
+    with lens_workspace(root, ok=24, ng=8) as (parts, detector):
+        save(detector, root / "models/lens")
     names = sorted(path.relative_to(root / "data/lens") for path in parts.paths)
     lots = [f"{name.as_posix()},{i % 3}" for i, name in enumerate(names)]
     (root / "lots.csv").write_text("\n".join(["file name,lot", *lots]), "utf-8")

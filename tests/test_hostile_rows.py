@@ -1,6 +1,5 @@
 """Sensor files made to be misread: each gives its right values, or is refused with the remedy."""
 
-import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,12 +10,7 @@ from workbench.data.check import check
 from workbench.data.times import read_times
 from workbench.errors import DataError
 
-
-@pytest.fixture(autouse=True)
-def quiet():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 class Case(NamedTuple):

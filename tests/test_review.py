@@ -16,9 +16,8 @@ from workbench.errors import DataError
 from workbench.samples import make_samples
 from workbench.session import InspectionSession
 
+from .conftest import TINY, lens_workspace
 from .doubles import DarkSpotDetector, write_parts
-
-TINY = {"image_size": 128, "hidden": 8, "kernels": (3,), "epochs": 1}
 
 
 def collected(tmp_path, scores, **options):
@@ -77,13 +76,7 @@ def test_a_review_folder_opens_in_the_simulator_and_keeps_what_is_said(tmp_path)
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     root = tmp_path_factory.mktemp("home")
-    for folder in ("notebooks", "models"):
-        (root / folder).mkdir()
-    make_samples("lens", root / "data" / "lens", ok=24, ng=6, size=96)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("WORKBENCH_HOME", str(root))
-        parts = load_images(root / "data" / "lens")
-        detector = CSFlowDetector(CSFlowConfig(**TINY)).fit(parts, progress=False)
+    with lens_workspace(root, ok=24, ng=6) as (_, detector):
         detector.data["join"] = "mean"
         save(detector, root / "models" / "lens")
         yield root

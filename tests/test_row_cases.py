@@ -3,7 +3,6 @@
 The files under `data/cases` are made up; each stands for a kind of fault.
 """
 
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +20,7 @@ CASES = Path(__file__).parent / "data" / "cases"
 SENSORS = ("temp", "rpm", "vib")
 
 
-@pytest.fixture(autouse=True)
-def quiet():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 def case(name, **options):

@@ -1,6 +1,5 @@
 """Every kind of sensor file gives the values that it holds."""
 
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +18,7 @@ TABLE = pd.DataFrame({"time": pd.date_range("2024-05-01", periods=5, freq="min")
                       "판정": ["OK", "OK", "OK", "NG", "OK"]})  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def quiet():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.title)
