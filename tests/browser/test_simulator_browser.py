@@ -411,6 +411,7 @@ def test_a_region_to_ignore_is_drawn_and_kept(page, web, inspected):
     page.mouse.move(middle[0] + 40, middle[1] + 30, steps=4)
     page.mouse.up()
     until(lambda: sources(simulator) != plain)
+    settled(lambda: sources(simulator))  # the last corner, too, has arrived
     simulator.locator(".wb-ignore-save").click()
     expect(simulator.locator(".wb-status")).to_contain_text("--blank data/lens.blank.png")
     mask = inspected / "data" / "lens.blank.png"
