@@ -124,7 +124,9 @@ def test_simulator_steps_by_button_key_and_play(page, lab):
     for _ in range(3):  # pressed faster than shown: none is lost
         page.keyboard.press("ArrowLeft")
     expect(position).to_have_text("3 / 16")
-    panel.get_by_role("slider", name="Image").press("ArrowRight")
+    handle = panel.get_by_role("slider", name="Image")
+    expect(handle).to_have_attribute("aria-valuenow", re.compile("^3"))
+    handle.press("ArrowRight")
     expect(position).to_have_text("4 / 16")
 
     panel.locator(".wb-view").focus()
@@ -403,6 +405,7 @@ def test_a_region_to_ignore_is_drawn_and_kept(page, web, inspected):
     simulator = page.locator(".wb-simulator").first
     simulator.locator(".wb-more").click()
     simulator.locator(".wb-ignore").click()
+    expect(page.locator(".wb-drawing").first).to_be_visible()
     plain = settled(lambda: sources(simulator))
     box = simulator.locator("img.wb-photo").bounding_box()
     middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2

@@ -112,19 +112,29 @@ function render({ model, el }) {
   // a list that keeps the focus would swallow the next key
   const onChange = (event) => { if (event.target.matches("select")) event.target.blur(); };
 
+  // while the next picture is decoded it has no size: then that of the last one counts
+  const known = new WeakMap();
+  const natural = (image) => {
+    if (image.naturalWidth) known.set(image, [image.naturalWidth, image.naturalHeight]);
+    return known.get(image) ?? [1, 1];
+  };
   // where in the picture, as fractions; it is letterboxed within its element
   const within = (image, event) => {
-    const box = image.getBoundingClientRect();
-    const scale = Math.min(box.width / image.naturalWidth, box.height / image.naturalHeight);
-    const w = image.naturalWidth * scale, h = image.naturalHeight * scale;
+    const box = image.getBoundingClientRect(), [width, height] = natural(image);
+    const scale = Math.min(box.width / width, box.height / height);
+    const w = width * scale, h = height * scale;
     return [(event.clientX - box.left - (box.width - w) / 2) / w,
             (event.clientY - box.top - (box.height - h) / 2) / h];
+  };
+  const pictureAt = (event) => {  // of this view, not of one within it
+    const image = event.target.closest("img.wb-image");
+    return image?.closest(".wb-view") === root ? image : null;
   };
   const inside = (at) => at.every((x) => x >= 0 && x <= 1);
 
   let grip = null;
   const onDown = (event) => {
-    const image = event.target.closest("img.wb-image");
+    const image = pictureAt(event);
     const chart = event.target.closest(".wb-histogram svg");
     if (image) {
       const how = root.classList.contains("wb-drawing") ? "drawn" : "image";
@@ -175,12 +185,12 @@ function render({ model, el }) {
     if (chosen && chosen.closest(".wb-view") === root) tell({ open: chosen.dataset.open });
   };
   const onDouble = (event) => {
-    const image = event.target.closest("img.wb-image");
+    const image = pictureAt(event);
     const at = image && within(image, event);
     if (at && inside(at)) tell({ zoom: event.shiftKey ? 0.5 : 2, at });
   };
   const onWheel = (event) => {
-    const image = event.target.closest("img.wb-image");
+    const image = pictureAt(event);
     // in a notebook the bare wheel scrolls, unless one works in the view
     if (!image || !(event.ctrlKey || app() || root.contains(document.activeElement))) return;
     event.preventDefault();

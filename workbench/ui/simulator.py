@@ -8,7 +8,6 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
 
@@ -28,9 +27,6 @@ from .part_view import PartView
 from .pictures import sheet
 from .player import Player
 from .view import identity
-
-if TYPE_CHECKING:
-    pass
 
 
 class Simulator(Looking):
@@ -237,10 +233,10 @@ class Simulator(Looking):
             self.panel.show_nothing()
             raise
         self.offer_regions(evaluation)
+        self._show_place()  # first: who reads the place may step on from the slider at once
         self.panel.show_photos(evaluation)
         self.panel.show_place()
         self.panel.show_facts(evaluation, perf_counter() - started)
-        self._show_place()
         verdict = self.session.verdict
         self.remark.value = verdict.note
         self.panel.show_totals()
