@@ -159,7 +159,7 @@ def test_the_first_threshold_aims_at_what_so_many_parts_can_tell(parts, aim, mos
     expected = metrics.threshold(worst, policy="tail", aim=aim, most=most)
     assert (found, found.params) == (expected, expected.params)
     assert found.n == parts
-    assert found.source == "held-out OK, the worst of each part"
+    assert found.source == "calibration OK, the worst of each part"
 
 
 @pytest.mark.parametrize("parts", [10, 14, 24, 60, 200])

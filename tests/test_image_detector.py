@@ -118,7 +118,7 @@ def test_threshold_comes_from_calibration_images_and_says_so(fitted):
     assert fitted.threshold == metrics.threshold(
         fitted.calibration_scores, policy="tail", aim=0.25, most=0.875
     )
-    assert "held-out OK" in fitted.threshold.source
+    assert "calibration OK" in fitted.threshold.source
 
 
 def test_training_is_repeatable_and_leaves_the_global_seed_alone(photos, tiny_config, fitted):

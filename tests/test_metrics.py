@@ -212,7 +212,7 @@ def test_metrics_become_what_json_takes():
     plain = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert plain["miss_interval"] == [None, None]
     assert plain["threshold"] == limit
-    assert plain["threshold_source"] == "percentile (q=50) of 2 scores, held-out OK"
+    assert plain["threshold_source"] == "percentile (q=50) of 2 scores, calibration OK"
 
 
 @given(st.lists(TIED, min_size=1, max_size=60), st.sampled_from([0, 5, 50, 90, 99, 99.9, 100]))

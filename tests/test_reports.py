@@ -189,7 +189,7 @@ def test_the_numbers_are_those_of_the_score_file(lens):
     assert m["fn"] == sum(r["label"] == "NG" and r["prediction"] == "OK" for r in rows)
     assert sum(kind["missed"] for kind in m["defects"]) == m["fn"]
     assert sum(kind["n"] for kind in m["defects"]) == 10
-    assert m["threshold"] == threshold and "held-out OK" in m["threshold_source"]
+    assert m["threshold"] == threshold and "calibration OK" in m["threshold_source"]
     assert m["zero_miss"]["fn"] == 0
 
 

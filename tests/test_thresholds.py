@@ -158,6 +158,11 @@ def test_a_threshold_saved_before_rates_were_kept_can_be_read():
     assert metrics.Threshold.from_json({"value": 1.0, "n": 3}).expected == {}
 
 
+def test_a_source_by_its_former_name_is_read_by_that_of_today():
+    old = {"value": 1.0, "policy": "tail", "source": "held-out OK, the worst of each part"}
+    assert metrics.Threshold.from_json(old).source == "calibration OK, the worst of each part"
+
+
 @given(samples(), SHARE, SHARE)
 def test_two_thresholds_keep_both_promises_with_the_narrowest_range(sample, miss, overkill):
     scores, labels = sample

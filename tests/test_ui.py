@@ -537,7 +537,7 @@ def test_there_is_a_button_for_every_policy_and_it_asks_its_fields(explorer):
     for policy, params in {"max_overkill": {"overkill": 0.4}, "conformal": {"alpha": 0.5}}.items():
         explorer.policies.buttons[policy].click()  # of the held-out parts, not of those shown
         assert explorer.threshold == metrics.threshold([10, 20, 60], policy=policy, **params)
-        assert explorer.threshold.source == "held-out OK"
+        assert explorer.threshold.source == "calibration OK"
 
 
 def test_a_policy_that_the_data_cannot_serve_says_so(explorer):

@@ -22,7 +22,7 @@ from .config import CSFlowConfig
 SIDES = (256, 384, 512)  # a photo takes about 10, 20 and 40 ms on two cores
 STRIDE = 32  # pixels a cell of an EfficientNet's output, at most
 LONGEST = 4.0  # sides as 4 : 1 at most
-STEPS = 700  # of the optimiser: beyond, held-out parts become hardly more likely
+STEPS = 700  # of the optimiser: beyond, calibration parts become hardly more likely
 MOST_EPOCHS = 40
 BUDGET = 1e9  # pixels seen in training: about five minutes of two cores, features included
 LOOKED_AT = 200  # photos whose size is read

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from workbench.metrics import Threshold, threshold
 from workbench.metrics.policies import FEWEST
+from workbench.metrics.thresholds import CALIBRATION
 
 from .config import CSFlowConfig
 from .scores import Latents
@@ -56,9 +57,9 @@ def first_threshold(
     if config.policy == "percentile":
         return threshold(scores, q=config.percentile)
     worst = np.array([scores[part == number].max() for number in np.unique(part)])
-    source = "held-out OK" if len(worst) == len(scores) else "held-out OK, the worst of each part"
+    source = CALIBRATION if len(worst) == len(scores) else f"{CALIBRATION}, the worst of each part"
     if len(worst) < FEWEST:
-        few = f"held-out OK, too few to tell a rate; hold out {FEWEST} or more, best 100"
+        few = f"{CALIBRATION}, too few to tell a rate; calibrate on {FEWEST} or more, best 100"
         return threshold(scores, q=config.percentile, source=few)
     # fewer than 100 parts carry no 1 %: a limit for it would miss most defects
     aim, most = max(AIM, 1 / len(worst)), max(MOST, 3.5 / len(worst))

@@ -1,11 +1,10 @@
 """CS-Flow on photos: fit on good parts, score, localise, explain one image."""
 
-import warnings
 from collections.abc import Iterator
 from math import isfinite
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +21,7 @@ from .batches import Images, batches, to_square
 from .calibration import calibrate
 from .config import ENGINES, CSFlowConfig
 from .evaluation import Evaluation
+from .graph import graph_of, keep_graph
 from .heatmap import enlarge
 from .saved import Saved, fill, network_of, state_of
 from .scores import Latents, cell_energy, heat, scale_shares, score
@@ -29,9 +29,8 @@ from .split import known_parts, parts_of, provenance, split_images, with_range
 from .typical import Typical, shares_by_scale, watched_cells
 
 if TYPE_CHECKING:
-    from .flow import Pyramid
     from .network import CSFlowNetwork
-    from .onnx.engines import Engine, OnnxEngine
+    from .onnx.engines import Engine
     from .resume import Checkpoint
 
 REMEMBERED = 16  # calibration images, for a graph to be compared with torch on
@@ -49,23 +48,6 @@ class CSFlowDetector:
             CPU, if its scores agree with torch's within 1e-4 and its verdicts on calibration
             parts do, and torch on a GPU; "torch" and "onnx" insist. `$WORKBENCH_ENGINE` says
             what "auto" means.
-
-    Attributes:
-        network: Backbone and flow in torch; None until `build_network`.
-        engine: What scores; None until `prepare`.
-        history: One dict an epoch: epoch, train_nll, calibration_nll, seconds.
-        epoch: The epoch whose weights it has, from 1.
-        interrupted: Whether Ctrl-C ended the last `fit`.
-        arithmetic: Device and precision of training, as "cpu, bfloat16"; "" where not known.
-        calibration: A few calibration images of the last `fit`; none after loading.
-        calibration_scores: Scores of the calibration images, which the threshold comes from.
-        heat_range: Ends of the fixed colour scale of heat maps.
-        typical: What calibration images look like to the flow, which a "calibrated" score and
-            heat map compare with.
-        typical_energy: Mean energy of each scale, finest first, on the median calibration image.
-        ignore: Where nothing is looked at, (H, W) at the size that the network sees; or None.
-        data: Where the images came from: name, root, fingerprint, split, counts.
-        saved: What it was loaded from, until it is trained again.
 
     Raises:
         ValueError: No such engine.
@@ -92,21 +74,21 @@ class CSFlowDetector:
         self.config = config or CSFlowConfig()
         self.device, self.weights = device, weights
         self.wanted = settings.word("engine", engine, ENGINES)
-        self.network: CSFlowNetwork | None = None
-        self.engine: Engine | None = None
-        self.saved: Saved | None = None
-        self.history: list[dict[str, float]] = []
-        self.epoch = 0
-        self.interrupted = False
-        self.arithmetic = ""
+        self.network: CSFlowNetwork | None = None  # backbone and flow, from `build_network` on
+        self.engine: Engine | None = None  # what scores, from `prepare` on
+        self.saved: Saved | None = None  # what it was loaded from, until it is trained again
+        self.history: list[dict[str, float]] = []  # epoch, train_nll, calibration_nll, seconds
+        self.epoch = 0  # whose weights it has, from 1
+        self.interrupted = False  # whether Ctrl-C ended the last `fit`
+        self.arithmetic = ""  # of training, as "cpu, bfloat16"; "" where not known
+        self.calibration: Images = ()  # a few images of the last `fit`; none after loading
         self.calibration_scores: NDArray[np.float64] = np.empty(0)
-        self.heat_range = (0.0, 1.0)
-        self.typical: Typical | None = None
-        self.typical_energy = (0.0,) * self.config.scales
-        self.data: dict[str, Any] = {}
-        self.ignore: NDArray[np.bool_] | None = None
+        self.heat_range = (0.0, 1.0)  # ends of the fixed colour scale of heat maps
+        self.typical: Typical | None = None  # what "calibrated" scores and heat maps compare with
+        self.typical_energy = (0.0,) * self.config.scales  # finest first, of the median image
+        self.data: dict[str, Any] = {}  # name, root, fingerprint, split and counts of the images
+        self.ignore: NDArray[np.bool_] | None = None  # (H, W) as the network sees, not looked at
         self._threshold: Threshold | None = None
-        self.calibration: Images = ()
 
     @property
     def threshold(self) -> Threshold:
@@ -143,7 +125,7 @@ class CSFlowDetector:
     def prepare(self) -> "Engine":
         """Make ready what scores, which takes seconds at the first call, and return it."""
         if self.engine is None:
-            self.engine = self._graph(float(self.threshold)) or self.build_network()
+            self.engine = graph_of(self, float(self.threshold)) or self.build_network()
         return self.engine
 
     def fit(
@@ -181,12 +163,10 @@ class CSFlowDetector:
             DataError: Too many of the images cannot be read.
             ArtifactError: The checkpoint is damaged, or is of another training.
         """
-        from .feature_cache import extract
-        from .training import train_flow
+        from .training import learn
 
         train, calibration = split_images(images, calibration, self.config.seed)
-        self.config = with_range(self.config, train)
-        c = decide(self.config, train)
+        c = decide(with_range(self.config, train), train)
         if c != self.config:  # numbers in place of "auto", which it has from now on
             self.config, self.network = c, None
         self.typical = self.ignore = None
@@ -194,24 +174,12 @@ class CSFlowDetector:
             self.ignore = to_square(read_image(ignore), c.size)[0].max(0) > 127
         network = self.build_network()
         self.engine = self.saved = None  # a graph or a folder of other weights
-        _, features = extract(train, network, c, "features", progress, cache)
-        places, watched = extract(
-            calibration, network, c, "features (calibration)", progress, cache
+        trained, latents, places = learn(
+            network, c, train, calibration, progress=progress, cache=cache, checkpoint=checkpoint
         )
-        copies: Pyramid = []
-        if c.altered:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # what cannot be read was named above
-                _, copies = extract(train, network, c, "features (altered)", progress, cache, True)
-        if c.standardise:
-            network.standardise.fit(features)
-        trained = train_flow(
-            network.flow, network.standardise, features, watched, c,
-            copies=copies, progress=progress, checkpoint=checkpoint,
-        )  # fmt: skip
         self.history, self.epoch = trained.history, trained.epoch
         self.interrupted, self.arithmetic = trained.interrupted, trained.arithmetic
-        calibrate(self, network.latents_of(watched, c.together), parts_of(calibration, places))
+        calibrate(self, latents, parts_of(calibration, places))
         self.data = provenance(images, train, calibration)
         self.calibration = calibration[:REMEMBERED]
         return self
@@ -350,29 +318,14 @@ class CSFlowDetector:
         """
         detector = cls(CSFlowConfig.from_dict(manifest["config"]), engine=engine)
         fill(detector, manifest, arrays)
-        detector.engine = detector._graph()
+        detector.engine = graph_of(detector)
         if detector.engine is None:  # torch takes seconds to import: only where it is needed
             detector.build_network()
         return detector
 
     def keep_for(self, manifest: dict[str, Any]) -> None:
         """Keep the graph, where one scores, for whoever loads a detector of this manifest."""
-        if self.engine is not None and self.engine is not self.network:
-            from .onnx.engines import keep  # the other engine is a graph
-
-            keep(cast("OnnxEngine", self.engine), self, manifest)
-
-    def _graph(self, limit: float | None = None) -> "Engine | None":
-        """The graph that is to score: one kept for a loaded detector, or with a limit built."""
-        if self.wanted == "torch":
-            return None
-        try:
-            from .onnx.engines import checked_graph, kept_graph
-        except ModuleNotFoundError:  # no onnxruntime, or no such folder: torch scores alike
-            if self.wanted == "onnx":
-                raise
-            return None
-        return kept_graph(self) if limit is None else checked_graph(self, limit)
+        keep_graph(self, manifest)
 
     def _latents(
         self, images: Images, progress: bool, strict: bool = False

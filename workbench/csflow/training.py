@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -15,30 +16,59 @@ from torch import Tensor, nn
 from workbench import settings
 from workbench.progress import bar as progress_bar
 
+from .batches import Images
 from .config import PRECISIONS, CSFlowConfig
+from .feature_cache import extract
 from .flow import CrossScaleFlow, Pyramid, nll
 from .resume import Checkpoint
+from .scores import Latents
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
+    from .network import CSFlowNetwork
+
 
 @dataclass(frozen=True)
 class Trained:
-    """How a training went.
+    """How a training went."""
 
-    Attributes:
-        history: One dict an epoch: epoch, train_nll, calibration_nll (in nats
-            per dimension), seconds.
-        epoch: The epoch whose weights were kept, from 1.
-        interrupted: Whether Ctrl-C ended it.
-        arithmetic: Device and precision of its convolutions, as "cpu, bfloat16".
+    history: list[dict[str, float]]  # epoch, seconds, train_nll, calibration_nll: nats a dimension
+    epoch: int  # whose weights were kept, from 1
+    interrupted: bool  # whether Ctrl-C ended it
+    arithmetic: str  # device and precision of its convolutions, as "cpu, bfloat16"
+
+
+def learn(
+    network: "CSFlowNetwork",
+    config: CSFlowConfig,
+    train: Images,
+    calibration: Images,
+    *,
+    progress: bool,
+    cache: bool,
+    checkpoint: Checkpoint | None,
+) -> tuple[Trained, list[Latents], list[int]]:
+    """Train a network's flow on images, watched on others, in place.
+
+    Returns:
+        How it went, and latents and places of the calibration images that can be read.
     """
-
-    history: list[dict[str, float]]
-    epoch: int
-    interrupted: bool
-    arithmetic: str
+    read = partial(extract, network=network, config=config, progress=progress, cache=cache)
+    _, features = read(train, title="features")
+    places, watched = read(calibration, title="features (calibration)")
+    copies: Pyramid = []
+    if config.altered:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what cannot be read was named above
+            _, copies = read(train, title="features (altered)", alter=True)
+    if config.standardise:
+        network.standardise.fit(features)
+    trained = train_flow(
+        network.flow, network.standardise, features, watched, config,
+        copies=copies, progress=progress, checkpoint=checkpoint,
+    )  # fmt: skip
+    return trained, network.latents_of(watched, config.together), places
 
 
 def train_flow(
@@ -58,13 +88,10 @@ def train_flow(
     https://arxiv.org/abs/1708.07120) unless the configuration says "constant".
 
     With a patience, training stops when the calibration images have not become more likely for
-    that many epochs, and the weights of the epoch where they were most likely are kept. Without
-    one, every epoch is trained and the weights of the last are kept. After Ctrl-C those of the
-    most likely epoch are kept in either case, with a warning. No label is ever looked at.
-
-    A one-cycle schedule gains most in its last, slow epochs, and the calibration likelihood jumps
-    for an epoch or three while the rate is high: a patience of 10 only ends what has really
-    stopped learning.
+    that many epochs, and the weights of the epoch where they were most likely are kept; without
+    one, those of the last. After Ctrl-C those of the most likely epoch are kept in either case,
+    with a warning. A one-cycle schedule gains most in its last, slow epochs, and the calibration
+    likelihood jumps while the rate is high: a patience of 10 ends what really stopped learning.
 
     Args:
         flow: The flow to train.
@@ -130,13 +157,9 @@ class _Run:
         self.optimiser = torch.optim.Adam(
             flow.parameters(), lr=c.lr, eps=c.adam_eps, weight_decay=c.weight_decay, fused=True
         )
-        self.schedule = (
-            torch.optim.lr_scheduler.OneCycleLR(
-                self.optimiser, c.lr, total_steps=int(c.epochs) * self.batches
-            )
-            if c.schedule == "one-cycle"
-            else None
-        )
+        steps, cycle = int(c.epochs) * self.batches, torch.optim.lr_scheduler.OneCycleLR
+        one_cycle = c.schedule == "one-cycle"
+        self.schedule = cycle(self.optimiser, c.lr, total_steps=steps) if one_cycle else None
         self.history: list[dict[str, float]] = []
         self.best_epoch = 0
         self.best_weights: dict[str, Tensor] = {}
@@ -246,9 +269,8 @@ class _Run:
         return [x + self.config.noise * draw for x, draw in zip(xs, draws, strict=True)]
 
     def _order(self) -> Iterator[Tensor]:
-        return iter(
-            torch.randperm(len(self.features[0]), generator=self.rng).split(self.config.batch)
-        )
+        order = torch.randperm(len(self.features[0]), generator=self.rng)
+        return iter(order.split(self.config.batch))
 
 
 def _precision(wanted: str, device: torch.device) -> str:
@@ -263,9 +285,7 @@ def _multiplies_bfloat16(device: torch.device) -> bool:
     """Whether it has units for such matrices; elsewhere they are slower than float32."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    known: dict[str, Any] = getattr(
-        torch.cpu, "get_capabilities", dict
-    )()  # not in every torch that will do
+    known: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # newer torches have it
     return device.type == "cpu" and bool(known.get("amx_bf16"))
 
 

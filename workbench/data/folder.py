@@ -128,7 +128,7 @@ class ImageFolder(Sequence[Path]):
 
     @property
     def calibration(self) -> "ImageFolder":
-        """The OK pictures held out for the threshold."""
+        """The OK pictures that set the threshold."""
         return self[self._in("calibration") & self._is_ok()]
 
     @property

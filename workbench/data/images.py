@@ -57,9 +57,9 @@ def load_images(
     Args:
         root: The folder.
         seed: Another seed, another split.
-        calibration: Share of the OK pictures held out for thresholds; of those under `train/`
+        calibration: Share of the OK pictures for thresholds; of those under `train/`
             where the layout brings its own test set, none where it brings a validation set.
-        test: Share of the OK pictures held out for the final numbers, unless the layout brings
+        test: Share of the OK pictures for the final numbers, unless the layout brings
             its own.
         layout: "auto", "folders" (labels by folders alone), "flat" (all unlabelled), a CSV in or
             beside the folder, or what words mean: {"NG_rework": "NG", "monday": "skip"}, in one

@@ -89,8 +89,8 @@ def load_rows(
             are not given, the time also as the first column of dates.
         ignore: Columns that are no sensors.
         seed: Another seed, another draw, where rows are drawn.
-        calibration: Share of the normal rows held out for the threshold.
-        test: Share of the normal rows held out for the final numbers.
+        calibration: Share of the normal rows for the threshold.
+        test: Share of the normal rows for the final numbers.
         missing: What becomes of a row with a cell missing or not numeric: "drop" leaves it out,
             "refuse" raises, "interpolate" bridges short gaps of a sensor by a straight line.
         most: Cells in a row that are bridged; rows of a longer gap are left out.

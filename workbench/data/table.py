@@ -139,7 +139,7 @@ class SensorTable:
 
     @property
     def calibration(self) -> "SensorTable":
-        """The normal rows held out for the threshold."""
+        """The normal rows that set the threshold."""
         return self[self._in("calibration")]
 
     @property

@@ -81,12 +81,7 @@ class Confusion(NamedTuple):
 
 
 class SortedScores(NamedTuple):
-    """Scores by class, ascending: counts at any threshold by binary search.
-
-    Example:
-        >>> SortedScores.of([1, 2, 3], [False, True, True]).confusion(3)
-        Confusion(tp=1, fp=0, tn=1, fn=1)
-    """
+    """Scores by class, ascending: counts at any threshold by binary search."""
 
     ok: NDArray[np.float64]
     ng: NDArray[np.float64]

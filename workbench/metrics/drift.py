@@ -52,7 +52,7 @@ def drift(reference: ArrayLike, scores: ArrayLike) -> Drift:
     exact for samples that are not huge.
 
     Args:
-        reference: Scores of held-out OK.
+        reference: Scores of calibration OK.
         scores: Scores since.
 
     Example:

@@ -16,7 +16,7 @@ from workbench.metrics.counts import SortedScores
 from workbench.metrics.inputs import as_scores
 from workbench.metrics.intervals import wilson
 from workbench.metrics.rates import expected_cost
-from workbench.metrics.thresholds import BY_HAND, Threshold
+from workbench.metrics.thresholds import BY_HAND, CALIBRATION, Threshold
 
 FEWEST = 4  # scores that a tail is fitted to
 MOST_IN_TAIL = 40  # beyond, what lies in the tail is no tail
@@ -65,8 +65,8 @@ def threshold(
     manual        value                           that value
     ============  ==============================  ================================================
 
-    percentile, conformal, tail and max_overkill need OK scores only, held-out ones, never those
-    trained on. The others but manual need labels. Ties in cost or F1 go to the fewest misses.
+    percentile, conformal, tail and max_overkill need OK scores only, of calibration
+    parts. The others but manual need labels. Ties in cost or F1 go to the fewest misses.
 
     tail takes the excess of the highest quarter over the rest as exponential. So it can tell a
     share of 1 % from 24 parts, which have no order statistic there, and how sure that is: a sum of
@@ -244,14 +244,14 @@ def _manual(sample: SortedScores, *, value: float) -> Choice:  # noqa: ARG001
     return Choice(value, {})
 
 
-_HELD_OUT, _LABELLED = "held-out OK", "labelled parts"
+_LABELLED = "labelled parts"
 POLICIES = {
-    "percentile": Policy(_percentile, ("OK",), _HELD_OUT),
-    "conformal": Policy(_conformal, ("OK",), _HELD_OUT),
-    "tail": Policy(_tail, ("OK",), _HELD_OUT),
+    "percentile": Policy(_percentile, ("OK",), CALIBRATION),
+    "conformal": Policy(_conformal, ("OK",), CALIBRATION),
+    "tail": Policy(_tail, ("OK",), CALIBRATION),
     "zero_miss": Policy(_zero_miss, ("NG",), "labelled NG"),
     "max_miss": Policy(_max_miss, ("NG",), "labelled NG"),
-    "max_overkill": Policy(_max_overkill, ("OK",), _HELD_OUT),
+    "max_overkill": Policy(_max_overkill, ("OK",), CALIBRATION),
     "cost": Policy(_cost, ("OK", "NG"), _LABELLED),
     "f1": Policy(_f1, ("OK", "NG"), _LABELLED),
     "manual": Policy(_manual, (), BY_HAND),

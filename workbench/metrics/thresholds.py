@@ -6,7 +6,8 @@ A part is NG if its score is at least the threshold.
 from math import isfinite
 from typing import Any, Self
 
-BY_HAND = "set by hand"
+BY_HAND, CALIBRATION = "set by hand", "calibration OK"
+_BEFORE = "held-out OK"  # what files of earlier versions call it
 _KINDS = {"policy": str, "params": dict, "source": str, "n": int, "expected": dict}
 
 
@@ -58,8 +59,8 @@ class Threshold(float):
         """How and from what it was chosen.
 
         Example:
-            >>> Threshold(2.5, "percentile", {"q": 90}, "held-out OK", 3).origin()
-            'percentile (q=90) of 3 scores, held-out OK'
+            >>> Threshold(2.5, "percentile", {"q": 90}, CALIBRATION, 3).origin()
+            'percentile (q=90) of 3 scores, calibration OK'
         """
         if self.policy == "manual":
             return self.source
@@ -76,12 +77,7 @@ class Threshold(float):
         return f"{self:.4g}: {self.origin()}"
 
     def to_json(self) -> dict[str, Any]:
-        """A dict of plain values that `from_json` turns back into the equal threshold.
-
-        Example:
-            >>> Threshold.from_json(Threshold(2.5).to_json()) == 2.5
-            True
-        """
+        """A dict of plain values that `from_json` turns back into the equal threshold."""
         return {"value": float(self), **vars(self)}
 
     @classmethod
@@ -89,8 +85,8 @@ class Threshold(float):
         """Undo `to_json`.
 
         Example:
-            >>> Threshold.from_json({"value": 1.0}).policy
-            'manual'
+            >>> Threshold.from_json(Threshold(2.5).to_json()).describe()
+            '2.5: set by hand'
 
         Raises:
             TypeError: It holds something else.
@@ -98,4 +94,5 @@ class Threshold(float):
         found = cls(**data)
         if not all(type(getattr(found, name)) is kind for name, kind in _KINDS.items()):
             raise TypeError(f"a threshold must have {', '.join(_KINDS)}, got {data!r:.200}")
+        found.source = found.source.replace(_BEFORE, CALIBRATION)
         return found

@@ -48,34 +48,34 @@ def precision_recall(scores: ArrayLike, labels: ArrayLike, *, ax: Axes | None = 
     return finish(ax)
 
 
-def calibration(held_out: ArrayLike, new: ArrayLike, *, ax: Axes | None = None) -> Axes:
-    """Overkill that held-out OK scores promise against what new OK parts show, with a 95 % band.
+def calibration(known: ArrayLike, new: ArrayLike, *, ax: Axes | None = None) -> Axes:
+    """Overkill that calibration scores promise against what new OK parts show, with a 95 % band.
 
-    At each held-out score as the threshold: the expectation for the next part, (k + 1) / (n + 1)
-    with k of n held-out scores as high, against the share of new OK parts as high. Above the
-    diagonal new parts score worse than the held-out ones did: the line, or the light, changed.
+    At each calibration score as the threshold: the expectation for the next part, (k + 1) /
+    (n + 1) with k of n of them as high, against the share of new OK parts as high. Above the
+    diagonal new parts score worse than the calibration ones did: the line, or the light, changed.
 
     Args:
-        held_out: Scores of the OK parts that the threshold comes from, shape (M,).
+        known: Scores of the OK parts that the threshold comes from, shape (M,).
         new: Scores of other OK parts, of the test set or of last week.
         ax: Axes to draw on.
 
     Raises:
         ValueError: One of them is empty, or a score is not finite.
     """
-    held_out, new = metrics.as_scores(held_out), metrics.as_scores(new)
-    if not held_out.size or not new.size:
+    known, new = metrics.as_scores(known), metrics.as_scores(new)
+    if not known.size or not new.size:
         raise ValueError(
-            f"held_out and new must hold scores, got {held_out.size} and {new.size} of them"
+            f"known and new must hold scores, got {known.size} and {new.size} of them"
         )
     t = words()
     ax = ax or new_axes(4.2, 4, "Promised against observed overkill")
-    at = np.unique(held_out)[::-1]
-    reached = metrics.confusion(held_out, np.zeros(held_out.size, bool), at).fp
+    at = np.unique(known)[::-1]
+    reached = metrics.confusion(known, np.zeros(known.size, bool), at).fp
     seen = metrics.confusion(new, np.zeros(new.size, bool), at)
     ax.plot([0, 1], [0, 1], color=COLORS["quiet"], lw=1, ls=":", label=t("as promised"))
-    name = t("{0} new of {1} held out", new.size, held_out.size)
-    promised = metrics.rate(reached + 1, held_out.size + 1)
+    name = t("{0} new of {1} calibration parts", new.size, known.size)
+    promised = metrics.rate(reached + 1, known.size + 1)
     _banded(ax, promised, seen.fp, seen.n_ok, name, COLORS["overkill"])
     ax.set(xlabel=t("overkill promised"), ylabel=t("overkill observed"))
     return finish(ax, legend=True)

@@ -10,15 +10,16 @@ from numpy.typing import NDArray
 
 from workbench import metrics, workspace
 from workbench.errors import DataError
+from workbench.metrics.thresholds import CALIBRATION
 from workbench.session import COLUMNS
 from workbench.session.result_tables import agree, judged, rates_by
 
-HELD_OUT, TEST = "held-out good ones", "this very test set"
+TEST = "this very test set"
 COST = {"prevalence": 0.01, "miss_cost": 100, "overkill_cost": 1}
 POLICIES = (
-    ("95 % of good ones pass", HELD_OUT, "percentile", {"q": 95}),
-    ("at most 1 % overkill, conformal", HELD_OUT, "conformal", {"alpha": 0.01}),
-    ("at most 5 % overkill, conformal", HELD_OUT, "conformal", {"alpha": 0.05}),
+    ("95 % of good ones pass", CALIBRATION, "percentile", {"q": 95}),
+    ("at most 1 % overkill, conformal", CALIBRATION, "conformal", {"alpha": 0.01}),
+    ("at most 5 % overkill, conformal", CALIBRATION, "conformal", {"alpha": 0.05}),
     ("zero miss", TEST, "zero_miss", {}),
     ("at most 1 % overkill", TEST, "max_overkill", {"overkill": 0.01}),
     ("best F1", TEST, "f1", {}),
@@ -67,7 +68,7 @@ def guarantees(
     scores: NDArray[np.float64],
     labels: Labels,
     threshold: metrics.Threshold,
-    held_out: NDArray[np.float64],
+    known_good: NDArray[np.float64],
     target: Target = NOTHING_ASKED,
 ) -> dict[str, Any]:
     """Rates at other thresholds, the judgement, and what a stronger claim would take.
@@ -76,12 +77,12 @@ def guarantees(
         scores: Of the test set, shape (N,).
         labels: True for NG, shape (N,), or None.
         threshold: The one in use.
-        held_out: Scores of held-out good parts, shape (M,).
+        known_good: Scores of calibration parts, shape (M,).
         target: The rates that are asked for.
     """
     if labels is None:
         return {"alternatives": [], "claims": [], "judgement": None, "review": None}
-    known = {HELD_OUT: (held_out, None), TEST: (scores, labels)}
+    known = {CALIBRATION: (known_good, None), TEST: (scores, labels)}
     rows = [("in use", threshold.origin(), threshold)]
     for words, source, policy, params in POLICIES:
         limit = _chosen(*known[source], policy, params)

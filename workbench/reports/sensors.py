@@ -193,7 +193,7 @@ class SensorReport(Report):
 
     def _errors(self) -> list[dict[str, Any]]:
         splits, test, labels = self.rows.splits, self._test, self.rows.labels
-        groups = {"training": splits == "train", "held out": splits == "calibration"}
+        groups = {"training": splits == "train", "calibration": splits == "calibration"}
         if labels is None:
             groups["test"] = test
         else:

@@ -1,4 +1,4 @@
-"""What reports say: the macros of `sections.md.j2` in the reader's language, as Markdown.
+"""What reports say: the macros of `templates/*.md.j2` in the reader's language, as Markdown.
 
 Everything is said of the dict that becomes `metrics.json`, so no sentence can say another number
 than the file. Words from the data come out so that they are read as they are: the environment
@@ -6,14 +6,13 @@ escapes every value that is no text of the template's own.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from math import isnan
 from statistics import median
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader
-from jinja2.environment import TemplateModule
 from markupsafe import Markup
 
 from workbench import artifacts, language, workspace
@@ -48,7 +47,7 @@ def say(section: str, *given: Any, **more: Any) -> str:  # noqa: ANN401
         >>> say("left_out", {"kind": "csflow", "bad": []})
         'Every file could be read; none was left out.'
     """
-    said = str(getattr(sections(language.current()), section)(*given, **more))
+    said = str(sections(language.current())[section](*given, **more))
     return re.sub(r"\n{3,}", "\n\n", said).strip()
 
 
@@ -160,8 +159,8 @@ def _listed(items: Numbers) -> str:
 
 
 @cache
-def sections(spoken: str) -> TemplateModule:
-    """The macros of `sections.md.j2` in this language, with the filters that they use."""
+def sections(spoken: str) -> dict[str, Callable[..., Markup]]:
+    """The macros of `templates/*.md.j2` in this language, with the filters that they use."""
     translate = language.translator(spoken)
 
     def fill(text: str, *values: Any) -> Markup:  # noqa: ANN401
@@ -199,7 +198,8 @@ def sections(spoken: str) -> TemplateModule:
         "signed": lambda x, digits=2: "-" if x is None else f"{x:+.{digits}f}",
         "word": word,
     }
-    return made.get_template("sections.md.j2").module
+    modules = [made.get_template(file.name).module for file in TEMPLATES.glob("*.md.j2")]
+    return {name: macro for module in modules for name, macro in vars(module).items()}
 
 
 def _shown(value: Any) -> Any:  # noqa: ANN401

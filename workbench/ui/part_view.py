@@ -108,5 +108,5 @@ class PartView:
 
     def _lowest_ok(self) -> float:
         """The lowest score of a calibration part: the left end of the score bar."""
-        held_out = np.asarray(getattr(self.session.detector, "calibration_scores", ()), float)
-        return float(held_out.min()) if held_out.size else 0.0
+        known = np.asarray(getattr(self.session.detector, "calibration_scores", ()), float)
+        return float(known.min()) if known.size else 0.0

@@ -146,8 +146,8 @@ def described(threshold: metrics.Threshold, t: Callable[..., str] = _ENGLISH) ->
     """A threshold with its origin.
 
     Example:
-        >>> described(metrics.Threshold(2.5, "percentile", {"q": 90}, "held-out OK", 3))
-        '2.5: percentile (q=90) of 3 scores, held-out OK'
+        >>> described(metrics.Threshold(2.5, "percentile", {"q": 90}, "calibration OK", 3))
+        '2.5: percentile (q=90) of 3 scores, calibration OK'
     """
     source = t(threshold.source)
     if threshold.policy != "manual":
