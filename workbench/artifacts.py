@@ -50,8 +50,6 @@ def save(detector: Detector, folder: Path | str, *, keep_chosen: bool = False) -
     """Write a fitted detector; an older detector in that folder is replaced.
 
     Args:
-        detector: What to save.
-        folder: Where to.
         keep_chosen: Leave an older detector alone if a person has set its threshold.
 
     Returns:
@@ -129,7 +127,6 @@ def load(folder: Path | str, *, engine: str = "auto") -> "CSFlowDetector | AutoE
     """Read a detector that `save` wrote.
 
     Args:
-        folder: Where it is.
         engine: What scores photos, as for `CSFlowDetector`. The graph of "auto" and "onnx" is
             built at first use and kept in the user's cache.
 
@@ -183,11 +180,6 @@ def read_manifest(folder: Path | str) -> dict[str, Any]:
 
 def save_threshold(folder: Path | str, threshold: Threshold, detector: Detector) -> None:
     """Give a saved detector another threshold, with its provenance; all else stays.
-
-    Args:
-        folder: The saved detector.
-        threshold: The new threshold.
-        detector: The detector that it was chosen with.
 
     Raises:
         ArtifactError: No detector there, or not that one: another has been saved since.

@@ -19,7 +19,6 @@ class Cache:
 
     Args:
         folder: Made when the first entry is written.
-        limit: Bytes.
 
     Example:
         >>> import tempfile

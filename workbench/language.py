@@ -61,9 +61,6 @@ def speak(language: str) -> None:
 def translator(language: str | None = None) -> Callable[..., str]:
     """A function from English to this language; places {0}, {1} are filled with what follows.
 
-    Args:
-        language: "en" or "ko"; that of the setting if None.
-
     Raises:
         ValueError: Another language.
 

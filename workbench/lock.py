@@ -32,7 +32,6 @@ class FileLock:
     """The right to write one file.
 
     Args:
-        path: The file to be written.
         remedy: What to do where another has that right, for the error.
 
     Example:

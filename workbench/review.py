@@ -51,13 +51,9 @@ def collect(
     it, which `learn` reads. A photo that is there already stays.
 
     Args:
-        scored: As from `bulk.stream`, of files below `root`.
         root: Where the names begin that the copies bear, with "__" for each folder.
-        folder: Made if it is not there.
-        threshold: Of the detector.
         near: Distance from the threshold, as a share of it.
         sample: Share of all photos.
-        seed: Of the sample.
 
     Raises:
         ValueError: A share outside [0, 1].
@@ -86,9 +82,7 @@ def learn(name: str, folder: Path, *, progress: bool = True) -> Learned:
     are compared on parts that neither has learned from. The former one is kept as NAME-before.
 
     Args:
-        name: The model.
         folder: The review folder; its relabels lie beside it.
-        progress: Show progress bars.
 
     Raises:
         DataError: No relabels, or the data folder has its labels from a table.

@@ -25,12 +25,8 @@ def serve(
     """Serve the page of a model until interrupted.
 
     Args:
-        name: A model under `models/`; "" for a page of all of them.
         port: Of 127.0.0.1; the next free one if it is taken.
-        language: "en" or "ko"; that of `$WORKBENCH_LANG` if empty.
         token: What the address must carry; a new random one if empty.
-        browser: Open the page.
-        operator: Whether the page shows the threshold only.
 
     Raises:
         ArtifactError: No such model.

@@ -77,7 +77,6 @@ def score_folder(
     former runs follow the detector's present threshold; then the former file is kept.
 
     Args:
-        detector: Fitted or loaded.
         folder: Looked through with all its sub-folders, by the same walk as training's; or the
             address of one, as s3://bucket/line3.
         out: The file; made if it is not there, continued if it is.

@@ -34,10 +34,6 @@ def decide(config: CSFlowConfig, images: Images) -> CSFlowConfig:
     Photos are brought to one size: as many pixels as the smallest of 256, 384 and 512 squared
     that is no less than their own, in the shape of the median photo.
 
-    Args:
-        config: With or without "auto".
-        images: To train on.
-
     Example:
         >>> photo = np.zeros((300, 420, 3), np.uint8)
         >>> config = decide(CSFlowConfig(), [photo] * 100)

@@ -23,7 +23,6 @@ def load_backbone(name: str, block: int, weights: Path | str | None = None) -> B
     """Build a frozen backbone with its ImageNet weights.
 
     Args:
-        name: One of `NAMES`.
         block: Last block to run, from 0.
         weights: A file with them or a folder to look into first, see `workbench.csflow.weights`.
             "random" skips the weights, for tests of everything but quality.

@@ -26,7 +26,6 @@ def calibrate(
     """Set what a detector takes from calibration images.
 
     Args:
-        detector: Its flow is trained.
         latents: Of the images, in batches.
         part: The part that each image shows, a number.
     """
@@ -52,7 +51,6 @@ def first_threshold(
     Args:
         scores: One a photo, shape (N,).
         part: The part that it shows, a number; a part is as bad as the worst photo of it.
-        config: Says which policy.
     """
     if config.policy == "percentile":
         return threshold(scores, q=config.percentile)

@@ -14,27 +14,19 @@ from .typical import Evidence
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a detector says of one image.
+    """What a detector says of one image."""
 
-    Attributes:
-        score: Anomaly score, higher is worse.
-        threshold: What it was compared with.
-        image: RGB photo, uint8, shape (H, W, 3).
-        heatmap: Anomaly per pixel, float32, shape (H, W).
-        heat_range: Ends of the dataset's colour scale; good parts stay below the first.
-        timing: Seconds by stage: decode, resize, network, map, total.
-        shares: How much each scale has to do with it, finest first, summing to 1; see
-            `csflow.scale_shares`. Small defects show at the finest scale, large ones coarser.
-        evidence: What a "calibrated" score is made of: each part of it beside a good part's.
-    """
-
-    score: float
-    threshold: float
-    image: NDArray[np.uint8]
-    heatmap: NDArray[np.float32]
+    score: float  # anomaly score, higher is worse
+    threshold: float  # what it was compared with
+    image: NDArray[np.uint8]  # RGB photo, uint8, shape (H, W, 3)
+    heatmap: NDArray[np.float32]  # anomaly per pixel, float32, shape (H, W)
+    # ends of the dataset's colour scale; good parts stay below the first
     heat_range: tuple[float, float]
-    timing: dict[str, float]
+    timing: dict[str, float]  # seconds by stage: decode, resize, network, map, total
+    # how much each scale has to do with it, finest first, summing to 1; see `csflow.scale_shares`.
+    # Small defects show at the finest scale, large ones coarser.
     shares: tuple[float, ...] = ()
+    # what a "calibrated" score is made of: each part of it beside a good part's
     evidence: tuple[Evidence, ...] = ()
 
     @property

@@ -57,11 +57,6 @@ def extract(
     """Raw features in half precision, the same with and without a cache.
 
     Args:
-        images: N or more.
-        network: What computes them.
-        config: Its own.
-        title: Of the progress bar.
-        progress: Whether to show it.
         cache: Whether to take them from the workspace's cache and keep them there.
         alter: Of an altered copy of each image, see `csflow.altered`.
 

@@ -118,7 +118,6 @@ class CrossScaleFlow(nn.Module):
         channels: C at every scale, or one number a scale, finest first; odd numbers are fine.
         kernels: Kernel size of each coupling block; their number is that of the blocks.
         hidden: Channels between the two convolutions of a coupling.
-        scales: K.
         clamp: Bound on the log scale of one coupling, in units of 0.636 pi / 2.
 
     Example:

@@ -28,7 +28,6 @@ def colourise(heatmap: NDArray[np.floating], heat_range: tuple[float, float]) ->
     """Colour a heat map on a fixed scale.
 
     Args:
-        heatmap: Anomaly per pixel, shape (H, W).
         heat_range: Values of the darkest and the brightest colour.
 
     Returns:
@@ -50,8 +49,6 @@ def blend(
     """Lay a heat map over its photo; what is at the lower end of the scale stays untouched.
 
     Args:
-        image: RGB photo, shape (H, W, 3).
-        heatmap: Anomaly per pixel, shape (H, W).
         heat_range: Ends of the colour scale.
         alpha: Opacity at the upper end, 0 to 1.
     """

@@ -33,7 +33,6 @@ def nearest_good(
         detector: Its backbone is used, no flow.
         photos: P of them, as for `detector.score`.
         good: At least one; of more than 400, a seeded draw.
-        n: How many a photo.
 
     Returns:
         Shape (P, n), or fewer columns where there are fewer good parts. A photo that cannot be

@@ -10,27 +10,18 @@ SAMPLED = 512  # pixels of the longer side in which they are looked for
 
 
 class Region(NamedTuple):
-    """A place around a peak of the heat map, cut at half of the peak or at the threshold.
+    """A place around a peak of the heat map, cut at half of the peak or at the threshold."""
 
-    Attributes:
-        box: Left, top, right, bottom in pixels of the image; right and bottom are just outside.
-        area: Pixels.
-        peak: Its hottest pixel, in the units of the heat map.
-    """
-
+    # left, top, right, bottom in pixels of the image; right and bottom are just outside
     box: tuple[int, int, int, int]
-    area: int
-    peak: float
+    area: int  # pixels
+    peak: float  # its hottest pixel, in the units of the heat map
 
 
 def regions(heatmap: NDArray[np.floating], threshold: float) -> tuple[Region, ...]:
     """The peaks that reach a threshold, each cut at half its height or at the threshold.
 
     A peak whose surroundings reach into those of a higher one belongs to that.
-
-    Args:
-        heatmap: Anomaly per pixel, shape (H, W).
-        threshold: In the units of the heat map.
 
     Returns:
         At most ten, by falling peak.

@@ -17,17 +17,11 @@ from .feature_cache import extract
 
 @dataclass(frozen=True)
 class SeedResult:
-    """What training from one seed gave.
+    """What training from one seed gave."""
 
-    Attributes:
-        seed: Of the flow's start and the order of the images; the split is the same for all.
-        calibration_nll: Of the weights that were kept, in nats per dimension.
-        auroc: On the test images; NaN where they are not labelled, or all alike.
-    """
-
-    seed: int
-    calibration_nll: float
-    auroc: float
+    seed: int  # of the flow's start and the order of the images; the split is the same for all
+    calibration_nll: float  # of the weights that were kept, in nats per dimension
+    auroc: float  # on the test images; NaN where they are not labelled, or all alike
 
 
 def fit_seeds(
@@ -44,11 +38,7 @@ def fit_seeds(
     it falls into, and those after it are left out.
 
     Args:
-        config: Of all of them, but for the seed.
         parts: A folder; its test images are scored, and never chosen by.
-        count: Seeds.
-        progress: Show progress bars.
-        options: Passed to `CSFlowDetector`.
 
     Returns:
         The detector of the first seed, which is not the best one but the one that would have

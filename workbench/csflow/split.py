@@ -106,7 +106,6 @@ def known_parts(data: dict[str, Any], reading: dict[str, Any]) -> ImageFolder:
     """Undo `provenance`: the folder of a training, split and read as then.
 
     Args:
-        data: As from `provenance`.
         reading: Options of `load_images` that replace those of the training, unless None.
 
     Raises:

@@ -36,7 +36,6 @@ def find_weights(name: str, given: Path | str | None = None) -> Path | None:
     """The file with the weights of a backbone on this machine, without any network.
 
     Args:
-        name: The backbone's.
         given: A file, or a folder to look into first.
 
     Raises:

@@ -59,7 +59,6 @@ def check(path: Path | str, **options: Any) -> DataCheck:  # noqa: ANN401
 
     Args:
         path: As for `load_images` or `load_rows`.
-        options: As for these.
 
     Raises:
         DataError: As these do, for all but what is ambiguous.

@@ -14,21 +14,14 @@ _ENDS = 4096  # bytes at either end that are compared before a whole file is rea
 
 
 class Known(NamedTuple):
-    """Photos of a training as they are found later: names then, or pairs of then and now.
+    """Photos of a training as they are found later: names then, or pairs of then and now."""
 
-    Attributes:
-        splits: The split of each photo that is here now and was known then, by name now.
-        missing: Names that are gone, with their content.
-        changed: Names whose content is another one now.
-        moved: Name then and name now of the same content.
-        copies: Names of further photos with the content of a known one.
-    """
-
+    # the split of each photo that is here now and was known then, by name now
     splits: dict[str, str]
-    missing: tuple[str, ...] = ()
-    changed: tuple[str, ...] = ()
-    moved: tuple[tuple[str, str], ...] = ()
-    copies: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()  # names that are gone, with their content
+    changed: tuple[str, ...] = ()  # names whose content is another one now
+    moved: tuple[tuple[str, str], ...] = ()  # name then and name now of the same content
+    copies: tuple[str, ...] = ()  # names of further photos with the content of a known one
 
     def describe(self) -> str:
         """One sentence on what is not as it was in training; "" where all is."""

@@ -26,52 +26,35 @@ from .walk import BadFile
 
 @dataclass(frozen=True, eq=False)
 class ImageFolder(Sequence[Path]):
-    """What `load_images` found; a sequence of paths that can be cut like an array.
+    """What `load_images` found; a sequence of paths that can be cut like an array."""
 
-    Attributes:
-        root: The folder that names are relative to.
-        names: Posix paths; the identity of a picture in splits, result files and reports.
-        labels: True for NG; None for an unlabelled folder.
-        splits: "train", "calibration" or "test", one a picture.
-        kinds: "good", a kind of defect, or "".
-        masks: The ground-truth file or None; further files of one picture are in `more_masks`.
-        bad: Pictures and masks that cannot be used, and why.
-        note: What `sample.json` in the folder says of it.
-        has_masks: Whether the folder has ground truth, so that a good picture has none marked.
-        corrected: Names whose label is not the folder's but the relabel file's.
-        reading: Options of `load_images` that read the folder the same way again.
-        layout: What the folder was taken for.
-        assumed: What was decided about it without proof.
-        left_alone: Files and folders that are not used, and why.
-        groups: The part that each picture shows, "" where it stands by itself.
-        headers: Size, format and bits, one a picture; () for a folder made by hand.
-        details: Further columns of a table of labels, such as lot and camera, one a picture.
-        copies: Groups of names with the same content.
-        white: The value that is white in 16-bit pictures.
-        known: How the photos of a training were found again; see `with_split`.
-    """
-
-    root: Path
+    root: Path  # the folder that names are relative to
+    # posix paths; the identity of a picture in splits, result files and reports
     names: tuple[str, ...]
-    labels: NDArray[np.bool_] | None
-    splits: tuple[str, ...]
-    kinds: tuple[str, ...]
+    labels: NDArray[np.bool_] | None  # True for NG; None for an unlabelled folder
+    splits: tuple[str, ...]  # "train", "calibration" or "test", one a picture
+    kinds: tuple[str, ...]  # "good", a kind of defect, or ""
+    # the ground-truth file or None; further files of one picture are in `more_masks`
     masks: tuple[Path | None, ...]
-    bad: tuple[BadFile, ...] = ()
-    note: str = ""
+    bad: tuple[BadFile, ...] = ()  # pictures and masks that cannot be used, and why
+    note: str = ""  # what `sample.json` in the folder says of it
+    # whether the folder has ground truth, so that a good picture has none marked
     has_masks: bool = False
-    corrected: tuple[str, ...] = ()
+    corrected: tuple[str, ...] = ()  # names whose label is not the folder's but the relabel file's
+    # options of `load_images` that read the folder the same way again
     reading: Mapping[str, Any] = field(default_factory=dict)
     more_masks: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
-    layout: str = ""
-    assumed: tuple[str, ...] = ()
-    left_alone: tuple[BadFile, ...] = ()
-    groups: tuple[str, ...] = ()
+    layout: str = ""  # what the folder was taken for
+    assumed: tuple[str, ...] = ()  # what was decided about it without proof
+    left_alone: tuple[BadFile, ...] = ()  # files and folders that are not used, and why
+    groups: tuple[str, ...] = ()  # the part that each picture shows, "" where it stands by itself
+    # size, format and bits, one a picture; () for a folder made by hand
     headers: tuple[Header, ...] = ()
+    # further columns of a table of labels, such as lot and camera, one a picture
     details: tuple[Mapping[str, str], ...] = ()
-    copies: tuple[tuple[str, ...], ...] = ()
-    white: int = WHITE
-    known: Known | None = None
+    copies: tuple[tuple[str, ...], ...] = ()  # groups of names with the same content
+    white: int = WHITE  # the value that is white in 16-bit pictures
+    known: Known | None = None  # how the photos of a training were found again; see `with_split`
 
     def __len__(self) -> int:
         return len(self.names)

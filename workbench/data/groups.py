@@ -23,7 +23,6 @@ def read_groups(given: Groups, root: Path, names: Sequence[str]) -> list[str]:
             pattern such as "{part}_cam*" for the file name's stem, or a regular expression with
             one group; a CSV of file name and part; or names to parts.
         root: The folder that names are relative to; a CSV may lie in it or beside it.
-        names: The photos.
 
     Raises:
         DataError: A CSV without such columns, or that names none of the photos.

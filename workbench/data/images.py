@@ -55,7 +55,6 @@ def load_images(
     A word that is not known is never taken for NG: such pictures are left alone and named.
 
     Args:
-        root: The folder.
         seed: Another seed, another split.
         calibration: Share of the OK pictures for thresholds; of those under `train/`
             where the layout brings its own test set, none where it brings a validation set.
@@ -72,7 +71,6 @@ def load_images(
             train on make use of, 10, 12, 14 or 16 bits.
         check: Decode every file once, to find truncated ones and masks that do not fit; else
             open headers only.
-        progress: Show a bar meanwhile.
 
     Returns:
         The folder without the files that cannot be read: those are named in one warning and

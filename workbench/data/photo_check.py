@@ -30,7 +30,6 @@ def photo_check(images: ImageFolder, *, pixels: bool = True) -> DataCheck:
     """What was understood of a loaded folder, and what a person should look at.
 
     Args:
-        images: As from `load_images`.
         pixels: Decode every photo, to find near-copies: photos that may show one part.
     """
     summary = images.summary()
@@ -50,7 +49,6 @@ def in_short(images: ImageFolder, t: Callable[..., str] | None = None) -> str:
     """Two sentences for a report: what the folder was taken for, and what is not used.
 
     Args:
-        images: As from `load_images`.
         t: As from `language.translator`; None says it in English.
 
     Example:

@@ -24,23 +24,14 @@ _ROWS = 1024  # compared at a time with all others
 
 
 class PhotoStats(NamedTuple):
-    """A photo in numbers.
+    """A photo in numbers."""
 
-    Attributes:
-        brightness: Mean of the grey levels, 0 to 255.
-        contrast: Their standard deviation.
-        sharpness: Standard deviation of the Laplacian, at one size for all photos.
-        height: Pixels.
-        width: Pixels.
-        signature: What is where, without the exposure; float32, shape (256,).
-    """
-
-    brightness: float
-    contrast: float
-    sharpness: float
-    height: int
-    width: int
-    signature: NDArray[np.float32]
+    brightness: float  # mean of the grey levels, 0 to 255
+    contrast: float  # their standard deviation
+    sharpness: float  # standard deviation of the Laplacian, at one size for all photos
+    height: int  # pixels
+    width: int  # pixels
+    signature: NDArray[np.float32]  # what is where, without the exposure; float32, shape (256,)
 
 
 class NearCopy(NamedTuple):

@@ -42,7 +42,6 @@ def write_relabel(path: Path | str, name: str, label: bool | None) -> dict[str, 
     one that was lost.
 
     Args:
-        path: As from `relabels_path`.
         name: The image, a posix path relative to the folder.
         label: True for NG, False for OK, None to take it back.
 

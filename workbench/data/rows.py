@@ -125,7 +125,6 @@ def load_like(
     """Another file of the machine, read as the one that a model was trained with.
 
     Args:
-        path: As for `load_rows`.
         trained: A detector's `data`.
         columns: The detector's sensors.
         given: Options that are to differ.

@@ -25,8 +25,6 @@ class TableFile(Generic[Row]):
     """One CSV of ours.
 
     Args:
-        path: The file.
-        columns: The header that we write.
         parse: From the cells of a row, as many as there are, to the row; ValueError for those
             that cannot be one.
         needed: So many of the columns must be there; by default all. What follows is ours to add.

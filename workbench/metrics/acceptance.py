@@ -50,9 +50,6 @@ def accept(
     """Judge miss and overkill rate against stated limits.
 
     Args:
-        scores: Anomaly scores.
-        labels: True for NG.
-        threshold: A part is NG if its score is at least this.
         misses: Highest share of NG that may be called OK, in [0, 1); None asks nothing.
         overkill: The same of OK called NG.
 

@@ -36,12 +36,6 @@ def label_audit(
 ) -> Suspects:
     """Name the labels worth a second look.
 
-    Args:
-        scores: Anomaly scores.
-        labels: As they lie in the folder.
-        names: The images; their numbers if None.
-        n: How many suspects of each class.
-
     Example:
         >>> audit = label_audit([1, 9, 8], ["OK", "OK", "NG"], ["a", "b", "c"], n=1)
         >>> audit.suspicious_ok[0].name, audit.suspicious_ok[0].beyond

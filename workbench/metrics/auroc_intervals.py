@@ -19,8 +19,6 @@ def auroc_interval(scores: ArrayLike, labels: ArrayLike, *, confidence: float = 
     sure they are.
 
     Args:
-        scores: Anomaly scores.
-        labels: True for NG.
         confidence: The share of such intervals that hold the true area, about.
 
     Returns:

@@ -67,7 +67,6 @@ def by_group(
     Args:
         called_ng: Verdicts, in the form of labels.
         labels: "OK", "NG" or "" where nobody knows.
-        groups: A word a part.
 
     Example:
         >>> rows = by_group([1, 0, 1], ["OK", "NG", "NG"], ["lot 1", "lot 1", "lot 2"])

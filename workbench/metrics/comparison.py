@@ -53,12 +53,7 @@ def compare(
     """Compare two detectors on the same images.
 
     Args:
-        a: Scores of the first.
         b: Scores of the second on the same images; another scale is fine.
-        labels: True for NG.
-        threshold_a: Of the first.
-        threshold_b: Of the second.
-        names: The images; their numbers if None.
 
     References:
         McNemar 1947, Note on the sampling error of the difference between correlated

@@ -53,7 +53,6 @@ def drift(reference: ArrayLike, scores: ArrayLike) -> Drift:
 
     Args:
         reference: Scores of calibration OK.
-        scores: Scores since.
 
     Example:
         >>> drift(np.arange(1000), np.arange(1000)).verdict

@@ -38,9 +38,6 @@ def join_photos(
     """One score for each part.
 
     Args:
-        scores: Anomaly scores of photos.
-        parts: The part that each photo shows.
-        labels: True for NG, of photos.
         rule: How photos make a part, see above.
 
     Raises:

@@ -81,11 +81,7 @@ def threshold(
     `cost` adds `cost` per part, `f1` adds `f1`.
 
     Args:
-        scores: Anomaly scores.
         labels: True for NG; None means that all are OK.
-        policy: One of `POLICIES`.
-        source: Words for the data that the scores come from.
-        **params: Those of the policy.
 
     Raises:
         ValueError: Unknown policy, no scores to choose from, too few for what is asked, a

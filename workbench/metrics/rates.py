@@ -68,8 +68,6 @@ def evaluate(
     """All rates of scored and labelled parts at a threshold.
 
     Args:
-        scores: Anomaly scores.
-        labels: True for NG.
         threshold: A part is NG if its score is at least this; a `Threshold` says in the
             result where it came from.
         names: The N parts, to be named where a score is not finite.
@@ -133,10 +131,8 @@ def expected_cost(
     """Cost per part made: what misses and overkill cost at the NG prevalence of the line.
 
     Args:
-        counts: At a threshold, or at many.
         prevalence: Share of NG in production, in [0, 1].
         miss_cost: Of one missed NG part, in the unit of the other.
-        overkill_cost: Of one OK part called NG.
 
     Raises:
         ValueError: The prevalence is outside [0, 1], or a cost is negative or not finite.

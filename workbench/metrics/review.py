@@ -95,12 +95,10 @@ def two_thresholds(
     do, and nobody has to look.
 
     Args:
-        scores: Anomaly scores.
         labels: True for NG; both classes are needed.
         miss: Share of NG that may pass as OK without a look.
         overkill: Share of OK that may be called NG without a look.
         prevalence: Share of NG in production, for the share of parts to look at.
-        source: Words for the data.
 
     Example:
         >>> both = two_thresholds([1, 2, 3, 4, 5], [0, 0, 1, 0, 1], miss=0, overkill=0)

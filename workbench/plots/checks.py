@@ -21,7 +21,6 @@ def distributions(
 
     Args:
         groups: Name of the group -> measure -> values, shape (N,).
-        measures: Which to show, side by side.
     """
     t = words()
     figure, axes = panels(len(measures), 2.9, 2.9, sharey=True)
@@ -52,9 +51,6 @@ def shifts(
 
     Args:
         ratio: Score over threshold, shape (N, C).
-        names: Of the C changes.
-        ng: True for NG, shape (N,).
-        ax: Axes to draw on.
     """
     t = words()
     ax = ax or new_axes(7, 0.9 + 0.42 * len(names), "Scores before and after each change")
@@ -89,9 +85,6 @@ def agreement(
     Args:
         first: Score over threshold by one model.
         second: By the other.
-        labels: True for NG, shape (N,).
-        names: Of the models.
-        ax: Axes to draw on.
     """
     t = words()
     ax = ax or new_axes(5, 4.6, f"Scores of the same parts by {names[0]} and by {names[1]}")
@@ -106,11 +99,7 @@ def agreement(
 
 
 def mean_maps(groups: Mapping[str, NDArray[np.floating]]) -> Figure:
-    """Mean heat maps side by side, each on its own scale beside it.
-
-    Args:
-        groups: Title -> map, shape (h, w).
-    """
+    """Mean heat maps side by side, each on its own scale beside it."""
     t = words()
     figure, axes = panels(len(groups), 3.6, 3.1)
     for ax, (title, heat) in zip(axes, groups.items(), strict=True):

@@ -58,7 +58,6 @@ def calibration(known: ArrayLike, new: ArrayLike, *, ax: Axes | None = None) -> 
     Args:
         known: Scores of the OK parts that the threshold comes from, shape (M,).
         new: Scores of other OK parts, of the test set or of last week.
-        ax: Axes to draw on.
 
     Raises:
         ValueError: One of them is empty, or a score is not finite.
@@ -92,11 +91,7 @@ def rates(
     """Miss rate and overkill rate against the threshold, with 95 % bands: what moving it costs.
 
     Args:
-        scores: NaN is left out.
-        labels: True for NG.
-        threshold: Drawn as a line where given.
         xlabel: What the threshold is of.
-        ax: Axes to draw on.
     """
     t = words()
     ax = ax or new_axes(7, 3.2, "Miss rate and overkill rate against the threshold")
@@ -128,13 +123,7 @@ def cost(
     """Expected cost of a thousand parts against the threshold, split into misses and overkill.
 
     Args:
-        scores: NaN is left out.
         labels: True for NG; both classes are needed.
-        threshold: Drawn as a line where given.
-        prevalence: Share of NG in production.
-        miss_cost: Of one missed NG part.
-        overkill_cost: Of one OK part called NG.
-        ax: Axes to draw on.
 
     Raises:
         ValueError: A class is missing, or a number is out of range.

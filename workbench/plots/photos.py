@@ -26,7 +26,6 @@ def overview(
     """Photo and overlay of one part side by side, with the fixed heat scale.
 
     Args:
-        evaluation: What `detector.evaluate_one` returned.
         title: Instead of verdict, score and threshold.
         mask: Ground truth, shape (H, W) of the photo; outlined in both.
     """

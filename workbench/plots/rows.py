@@ -27,7 +27,6 @@ def sensors(
     Args:
         table: The rows, at most 12 sensors of which are shown unless `columns` names them.
         flags: True where the detector raised an alarm, shape (N,).
-        columns: Names of the sensors to show.
     """
     names = list(columns or table.columns[:SENSORS_SHOWN])
     strips = {name: table.values[:, table.columns.index(name)] for name in names}
@@ -49,11 +48,9 @@ def timeline(
 
     Args:
         table: The rows, at most 12 sensors of which are shown unless `columns` names them.
-        scores: One a row.
         threshold: Dashed; a score from there on is NG.
         active: True where an alarm holds, shape (N,); where the score reaches the threshold if
             None.
-        columns: Names of the sensors to show.
     """
     t, scores = words(), np.asarray(scores, float)
     active = scores >= threshold if active is None else np.asarray(active, bool)
@@ -75,8 +72,6 @@ def blame(shares: ArrayLike, columns: Sequence[str], *, ax: Axes | None = None) 
 
     Args:
         shares: Shape (D,) or (N, D), as from `detector.blame`.
-        columns: Names of the D sensors.
-        ax: Axes to draw on.
 
     Raises:
         ValueError: Shares and names differ in number.
@@ -105,7 +100,6 @@ def sizes(path: Sequence[Mapping[str, float]], bottleneck: int, *, ax: Axes | No
         path: Mappings with `bottleneck` (0: no network) and `likelihood`, as a row model has them
             in `detector.data["size"]["path"]`.
         bottleneck: What was chosen.
-        ax: Axes to draw on.
 
     Raises:
         ValueError: No size was tried.

@@ -26,13 +26,10 @@ def histogram(
     Where gross defects score many times what most parts do, the scores stand on a log axis.
 
     Args:
-        scores: NaN is left out.
         labels: None draws one unlabelled distribution.
-        threshold: Drawn as a line where given.
         bins: Number of bins over the range of all scores.
         log: Logarithmic counts, for a few NG among thousands.
         things: What is counted, "parts" or "rows".
-        ax: Axes to draw on.
 
     Example:
         >>> ax = histogram([1.0, 1.2, 3.0], [False, False, True], 2.0, bins=4)
@@ -71,7 +68,6 @@ def history(
     Args:
         history: One mapping an epoch, as in `detector.history`.
         logy: Logarithmic vertical axis.
-        ax: Axes to draw on.
 
     Raises:
         ValueError: No epoch was trained.

@@ -18,7 +18,6 @@ def rate_intervals(names: Sequence[str], rates: Mapping[str, Sequence[Rate]]) ->
     """One panel a rate, one row a report: the rate as a dot, its interval as a line.
 
     Args:
-        names: Of the reports.
         rates: Title -> one (rate, (low, high)) a report, shares or None where not defined.
     """
     figure, axes = panels(len(rates), 3.6, 1.1 + 0.34 * len(names), sharey=True)

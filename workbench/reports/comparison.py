@@ -28,7 +28,6 @@ class ComparisonReport(Report):
 
     Args:
         names: Which; by default all of them.
-        name: Of this report.
 
     Raises:
         DataError: A report that is named has no run that went well, or there is none at all.

@@ -36,12 +36,7 @@ def folder(name: str) -> Path:
 
 
 def figure(drawn: "Figure | Axes", caption: str) -> None:
-    """Show a figure with a caption that names its numbers.
-
-    Args:
-        drawn: A figure, or axes of one.
-        caption: One or two sentences below it, in Markdown.
-    """
+    """Show a figure with a caption that names its numbers."""
     from workbench import plots  # brings matplotlib, which an index does without
 
     picture, said = drawn.figure, unescape(caption)

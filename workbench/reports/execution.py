@@ -33,8 +33,6 @@ def execute(
     Args:
         notebook: Its name there, or the path of any notebook.
         output: Where the executed notebook goes; what its kernel said goes beside it, `.log`.
-        kernel_name: Jupyter kernel to run it with.
-        **parameters: Values for its parameters, plain JSON.
 
     Returns:
         The path of the executed notebook.

@@ -21,10 +21,7 @@ def fingerprint(
     a changed one. A report without a model depends on the newest run of every other report.
 
     Args:
-        name: The report's.
         manifest: `detector.json` of the model; empty without one.
-        template: The notebook.
-        parameters: Those it runs with.
     """
     total = hashlib.sha256(template.read_bytes())
     total.update(json.dumps([manifest, parameters], sort_keys=True).encode())

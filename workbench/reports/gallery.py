@@ -68,12 +68,7 @@ class Card(NamedTuple):
 
 
 def cards_html(cards: Sequence[Card], caption: str) -> str:
-    """Cards in a row that wraps, and the one heat scale they share.
-
-    Args:
-        cards: Parts scored by one detector.
-        caption: A sentence below them.
-    """
+    """Cards in a row that wraps, and the one heat scale they share."""
     low, high = cards[0].evaluation.heat_range
     ramp = colourise(np.linspace(low, high, 128)[None], (low, high))
     scale = jpeg(Image.fromarray(ramp))

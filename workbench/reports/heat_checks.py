@@ -35,7 +35,6 @@ class HeatCheck(Report):
     map has far fewer cells than that, and 12-megapixel photos would not fit into memory.
 
     Args:
-        images: The test images that were scored.
         cells: Their heat at the size of the cells, shape (N, h, w).
     """
 

@@ -38,10 +38,6 @@ class ImageReport(Report):
     """What the detector says of the test images, and the sections of the report.
 
     Args:
-        name: The model's name, under which the report is left.
-        detector: The fitted detector.
-        parts: The images it was made for, with their split; the test images are scored.
-        shown: Parts in each gallery.
         misses: Highest share of NG parts that may be missed, for the judgement.
         overkill: Highest share of good parts that may be thrown away, for the judgement.
         by: Column of `details` to rate the parts by, such as a lot; "folder" is where they lie.

@@ -74,9 +74,6 @@ def guarantees(
     """Rates at other thresholds, the judgement, and what a stronger claim would take.
 
     Args:
-        scores: Of the test set, shape (N,).
-        labels: True for NG, shape (N,), or None.
-        threshold: The one in use.
         known_good: Scores of calibration parts, shape (M,).
         target: The rates that are asked for.
     """
@@ -126,7 +123,6 @@ def by_lot(table: pd.DataFrame, by: str, details: str) -> dict[str, Any] | None:
     """Rates of each lot, shift or other group; None where no column was stated.
 
     Args:
-        table: Verdicts in the columns of a result file.
         by: The column; "" states none.
         details: A CSV with further columns, from the workspace; "" is none.
 
@@ -154,10 +150,6 @@ def by_part(
     """Rates of photos and, by each rule, of parts; None where every photo is a part of its own.
 
     Args:
-        scores: Of photos, shape (N,).
-        labels: True for NG, shape (N,), or None.
-        parts: What each photo shows.
-        threshold: Of photos and parts.
         rule: The one in use, as for `metrics.join_photos`.
     """
     if len(set(parts)) == len(parts):
@@ -177,7 +169,6 @@ def by_region(
 
     Args:
         areas: Of the `count`-th largest region of each photo, shape (N,).
-        labels: True for NG, shape (N,), or None.
         smallest: The size in use.
         count: Regions of that size that make a photo NG.
     """
@@ -200,7 +191,6 @@ def by_inspectors(table: pd.DataFrame, files: Sequence[str]) -> dict[str, Any] |
     """How far two inspectors agree, or one with the detector; None without a result file.
 
     Args:
-        table: The detector's verdicts in the columns of a result file.
         files: One or two result files, from the workspace.
 
     Raises:

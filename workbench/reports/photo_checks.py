@@ -39,9 +39,7 @@ class PhotoCheck(Report):
     """What the photos of a dataset say of themselves.
 
     Args:
-        parts: All of them, with their split.
         digests: SHA-256 of each file, "" where it cannot be read.
-        shown: Pairs of duplicates that are shown.
     """
 
     parts: "ImageFolder"

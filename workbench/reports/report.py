@@ -6,15 +6,10 @@ from . import display, wording
 
 
 class Report:
-    """Sections over `metrics`, which all their numbers come from.
+    """Sections over `metrics`, which all their numbers come from."""
 
-    Attributes:
-        name: Under which the report is left.
-        metrics: Every number of it, fit for JSON.
-    """
-
-    name: str
-    metrics: dict[str, Any]
+    name: str  # under which the report is left
+    metrics: dict[str, Any]  # every number of it, fit for JSON
 
     def say(self, section: str, *given: Any) -> None:  # noqa: ANN401
         """Show a section's text and tables."""

@@ -46,9 +46,6 @@ def to_html(
     """An executed report notebook as one page, without its code.
 
     Args:
-        notebook: The executed notebook.
-        status: As in `status.json`.
-        metrics: As in `metrics.json`; empty after a failure.
         files: Put into the page, so that it can be mailed alone.
     """
     cells = [cell for cell in notebook.cells if not HIDDEN & set(cell.metadata.get("tags", ()))]

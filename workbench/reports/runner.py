@@ -91,12 +91,8 @@ def run(
     does one that ends well but leaves nothing to show.
 
     Args:
-        name: The model's name; of a template without a parameter `name`, the report's.
         template: A notebook's path, or its name in `notebooks/`; by default the one for the
             kind of model.
-        kernel_name: Jupyter kernel to run it with.
-        progress: Show a progress bar over the cells.
-        **parameters: Values for the template's parameters, plain JSON.
 
     Raises:
         ArtifactError: There is no such model.
@@ -125,13 +121,11 @@ def run_all(
 
     Args:
         names: Which; by default those of `reports/datasets.yml`, else of all models.
-        template: A notebook for all of them.
         parameters: For all of them, over those of `reports/datasets.yml`.
         jobs: Reports made at a time, which share the processor's cores.
         timeout: Seconds that one cell may take.
         resume: Leave out what ended well and would say the same again; its last run is
             returned instead.
-        progress: Show a progress bar over the reports.
 
     Raises:
         ArtifactError: A name that is neither listed nor a model's.

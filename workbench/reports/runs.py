@@ -28,27 +28,16 @@ KEPT = 20  # runs of one report; older ones are deleted
 
 @dataclass(frozen=True)
 class ReportRun:
-    """How a report went.
+    """How a report went."""
 
-    Attributes:
-        name: The report's name.
-        folder: Where this run lies.
-        status: "ok" or "failed".
-        seconds: How long it took.
-        metrics: The contents of `metrics.json`; empty after a failure.
-        error: What went wrong, in a line; "" if nothing.
-        details: The contents of `status.json`.
-        fresh: False if it was left as it is because a new one would say the same.
-    """
-
-    name: str
-    folder: Path
-    status: str
-    seconds: float
-    metrics: dict[str, Any]
-    error: str
-    details: dict[str, Any]
-    fresh: bool = True
+    name: str  # the report's name
+    folder: Path  # where this run lies
+    status: str  # "ok" or "failed"
+    seconds: float  # how long it took
+    metrics: dict[str, Any]  # the contents of `metrics.json`; empty after a failure
+    error: str  # what went wrong, in a line; "" if nothing
+    details: dict[str, Any]  # the contents of `status.json`
+    fresh: bool = True  # false if it was left as it is because a new one would say the same
 
     @classmethod
     def read(cls, folder: Path) -> "ReportRun":

@@ -34,9 +34,6 @@ def score_test_set(
     """Score the test images, those not scored before.
 
     Args:
-        detector: The fitted detector.
-        parts: All images, with their split.
-        digests: Of all of them.
         key: Of what the scores depend on beside the image.
 
     Raises:

@@ -30,10 +30,7 @@ class SensorReport(Report):
     """What the detector says of all rows, and the sections of the report.
 
     Args:
-        name: The model's name, under which the report is left.
-        detector: The fitted detector.
         rows: The table it was made for; by default the file that the model names.
-        shown: Events in the table.
         reading: Options of `load_rows` that are to differ from those of the training.
         misses: Highest share of NG rows that may be missed, for the judgement.
         overkill: Highest share of normal rows that may be called NG, for the judgement.
@@ -219,7 +216,6 @@ def rows_of(detector: "AutoEncoderDetector", **reading: Any) -> SensorTable:  # 
     """The table that a detector was trained from, read and split as then.
 
     Args:
-        detector: Fitted on a file.
         reading: Options of `load_rows` that are to differ.
 
     Raises:

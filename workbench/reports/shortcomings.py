@@ -9,12 +9,7 @@ from .display import METRICS
 
 
 def shortcoming(metrics: dict[str, Any], notebook: NotebookNode) -> str:
-    """The first thing that is wrong, in a line; "" if nothing.
-
-    Args:
-        metrics: The contents of `metrics.json`, or {}.
-        notebook: The executed notebook.
-    """
+    """The first thing that is wrong, in a line; "" if nothing."""
     if not metrics:
         return f"the notebook left no {METRICS}; it must end with reports.record(...)"
     if not metrics.get("n"):

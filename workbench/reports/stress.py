@@ -61,9 +61,7 @@ class StressTest:
     """Scores of a few test photos, changed as a line may change them.
 
     Args:
-        detector: The fitted detector.
         key: The detector's hash, under which the scores are kept.
-        images: Test photos that could be read.
         scores: Their scores as they are, shape (N,).
         digests: SHA-256 of their files; the sample follows their order, which is random and
             hardly changes when photos are added.

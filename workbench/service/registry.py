@@ -25,17 +25,11 @@ TURNS = Semaphore(os.cpu_count() or 1)  # taken to score: more at a time only ge
 
 @dataclass(frozen=True)
 class Model:
-    """A saved detector in memory.
+    """A saved detector in memory."""
 
-    Attributes:
-        name: Of its folder below `models/`.
-        detector: What scores.
-        manifest: What its `detector.json` says.
-    """
-
-    name: str
-    detector: "CSFlowDetector | AutoEncoderDetector"
-    manifest: Mapping[str, Any]
+    name: str  # of its folder below `models/`
+    detector: "CSFlowDetector | AutoEncoderDetector"  # what scores
+    manifest: Mapping[str, Any]  # what its `detector.json` says
 
     @property
     def kind(self) -> str:

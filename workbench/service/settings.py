@@ -9,35 +9,24 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 class Settings:
     """Safe by default: loopback only, CORS closed, everything bounded.
 
-    Attributes:
-        host: Where to listen. Anything but loopback needs `key_sha256` or `open`.
-        port: Which port.
-        origins: Origins of pages that may read answers (CORS).
-        simulator_page: Origin of the old simulator's page. It may read answers and call its three
-            paths without a key, which it cannot send.
-        key_sha256: Hash of the API key that requests must carry in `X-API-Key`; "" asks for none.
-        open: Listen elsewhere without a key.
-        body_bytes: Largest body of a request.
-        pixels: Most pixels of a photo.
-        rows: Most rows or photos in one request.
-        waiting: Requests that may be under way; one more gets 429.
-        seconds: Time a request may take before it gets 504.
-
     Raises:
         ValueError: It would listen beyond this machine to anybody, or a limit is not positive.
     """
 
-    host: str = "127.0.0.1"
-    port: int = 8000
-    origins: tuple[str, ...] = ()
+    host: str = "127.0.0.1"  # where to listen. Anything but loopback needs `key_sha256` or `open`.
+    port: int = 8000  # which port
+    origins: tuple[str, ...] = ()  # origins of pages that may read answers (CORS)
+    # origin of the old simulator's page. It may read answers and call its three paths without a
+    # key, which it cannot send.
     simulator_page: str = ""
+    # hash of the API key that requests must carry in `X-API-Key`; "" asks for none
     key_sha256: str = field(default="", repr=False)
-    open: bool = False
-    body_bytes: int = 32_000_000
-    pixels: int = 40_000_000
-    rows: int = 1000
-    waiting: int = 64
-    seconds: float = 30.0
+    open: bool = False  # listen elsewhere without a key
+    body_bytes: int = 32_000_000  # largest body of a request
+    pixels: int = 40_000_000  # most pixels of a photo
+    rows: int = 1000  # most rows or photos in one request
+    waiting: int = 64  # requests that may be under way; one more gets 429
+    seconds: float = 30.0  # time a request may take before it gets 504
 
     def __post_init__(self) -> None:
         if self.host not in LOOPBACK and not self.key_sha256 and not self.open:

@@ -34,18 +34,12 @@ BINS = 32
 
 @dataclass
 class Line:
-    """An inspection that the page steps through.
+    """An inspection that the page steps through."""
 
-    Attributes:
-        model: The saved detector.
-        session: Verdicts and their file.
-        names: From the name on the wire to the session's own.
-        lock: Held from choosing a part until its verdict is on the disk.
-    """
-
-    model: Model
-    session: InspectionSession
-    names: dict[str, str]
+    model: Model  # the saved detector
+    session: InspectionSession  # verdicts and their file
+    names: dict[str, str]  # from the name on the wire to the session's own
+    # held from choosing a part until its verdict is on the disk
     lock: Lock = field(default_factory=Lock)
 
 

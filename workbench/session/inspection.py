@@ -41,11 +41,9 @@ class InspectionSession(Navigation):
     """Steps through a folder of parts with one detector.
 
     Args:
-        detector: A fitted image detector.
         parts: The images to inspect, usually `parts.test`.
         order: "random" (seeded), "name", "worst" (highest score first) or "closest" (to the
             threshold first); the last two score everything beforehand.
-        seed: Decides the random order.
         results: CSV to append to, relative to the workspace; an existing one is resumed. None
             keeps the verdicts in memory only. Where a session of another process writes it, this
             one can only look, see `read_only`.
@@ -179,9 +177,6 @@ class InspectionSession(Navigation):
 
         It goes to the result file, a correction to the relabels beside the data too, see
         `data.relabels`.
-
-        Args:
-            label: "OK", "NG" or None.
 
         Raises:
             ValueError: Another word.

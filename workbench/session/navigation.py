@@ -18,19 +18,13 @@ class Navigation:
 
     The session brings `scores`, `outcome`, `_passes` (the filter), `_moved` (another image is the
     current one) and `_follow_threshold` (take up one that somebody moved).
-
-    Attributes:
-        position: Index of the current image among those shown, from 0.
-        selection: The order and the filter; see `show`.
-        lock: Held while the state changes; widget callbacks run in threads of their own.
-        prefetcher: Evaluations by index in `parts`, the latest and the next ones.
     """
 
     parts: "ImageFolder"
-    selection: Selection
-    prefetcher: Prefetcher
-    lock: RLock
-    position: int
+    selection: Selection  # the order and the filter; see `show`
+    prefetcher: Prefetcher  # evaluations by index in `parts`, the latest and the next ones
+    lock: RLock  # held while the state changes; widget callbacks run in threads of their own
+    position: int  # index of the current image among those shown, from 0
     _order: NDArray[np.intp]
 
     def __len__(self) -> int:

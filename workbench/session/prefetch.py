@@ -25,7 +25,6 @@ class Prefetcher(Generic[Value]):
 
     Args:
         compute: From key to value; runs under `lock`, in either thread.
-        size: Bytes of a value.
         lock: Held while computing.
         budget: Bytes to keep, though never fewer than three values.
 

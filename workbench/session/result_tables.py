@@ -62,7 +62,6 @@ def rates_by(
     """Rates of each lot, shift, camera or day.
 
     Args:
-        table: As from `read_results`.
         column: A column of the table or of `details`; "folder" is where a part lies.
         details: A CSV with a column "file name" and further ones, for what a result file lacks.
         every: Takes the column for times and joins them by this much, such as "1D" or "8h".

@@ -15,7 +15,6 @@ class PartScores:
 
     Args:
         score: From some parts to their scores.
-        parts: All of them.
         lock: Held while scoring.
 
     Attributes:

@@ -18,14 +18,6 @@ class NothingPasses(ValueError):
 class Selection:
     """An order and a filter; "" lets everything through.
 
-    Attributes:
-        order: "random" (seeded), "name", "worst" (highest score first) or "closest" (to the
-            threshold first).
-        seed: Decides the random order.
-        label: "OK" or "NG", what the part is.
-        verdict: "OK" or "NG", what the detector says.
-        outcome: "missed", "overkill" or "correct".
-
     Raises:
         ValueError: A word that is none of these.
 
@@ -34,11 +26,13 @@ class Selection:
         True
     """
 
+    # "random" (seeded), "name", "worst" (highest score first) or "closest" (to the threshold
+    # first)
     order: str = "random"
-    seed: int = 0
-    label: str = ""
-    verdict: str = ""
-    outcome: str = ""
+    seed: int = 0  # decides the random order
+    label: str = ""  # "OK" or "NG", what the part is
+    verdict: str = ""  # "OK" or "NG", what the detector says
+    outcome: str = ""  # "missed", "overkill" or "correct"
 
     def __post_init__(self) -> None:
         if self.order not in ORDERS:

@@ -41,8 +41,6 @@ def append_change(path: Path, threshold: Threshold, why: str, *, former: Thresho
     """Note a change.
 
     Args:
-        path: The history.
-        threshold: What was saved.
         why: In the words of who saved it.
         former: What it replaces; it begins the history, so that it can be restored.
     """

@@ -1,4 +1,8 @@
-"""Widgets over an `InspectionSession`; nothing is loaded from the network."""
+"""Widgets over an `InspectionSession`; nothing is loaded from the network.
+
+`language` is "en" or "ko", by default that of `$WORKBENCH_LANG`. With `operator` a threshold is to
+be seen only: nothing can be chosen or saved.
+"""
 
 from workbench.lazy import lazily
 

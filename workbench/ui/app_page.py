@@ -28,10 +28,7 @@ class AppPage(View):
     """The page of `workbench app`.
 
     Args:
-        name: A model under `models/`.
-        language: "en" or "ko"; that of `$WORKBENCH_LANG` if None.
         order: Of the parts; see `InspectionSession`.
-        operator: Whether the threshold is to be seen only.
         take_over: Become the writer of the result file even if another page is.
 
     Attributes:

@@ -17,11 +17,6 @@ class AuditView(Simulator):
     *Keep* confirms a label, *turn round* corrects it; both go on to the next. What was settled
     does not come up again.
 
-    Args:
-        session: Of labelled parts; all are scored.
-        n: How many suspects of each class.
-        language: "en" or "ko"; that of `$WORKBENCH_LANG` if None.
-
     Raises:
         ValueError: The parts are not labelled, or no label is left to be looked at.
     """

@@ -20,7 +20,6 @@ class Chart:
 
     Args:
         classes: Scores by "OK" and "NG", or by "all" alone, each of shape (N,).
-        bins: Number of bars.
         threshold: Kept within the horizontal range.
         log_x: Scores on a logarithmic axis; only where all are positive.
         t: From English to the user's language.

@@ -38,12 +38,7 @@ class Found(NamedTuple):
 
 
 class CheckView(View):
-    """Scores what is uploaded or lies in a folder; the worst come first.
-
-    Args:
-        detector: Of photos or of sensors.
-        name: Of the model; findings go to `reports/NAME/check`.
-        language: "en" or "ko"; that of `$WORKBENCH_LANG` if None.
+    """Scores uploads or a folder, the worst first; findings go to `reports/NAME/check`.
 
     Attributes:
         found: What was scored, in that order.

@@ -17,12 +17,6 @@ from .view import View, identity, table
 class Compare(View):
     """Scores against scores, the changed verdicts, and any part under both heat maps.
 
-    Args:
-        a: A session of the present detector.
-        b: A session of the other on the same parts.
-        names: What to call the two.
-        language: "en" or "ko"; that of `$WORKBENCH_LANG` if None.
-
     Raises:
         ValueError: The sessions hold other parts.
     """

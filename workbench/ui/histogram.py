@@ -39,8 +39,6 @@ class HistogramExplorer(View):
         bins: Number of bars, the same for OK and NG; by the number of scores if None.
         model: The saved detector's folder, for the threshold to be saved to; None keeps it in
             the detector of the session only.
-        language: "en" or "ko"; that of `$WORKBENCH_LANG` if None.
-        operator: Whether the threshold is to be seen only: nothing can be chosen or saved.
         opened: Called when a part was opened, to show the session's simulator; by default it
             appears below.
 

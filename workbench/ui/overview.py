@@ -20,9 +20,7 @@ class Overview(View):
     """Thumbnails of all parts with filter chips, a search and a confusion table.
 
     Args:
-        session: Whose parts are shown; what is not scored yet is scored.
         opened: Called when the session stands at a part that was clicked.
-        language: "en" or "ko"; that of `$WORKBENCH_LANG` if None.
     """
 
     def __init__(

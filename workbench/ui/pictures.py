@@ -35,24 +35,17 @@ _SHEET = 16  # pixels: margin and height of a line
 
 @dataclass(frozen=True)
 class DisplaySettings:
-    """How a part is shown.
+    """How a part is shown."""
 
-    Attributes:
-        opacity: Of the heat map at the upper end of its scale, 0 to 1.
-        fixed: One colour scale for all parts, or for each its own, which makes any part glow.
-        outline: Whether the ground truth is outlined where there is one.
-        zoom: How many times larger than the whole photo.
-        centre: What lies in the middle, as fractions of width and height.
-        side: Pixels of the longer side of what is sent.
-        blank: Boxes where nothing is to be looked at, as fractions of the whole photo.
-    """
-
-    opacity: float = 0.7
+    opacity: float = 0.7  # of the heat map at the upper end of its scale, 0 to 1
+    # one colour scale for all parts, or for each its own, which makes any part glow
     fixed: bool = True
-    outline: bool = True
-    zoom: float = 1.0
+    outline: bool = True  # whether the ground truth is outlined where there is one
+    zoom: float = 1.0  # how many times larger than the whole photo
+    # what lies in the middle, as fractions of width and height
     centre: tuple[float, float] = (0.5, 0.5)
-    side: int = SIDE
+    side: int = SIDE  # pixels of the longer side of what is sent
+    # boxes where nothing is to be looked at, as fractions of the whole photo
     blank: tuple[tuple[float, float, float, float], ...] = ()
 
     def whole(self, x: float, y: float) -> tuple[float, float]:

@@ -31,10 +31,8 @@ class SensorExplorer(View):
         detector: A fitted row or window model.
         rows: The recording, oldest first; labels, where it has them, are shaded.
         rule: What makes an alarm of scores; every reading over the threshold if None.
-        language: "en" or "ko"; that of `$WORKBENCH_LANG` if None.
         model: The saved detector's folder, for the threshold to be saved to; None keeps it in
             the detector only.
-        operator: Whether the threshold is to be seen only.
 
     Raises:
         ValueError: No rows, or columns that the detector does not know.

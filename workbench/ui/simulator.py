@@ -39,7 +39,6 @@ class Simulator(Looking):
         session: The inspection to show; a former simulator of it, or of another session with
             the same result file, is closed.
         play_ms: Milliseconds between two images when playing, at least 300.
-        language: "en" or "ko"; that of `$WORKBENCH_LANG` if None.
 
     Raises:
         ValueError: `play_ms` is too short to see a picture, or another language.

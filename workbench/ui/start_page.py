@@ -32,9 +32,6 @@ def open_page(name: str = "", *, operator: bool = False, language: str | None = 
 class StartPage(View):
     """A card for each saved model: photo, rates, date, kind; a click opens it.
 
-    Args:
-        language: "en" or "ko"; that of `$WORKBENCH_LANG` if None.
-
     Example:
         >>> StartPage().close()
     """

@@ -69,7 +69,6 @@ def checked_graph(detector: "CSFlowDetector", threshold: float) -> OnnxEngine | 
     None on a GPU, and with a warning where the graph cannot be built or disagrees with torch.
 
     Args:
-        detector: Fitted or loaded.
         threshold: At which the verdicts on calibration photos must agree.
     """
     if not _on_graph(detector):

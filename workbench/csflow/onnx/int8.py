@@ -52,25 +52,15 @@ BETWEEN = ("Add", "Clip", "GlobalAveragePool", "Mul", "Sigmoid")
 
 @dataclass(frozen=True)
 class Quantisation:
-    """What 8-bit integers would do to a detector.
+    """What 8-bit integers would do to a detector."""
 
-    Attributes:
-        floats: Share of the backbone's depth, from its start, that stays in floats.
-        accepted: Whether the detector scores so from now on.
-        flips: Verdicts on calibration photos that change.
-        n: Calibration photos.
-        auroc_before: On the labelled images; NaN without.
-        auroc_after: The same in integers.
-        gain: How many times faster one image is.
-    """
-
-    floats: float
-    accepted: bool
-    flips: int
-    n: int
-    auroc_before: float
-    auroc_after: float
-    gain: float
+    floats: float  # share of the backbone's depth, from its start, that stays in floats
+    accepted: bool  # whether the detector scores so from now on
+    flips: int  # verdicts on calibration photos that change
+    n: int  # calibration photos
+    auroc_before: float  # on the labelled images; NaN without
+    auroc_after: float  # the same in integers
+    gain: float  # how many times faster one image is
 
     def describe(self) -> str:
         """One line with the figures."""
@@ -99,8 +89,6 @@ def quantise(
 
     Args:
         detector: One that scores through ONNX.
-        images: Labelled images, best those of `parts.test`.
-        progress: Show a progress bar over the attempts.
 
     Returns:
         What was tried, in order; only the last can be accepted.

@@ -36,9 +36,6 @@ def folder() -> Path:
 def key(manifest: Mapping[str, Any]) -> str:
     """Name of what a graph must have been built from and checked on to serve a detector here.
 
-    Args:
-        manifest: Of a saved detector.
-
     Raises:
         KeyError: It is of none that was saved.
     """

@@ -84,7 +84,6 @@ class Unpickler(pickle._Unpickler):
     It is the variant in Python: that in C takes as much memory as the file says it needs.
 
     Args:
-        stream: Where the pickle begins.
         names: What it may name, dotted; for some of them a harmless function of ours that gives
             the value at once, for the others None, which leaves a `Made`.
         pointed: Gives the value of a persistent id, by which torch points to its storages.
@@ -162,7 +161,6 @@ class TorchFile:
     """A file of `torch.save`: a zip, or the stream that torch wrote before 1.6.
 
     Args:
-        path: The file.
         names: What its pickle may name beside tensors, as `Unpickler` takes it.
 
     Attributes:

@@ -41,7 +41,6 @@ def import_original(
     """Make a detector of an original checkpoint, which holds the flow alone.
 
     Args:
-        path: The checkpoint, see `workbench.csflow.read_original`.
         threshold: A number, or "SMT", "lens" or "flex" for the simulator's own; by default the
             preset's percentile of the scores of `calibration`.
         calibration: A folder of parts: OK photos that the checkpoint was not trained with,
@@ -50,8 +49,6 @@ def import_original(
         heat_range: Ends of the colour scale of heat maps.
         preset: For how images are stretched and scored: "simulator" or "paper".
         weights: The backbone's, as for `CSFlowDetector`.
-        device: As for `CSFlowDetector`.
-        progress: Show progress bars.
         **changes: Fields of `CSFlowConfig` that the file does not say, None for the default:
             `backbone` (efficientnet-b5), `block` (the last of its last stage but one),
             `image_size` (what a whole module says, else the preset's), `score` (the preset's).

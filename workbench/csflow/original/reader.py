@@ -55,15 +55,10 @@ Block = dict[str, Any]  # "s1.conv_scale0_0.weight" and so on to what the tree h
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """What a checkpoint holds.
+    """What a checkpoint holds."""
 
-    Attributes:
-        flow: With its weights and permutations, float32, on the CPU.
-        map_side: Cells a side of the finest scale in training; None of a state dict.
-    """
-
-    flow: CrossScaleFlow
-    map_side: int | None
+    flow: CrossScaleFlow  # with its weights and permutations, float32, on the CPU
+    map_side: int | None  # cells a side of the finest scale in training; None of a state dict
 
 
 def read_original(path: Path | str, *, clamp: float = CLAMP) -> CrossScaleFlow:
@@ -73,7 +68,6 @@ def read_original(path: Path | str, *, clamp: float = CLAMP) -> CrossScaleFlow:
     holds no permutations: those that the original draws for each block are taken then.
 
     Args:
-        path: The file.
         clamp: For a state dict only, which does not hold it either.
 
     Returns:

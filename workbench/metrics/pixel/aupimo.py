@@ -25,13 +25,11 @@ def aupimo(
     shares of their pixels that reach a threshold. For each image with a defect, the share of
     its defective pixels found is integrated over log FPR between the bounds and divided by the
     width. The curve has a point at each distinct score and is straight over log FPR where
-    scores tie. Exact; three passes, in memory for the highest scores of good images only.
+    scores tie. Exact; three passes, in memory for the highest scores of good images only. Maps and
+    masks are as for `pixel_auroc`; an image whose mask is empty is a good one.
 
     Args:
-        maps: As for `pixel_auroc`.
-        masks: As for `pixel_auroc`; an image whose mask is empty is a good one.
         bounds: Lowest and highest shared FPR, within (0, 1].
-        progress: Show a bar for each pass.
 
     Returns:
         The mean over the images with a defect; `.per_image` holds each. NaN with a `.reason`

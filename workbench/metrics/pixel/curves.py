@@ -27,7 +27,6 @@ def pixel_auroc(
         masks: The defects, each (H, W) as its map; an image whose mask is None, so that its
             defects are unknown, is left out.
         exact: False bins the scores, in one pass, and says in `.error` how far off it can be.
-        progress: Show a bar for each pass.
 
     Returns:
         A number in [0, 1]; NaN with a `.reason` without a pixel of each class.
@@ -65,14 +64,11 @@ def aupro(
     The overlap at a threshold is averaged over the 8-connected regions of all images, so
     that a small defect counts like a large one; the false positive rate is over all background
     pixels, those of good images too. The curve has a point at each distinct score, is
-    straight in between and interpolated at the limit; the area is divided by the limit.
+    straight in between and interpolated at the limit; the area is divided by the limit. Arguments,
+    errors and what is NaN are as for `pixel_auroc`.
 
     Args:
-        maps: As for `pixel_auroc`, like the other arguments, errors and what is NaN.
-        masks: The defects.
         limit: Highest false positive rate, in (0, 1].
-        exact: Whether not to bin.
-        progress: Show a bar for each pass.
 
     References:
         Bergmann et al. 2021, The MVTec Anomaly Detection Dataset, section 5.

@@ -35,7 +35,6 @@ class Levels:
     """The distinct scores of defective pixels, ascending, and what lies above them.
 
     Args:
-        pairs: Maps and masks.
         share: Of the background pixels, in (0, 1], for a limit: what scores below it is not
             counted. None counts all.
 

@@ -14,20 +14,13 @@ _NO_DEFECT = "no pixel is marked as defective"
 
 
 class Area(float):
-    """A float in [0, 1] with how far off it can be, and why where it is NaN.
+    """A float in [0, 1] with how far off it can be, and why where it is NaN."""
 
-    Attributes:
-        error: The exact value is at most this far away; 0 in exact mode.
-        reason: Why it is undefined, or "".
-        n_background: Pixels without a defect.
-        n_regions: Connected defects, or images with a defect for AUPIMO.
-        per_image: For AUPIMO one value an image, NaN without a defect; else None.
-    """
-
-    error: float = 0.0
-    reason: str = ""
-    n_background: int = 0
-    n_regions: int = 0
+    error: float = 0.0  # the exact value is at most this far away; 0 in exact mode
+    reason: str = ""  # why it is undefined, or ""
+    n_background: int = 0  # pixels without a defect
+    n_regions: int = 0  # connected defects, or images with a defect for AUPIMO
+    # for AUPIMO one value an image, NaN without a defect; else None
     per_image: NDArray[np.float64] | None = None
 
     def __new__(cls, value: float, **known: Any) -> Self:  # noqa: ANN401
@@ -71,7 +64,6 @@ class MarkedMaps:
         maps: Heat maps, each (H, W), sizes may differ; with `masks` None, pairs of map and mask.
         masks: Defects, each (H, W) as its map; None for an image whose defects are unknown,
             which is left out.
-        progress: Show a bar for each pass.
 
     Raises:
         TypeError: An iterator, which is gone after one pass.
@@ -112,7 +104,6 @@ class PixelCounts:
     """The first pass: background pixels in bins; defective ones are handed on, batch by batch.
 
     Args:
-        pairs: Maps and masks.
         take: Called with scores (P,) of defective pixels and 1 / size of the region of each.
 
     Attributes:

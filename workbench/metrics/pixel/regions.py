@@ -49,8 +49,6 @@ def regions_found(
     """How many marked defects are touched by a region that counts, and how many there are.
 
     Args:
-        maps: As for `pixel_auroc`, like `masks`.
-        masks: The defects.
         cut: What a region reaches.
         smallest: Area from which on one counts, as a share of the map.
 
