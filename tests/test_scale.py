@@ -3,10 +3,12 @@
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import threading
+from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +23,22 @@ from workbench.errors import ArtifactError, DataError
 
 pytestmark = pytest.mark.slow
 PAGE = (Path(__file__).parents[1] / "docs" / "scale.md").read_text("utf-8")
+LINES = [
+    line for block in re.findall(r"```sh\n(.*?)```", PAGE, re.S) for line in block.splitlines()
+]
+COMMANDS = [
+    line.partition("  #")[0].strip()
+    for line in LINES
+    if "# not run by a test" not in line
+    and "--ranks" not in line and "torchrun" not in line  # tests/test_ranks.py runs these
+]  # fmt: skip
+SMALLER = {
+    "part-": "piece-", "train LINE3 --name lens": "train small --name more --size 128",
+    "LINE3": "line", "--dask 4": "--dask ADDRESS", "--dask local": "--dask ADDRESS",
+    "tcp://scheduler:8786": "ADDRESS", "report --all": "report lens", "*": "3",
+    "--seeds 8": "--seeds 2 --epochs 1", "image_size=256,384": "image_size=128",
+    "hidden=64,128": "hidden=8,16 --seeds 1",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +56,12 @@ def home(tmp_path_factory, photos, tiny_config):
     (root / "line" / "OK" / "broken.png").write_bytes(b"\x89PNG")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WORKBENCH_HOME", str(root))
-        train = sorted((root / "line" / "OK").glob("부품*"))[:20]
-        detector = wb.CSFlowDetector(tiny_config).fit(train, progress=False)
+        for label, count in (("OK", 24), ("NG", 6)):
+            for path in sorted((root / "line" / label).glob("부품*"))[:count]:
+                (root / "small" / label).mkdir(parents=True, exist_ok=True)
+                shutil.copy(path, root / "small" / label)
+        detector = wb.CSFlowDetector(tiny_config)
+        detector.fit(wb.load_images(root / "small"), progress=False)
         wb.save(detector, root / "models" / "lens")
         yield root
 
@@ -139,6 +161,55 @@ def test_workers_write_the_file_of_one_process(home, client, serial, tmp_path):
     by = partial(bulk.score, model=home / "models" / "lens", client=client)
     bulk.score_folder(detector, home / "line", tmp_path / "out.csv", by=by, progress=False)
     assert (tmp_path / "out.csv").read_bytes() == serial
+
+
+def test_a_chunk_holds_whole_batches_so_that_its_borders_change_no_score(home):
+    """The rounding of a convolution depends on how many images are computed at once."""
+
+    class Here:
+        """A client that does its work at once, and remembers how large the chunks were."""
+
+        sizes = []
+
+        def scheduler_info(self, n_workers):
+            return {"workers": {"here": {}}}
+
+        def submit(self, work, task, pure):
+            self.sizes.append(len(task))
+            done = Future()
+            done.set_result(work(task))
+            return done
+
+    model = home / "models" / "lens"
+    together = wb.load(model).config.together
+    paths = sorted((home / "line" / "OK").glob("부품*"))[: 5 * together + 1]
+    for chunk in (1, together + 1, 3 * together):
+        Here.sizes.clear()
+        found = list(bulk.score(paths, model, client=Here(), chunk=chunk))
+        assert found == list(bulk.score(paths, model))  # bit for bit
+        *whole, last = Here.sizes
+        assert whole and not any(size % together for size in whole)
+        assert sum(whole) + last == len(paths)
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_every_command_of_the_page_runs(home, client, serial, line):
+    for old, new in SMALLER.items():
+        line = line.replace(old, new)
+    line = line.replace("s3://bucket/line3", (home / "line").as_uri())
+    _, *words = line.replace("ADDRESS", client.scheduler.address).split()
+    whole = words[0] == "score" and "--dask" in words
+    if whole:
+        words += ["--out", "whole.csv"]
+        (home / "whole.csv").unlink(missing_ok=True)
+    if words[0] == "merge":
+        command(home, "score", "line", "--name=lens", "--out=piece-3.csv", "--shard=3/16")
+    assert command(home, *words, code=int(words[0] == "merge"))  # one share has gaps
+    if whole:
+        scores = (
+            pd.read_csv(home / name, usecols=range(4)) for name in ("whole.csv", "serial.csv")
+        )
+        pd.testing.assert_frame_equal(*scores)
 
 
 def test_a_model_that_workers_do_not_have_is_said_with_the_remedy(home, client, tmp_path):

@@ -4,6 +4,7 @@ Nothing of it is loaded unless it is asked for; `workbench[cluster]` installs it
 """
 
 import os
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -81,8 +82,10 @@ def in_order(
     from dask.distributed import KilledWorker
 
     remaining, waiting = iter(tasks), deque[tuple[TASK, Any]]()
+    room, asked = 0, float("-inf")
     while True:
-        room = ahead * workers(client)  # the scheduler is asked once for each that is finished
+        if time.monotonic() - asked > 1:  # workers come and go
+            room, asked = ahead * max(1, _workers(client)), time.monotonic()
         while len(waiting) < room:
             task = next(remaining, None)
             if task is None:
@@ -108,10 +111,9 @@ def _waited(client: "Client", future: "Future") -> Any:  # noqa: ANN401
     while alone < PATIENCE:
         with suppress(TimeoutError):
             return future.result(timeout=POLL)
-        alone = 0.0 if client.scheduler_info(n_workers=-1)["workers"] else alone + POLL
+        alone = 0.0 if _workers(client) else alone + POLL
     raise DataError(f"no worker has been there for {PATIENCE:g} s; start some and run it again")
 
 
-def workers(client: "Client") -> int:
-    """Workers that there are now, at least 1."""
-    return max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
+def _workers(client: "Client") -> int:
+    return len(client.scheduler_info(n_workers=-1)["workers"])

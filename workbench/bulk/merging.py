@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -57,7 +57,9 @@ def merge(
         if len({fact[what] for fact in about if what in fact}) > 1:
             raise DataError(f"files of one run are needed, got several of another {what}")
     for path in map(Path, files):
-        for row in TableFile(path, COLUMNS, cells).read() if path.is_file() else _missing(path):
+        if not path.is_file():
+            raise DataError(f"{path} must be a score file; there is no such file")
+        for row in TableFile(path, COLUMNS, cells).read():
             other = rows.get(row[0])
             if other:
                 duplicates.add(row[0])
@@ -74,10 +76,6 @@ def merge(
     wanted = photos or common.get("photos", "")
     gaps = tuple(sorted(set(_listed(str(wanted))) - set(rows))) if wanted else ()
     return Merged(len(joined), tuple(sorted(duplicates)), gaps)
-
-
-def _missing(path: Path) -> NoReturn:
-    raise DataError(f"{path} must be a score file; there is no such file")
 
 
 def _listed(photos: str) -> Iterable[str]:

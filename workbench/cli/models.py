@@ -1,6 +1,10 @@
 """Commands that make a detector or change one: train, import, quantise."""
 
+import json
+import os
+import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,14 +12,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from workbench import workspace
+from workbench.errors import DataError
 
 from .program import (
     Answer,
+    Dask,
     Groups,
     Layout,
     Name,
     Relabels,
     app,
+    by_workers,
     command,
     note,
     opened,
@@ -55,6 +62,10 @@ def train(
     checkpoint_every: Annotated[
         float, typer.Option(help="Seconds between checkpoints, at least (photos).")
     ] = 60,
+    ranks: Annotated[
+        int, typer.Option(help="Processes that share each batch of one training (photos).")
+    ] = 1,
+    dask: Dask = "",
     layout: Layout = None,
     groups: Groups = "",
     join: Annotated[
@@ -70,11 +81,19 @@ def train(
     from workbench.data.rows import is_rows
     from workbench.metrics.parts import rule_count
 
+    rows, started = is_rows(source), "LOCAL_RANK" in os.environ  # by `launched` or torchrun
+    if (ranks != 1 or started) and (rows or seeds != 1 or ranks < 1):
+        raise ValueError("ranks, 1 or more, share one training on photos")
+    if dask and seeds == 1:
+        raise ValueError("--dask trains several seeds side by side; add --seeds, or take --ranks")
+    if ranks > 1 and not started:
+        from workbench.csflow.ranks import launched
+
+        raise typer.Exit(launched(["-m", "workbench.cli", *sys.argv[1:]], ranks))
     name = name or source.resolve().stem
     target = workspace.model(name)
     artifacts.require_place(target)
     given = row_options(options, layout)
-    rows = is_rows(source)
     data = opened(
         source, seed, given if rows else options, **photo_options(layout, groups, relabels)
     )
@@ -83,21 +102,29 @@ def train(
     if resume and (seeds > 1 or rows):
         raise ValueError("--resume goes on with one training on photos; leave it out")
     rule_count(join)
-    checkpoint, spread = None, Answer([], {})
+    checkpoint, spread, rank = None, Answer([], {}), 0
     if rows:
         detector = _row_detector(changes, preset, seeds).fit(data)
     elif seeds != 1:
         from workbench.csflow.seeds import fit_seeds
 
         config = _config(preset, changes)
-        detector, results = fit_seeds(config, data, seeds, weights=weights)
+        with by_workers(dask) as each:
+            detector, results = fit_seeds(config, data, seeds, each=each, weights=weights)
         spread = _spread(results, config.seed)
     else:
+        from workbench.csflow.alone import ALONE
         from workbench.csflow.detector import CSFlowDetector
 
+        if started:
+            from workbench.csflow.ranks import joined
         checkpoint = _checkpoint(name, checkpoint_every, resume)
-        detector = CSFlowDetector(_config(preset, changes), weights=weights)
-        detector.fit(data, checkpoint=checkpoint, ignore=blank)
+        with joined() if started else nullcontext(ALONE) as group:
+            config, rank = _config(preset, changes), group.rank
+            detector = CSFlowDetector(config, weights=weights, device=group.device)
+            detector.fit(data, checkpoint=checkpoint, ignore=blank, ranks=group)
+    if rank:  # the first one saves
+        raise typer.Exit
     if groups:
         detector.data["join"] = join
     folder = artifacts.save_somewhere(detector, target)
@@ -106,6 +133,43 @@ def train(
     saved = _saved(detector, folder, f"workbench report {name}, workbench app {name}")
     taken = [] if rows else [in_short(data)]
     return Answer([*taken, *spread.lines, *saved.lines], saved.values | spread.values)
+
+
+@command(app)
+def sweep(
+    name: Annotated[str, typer.Argument(help="The model, a folder under models/.")],
+    change: Annotated[
+        list[str], typer.Option("--set", help="FIELD=VALUE,VALUE of its settings; repeatable.")
+    ],
+    seeds: Annotated[int, typer.Option(help="Trainings of each setting.")] = 3,
+    dask: Dask = "",
+) -> Answer:
+    """Train a model anew with every combination of settings, and compare them.
+
+    What was trained before is not trained again; the model itself stays as it is.
+    """
+    from workbench import artifacts
+    from workbench.csflow import seeds as training
+
+    detector = artifacts.load(workspace.model(name), engine="torch")
+    if detector.kind != "csflow":
+        raise DataError(f"a sweep trains models of photos, got {name}")
+    grid = dict(map(_values, change))
+    with by_workers(dask) as each:
+        settings = training.sweep(
+            detector.config, detector.parts(), grid, seeds, ignore=detector.ignore, each=each
+        )
+    found, best = [asdict(setting) for setting in settings], training.most_likely(settings)
+    return Answer(training.table(settings), {"settings": found, "best": best.changes})
+
+
+def _values(word: str) -> tuple[str, list[Any]]:
+    """FIELD=VALUE,VALUE: JSON where it is JSON, else words."""
+    field, _, values = word.partition("=")
+    try:
+        return field, json.loads(f"[{values}]")
+    except ValueError:
+        return field, values.split(",")
 
 
 @command(app)
@@ -213,17 +277,14 @@ def quantise(
 
 def _saved(detector: "CSFlowDetector | AutoEncoderDetector", folder: Path, follows: str) -> Answer:
     lines = [
-        *([f"photos at {_pixels(detector.config)}"] if detector.kind == "csflow" else []),
         f"threshold {detector.threshold.describe()}",
         f"saved {shown(folder)}; next: {follows}",
     ]
+    if detector.kind == "csflow":
+        c = detector.config
+        lines.insert(0, "photos at {} x {} pixels, {} epochs".format(*c.size, c.epochs))
     threshold = detector.threshold.to_json()
     return Answer(lines, {"model": folder, "kind": detector.kind, "threshold": threshold})
-
-
-def _pixels(config: "CSFlowConfig") -> str:
-    height, width = config.size
-    return f"{height} x {width} pixels, {config.epochs} epochs"
 
 
 def _config(preset: str, changes: dict[str, Any]) -> "CSFlowConfig":

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .program import Answer, app, command, shown
+from .program import Answer, Dask, app, by_workers, command, shown
 
 if TYPE_CHECKING:
     from workbench.reports import ReportRun
@@ -23,6 +23,7 @@ def report(
         list[str] | None, typer.Option("--parameter", "-p", help="NAME=VALUE, repeatable.")
     ] = None,
     jobs: Annotated[int, typer.Option("--jobs", "-j", help="Reports made at a time.")] = 1,
+    dask: Dask = "",
     timeout: Annotated[int, typer.Option(help="Seconds a cell may take; 0: an hour.")] = 0,
     resume: Annotated[bool, typer.Option(help="Leave out what would say the same again.")] = False,
     pdf: Annotated[bool, typer.Option(help="Print each page to a PDF, by a Chromium.")] = False,
@@ -39,6 +40,8 @@ def report(
         raise ValueError(
             "report needs a model's name or --all, got " + ("both", "neither")[not names]
         )
+    if watch and dask:
+        raise ValueError("--watch makes its reports here; leave --dask out")
     speak(language)
     reading = {"reading": options} if options else {}
     options = {
@@ -47,11 +50,12 @@ def report(
         "jobs": jobs,
         "timeout": timeout or None,
     }
-    rounds = (
-        reports.watch(names or None, **options)
-        if watch
-        else [reports.run_all(names or None, resume=resume, **options)]
-    )
+    with by_workers(dask) as each:
+        rounds = (
+            reports.watch(names or None, **options)
+            if watch
+            else [reports.run_all(names or None, resume=resume, each=each, **options)]
+        )
     for runs in rounds:
         if runs or not watch:
             yield _made(runs, pdf)

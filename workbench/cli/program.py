@@ -4,8 +4,9 @@ import inspect
 import json
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import wraps
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial, wraps
 from math import isfinite
 from pathlib import Path
 from types import MappingProxyType
@@ -16,6 +17,8 @@ import typer
 from workbench.errors import DataError
 
 if TYPE_CHECKING:
+    from dask.distributed import Client
+
     from workbench.data import ImageFolder, SensorTable
 
     Dataset = ImageFolder | SensorTable
@@ -34,6 +37,7 @@ Groups = Annotated[
     str, typer.Option(help="Which photos show one part: a CSV, folder, or a pattern with {part}.")
 ]
 Relabels = Annotated[bool, typer.Option(help="Correct labels by what inspectors found (photos).")]
+Dask = Annotated[str, typer.Option(help="A scheduler's address, a number of processes, or local.")]
 Name = Annotated[str, typer.Option("--name", "-n", help="The model, a folder under models/.")]
 _ROWS = {
     "label": (str, "Column of labels; NAME=VALUE says which value is NG (rows)."),
@@ -174,6 +178,28 @@ def refuse_row_options(options: Mapping[str, Any]) -> None:
     """
     if options:
         raise ValueError(f"{', '.join(f'--{name}' for name in options)} are for sensor rows")
+
+
+@contextmanager
+def workers(where: str) -> "Iterator[Client | None]":
+    """What `--dask` names, or None for nothing."""
+    if not where:
+        yield None
+        return
+    from workbench import bulk
+
+    with bulk.connected(where) as client:
+        note(f"watch the workers at {client.dashboard_link}")
+        yield client
+
+
+@contextmanager
+def by_workers(where: str) -> Iterator[Callable[[Callable, Iterable], Iterator[tuple]] | None]:
+    """What does a few long tasks on these workers, and yields each with its result; or None."""
+    from workbench import bulk
+
+    with workers(where) as client:
+        yield client and partial(bulk.in_order, client, ahead=1000)
 
 
 def shown(path: Path) -> str:

@@ -1,7 +1,6 @@
 """Commands that ask a detector or read its verdicts: evaluate, score, accept, rates, agree."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -13,11 +12,20 @@ import typer
 from workbench import workspace
 from workbench.errors import DataError
 
-from .program import Answer, Name, app, command, note, opened, refuse_row_options, shown
+from .program import (
+    Answer,
+    Dask,
+    Name,
+    app,
+    command,
+    note,
+    opened,
+    refuse_row_options,
+    shown,
+    workers,
+)
 
 if TYPE_CHECKING:
-    from dask.distributed import Client
-
     from workbench.autoencoder import AutoEncoderDetector
     from workbench.bulk import Scored
     from workbench.csflow import CSFlowDetector
@@ -64,9 +72,7 @@ def score(
         Path, typer.Option(help="The CSV file; photos are continued in it. Or .parquet.")
     ] = Path("scores.csv"),
     shard: Annotated[str, typer.Option(help="Only this share of the photos, as 3/16.")] = "",
-    dask: Annotated[
-        str, typer.Option(help="A scheduler's address, a number of processes, or local.")
-    ] = "",
+    dask: Dask = "",
     collect: Annotated[
         Path | None, typer.Option(help="Copy photos worth a second look to this folder.")
     ] = None,
@@ -87,7 +93,7 @@ def score(
         return Answer([f"{found.describe()}; in {shown(out)}"], asdict(found) | {"out": out})
     _require_photos(name, Path(source), options)
     growing = out.with_suffix(".csv") if out.suffix == ".parquet" else out
-    with _workers(dask) as client:
+    with workers(dask) as client:
         by = partial(bulk.score, model=workspace.model(name), client=client) if client else None
         if collect:
             to = Path(source), collect, float(detector.threshold), share(near), share(sample)
@@ -106,18 +112,6 @@ def _collected(
 
     *where, near, sample = to
     return review.collect(scores(photos), *where, near=near or 0, sample=sample or 0)
-
-
-@contextmanager
-def _workers(where: str) -> "Iterator[Client | None]":
-    from workbench import bulk
-
-    if not where:
-        yield None
-        return
-    with bulk.connected(where) as client:
-        note(f"watch the workers at {client.dashboard_link}")
-        yield client
 
 
 @command(app)

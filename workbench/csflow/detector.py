@@ -16,6 +16,7 @@ from workbench.data.opening import ImageSource
 from workbench.errors import DataError, NotFittedError
 from workbench.metrics import Threshold
 
+from .alone import ALONE, Alone
 from .auto import decide
 from .batches import Images, batches, to_square
 from .calibration import calibrate
@@ -137,6 +138,7 @@ class CSFlowDetector:
         progress: bool = True,
         cache: bool = True,
         checkpoint: "Checkpoint | None" = None,
+        ranks: Alone = ALONE,
     ) -> "CSFlowDetector":
         """Learn what good parts look like; set threshold and colour scale by others.
 
@@ -153,6 +155,7 @@ class CSFlowDetector:
             cache: Take features from the workspace's cache and keep them there; see
                 `workbench.csflow.feature_cache`.
             checkpoint: A file to write to now and then, and to go on from.
+            ranks: The processes that train together, from `csflow.ranks.joined`.
 
         Returns:
             The detector. After Ctrl-C it holds the best weights so far.
@@ -175,8 +178,9 @@ class CSFlowDetector:
         network = self.build_network()
         self.engine = self.saved = None  # a graph or a folder of other weights
         trained, latents, places = learn(
-            network, c, train, calibration, progress=progress, cache=cache, checkpoint=checkpoint
-        )
+            network, c, train, calibration,
+            progress=progress, cache=cache, checkpoint=checkpoint, ranks=ranks,
+        )  # fmt: skip
         self.history, self.epoch = trained.history, trained.epoch
         self.interrupted, self.arithmetic = trained.interrupted, trained.arithmetic
         calibrate(self, latents, parts_of(calibration, places))

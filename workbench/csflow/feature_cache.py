@@ -26,6 +26,7 @@ from workbench.data import read_image
 from workbench.data.opening import ImageSource
 from workbench.errors import DataError
 
+from .alone import ALONE, Alone
 from .altered import altered
 from .batches import Images, batches, sources_of
 from .config import CSFlowConfig
@@ -53,12 +54,14 @@ def extract(
     progress: bool,
     cache: bool,
     alter: bool = False,
+    ranks: Alone = ALONE,
 ) -> tuple[list[int], Pyramid]:
     """Raw features in half precision, the same with and without a cache.
 
     Args:
         cache: Whether to take them from the workspace's cache and keep them there.
         alter: Of an altered copy of each image, see `csflow.altered`.
+        ranks: Each computes a share of what is not in the cache and takes the rest from there.
 
     Returns:
         Positions of the images that could be read, N of them, and K tensors (N, C, H/2^k,
@@ -76,20 +79,25 @@ def extract(
         about["altered"] = ALTERED
     store = open_cache(about) if cache else None
     keys: list[str | None] = _keys(store, sources) if store else [None] * len(sources)
-    missing = []
-    for place, key in enumerate(keys):
-        xs = store.read(key, shapes) if store and key else None
-        _put(table, place, xs) if xs else missing.append(place)
-    found = set(range(len(sources))) - set(missing)
     keeping = store if store and store.holds(len(sources), shapes) else None
-    computed = _computed(sources, missing, network, config.white, title, progress, alter)
-    for place, xs in computed if missing else ():
-        found.add(place)
-        _put(table, place, xs)
-        if keeping and (key := keys[place]):
-            keeping.write(key, xs)
-    if keeping and missing:
-        keeping.files.trim()
+    places = range(len(sources))
+    mine = ranks.share(places) if keeping else places
+    found = set[int]()
+    for turn in (mine, sorted({*places} - {*mine})):
+        missing = []
+        for place in turn:
+            xs = store.read(key, shapes) if store and (key := keys[place]) else None
+            _put(table, place, xs) if xs else missing.append(place)
+        found |= {*turn} - {*missing}
+        computed = _computed(sources, missing, network, config.white, title, progress, alter)
+        for place, xs in computed if missing else ():
+            found.add(place)
+            _put(table, place, xs)
+            if keeping and (key := keys[place]):
+                keeping.write(key, xs)
+        if keeping and missing:
+            keeping.files.trim()
+        ranks.wait()
     if not found:
         raise DataError(f"none of the {len(sources)} images could be read")
     return sorted(found), _packed(table, sorted(found))

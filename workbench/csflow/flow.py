@@ -208,4 +208,4 @@ def _each_scale(channels: int | Sequence[int], scales: int) -> tuple[int, ...]:
 def nll(zs: Pyramid, logdet: Tensor) -> Tensor:
     """Negative log-likelihood per sample and dimension, constant dropped; shape (B,)."""
     squares = sum(z.square().sum((1, 2, 3)) for z in zs)
-    return (squares / 2 - logdet) / sum(z[0].numel() for z in zs)
+    return (squares / 2 - logdet) / sum(z.shape[1:].numel() for z in zs)

@@ -14,8 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from workbench import settings
+from workbench.errors import DataError
 from workbench.progress import bar as progress_bar
 
+from .alone import ALONE, Alone
 from .batches import Images
 from .config import PRECISIONS, CSFlowConfig
 from .feature_cache import extract
@@ -48,13 +50,16 @@ def learn(
     progress: bool,
     cache: bool,
     checkpoint: Checkpoint | None,
+    ranks: Alone = ALONE,
 ) -> tuple[Trained, list[Latents], list[int]]:
     """Train a network's flow on images, watched on others, in place.
 
     Returns:
         How it went, and latents and places of the calibration images that can be read.
     """
-    read = partial(extract, network=network, config=config, progress=progress, cache=cache)
+    read = partial(
+        extract, network=network, config=config, progress=progress, cache=cache, ranks=ranks
+    )
     _, features = read(train, title="features")
     places, watched = read(calibration, title="features (calibration)")
     copies: Pyramid = []
@@ -66,7 +71,7 @@ def learn(
         network.standardise.fit(features)
     trained = train_flow(
         network.flow, network.standardise, features, watched, config,
-        copies=copies, progress=progress, checkpoint=checkpoint,
+        copies=copies, progress=progress, checkpoint=checkpoint, ranks=ranks,
     )  # fmt: skip
     return trained, network.latents_of(watched, config.together), places
 
@@ -81,6 +86,7 @@ def train_flow(
     copies: Sequence[Tensor] = (),
     progress: bool = True,
     checkpoint: Checkpoint | None = None,
+    ranks: Alone = ALONE,
 ) -> Trained:
     """Minimise the negative log-likelihood of the features, in place.
 
@@ -101,16 +107,25 @@ def train_flow(
         config: Learning rate, epochs and the rest.
         copies: Features of altered copies, one an image, which are taken for some of them.
         progress: Show a progress bar.
-        checkpoint: Where to go on from, and to write to between epochs.
+        checkpoint: Where to go on from, and to write to between epochs; of the first rank.
+        ranks: Those that train it together.
 
     Raises:
         KeyboardInterrupt: Stopped before the first epoch was over: nothing is usable yet.
         ValueError: The likelihood is no longer a number, or `$WORKBENCH_PRECISION` is none.
         ArtifactError: The checkpoint is damaged, or is of another training.
+        DataError: The ranks read different images, or a batch has not one for each.
     """
-    run = _Run(flow, standardise, features, config, copies)
+    checkpoint = None if ranks.rank else checkpoint
+    counts = [len(features[0]), len(calibration[0])]
+    if counts != ranks.first(counts) or ranks.size > config.batch:
+        raise DataError(
+            f"all ranks need the same images and one of each batch of {config.batch}, got "
+            f"{counts[0]} images and {ranks.size} ranks"
+        )
+    run = _Run(flow, standardise, features, config, copies, ranks)
     identity = _identity(config, [*features, *copies, *calibration]) if checkpoint else {}
-    if checkpoint and (state := checkpoint.read(identity)):
+    if state := ranks.first(checkpoint.read(identity) if checkpoint else None):
         run.load(state)
     interrupted = False
     bar = progress_bar(
@@ -120,7 +135,7 @@ def train_flow(
         progress=progress,
     )
     try:
-        while not run.finished():
+        while not ranks.first(run.finished()):
             run.epoch(calibration, bar)
             if checkpoint and (run.finished() or checkpoint.due()):
                 checkpoint.write(identity, run.state())
@@ -146,10 +161,10 @@ class _Run:
 
     def __init__(
         self, flow: CrossScaleFlow, standardise: nn.Module, features: Pyramid, c: CSFlowConfig,
-        copies: Sequence[Tensor] = (),
+        copies: Sequence[Tensor] = (), ranks: Alone = ALONE,
     ) -> None:  # fmt: skip
         self.flow, self.standardise, self.features, self.config = flow, standardise, features, c
-        self.copies = copies
+        self.copies, self.ranks, self.parallel = copies, ranks, ranks.parallel(flow)
         self.device = next(flow.parameters()).device
         self.precision = _precision(c.precision, self.device)
         self.batches = -(-len(features[0]) // c.batch)
@@ -193,9 +208,10 @@ class _Run:
         """Mean negative log-likelihood per dimension, in nats; NaN for no images."""
         count, total = len(calibration[0]), 0.0
         # nothing is kept for a backward pass, so there is room for more at once
-        for rows in torch.arange(count).split(4 * self.config.batch):
-            total += self._nll(self._inputs([x[rows] for x in calibration])).sum().item()
-        return total / count if count else float("nan")
+        for rows in self.ranks.share(torch.arange(count)).split(4 * self.config.batch):
+            inputs = self._inputs([x[rows] for x in calibration])
+            total += self._nll(self.flow, inputs).sum().item()
+        return self.ranks.sum(total) / count if count else float("nan")
 
     def keep_best(self) -> int:
         """Take back the weights under which the calibration images were most likely."""
@@ -229,7 +245,8 @@ class _Run:
         self.flow.train()
         total = 0.0
         for rows in self._order():
-            loss = self._nll(self._blurred(self._inputs(self._drawn(rows)))).mean()
+            inputs = self._blurred(self._inputs(self._drawn(rows)), len(rows))
+            loss = self.ranks.mean(self._nll(self.parallel, inputs), len(rows))
             self.optimiser.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(self.flow.parameters(), self.config.grad_norm)
@@ -239,33 +256,37 @@ class _Run:
             total += loss.item() * len(rows)
             bar.update()
         self.flow.eval()
-        return total / len(self.features[0])
+        return self.ranks.sum(total) / self.ranks.size / len(self.features[0])
 
     def _drawn(self, rows: Tensor) -> Pyramid:
-        """Features of these images, of some of them those of the altered copy."""
-        chosen = [x[rows] for x in self.features]
+        """Features of this rank's share of images, of some of them those of the altered copy."""
+        mine = self.ranks.share(rows)
+        chosen = [x[mine] for x in self.features]
         if not self.copies:
             return chosen
-        swap = torch.rand(len(rows), generator=self.rng) < self.config.altered
+        draws = torch.rand(len(rows), generator=self.rng)
+        swap = (self.ranks.share(draws) < self.config.altered).view(-1, 1, 1, 1)
         pairs = zip(chosen, self.copies, strict=True)
-        return [torch.where(swap.view(-1, 1, 1, 1), copy[rows], x) for x, copy in pairs]
+        return [torch.where(swap, copy[mine], x) for x, copy in pairs]
 
     def _inputs(self, chosen: Pyramid) -> Pyramid:
         layout = torch.channels_last  # of the flow's weights
         xs = (x.to(self.device, torch.float32) for x in chosen)
         return self.standardise([x.to(memory_format=layout) for x in xs])
 
-    def _nll(self, xs: Pyramid) -> Tensor:
+    def _nll(self, flow: nn.Module, xs: Pyramid) -> Tensor:
         # bfloat16 has the range of float32: no scaling of the loss
         mixed = self.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=mixed):
-            return nll(*self.flow(xs))
+            return nll(*flow(xs))
 
-    def _blurred(self, xs: Pyramid) -> Pyramid:
-        """Add fresh noise, so that no image is seen twice as it was."""
+    def _blurred(self, xs: Pyramid, count: int) -> Pyramid:
+        """Add fresh noise, drawn for all `count` of the batch, so that no image is seen twice."""
         if not self.config.noise:
             return xs
-        draws = (torch.randn(x.shape, generator=self.rng).to(x) for x in xs)
+        shapes = ((count, *x.shape[1:]) for x in xs)
+        drawn = (self.ranks.share(torch.randn(shape, generator=self.rng)) for shape in shapes)
+        draws = (draw.to(x) for draw, x in zip(drawn, xs, strict=True))
         return [x + self.config.noise * draw for x, draw in zip(xs, draws, strict=True)]
 
     def _order(self) -> Iterator[Tensor]:

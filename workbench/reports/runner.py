@@ -6,7 +6,7 @@ the kernel said on its way, are written beside their place and moved there at th
 
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from datetime import datetime
@@ -33,6 +33,7 @@ TEMPLATES = {"csflow": "90_report_images", "autoencoder": "91_report_sensors"}
 """The template by kind of detector."""
 
 TIMEOUT = 3600  # seconds that one cell may take
+Each = Callable[[Callable, Iterable], Iterator[tuple]]  # yields each task with its result
 
 
 class Job(NamedTuple):
@@ -113,6 +114,7 @@ def run_all(
     timeout: int | None = None,
     resume: bool = False,
     progress: bool = True,
+    each: Each | None = None,
 ) -> list[ReportRun]:
     """Make many reports, each in a kernel of its own.
 
@@ -126,6 +128,7 @@ def run_all(
         timeout: Seconds that one cell may take.
         resume: Leave out what ended well and would say the same again; its last run is
             returned instead.
+        each: What makes them elsewhere, as `partial(bulk.in_order, client)`.
 
     Raises:
         ArtifactError: A name that is neither listed nor a model's.
@@ -134,7 +137,7 @@ def run_all(
     if jobs < 1:
         raise ValueError(f"jobs must be at least 1, got {jobs}")
     found = _chosen(names, Report("", template and str(template), parameters or {}, timeout))
-    done = _all(found, jobs, "ok" if resume else "", progress)
+    done = _all(found, jobs, "ok" if resume else "", progress, each)
     return [done[job.name] for job in found]
 
 
@@ -194,7 +197,9 @@ def _prepared(report: Report) -> Job:
     return Job(report.name, source, parameters, manifest, report.timeout or TIMEOUT)
 
 
-def _all(found: list[Job], workers: int, spare: str, progress: bool) -> dict[str, ReportRun]:
+def _all(
+    found: list[Job], workers: int, spare: str, progress: bool, each: Each | None = None
+) -> dict[str, ReportRun]:
     """Make the reports on models, then those about reports; leave out what `spare` says."""
     done: dict[str, ReportRun] = {}
     with bar(total=len(found), desc="reports", unit="report", progress=progress) as shown:
@@ -206,7 +211,8 @@ def _all(found: list[Job], workers: int, spare: str, progress: bool) -> dict[str
                     done[job.name] = last
             todo = [job for job in group if job.name not in done]
             shown.update(len(group) - len(todo))
-            for made in _each_made(todo, workers, progress):
+            elsewhere = each and (made for _, made in each(_made, todo))
+            for made in elsewhere or _each_made(todo, workers, progress):
                 done[made.name] = made
                 shown.set_postfix_str(f"{made.name} {made.status}")
                 shown.update()
