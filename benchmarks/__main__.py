@@ -10,7 +10,7 @@ import sys
 
 SCRIPTS = (
     "single_image", "bulk", "startup", "training", "presets", "scaling", "localisation",
-    "row_sets", "rows", "loading", "photo_folders", "simulator_step", "reports", "service",
+    "row_sets", "rows", "loading", "photo_folders", "simulator_step", "reports", "service", "cluster",
 )  # fmt: skip
 
 
