@@ -10,7 +10,8 @@ import sys
 
 SCRIPTS = (
     "single_image", "bulk", "startup", "training", "presets", "scaling", "localisation",
-    "row_sets", "rows", "loading", "photo_folders", "simulator_step", "reports", "service", "cluster",
+    "row_sets", "rows", "loading", "photo_folders", "simulator_step", "reports", "service",
+    "cluster",
 )  # fmt: skip
 
 
