@@ -31,18 +31,34 @@ def with_hot(good, scale, rows, columns, factor):
     return cells
 
 
-def test_the_score_is_the_one_that_the_formula_gives(good):
+@pytest.mark.parametrize("count", [SCALES + 2, SCALES + 1])  # models of before know less
+def test_the_score_is_the_one_that_the_formula_gives(good, count):
     statistics = []
     for m in good:
         flat = np.sort(m.reshape(len(m), -1), axis=1)[:, ::-1]
         statistics.append(flat[:, : max(1, round(0.03 * flat.shape[1]))].mean(1))
     typical = Typical.of(good)
-    statistics.append(typical.heat(good).max((1, 2)))
+    statistics += [typical.heat(good).max((1, 2)), good[-1].mean((1, 2))]
     logs = np.log(np.stack(statistics, 1))
     variance = (40 * logs.var(0) + 4 * logs.var(0).mean()) / 44
-    z = (logs - logs.mean(0)) / np.sqrt(variance)
-    expected = np.exp(np.sqrt(variance).mean() * 2 * np.log(np.exp(z / 2).mean(1)))
+    z, spread = ((logs - logs.mean(0)) / np.sqrt(variance))[:, :count], np.sqrt(variance)[:count]
+    expected = np.exp(spread.mean() * 2 * np.log(np.exp(z / 2).mean(1)))
+    saved = typical.to_json()
+    known = {name: saved[name][:count] for name in ("middle", "spread")}
+    typical = Typical.from_json(saved | known)
     np.testing.assert_allclose(typical.score(good), expected, rtol=1e-12)
+    assert len(typical.judge([m[:1] for m in good])[1]) == count
+
+
+def test_what_warms_all_of_the_coarsest_scale_is_seen(good):
+    typical = Typical.of(good)
+    pale = [m[:1].copy() for m in good]
+    pale[2] += 0.15 - 0.15 * pale[2] / pale[2].max()  # all but the hottest cells
+    score, evidence = typical.judge(pale)
+    before = Typical(typical.weights, typical.middle[:-1], typical.spread[:-1])
+    assert evidence[-1][:2] == ("all cells", 2)
+    assert evidence[-1].share > evidence[0].share and evidence[-1].times > 1.1
+    assert score > before.score(pale)[0]
 
 
 def test_the_heat_map_weighs_scales_by_what_good_parts_scatter(good):
@@ -133,7 +149,7 @@ def test_epochs_fit_the_time_that_there_is():
     few = decide(CSFlowConfig(image_size=256), [photo] * 50)
     many = decide(CSFlowConfig(image_size=384), [photo] * 650)
     most = decide(CSFlowConfig(image_size=512), [photo] * 100_000)
-    assert (few.epochs, many.epochs, most.epochs) == (28, 2, 1)
+    assert (few.epochs, many.epochs, most.epochs) == (28, 8, 1)
     assert decide(CSFlowConfig(image_size=1024), [photo] * 200).epochs == 5
     assert decide(CSFlowConfig(image_size=256), [photo] * 9).epochs == 40
     given = CSFlowConfig(image_size=128, epochs=3)

@@ -23,7 +23,7 @@ SIDES = (256, 384, 512)  # a photo takes about 10, 20 and 40 ms on two cores
 STRIDE = 32  # pixels a cell of an EfficientNet's output, at most
 LONGEST = 4.0  # sides as 4 : 1 at most
 STEPS = 700  # of the optimiser: beyond, calibration parts become hardly more likely
-MOST_EPOCHS = 40
+LEAST_EPOCHS, MOST_EPOCHS = 8, 40  # the steps are too few for hundreds of photos
 BUDGET = 1e9  # pixels seen in training: about five minutes of two cores, features included
 LOOKED_AT = 200  # photos whose size is read
 
@@ -44,7 +44,7 @@ def decide(config: CSFlowConfig, images: Images) -> CSFlowConfig:
         step = STRIDE << max(0, config.scales - config.finer - 1)  # whole cells at every scale
         config = replace(config, image_size=_size(sources_of(images), step))
     if config.epochs == "auto":
-        useful = STEPS * config.batch / len(images)
+        useful = max(LEAST_EPOCHS, STEPS * config.batch / len(images))
         most = BUDGET / (len(images) * prod(config.size))
         epochs = np.clip(round(min(useful, most)), 1, MOST_EPOCHS)
         config = replace(config, epochs=int(epochs))

@@ -1,10 +1,10 @@
 """What calibration parts look like to a flow, and how unusual another part is beside them.
 
 A defect of a few pixels makes a few cells of the finest scale hot; a broken edge warms part of
-the coarsest. So several things are looked at: of every scale the mean of the hottest cells, and
-the peak of the heat map, in which the scales are joined. Each is a ratio r to what is typical of
-good parts, and they differ in how much good parts scatter: log r has a standard deviation s on
-them. The score joins
+the coarsest, and an uneven surface all of it a little. So several things are looked at: of every
+scale the mean of the hottest cells, the peak of the heat map, in which the scales are joined, and
+the mean of the coarsest. Each is a ratio r to what is typical of good parts, and they differ in
+how much good parts scatter: log r has a standard deviation s on them. The score joins
 
     z = log(r) / s,    score = exp(2 * mean(s) * log(mean(exp(z / 2)))):
 
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from .scores import Latents, at_finest
 
 HOTTEST = 0.03  # share of the cells
-CELLS, PEAK = "hottest cells", "peak of the heat map"
+CELLS, PEAK, ALL = "hottest cells", "peak of the heat map", "all cells"
 PRIOR = 4.0  # parts' worth of belief that all statistics scatter alike; few parts cannot tell
 LEAST = 0.02  # standard deviation of a logarithm, for parts that hardly differ
 
@@ -31,7 +31,7 @@ class Evidence(NamedTuple):
     """One thing that a score looks at.
 
     Attributes:
-        name: "hottest cells" or "peak of the heat map".
+        name: "hottest cells", "peak of the heat map" or "all cells".
         scale: From 0, the finest; None where the scales are joined.
         times: What it is on this image, as a multiple of a typical good part.
         share: How much it has to do with the score; all of them sum to 1.
@@ -50,7 +50,8 @@ class Typical:
     Attributes:
         weights: What each scale counts for in the heat map, shape (K,): a cell is worth more
             where good parts scatter less, and a fine one more than a coarse one.
-        middle: Mean logarithm of every statistic, shape (K + 1,).
+        middle: Mean logarithm of every statistic, shape (K + 2,); models of before look at the
+            first K + 1 alone.
         spread: Its standard deviation.
 
     Example:
@@ -61,8 +62,8 @@ class Typical:
         >>> bad[0][0, 3:5, 5] *= 4
         >>> bool(typical.score(bad)[0] > typical.score(good).max())
         True
-        >>> [(part.name, part.scale, round(part.times, 1)) for part in typical.judge(bad)[1]]
-        [('hottest cells', 0, 1.3), ('hottest cells', 1, 1.0), ('peak of the heat map', None, 2.0)]
+        >>> [(part.name, part.scale, round(part.times, 1)) for part in typical.judge(bad)[1]][1:]
+        [('hottest cells', 1, 1.0), ('peak of the heat map', None, 2.0), ('all cells', 1, 1.0)]
     """
 
     weights: NDArray[np.float64]
@@ -104,7 +105,7 @@ class Typical:
 
     def score(self, cells: Latents) -> NDArray[np.float64]:
         """Shape (B,), higher is worse."""
-        return self._joined(np.log(_statistics(cells, self.weights)))
+        return self._joined(self._logs(cells))
 
     def heat(self, cells: Latents) -> NDArray[np.floating]:
         """One map an image at the finest cell size, (B, H, W); a good part is 1 on average."""
@@ -116,18 +117,14 @@ class Typical:
         A part's share is by how many standard deviations it exceeds a typical good part; where
         none does, the nearest to it count most.
         """
-        logs = np.log(_statistics(cells, self.weights))
+        logs = self._logs(cells)
         unusual = (logs[0] - self.middle) / self.spread
         highest = unusual.max()
         part = unusual.clip(0) if highest > 0 else np.exp(unusual - highest)
-        scales: list[int | None] = [*range(len(cells)), None]
-        found = zip(
-            scales,
-            np.exp(logs[0] - self.middle).tolist(),
-            (part / part.sum()).tolist(),
-            strict=True,
-        )
-        evidence = tuple(Evidence(PEAK if k is None else CELLS, k, *own) for k, *own in found)
+        things = [*((CELLS, k) for k in range(len(cells))), (PEAK, None), (ALL, len(cells) - 1)]
+        times, shares = np.exp(logs[0] - self.middle).tolist(), (part / part.sum()).tolist()
+        found = zip(things[: len(times)], times, shares, strict=True)
+        evidence = tuple(Evidence(*thing, *own) for thing, *own in found)
         return float(self._joined(logs)[0]), evidence
 
     def to_json(self) -> dict[str, list[float]]:
@@ -143,9 +140,13 @@ class Typical:
         """
         found = cls(**{name: np.array(values, np.float64) for name, values in saved.items()})
         shapes = [values.shape for values in (found.weights, found.middle, found.spread)]
-        if shapes != [(k := len(found.weights),), (k + 1,), (k + 1,)]:
-            raise ValueError(f"typical must hold K, K + 1 and K + 1 numbers, got {shapes}")
+        k = len(found.weights)
+        if shapes not in ([(k,), (k + 1,), (k + 1,)], [(k,), (k + 2,), (k + 2,)]):
+            raise ValueError(f"typical must hold K, K + 2 and K + 2 numbers, got {shapes}")
         return found
+
+    def _logs(self, cells: Latents) -> NDArray[np.float64]:
+        return np.log(_statistics(cells, self.weights))[:, : len(self.middle)]
 
     def _joined(self, logs: NDArray[np.float64]) -> NDArray[np.float64]:
         unusual = (logs - self.middle) / self.spread
@@ -156,9 +157,9 @@ class Typical:
 
 def shares_by_scale(evidence: Sequence[Evidence]) -> tuple[float, ...]:
     """What each scale has to do with the score of one image, finest first; sums to 1."""
-    own = np.array([part.share for part in evidence if part.scale is not None])
-    own = own.clip(1e-12)  # where the peak alone stands out
-    return tuple((own / own.sum()).tolist())
+    own = [(part.scale, part.share) for part in evidence if part.scale is not None]
+    shares = np.bincount(*zip(*own, strict=True)).clip(1e-12)  # where the peak alone stands out
+    return tuple((shares / shares.sum()).tolist())
 
 
 def watched_cells(ignore: NDArray[np.bool_], zs: Latents) -> list[NDArray[np.float32]]:
@@ -185,13 +186,13 @@ def _weights(cells: Latents) -> NDArray[np.float64]:
 
 
 def _statistics(cells: Latents, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean of the hottest cells of every scale, then the peak of the heat map."""
+    """Mean of every scale's hottest cells, the heat map's peak, mean of the coarsest scale."""
     found = []
     for m in cells:
         flat = np.asarray(m).reshape(len(m), -1).astype(np.float64)
         count = max(1, round(HOTTEST * flat.shape[1]))
         found.append(np.partition(flat, -count)[:, -count:].mean(1))
-    found.append(_heat(cells, weights).max((1, 2)))
+    found += [_heat(cells, weights).max((1, 2)), np.asarray(cells[-1]).mean((1, 2))]
     return np.stack(found, 1).clip(1e-12)
 
 
