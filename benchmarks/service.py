@@ -124,12 +124,14 @@ def start(home):
     command = [sys.executable, "-m", "workbench.cli", "serve", f"--port={port}"]
     server = subprocess.Popen(command, env=os.environ | {"WORKBENCH_HOME": str(home)}, **quiet)
     url = f"http://127.0.0.1:{port}"
-    for _ in range(300):
+    for _ in range(1200):  # a graph is built at the first start
         try:
-            httpx.get(f"{url}/health")
-            return url, server
+            if httpx.get(f"{url}/health").is_success:
+                return url, server
         except httpx.TransportError:
-            time.sleep(0.1)
+            pass
+        time.sleep(0.1)
+    server.kill()
     raise RuntimeError("the service did not start")
 
 

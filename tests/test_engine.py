@@ -8,6 +8,7 @@ import sys
 import time
 import warnings
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from math import prod
 from pathlib import Path
 
@@ -150,6 +151,13 @@ def test_scores_agree_and_are_equal_bit_for_bit_in_one_engine(folder, photos, tm
     again = load(save(by_graph, tmp_path / "again"))
     np.testing.assert_array_equal(again.score([*photos[0][:4], *photos[1]]), got)
     np.testing.assert_array_equal(load(folder).score([*photos[0][:4], *photos[1]]), got)
+
+
+def test_threads_that_ask_at_once_get_one_graph(folder, empty):
+    detector = load(folder)
+    with ThreadPoolExecutor(4) as pool:
+        engines = list(pool.map(lambda _: detector.prepare(), range(4)))
+    assert {engine.name for engine in engines} == {"onnx"} and len(set(map(id, engines))) == 1
 
 
 def test_a_kept_graph_needs_no_torch(folder):

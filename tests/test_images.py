@@ -98,6 +98,26 @@ def test_sixteen_bits_keep_their_full_range(tmp_path, value, level):
         assert (read_image(path) == level).all()
 
 
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "PA", "L", "CMYK", "1", "I;16", "F"])
+def test_a_large_picture_becomes_what_a_small_one_does(mode):
+    small = np.random.default_rng(0).integers(0, 256, (8, 10, 3), np.uint8)
+    if mode in ("I;16", "F"):
+        small = (
+            small[..., 0] * np.uint16(257) if mode == "I;16" else small[..., 0] / np.float32(255)
+        )
+        image = Image.fromarray(small)
+    else:
+        image = Image.fromarray(small).convert("P" if mode == "PA" else mode).convert(mode)
+    large = Image.new(image.mode, (2500, 2400))
+    if image.palette:
+        large.putpalette(image.palette)
+    for top in range(0, 2400, 8):
+        large.paste(image, (0, top))
+    found = read_image(large)
+    assert found.shape == (2400, 2500, 3) and found.flags.writeable
+    assert (found[:, :10].reshape(300, 8, 10, 3) == read_image(image)).all()
+
+
 def test_exif_rotation_turns_the_picture_upright(tmp_path):
     pixels = np.zeros((H, W, 3), np.uint8)
     pixels[:, : W // 2] = 255  # left half white

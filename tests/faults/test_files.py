@@ -26,16 +26,21 @@ def test_a_kill_loses_only_what_is_under_way(kind, tmp_path, outside, many, tall
     fresh(kind, folder)
     whole = Writer(kind.name, folder, outside)
     assert whole.end() == 0, "undisturbed"
-    lines, kills, ends = whole.lines, many(8, 64), Counter()
-    for number in range(kills):
-        if number % 4 == 0:  # from nothing, else from what the last one left
+    lines, kills, ends, missed = whole.lines, many(8, 64), Counter(), False
+    for number in range(3 * kills):
+        if ends[-9] == kills:
+            break
+        if missed or number % 4 == 0:  # from nothing, else from what the last one left
             fresh(kind, folder)
-        by_line = number % 3 != 2
+        by_line = missed or number % 3 != 2  # after one that was too fast, one that is sure to hit
         for left in outside.iterdir():
             left.unlink()
         writer = Writer(kind.name, folder, outside, line=rng.randint(1, lines) if by_line else 0)
-        ends[writer.end(None if by_line else rng.uniform(0, 0.05))] += 1
+        end = writer.end(None if by_line else rng.uniform(0, 0.05))
+        ends[end] += 1
+        missed = end == 0
         assert kind.lost(folder, writer.said) == []
+    assert ends[-9] == kills
     assert set(ends) <= {0, -9}
     again = Writer(kind.name, folder, outside, "again")
     assert again.end() == 0 and kind.lost(folder, again.said) == []

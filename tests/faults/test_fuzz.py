@@ -268,7 +268,7 @@ def test_bombs(tmp_path, many, tally):
     assert ours.poll(300), "hangs"
     count, refused, peak = ours.recv()
     opener.join()
-    assert count == len(sizes) * (6 if FULL else 3) and peak < 2 * 2**30, peak
+    assert count == len(sizes) * (6 if FULL else 3) and peak < 2e9, peak
     assert len(refused) >= count * 2 // 5 and all("pixels" in error for error in refused)
     outcome_ = f"{count - len(refused)} read, {len(refused)} refused, {peak / 1e9:.2f} GB at most"
     tally("bombs", count, outcome_)

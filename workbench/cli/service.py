@@ -44,7 +44,9 @@ def serve(
         open=open_to_all,
     )
     application = create_app(settings)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    logging.basicConfig(format="%(message)s", stream=sys.stderr)
+    for name in ("workbench.service", "uvicorn"):
+        logging.getLogger(name).setLevel(logging.INFO)
     url = f"http://{host}:{port}/"
-    yield Answer([f"{url} (Ctrl-C ends it)"], {"url": url})
+    yield Answer([f"{url} as soon as the models are loaded (Ctrl-C ends it)"], {"url": url})
     run(application, settings)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from math import isfinite
 from pathlib import Path
+from threading import Lock
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from .resume import Checkpoint
 
 REMEMBERED = 16  # calibration images, for a graph to be compared with torch on
+_PREPARING = Lock()  # torch writes one graph at a time: two threads get none
 
 
 class CSFlowDetector:
@@ -126,7 +128,9 @@ class CSFlowDetector:
     def prepare(self) -> "Engine":
         """Make ready what scores, which takes seconds at the first call, and return it."""
         if self.engine is None:
-            self.engine = graph_of(self, float(self.threshold)) or self.build_network()
+            with _PREPARING:
+                made = self.engine or graph_of(self, float(self.threshold))
+                self.engine = made or self.build_network()
         return self.engine
 
     def fit(

@@ -23,6 +23,7 @@ T = TypeVar("T")
 WHITE = 65535  # what is white in 16 bits, unless a smaller range was found to be in use
 _ORIENTATION = 0x0112  # EXIF tag; 5 to 8 are turned by 90 degrees
 _SIXTEEN_BIT = {"I", "I;16", "I;16L", "I;16B", "I;16N"}
+_STRIP = 4_000_000  # pixels; a larger picture is converted in parts
 _DEPTHS = (8, 10, 12, 14, 16)
 _PAGED = {"TIFF", "GIF", "WEBP", "AVIF", "MPO"}
 _OTHER_END = {"L": "B", "B": "L", "N": "B" if sys.byteorder == "little" else "L"}
@@ -159,7 +160,20 @@ def _deep_colour(source: ImageSource) -> NDArray[np.uint16] | None:
 
 
 def _rgb(image: Image.Image, white: int) -> NDArray[np.uint8]:
+    """All of a picture, a strip at a time: copies on the way are of a strip only."""
     ImageOps.exif_transpose(image, in_place=True)
+    width, height = image.size
+    rows = max(1, _STRIP // width)
+    if height <= rows:
+        return _strip(image, white)
+    pixels = np.empty((height, width, 3), np.uint8)
+    for top in range(0, height, rows):
+        below = min(top + rows, height)
+        pixels[top:below] = _strip(image.crop((0, top, width, below)), white)
+    return pixels
+
+
+def _strip(image: Image.Image, white: int) -> NDArray[np.uint8]:
     if image.mode in _SIXTEEN_BIT:
         return _from_array(_as_uint16(image), "16-bit picture", white)
     if image.mode == "F":

@@ -1,5 +1,6 @@
 """The application: routers, what stands before them, and the server that runs it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -34,7 +35,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        Thread(target=registry.load_all, daemon=True).start()  # nobody waits for the first verdict
+        loading = Thread(target=registry.load_all, daemon=True)  # no request waits for a graph
+        loading.start()
+        while loading.is_alive():
+            await asyncio.sleep(0.02)
         yield
         app.state.lines.close()
 

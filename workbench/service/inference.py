@@ -10,7 +10,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, Field
 
 from .photos import judged
@@ -66,10 +66,12 @@ def live() -> dict[str, bool]:
     return {"live": True}
 
 
-@router.get("/health/ready")
-def ready(models: Models) -> dict[str, bool]:
+@router.get("/health/ready", responses={400: {"description": "There is no model"}})
+def ready(models: Models, response: Response) -> dict[str, bool]:
     """Whether there is a model to ask."""
-    return {"ready": bool(models.names())}
+    found = bool(models.names())
+    response.status_code = 200 if found else 400
+    return {"ready": found}
 
 
 @router.get("/models/{name}/versions/{number}")

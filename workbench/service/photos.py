@@ -1,11 +1,10 @@
 """One photo in, verdict and reasons out; used by /evaluate and by the inference protocol."""
 
-import io
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, File, Query, UploadFile
-from PIL import Image
 
+from workbench.data.decode import header
 from workbench.errors import DataError
 
 from .problems import BadRequest
@@ -54,16 +53,12 @@ def judged(model: Model, content: bytes, settings: Settings) -> "Evaluation":
         BadRequest: It is no photo, or has more pixels than the service takes.
     """
     try:
-        with Image.open(io.BytesIO(content)) as picture:
-            width, height = picture.size
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise BadRequest("the body must be a photo (JPEG, PNG, BMP, TIFF, WebP)") from error
-    if width * height > settings.pixels:
-        raise BadRequest(
-            f"a photo may have {settings.pixels:,} pixels, got {width} x {height}; "
-            "send a smaller one"
-        )
-    try:
+        about = header(content)
+        if about.width * about.height > settings.pixels:
+            raise BadRequest(
+                f"a photo may have {settings.pixels:,} pixels, got {about.width} x "
+                f"{about.height}; send a smaller one"
+            )
         with TURNS:
             return model.detector.evaluate_one(content)
     except (DataError, ValueError) as error:

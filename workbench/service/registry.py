@@ -1,5 +1,7 @@
 """Which models there are; each is loaded once, by the first who asks for it."""
 
+import json
+import logging
 import os
 from collections.abc import Mapping
 from contextlib import suppress
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from workbench.autoencoder import AutoEncoderDetector
     from workbench.csflow import CSFlowDetector
 
+LOG = logging.getLogger("workbench.service")
 ALIASES = {"module": "SMT"}  # what the simulator's page calls it
 PHOTOS, ROWS = "csflow", "autoencoder"
 TURNS = Semaphore(os.cpu_count() or 1)  # taken to score: more at a time only get in the way
@@ -60,9 +63,10 @@ class Registry:
         if found is None:
             known = ", ".join(by_name.values()) or "none; train one"
             raise NotFound(f"no model {name!r}; there are: {known}")
-        with self._lock:
-            if found not in self._models:
-                self._models[found] = _loaded(found)
+        if found not in self._models:  # who asks for another does not wait
+            with self._lock:
+                if found not in self._models:
+                    self._models[found] = _loaded(found)
         model = self._models[found]
         if kind and model.kind != kind:
             raise NotFound(f"model {found} is of kind {model.kind}, this path needs {kind}")
@@ -80,13 +84,13 @@ class Registry:
             raise NotFound(str(error)) from error
 
     def load_all(self) -> None:
-        """Load every model and let it judge once, so that no request waits for a first verdict."""
+        """Load every model and let it judge once; one that cannot says so when it is asked."""
         for name in self.names():
-            with suppress(NotFound, DataError, OSError):
+            LOG.info(json.dumps({"loading": name}))
+            with suppress(Exception):
                 model = self.get(name)
                 if model.kind == PHOTOS:
-                    with TURNS:
-                        model.detector.evaluate_one(np.zeros((64, 64, 3), np.uint8))
+                    model.detector.evaluate_one(np.zeros((64, 64, 3), np.uint8))
 
     def only(self, kind: str, name: str = "") -> Model:
         """The model of this name, or else the only one of its kind.

@@ -16,7 +16,8 @@ from .shared import monitor_of, registry_of
 if TYPE_CHECKING:
     from .monitoring import Monitor
 
-router = APIRouter(tags=["Anomaly Detection"])
+# as their clients were answered, who need not name a content type
+router = APIRouter(tags=["Anomaly Detection"], strict_content_type=False)
 system = APIRouter(tags=["System"])
 Models = Annotated[Registry, Depends(registry_of)]
 Counters = Annotated["Monitor", Depends(monitor_of)]
