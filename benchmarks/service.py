@@ -1,9 +1,10 @@
-"""What does HTTP cost: a verdict against the same in process, one and eight at a time?
+"""What does HTTP cost: a verdict against the same in process, one and eight at a time; a row.
 
-The load comes from processes of its own, so that the client's work is not the server's. `soak`
-asks 20,000 times and watches the server's memory:
+The load comes from processes of its own, so that the client's work is not the server's. Then
+20,000 requests more, of which one in ten is a photo and the others are rows, while the server's
+memory is watched. Three minutes on two cores with nothing else to do:
 
-    python -m benchmarks.service [soak]
+    python -m benchmarks.service
 """
 
 import os
@@ -24,10 +25,10 @@ import workbench as wb
 from benchmarks import measure, models, records
 from workbench.service.shared import encoded
 
-SERIAL, TOGETHER, SOAK = 60, 400, 20_000
+SERIAL, TOGETHER, SOAK, STEPS = 60, 240, 20_000, 20
 
 
-def main(words):
+def main():
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         (home / "notebooks").mkdir()
@@ -41,61 +42,78 @@ def main(words):
         photos = [Path(path).read_bytes() for path in parts.paths]
         url, server = start(home)
         try:
-            soak(url, server, photos) if "soak" in words else compare(url, model, photos)
+            times = one_at_a_time(url, wb.load(model), photos[0])
+            rates = {n: throughput(url, photos, n) for n in (1, 8)}
+            sizes = soak(url, psutil.Process(server.pid), photos)
         finally:
             server.send_signal(signal.SIGTERM)
             server.wait(60)
+    leave(times, rates, sizes)
 
 
-def compare(url, model, photos):
-    detector = wb.load(model)
-    ask(url, photos[0])
-    detector.evaluate_one(photos[0])
-    with httpx.Client(timeout=60) as client:
-        times = measure.in_turn(
+def one_at_a_time(url, detector, photo):
+    with httpx.Client(timeout=120) as client:
+        return measure.in_turn(
             {
-                "in process": lambda: encoded(detector.evaluate_one(photos[0]).overlay()),
-                "over HTTP": lambda: ask(url, photos[0], client),
+                "in process": lambda: encoded(detector.evaluate_one(photo).overlay()),
+                "over HTTP": lambda: ask(url, photo, client),
                 "a row over HTTP": lambda: ask_row(url, client),
             },
             runs=SERIAL,
         )
-    medians = {name: float(np.median(seconds)) for name, seconds in times.items()}
-    times_as_long = medians["over HTTP"] / medians["in process"]
-    rates = {n: throughput(url, photos, n) for n in (1, 8)}
-    table = [measure.row(name, seconds) for name, seconds in times.items()]
-    records.leave(
-        "service", "A verdict with overlay, `lite` at 256 px, over HTTP", table,
-        [
-            f"Over HTTP it takes {times_as_long:.2f} times as long as in process.",
-            f"Eight at a time {rates[8]:.1f} a second, one at a time {rates[1]:.1f}: "
-            f"{rates[8] / rates[1]:.2f} times as many.",
-        ],
-        rates=rates,
-    )  # fmt: skip
 
 
 def throughput(url, photos, workers):
     """Verdicts a second with this many clients, each a process of its own."""
     with ProcessPoolExecutor(workers) as pool:
-        list(pool.map(client, [url] * workers, [photos] * workers, [2] * workers))
-        start = time.perf_counter()
-        each = TOGETHER // workers
-        list(pool.map(client, [url] * workers, [photos] * workers, [each] * workers))
+        at_once(pool, client, url, photos, workers, 2)
+        start, each = time.perf_counter(), TOGETHER // workers
+        at_once(pool, client, url, photos, workers, each)
         return each * workers / (time.perf_counter() - start)
 
 
-def soak(url, server, photos):
-    sizes = []
-    process = psutil.Process(server.pid)
-    for _ in range(20):
-        throughput_of = SOAK // 20
-        with ProcessPoolExecutor(2) as pool:
-            list(pool.map(client, [url] * 2, [photos] * 2, [throughput_of // 2] * 2))
-        sizes.append(process.memory_info().rss >> 20)
-        print(f"{sizes[-1]} MB", flush=True)
-    growth = sizes[-1] - sizes[4]
-    print(f"{SOAK} requests; from the fifth twentieth to the last: {growth:+} MB")
+def soak(url, process, photos):
+    """The server's memory in MB, at first and after each of the steps."""
+    sizes = [process.memory_info().rss >> 20]
+    with ProcessPoolExecutor(2) as pool:
+        for _ in range(STEPS):
+            at_once(pool, mixed, url, photos, 2, SOAK // STEPS // 2)
+            sizes.append(process.memory_info().rss >> 20)
+            print(f"{sizes[-1]} MB", flush=True)
+    return sizes
+
+
+def at_once(pool, work, url, photos, workers, each):
+    list(pool.map(work, [url] * workers, [photos] * workers, [each] * workers))
+
+
+def leave(times, rates, sizes):
+    medians = {name: 1000 * float(np.median(seconds)) for name, seconds in times.items()}
+    slower = medians["over HTTP"] / medians["in process"]
+    records.leave(
+        "service",
+        "A verdict with overlay, `lite` at 256 px, and a row over HTTP",
+        [measure.row(name, seconds) for name, seconds in times.items()],
+        [
+            f"Over HTTP a verdict takes {slower:.2f} times as long as in process, "
+            f"a row {medians['a row over HTTP']:.2f} ms.",
+            f"Eight at a time {rates[8]:.1f} a second, one at a time {rates[1]:.1f}: "
+            f"{rates[8] / rates[1]:.2f} times as many.",
+            f"{SOAK:,} requests more, one in ten a photo: the server's memory was {sizes[0]} MB "
+            f"before, {sizes[len(sizes) // 4]} MB after a quarter, {sizes[-1]} MB after all.",
+        ],
+        rates=rates,
+        megabytes=sizes,
+    )
+
+
+def mixed(url, photos, count):
+    with httpx.Client(timeout=120) as connection:
+        for i in range(count):
+            if i % 10:
+                ask_row(url, connection)
+            else:
+                ask(url, photos[i // 10 % len(photos)], connection)
 
 
 def client(url, photos, count):
@@ -136,4 +154,4 @@ def start(home):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

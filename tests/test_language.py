@@ -166,6 +166,8 @@ def test_what_is_raised_is_said_in_korean():
     korean = language.translator("ko")
     said = language.said_again("models/x holds no detector; train one or check the name", korean)
     assert said == "models/x에 모델이 없습니다. 학습하거나 이름을 확인하세요"
-    assert language.said_again("x is damaged: odd", korean) == "x이(가) 손상되었습니다: odd"
+    damaged = "x is damaged: odd; copy the folder again, or train again"
+    in_korean = "x이(가) 손상되었습니다: odd. 폴더를 다시 복사하거나 다시 학습하세요"
+    assert language.said_again(damaged, korean) == in_korean
     english = language.translator("en")
-    assert language.said_again("x is damaged: odd", english) == "x is damaged: odd"
+    assert language.said_again(damaged, english) == damaged

@@ -432,7 +432,7 @@ def test_every_line_of_the_page_works(server, served, line):
     (served / "part.png").write_bytes(png())
     words = shlex.split(line.replace("http://127.0.0.1:8000", server))
     if "img_name" in line:
-        names = httpx.get(f"{server}/getAllData", params={"dataset": "lens"}).json()["list"]
+        names = httpx.get(f"{server}/getAllData?dataset=lens", timeout=60).json()["list"]
         words = [word.replace("OK%2Fpart.png", quote(names[0], safe="")) for word in words]
     done = subprocess.run(words, cwd=served, capture_output=True, timeout=60)
     assert done.returncode == 0 and done.stdout

@@ -142,7 +142,10 @@ def load(folder: Path | str, *, engine: str = "auto") -> "CSFlowDetector | AutoE
             f"{folder} must hold {WEIGHTS}, which cannot be read: {error}"
         ) from error
     if hashlib.sha256(weights).hexdigest() != manifest.get("weights_sha256"):
-        raise ArtifactError(f"{folder / WEIGHTS} is damaged: not the weights that were saved")
+        raise ArtifactError(
+            f"{folder / WEIGHTS} is damaged: not the weights that were saved; copy the folder "
+            "again, or train again"
+        )
     try:
         tensors = load_tensors(weights)
         if manifest["kind"] == "csflow":
@@ -170,7 +173,10 @@ def read_manifest(folder: Path | str) -> dict[str, Any]:
     except FileNotFoundError:
         raise ArtifactError(f"{folder} holds no detector; train one or check the name") from None
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ArtifactError(f"{path} is damaged: {error}") from error
+        reason = f"it lacks {error}" if isinstance(error, KeyError) else error
+        raise ArtifactError(
+            f"{path} is damaged: {reason}; copy the folder again, or train again"
+        ) from error
     if found != FORMAT:
         raise ArtifactError(f"{path} must have format {FORMAT}, got {found}; update the workbench")
     if not isinstance(kind, str) or kind not in KINDS:

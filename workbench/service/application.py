@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from threading import Thread
@@ -35,7 +36,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        loading = Thread(target=registry.load_all, daemon=True)  # no request waits for a graph
+        loading = Thread(target=_load, args=(registry,), daemon=True)
         loading.start()
         while loading.is_alive():
             await asyncio.sleep(0.02)
@@ -81,6 +82,12 @@ def run(app: FastAPI, settings: Settings) -> None:
         server_header=False,
         timeout_graceful_shutdown=int(settings.seconds) + 1,
     )
+
+
+def _load(registry: Registry) -> None:
+    """What the first requests would wait for: models, their graphs, what draws histograms."""
+    registry.load_all()
+    import_module("workbench.plots").histogram  # noqa: B018 - a lazy name, read to load it
 
 
 def _page() -> str:

@@ -58,11 +58,7 @@ class Registry:
         Raises:
             NotFound: There is none, or it cannot be loaded.
         """
-        by_name = {found.lower(): found for found in self.names()}
-        found = by_name.get(ALIASES.get(name, name).lower())
-        if found is None:
-            known = ", ".join(by_name.values()) or "none; train one"
-            raise NotFound(f"no model {name!r}; there are: {known}")
+        found = name if name in self._models else self._listed(name)
         if found not in self._models:  # who asks for another does not wait
             with self._lock:
                 if found not in self._models:
@@ -71,6 +67,14 @@ class Registry:
         if kind and model.kind != kind:
             raise NotFound(f"model {found} is of kind {model.kind}, this path needs {kind}")
         return model
+
+    def _listed(self, name: str) -> str:
+        by_name = {found.lower(): found for found in self.names()}
+        found = by_name.get(ALIASES.get(name, name).lower())
+        if found is None:
+            known = ", ".join(by_name.values()) or "none; train one"
+            raise NotFound(f"no model {name!r}; there are: {known}")
+        return found
 
     def manifest(self, name: str) -> Mapping[str, Any]:
         """What a model says of itself, without loading it.
