@@ -150,6 +150,18 @@ def test_module_is_smt_and_a_part_asked_twice_counts_once(client, served):
     assert len(pd.read_csv(served / "reports" / "SMT" / "module_result.csv")) == 1
 
 
+def test_a_disk_that_fails_is_said_in_json(served):
+    folder = served / "reports" / "SMT"
+    with TestClient(create_app(Settings(simulator_page="http://old.page"))) as client:
+        assert asked(client, "/getAllData", dataset="SMT").status_code == 200
+        folder.rename(folder.with_name("gone"))
+        answer = asked(client, "/getAllData", dataset="SMT")
+        folder.with_name("gone").rename(folder)
+    assert answer.status_code == 503 and str(served) not in answer.text
+    assert "No such file" in answer.json()["detail"]
+    assert answer.headers["access-control-allow-origin"] == "http://old.page"
+
+
 def test_verdicts_are_those_of_the_saved_detector(client, served):
     detector = wb.load(served / "models" / "lens")
     parts = detector.parts().test

@@ -1,11 +1,15 @@
 """Errors as answers: every one is JSON, in the form that the path's clients parse."""
 
+import logging
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from workbench.errors import ArtifactError, DataError
+
+LOG = logging.getLogger("workbench.service")
 
 
 class NotFound(Exception):  # noqa: N818 - it is an answer
@@ -34,6 +38,12 @@ def install(app: FastAPI) -> None:
     statuses = {NotFound: 404, BadRequest: 400, DataError: 400, ArtifactError: 409}
     for kind, status in statuses.items():
         app.add_exception_handler(kind, handler(status))
+
+    @app.exception_handler(OSError)
+    async def unwell(request: Request, error: OSError) -> JSONResponse:
+        LOG.error("a file cannot be read or written", exc_info=error)
+        reason = error.strerror or type(error).__name__  # without the path
+        return answer(request, 503, f"the service cannot read or write a file: {reason}")
 
     @app.exception_handler(HTTPException)
     async def stated(request: Request, error: HTTPException) -> JSONResponse:
