@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 import workbench as wb
 from tests.browser.conftest import REPOSITORY, answers, free_port
 
-LONG = 120_000  # ms; the first verdict waits for the model
+LONG = 120_000  # ms; generous, for a busy machine
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def served(inspected, tmp_path_factory):
     env = {"WORKBENCH_HOME": str(home), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
     with (home / "log.txt").open("wb") as log:
         server = subprocess.Popen(command, env=os.environ | env, stdout=log, stderr=log)
-        deadline = time.monotonic() + 180
+        deadline = time.monotonic() + 600
         while not answers(port):
             assert server.poll() is None and time.monotonic() < deadline, "it did not start"
             time.sleep(0.2)
@@ -49,7 +49,8 @@ def test_photos_get_verdict_heat_map_and_rates(page, served, inspected):
     assert page.locator("#overlay").evaluate("image => image.naturalWidth") > 0
     page.locator("[data-truth=NG]").click()
     expect(page.locator("#rates")).to_contain_text("0.0 % (0 of 1)")
-    assert page.locator("#histogram rect").count() == 20
+    for verdict in ("ok", "ng"):  # each bar has the colour of its verdicts
+        assert page.locator(f"rect[fill='var(--{verdict})']:not([height='0'])").count() == 1
 
 
 def test_a_file_that_is_no_photo_is_an_error_in_words(page, served, tmp_path):
@@ -57,7 +58,7 @@ def test_a_file_that_is_no_photo_is_an_error_in_words(page, served, tmp_path):
     page.locator("#model").select_option("lens")
     (tmp_path / "notes.png").write_text("not a picture")
     page.locator("#file").set_input_files(tmp_path / "notes.png")
-    expect(page.locator("#error")).to_contain_text("must be a photo", timeout=LONG)
+    expect(page.locator("#error")).to_contain_text("must be a readable picture", timeout=LONG)
 
 
 def test_a_row_gets_its_verdict_and_the_sensor_to_blame(page, served):
