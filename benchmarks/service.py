@@ -2,7 +2,8 @@
 
 The load comes from processes of its own, so that the client's work is not the server's. Then
 20,000 requests more, of which one in ten is a photo and the others are rows, while the server's
-memory is watched. Three minutes on two cores with nothing else to do:
+memory is watched. One thread a verdict, as a server with several clients has it
+(`OMP_NUM_THREADS`). Three minutes on two cores with nothing else to do:
 
     python -m benchmarks.service
 """
@@ -20,6 +21,8 @@ from pathlib import Path
 import httpx2 as httpx
 import numpy as np
 import psutil
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported, here and in the server
 
 import workbench as wb
 from benchmarks import measure, models, records
@@ -92,7 +95,7 @@ def leave(times, rates, sizes):
     slower = medians["over HTTP"] / medians["in process"]
     records.leave(
         "service",
-        "A verdict with overlay, `lite` at 256 px, and a row over HTTP",
+        "A verdict with overlay, `lite` at 256 px, one thread each, and a row over HTTP",
         [measure.row(name, seconds) for name, seconds in times.items()],
         [
             f"Over HTTP a verdict takes {slower:.2f} times as long as in process, "

@@ -41,6 +41,7 @@ def served(tmp_path_factory, photos, fitted_config):
         folder = home / "data" / "lens" / label
         folder.mkdir(parents=True)
         for i, image in enumerate(images[:12]):
+            image = image[..., 0] * np.uint16(257) if i == 0 else image  # one of 16 bits
             Image.fromarray(image).save(folder / f"{label} {i} 부품.png")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WORKBENCH_HOME", str(home))
@@ -102,6 +103,7 @@ def test_the_old_page_steps_through_a_dataset_as_it_always_did(client, served):
         assert all(key in body for key in SIMULATOR) and body["label"] == name[:2]
         assert isinstance(body["time"], float) and isinstance(body["isAnomaly"], bool)
         assert shown(body["image"]) == "PNG" and shown(body["overlay"]) == "JPEG"
+        assert opened(body["image"]).mode == "RGB"  # what a browser shows
         assert histogram.result().status_code == 200
     table = pd.read_csv(served / "reports" / "lens" / "lens_result.csv")
     assert list(table)[:4] == ["file name", "label", "prediction", "anomaly score"]
@@ -111,8 +113,12 @@ def test_the_old_page_steps_through_a_dataset_as_it_always_did(client, served):
     pd.testing.assert_frame_equal(kept, table)
 
 
+def opened(text):
+    return Image.open(io.BytesIO(base64.b64decode(text)))
+
+
 def shown(text):
-    return Image.open(io.BytesIO(base64.b64decode(text))).format
+    return opened(text).format
 
 
 def test_after_the_last_part_the_page_asks_without_a_name(client):
@@ -204,6 +210,10 @@ def test_errors_of_the_sensor_service_read_as_they_did(client):
     assert [d["field"] for d in named.json()["details"]] == ["vibration", "pressure"]
     assert client.get("/health").json()["status"] == "ok"
     assert {"api_version", "model_version", "timestamp"} <= client.get("/version").json().keys()
+    paths = client.get("/openapi.json").json()["paths"]
+    known = [paths["/anomaly"]["post"], paths["/predict"]["post"], paths["/health"]["get"]]
+    ids = [operation["operationId"] for operation in known]  # as generated clients call them
+    assert ids == ["detect_anomaly", "predict_sensor", "health_check"]
 
 
 def test_a_row_needs_no_content_type(client):

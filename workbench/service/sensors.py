@@ -30,7 +30,7 @@ class Values(BaseModel):
     values: list[FiniteFloat] = Field(min_length=1)
 
 
-@router.post("/anomaly")
+@router.post("/anomaly", operation_id="detect_anomaly")
 def detect_anomaly(row: Values, models: Models, monitor: Counters, model: Name = "") -> dict:
     """Whether a row, given in the order of training, is normal."""
     found = models.only(ROWS, model)
@@ -42,7 +42,7 @@ def detect_anomaly(row: Values, models: Models, monitor: Counters, model: Name =
     return _judged(found, row.values, monitor)
 
 
-@router.post("/predict")
+@router.post("/predict", operation_id="predict_sensor")
 def predict_sensor(
     body: Annotated[dict[str, Any], Body()], models: Models, monitor: Counters, model: Name = ""
 ) -> Any:  # noqa: ANN401 - an answer or the 422 of this service
@@ -63,13 +63,13 @@ def predict_sensor(
     return _judged(found, list(row.values()), monitor) | stamp
 
 
-@system.get("/health")
+@system.get("/health", operation_id="health_check")
 def health_check() -> dict[str, str]:
     """Whether the service answers."""
     return {"status": "ok", "timestamp": _now()}
 
 
-@system.get("/version")
+@system.get("/version", operation_id="version_info")
 def version_info(models: Models) -> dict[str, str]:
     """Of the interface, of the program, and of the model where there is one."""
     stamps = [_model_version(models.get(name)) for name in models.names()]

@@ -17,6 +17,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from PIL import Image
 
 from workbench import workspace
+from workbench.data.decode import header
 from workbench.session import InspectionSession
 
 from .problems import BadRequest, NotFound
@@ -155,9 +156,9 @@ def _histogram(session: InspectionSession) -> bytes:
 
 def _shown(path: Path, image: np.ndarray) -> bytes:
     """The file itself where a browser shows it, else the same picture as PNG."""
-    with Image.open(path) as picture:
-        if picture.format in SNIFFED:
-            return Path(path).read_bytes()
+    about = header(path)
+    if about.format in SNIFFED and about.bits == 8:
+        return Path(path).read_bytes()
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "png")
     return buffer.getvalue()
