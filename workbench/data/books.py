@@ -26,7 +26,9 @@ def read_book(path: Path, sheet: str | None) -> Sheet:
             if sheet is not None and sheet not in names:
                 raise DataError(f"{path} must have a worksheet {sheet}; it has {', '.join(names)}")
             for name in [sheet] if sheet else names:
-                frame = book.parse(name, header=None, dtype=object, na_filter=False)
+                frame = pd.read_excel(
+                    book, sheet_name=name, header=None, dtype=object, na_filter=False
+                )
                 if len(frame) > 1 and any(isinstance(c, int | float) for c in frame.iloc[-1]):
                     break
     except ImportError:
@@ -46,7 +48,7 @@ def read_book(path: Path, sheet: str | None) -> Sheet:
     others = [other for other in names if other != name]
     return Sheet(
         path, header, columns, np.arange(first, len(frame) + 1),
-        f"worksheet {name}, data from row {first}", units=units, above=above,
+        f"worksheet {name}, data from row {first}", "", "", units, above=above,
         notes=(f"worksheets not read: {', '.join(others)} (--sheet)",) if others else (),
     ).without_blank()  # fmt: skip
 
@@ -67,7 +69,7 @@ def read_parquet(path: Path) -> Sheet:
         frame = frame.reset_index(names=frame.index.name or "time")
     columns = [_of_series(frame.iloc[:, i]) for i in range(frame.shape[1])]
     return Sheet(path, unique([str(name) for name in frame.columns]), columns,
-                 np.arange(1, len(frame) + 1), "Parquet, rows counted from 1")  # fmt: skip
+                 np.arange(1, len(frame) + 1), "Parquet, rows counted from 1", "", "")  # fmt: skip
 
 
 def _of_series(series: pd.Series) -> Cells:

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .words import unit_of
+from .decimals import number_and_unit
+from .words import is_missing, unit_of
 
 
 def _no_texts() -> pd.Series:
@@ -47,6 +48,17 @@ class Cells:
         odd = self.odd.reindex(rows)
         return Cells(self.values[rows], odd.set_axis(range(len(rows))).dropna())
 
+    def without_unit(self) -> tuple["Cells", str]:
+        """The numbers of cells that all have one unit behind them, as "5 %", and the unit."""
+        held = [c for c in self.values if not is_missing(c)] if self.is_text() else []
+        if 2 * len(held) < len(self) or not held or not number_and_unit(held[0])[1]:
+            return self, ""
+        units = {number_and_unit(cell)[1] for cell in set(held)}
+        if len(units) > 1 or not all(units):
+            return self, ""
+        bare = [cell if is_missing(cell) else number_and_unit(cell)[0] for cell in self.values]
+        return Cells(np.array(bare, dtype=object)), units.pop()
+
 
 @dataclass
 class Sheet:
@@ -68,7 +80,7 @@ class Sheet:
 
     def units_of(self, names: Sequence[str]) -> dict[str, str]:
         """By column, from the line of units or from brackets behind the name."""
-        line = dict(zip(names, self.units, strict=False))
+        line = dict(zip(names, (unit.strip("[]()") for unit in self.units), strict=False))
         units = {name: line.get(name) or unit_of(name) for name in names}
         return {name: unit for name, unit in units.items() if unit}
 

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from .table import SensorTable
 
 _SHOWN = 20  # rows that are named one by one
-_TRIES = 5  # things that may be open in one dataset
 
 
 @dataclass(frozen=True)
@@ -70,9 +69,9 @@ def check(path: Path | str, **options: Any) -> DataCheck:  # noqa: ANN401
             break
         except AmbiguousError as error:
             undecided.append(error)
-            if len(undecided) > _TRIES or options | error.ways == options:
+            before, options = options, _joined(options, error.ways)
+            if before == options or len(undecided) > 1000:
                 raise undecided[0] from None
-            options = options | error.ways
         except DataError:
             if undecided:  # the first choice leads nowhere
                 raise undecided[0] from None
@@ -111,8 +110,17 @@ def _check(path: Path | str, options: dict[str, Any]) -> DataCheck:
     return photo_check(load_images(path, **options), pixels=options.get("check", True))
 
 
-def _spelled(ways: dict[str, object]) -> str:
-    return " ".join(f"--{name} '{value}'" for name, value in ways.items())
+def _joined(options: dict[str, Any], ways: dict[str, Any]) -> dict[str, Any]:
+    """The options under which the rest is shown; lists, such as `ignore`, grow."""
+    longer = {name: [*options.get(name, ()), *value] for name, value in ways.items()
+              if isinstance(value, list)}  # fmt: skip
+    return options | ways | longer
+
+
+def _spelled(ways: dict[str, Any]) -> str:
+    each = [(name, v) for name, value in ways.items()
+            for v in (value if isinstance(value, list) else [value])]  # fmt: skip
+    return " ".join(f"--{name} '{value}'" for name, value in each)
 
 
 def _sensor(table: "SensorTable", name: str) -> str:

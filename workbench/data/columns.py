@@ -8,13 +8,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from workbench.errors import AmbiguousError, DataError
+from workbench.errors import DataError
 
 from .cells import Cells
-from .date_cells import are_dates, are_days, are_times_of_day
-from .decimals import converted, decide
+from .date_cells import are_dates
+from .decimals import converted, decide, number_and_unit
 from .recording import two_valued
-from .times import Times, read_times
 from .words import COUNTERS, NOTES, bare, is_missing, is_time_name
 
 _NAMES = ((is_time_name, "time", "time"), (lambda n: bare(n) in COUNTERS, "counter", "ignore"))
@@ -48,13 +47,14 @@ class Column(NamedTuple):
 class FileSigns(NamedTuple):
     """How a file writes numbers: the `parsed` sign of those that a parser has converted.
 
-    `decimal` is the sign that a person has said.
+    `parsed` is "" where the file has no signs; `decimal` is the one that a person has said.
     """
 
     path: object
     separator: str
     parsed: str = "."
     decimal: str | None = None
+    units: Mapping[str, str] = {}
 
 
 def name_columns(
@@ -71,7 +71,7 @@ def name_columns(
     if names is not None:
         return tuple(names)
     if columns is None:
-        dated = next((i for i, column in enumerate(cells) if _dated(column)), None)
+        dated = next((i for i, column in enumerate(cells) if are_dated(column)), None)
         named = [f"sensor_{i + 1}" for i in range(len(cells))]
         return tuple(named if dated is None else [*named[:dated], "time", *named[dated:-1]])
     if len(columns) != len(cells):
@@ -93,39 +93,6 @@ def require(cells: Mapping[str, Cells], names: Collection[str | None], path: obj
             raise DataError(f"{path} must have a column {name}; it has {', '.join(cells)}")
 
 
-def find_time(
-    cells: Mapping[str, Cells], name: str | None, choice: str | None, signs: FileSigns
-) -> tuple[Column | None, Times | None, tuple[str, ...]]:
-    """The column of times, its form, and the names of all columns that it was made of.
-
-    Raises:
-        DataError: The column asked for is missing or holds no times, or its dates are ambiguous.
-    """
-    require(cells, [name], signs.path)
-    known = [name] if name else [n for n in cells if is_time_name(n)]
-    dated = [n for n in known if _dated(cells[n]) and not _days(cells[n])]
-    days = [n for n in (cells if name else known) if _days(cells[n])]
-    of_day = [n for n in (cells if name else known) if are_times_of_day(_head(cells[n]))]
-    if days and of_day and (name in days or name in of_day if name else not dated):
-        return _joined(cells, days[0], of_day[0], choice, signs.path)
-    others = [] if name else [n for n in cells if n not in known and _dated(cells[n])]
-    for candidate in dict.fromkeys([*dated, *days, *known, *others[:1]]):
-        column = cells[candidate]
-        times = _read(column.values, candidate, choice, signs.path)
-        if times is None and column.is_text():  # numbers that nobody has converted yet
-            number = to_numbers({candidate: column}, signs).get(candidate)
-            times = number and _read(number.values, candidate, choice, signs.path)
-        if times is not None and not times.bad.all() and (name or _runs(times)):
-            if candidate in others:
-                said = times.assumed or f"{candidate} is taken for the time"
-                times = times._replace(assumed=said)
-            used = (candidate,) if name else tuple(dict.fromkeys([candidate, *known]))
-            return Column(candidate, column, times.values, times.bad), times, used
-    if name is not None:
-        raise DataError(f"{signs.path}: the time column {name} must hold dates or numbers")
-    return None, None, ()
-
-
 def to_numbers(cells: Mapping[str, Cells], signs: FileSigns) -> dict[str, Column]:
     """The columns that hold numbers, in the signs of the file; others are left out.
 
@@ -135,6 +102,7 @@ def to_numbers(cells: Mapping[str, Cells], signs: FileSigns) -> dict[str, Column
     texts = {n: c.values for n, c in cells.items() if c.is_text()}
     known = {n: [cell for cell in t if not is_missing(cell)] for n, t in texts.items()}
     proven = {signs.parsed} if any(map(_has_fractions, cells.values())) else set()
+    proven -= {""}
     found = decide(
         signs.path, known, separator=signs.separator, proven=proven, decimal=signs.decimal
     )
@@ -223,7 +191,7 @@ def _without_mark(column: Column) -> tuple[Column, str]:
     """A value of nines, as -9999, that recurs far from all others is no reading; it is said."""
     values = column.values
     for end in (np.nanmin(values), np.nanmax(values)):
-        if set(f"{abs(end):g}") != {"9"} or abs(end) < 100:
+        if set(f"{abs(end):g}") - {"."} != {"9"} or abs(end) < 100:
             continue
         marked, rest = values == end, values[np.isfinite(values) & (values != end)]
         if marked.sum() > 1 < len(rest):
@@ -240,6 +208,10 @@ def _no_numbers(cells: Cells, name: str) -> str:
     if not cells.is_text() or all(map(is_missing, cells.values)):
         return "it holds no value"
     words = {str(cell) for cell in cells.values if cell}
+    units = {number_and_unit(word)[1] for word in words} if len(words) < 10_000 else {""}
+    if any(units):
+        held = ", ".join(sorted(unit or "none" for unit in units))
+        return f"its cells have several units: {held}"
     ask = f", {' and '.join(sorted(words))}: if it is a verdict pass --label '{name}=NG VALUE'"
     return "it holds no numbers" + (ask if len(words) == 2 else "")
 
@@ -251,46 +223,11 @@ def _has_fractions(cells: Cells) -> bool:
     return bool((known != np.round(known)).any())
 
 
-def _head(cells: Cells) -> list[str]:
+def head(cells: Cells) -> list[str]:
+    """The first cells of text that hold anything."""
     return [c for c in cells.values[:1000] if not is_missing(c)][:50] if cells.is_text() else []
 
 
-def _dated(cells: Cells) -> bool:
-    return cells.are_dates() or are_dates(_head(cells))
-
-
-def _days(cells: Cells) -> bool:
-    if cells.are_dates():
-        days = pd.DatetimeIndex(cells.values)
-        return bool((days.normalize() == days)[~days.isna()].all())
-    return are_days(_head(cells))
-
-
-def _read(
-    cells: NDArray, name: str, choice: str | None, path: object, clock: NDArray | None = None
-) -> Times | None:
-    try:
-        return read_times(cells, name, choice, clock)
-    except AmbiguousError as error:
-        raise AmbiguousError(f"{path}: {error}", error.ways) from None
-    except DataError as error:
-        raise DataError(f"{path}: {error}") from None
-
-
-def _runs(times: Times) -> bool:
-    """Whether numbers under a name of time go on as a clock does; a sensor falls as it rises."""
-    if times.order != "number":
-        return True
-    steps = np.diff(times.values[~times.bad].to_numpy(np.float64))
-    return bool((steps >= 0).mean() > 0.9) if len(steps) else True
-
-
-def _joined(
-    cells: Mapping[str, Cells], days: str, of_day: str, choice: str | None, path: object
-) -> tuple[Column, Times, tuple[str, ...]]:
-    """A date and a time of day in two columns."""
-    name = f"{days} + {of_day}"
-    times = _read(cells[days].values, name, choice, path, cells[of_day].values)
-    if times is None:
-        raise DataError(f"{path}: {name} must hold dates and times of day")
-    return Column(name, cells[days], times.values, times.bad), times, (days, of_day)
+def are_dated(cells: Cells) -> bool:
+    """Whether cells are dates, of the file itself or as text."""
+    return cells.are_dates() or are_dates(head(cells))

@@ -23,7 +23,7 @@ _SAMPLE = 1 << 16  # bytes from which a legacy encoding is told
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _QUOTED_FORMULA = re.compile(r"'+[=+\-@\t\r]")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|nan|[+-]?inf")
-_WESTERN = set("°µ²³±×·€–Ø½¼") | set("ÄÖÜäöüßÀÂÇÈÉÊËÎÏÔÙÛàâçèéêëîïôùûœŒÆæÅåñÑ")
+_WESTERN = set("°µ²³±×·€–’\u00a0Ø½¼") | set("ÄÖÜäöüßÀÂÇÈÉÊËÎÏÔÙÛàâçèéêëîïôùûœŒÆæÅåñÑ")
 _SYMBOLS = set("℃℉㎛㎜㎝㎞㎏㎎㎍㎡㎥㎐㎑㎒㎾㎸㎃㎄㎲㎳㎷㎽Ω℧Å°±×÷′″μ")
 
 

@@ -29,6 +29,9 @@ _COMPACT_DATE = re.compile(r"\s*(0000)()(00)()(00)")
 _CLOCK = re.compile(
     r"(0+)\s?(?:[:.]|[시時时h]\s?)(?:(00?)\s?(?:[:.]|[분分]\s?|$)(?:(00?)(?:[.,:](0{1,9}))?\s?[초秒]?)?)?"
 )
+_MINUTES = re.compile(r"(?<![0:.])0+:00?\.0")
+"""Minutes and seconds without the hour, as Excel shows times of day, or hours and minutes."""
+_NAMED = re.compile(r"\s*(M+)\s+(00?)\s+(0[0:.]+)\s+(0000)")
 _COMPACT_CLOCK = re.compile(r"(00)(?:(00)(00)?)?")
 _LONGEST, _BLOCK, _SHAPES = 48, 1 << 17, 400
 
@@ -134,6 +137,12 @@ def _understood(shape: str) -> Form | None:
 
 def _numbers(text: str, month: int) -> Form | None:
     """Where date and time of day are in a text without words but for M, the month's."""
+    if named := _NAMED.fullmatch(text):  # Fri Mar 1 08:00:00 2024
+        clock = _CLOCK.fullmatch(named[3])
+        return clock and Form((named.span(4), month, named.span(2)),
+                              *_of_clock(clock, named.start(3)), orders=("ymd",))  # fmt: skip
+    if _MINUTES.search(text):
+        return None
     alone = _CLOCK.fullmatch(text.strip())
     if alone and alone[2] and re.search("0 ?[:시時时]", text):
         return Form((), *_of_clock(alone, len(text) - len(text.lstrip())))

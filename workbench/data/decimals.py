@@ -9,9 +9,13 @@ from numpy.typing import NDArray
 
 from workbench.errors import AmbiguousError
 
+from .words import is_unit
+
 _GROUPING = (*" \u00a0\u202f\u2009", "'", "’")
 _SIGNS = ".,'’ \u00a0\u202f\u2009"
 _LIKE_A_NUMBER = re.compile(rf"[+\-−]?[\d{_SIGNS}]*\d[\d{_SIGNS}]*([eE][+\-−]?\d+)?")
+
+_WITH_UNIT = re.compile(rf"({_LIKE_A_NUMBER.pattern})[ \u00a0]*([^\W\d_].*|[%°‰Ωµ].*)")
 
 
 class Signs(NamedTuple):
@@ -42,6 +46,17 @@ def like_a_number(cell: str) -> bool:
         [True, True, True, False, False]
     """
     return bool(_LIKE_A_NUMBER.fullmatch(cell))
+
+
+def number_and_unit(cell: str) -> tuple[str, str]:
+    """A cell apart, if it is a number with a known unit behind it; else the cell and "".
+
+    Example:
+        >>> number_and_unit("1.102,5 l/h"), number_and_unit("12%"), number_and_unit("5 pieces")
+        (('1.102,5', 'l/h'), ('12', '%'), ('5 pieces', ''))
+    """
+    found = _WITH_UNIT.fullmatch(cell)
+    return (found[1].strip(), found[3]) if found and is_unit(found[3]) else (cell, "")
 
 
 def possible(cells: Iterable[str]) -> list[Signs]:

@@ -7,7 +7,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Sequence
-from itertools import islice
+from itertools import islice, pairwise, zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from workbench.errors import AmbiguousError, DataError
 
 from .csv import encoding_of
 from .date_cells import are_dates, are_times_of_day
-from .decimals import like_a_number
+from .decimals import like_a_number, number_and_unit
 from .words import are_units, is_missing, known
 
 _SEPARATORS = ("\t", ";", "|", ",")  # as they are believed; else spaces set columns apart
@@ -146,16 +146,26 @@ def find_header(
 ) -> tuple[tuple[str, ...] | None, int, int, tuple[str, ...], tuple[tuple[int, str], ...]]:
     """Header, line of the first data, width, units and the lines above, of the rows of a head.
 
-    Data begins with the first row that holds a value in most of the columns where the rows
-    below it do; the header is the row above that names the most columns.
+    Data begins with the first row that holds values in the columns where the rows below it do,
+    and with the rows right above it that hold more values than words there; the header is the
+    row above that names the most columns.
     """
     width = _width(rows)
     body = [row for _, row in rows[len(rows) // 2 :] if len(row) >= width]
     body = body or [next(row for _, row in reversed(rows) if len(row) >= width)]
     valued = [i for i in range(width) if _mostly_values([row[i] for row in body])]
-    start = next((k for k, (_, row) in enumerate(rows) if _is_data(row, valued, body)), len(rows))
+    data = [_is_data(row, valued, body) for _, row in rows]
+    start = next((k for k, d in enumerate(data) if d == 2), next(
+        (k for k, d in enumerate(data) if d), len(rows)))  # fmt: skip
+    while start and data[start - 1 : start] == [1]:
+        start -= 1
     above = list(rows[:start])
     at = _header_row([row for _, row in above], width, valued)
+    if at is None and len(above) > 1:  # groups above, names below, each with gaps
+        (_, upper), (line, lower) = above[-2:]
+        names = [low or up for up, low in zip_longest(upper, lower, fillvalue="")]
+        if _header_row([names], width, valued) is not None:
+            above, at = [*above[:-1], (line, names)], len(above) - 1
     if at is None and not above and remarks:
         last = split([_remark(remarks[-1])], separator)
         if last and len(last[0][1]) == width > 1:
@@ -208,7 +218,7 @@ def _width(rows: Sequence[Row]) -> int:
 
 
 def _is_value(cell: str) -> bool:
-    return like_a_number(cell) or are_dates([cell]) or are_times_of_day([cell])
+    return like_a_number(number_and_unit(cell)[0]) or are_dates([cell]) or are_times_of_day([cell])
 
 
 def _mostly_values(cells: Sequence[str]) -> bool:
@@ -216,26 +226,32 @@ def _mostly_values(cells: Sequence[str]) -> bool:
     return 2 * sum(map(_is_value, known[:50])) > len(known[:50]) if known else False
 
 
-def _is_data(row: Sequence[str], valued: Sequence[int], body: Sequence[Sequence[str]]) -> bool:
-    """Whether a row is one of values; a number among names of columns is a name."""
+def _is_data(row: Sequence[str], valued: Sequence[int], body: Sequence[Sequence[str]]) -> int:
+    """2 for a row of values, 1 for one with words among them, 0 for none.
+
+    A number among names of columns is a name.
+    """
     if not valued or len(row) <= max(valued):
-        return not valued and row in body
+        return 2 * (not valued and row in body)
     cells = [row[i] for i in valued]
     values = [_is_value(cell) for cell in cells]
     words = [c for c, v in zip(cells, values, strict=True) if not v and not is_missing(c)]
     if not words:
-        return any(values) and not _counts_columns(row, body)
+        return 2 * (
+            any(values) and not _counts_columns(cells, [[r[i] for i in valued] for r in body])
+        )
     if any(map(known, row)) or not any(values):
-        return False
+        return 0
     whole = all(cell.isdigit() for cell, v in zip(cells, values, strict=True) if v)
-    return not whole or len(words) < len(cells) / 2
+    return int(not whole or len(words) < len(cells) / 2)
 
 
-def _counts_columns(row: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
-    """Whether a row of whole numbers is 0, 1, 2 ... above values that are none."""
-    counted = [[str(i) for i in range(start, start + len(row))] for start in (0, 1)]
+def _counts_columns(cells: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
+    """Whether whole numbers count columns or years, as 0, 1, 2, above values that are none."""
+    counted = len(cells) > 2 and all(map(str.isdigit, cells)) and int(cells[0]) < 2200
     fractions = sum(not cell.isdigit() for below in body for cell in below)
-    return len(row) > 2 and list(row) in counted and fractions > len(body)
+    steps = {int(b) - int(a) for a, b in pairwise(cells)} if counted else set()
+    return steps == {1} and fractions > len(body)
 
 
 def _header_row(rows: Sequence[Sequence[str]], width: int, valued: Sequence[int]) -> int | None:

@@ -1,6 +1,6 @@
 """A CSV that says which photo is what: file name and label, and split, mask, part, lot, camera."""
 
-from collections import Counter
+import re
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path, PurePosixPath
@@ -14,6 +14,8 @@ from .walk import BadFile, Files
 from .words import SPLIT_WORDS, WORDS, folded, listed, phrase, word
 
 _ROLES = {name: role for role in WORDS["label_table"] for name in listed("label_table", role)}
+
+_ABSOLUTE = re.compile(r"/|[a-z]:/|file:")
 
 
 class LabelTable(NamedTuple):
@@ -51,7 +53,7 @@ def read_table(path: Path, needs: Sequence[str] = ("name", "label")) -> LabelTab
 
 def find_tables(files: Files) -> list[LabelTable]:
     """Tables of labels in the folder, and VisA's own split beside it."""
-    root, pictures = files.root.resolve(), {folded(name) for name in files.pictures}
+    root, pictures = files.root.resolve(), {_last(name) for name in files.pictures}
     near = [root / name for name in files.others if "/" not in name]
     visa = [root / "split_csv" / "1cls.csv", root.parent / "split_csv" / "1cls.csv"]
     paths = [path for path in near if path.suffix.lower() in (".csv", ".tsv")]
@@ -59,7 +61,7 @@ def find_tables(files: Files) -> list[LabelTable]:
     for path in [*(v for v in visa if v.is_file()), *paths]:
         if table := read_table(path):
             found.append(table)
-        elif any(folded((row or [""])[0]) in pictures for row in islice(read_cells(path)[0], 2)):
+        elif any(_last((row or [""])[0]) in pictures for row in islice(read_cells(path)[0], 2)):
             files.left.append(BadFile(path.name, "names pictures, but not in columns with the "
                                       "headings file name and label"))  # fmt: skip
     return found
@@ -111,8 +113,12 @@ def read_table_layout(files: Files, table: LabelTable, words: Words) -> Layout |
     left += [BadFile(name, f"not in {path.name}") for name in files.pictures if name not in known]
     if missing and path.parent.name != "split_csv":  # VisA's is about its other objects too
         left += [BadFile(n, f"in {path.name}, but no such picture") for n in missing]
+    cell, name = next(iter(at.by_end.items()), ("", ""))
+    said = (
+        f"{path.name} names {len(at.by_end)} pictures by paths elsewhere, such as {cell}: {name}"
+    )
     return Layout(f"labels of {path.name}", sorted(entries.values(), key=lambda e: e.name),
-                  bool(masks), left_alone=left, table=path.name)  # fmt: skip
+                  bool(masks), [said] if cell else [], left, path.name)  # fmt: skip
 
 
 def _skipped(table: LabelTable, unknown: dict[str, list[str]], words: Words) -> list[BadFile]:
@@ -165,21 +171,31 @@ class _Paths:
         self._names = {folded(name): name for name in files.pictures}
         root, here = files.root.resolve(), table.resolve().parent
         self._prefixes = [_below(base, root) for base in (root, here, here.parent, root.parent)]
-        ends: dict[str, list[str]] = {}
+        self.by_end: dict[str, str] = {}
+        self._ends: dict[str, str] = {}
         for name in files.pictures:
-            ends.setdefault(folded(PurePosixPath(name).name), []).append(name)
-        self._ends = {end: names[0] for end, names in ends.items() if len(names) == 1}
-        stems = Counter(end.rpartition(".")[0] for end in ends)  # a name may lack its ending
-        self._ends |= {end.rpartition(".")[0]: name for end, name in self._ends.items()
-                       if stems[end.rpartition(".")[0]] == 1}  # fmt: skip
+            parts = folded(name).split("/")
+            for path in ("/".join(parts[start:]) for start in range(len(parts))):
+                for end in (path, path.rpartition(".")[0]):  # a name may lack its ending
+                    self._ends[end] = "" if end in self._ends else name
 
     def name(self, cell: str) -> str | None:
-        """The picture a cell means; by its last part alone only where that is unique."""
+        """The picture a cell means; by the end of a path of another machine where one has it."""
         path = folded(cell.strip().replace("\\", "/")).removeprefix("./")
         for up, down in self._prefixes:
             if path.startswith(up) and (found := self._names.get(down + path[len(up) :])):
                 return found
-        return self._ends.get(path) if "/" not in path else None
+        if "/" not in path:
+            return self._ends.get(path) or None
+        parts = path.split("/") if _ABSOLUTE.match(path) else []
+        ends = ("/".join(parts[start:]) for start in range(len(parts)))
+        if found := next((self._ends[end] for end in ends if end in self._ends), None):
+            self.by_end[cell] = found
+        return found or None
+
+
+def _last(path: str) -> str:
+    return folded(PurePosixPath(path.replace("\\", "/")).name)
 
 
 def _below(base: Path, root: Path) -> tuple[str, str]:

@@ -16,8 +16,18 @@ from workbench.errors import DataError
 
 from .masks import beside, in_mask_folder, masks_beside, pair, read_mask
 from .opening import SUFFIXES
-from .walk import EXPECTED, BadFile, Files, ending, listed
-from .words import DERIVED, PLAIN, SPLIT_WORDS, folded, may_say_good, phrase, says_nothing, word
+from .walk import EXPECTED, BadFile, Files, ending, listed, unread
+from .words import (
+    DERIVED,
+    PLAIN,
+    SPLIT_WORDS,
+    folded,
+    may_say_good,
+    phrase,
+    says_nothing,
+    tokens,
+    word,
+)
 
 _SIMULATOR = {"lens", "flex", "smt", "module"}
 _VISA = ["data", "images"]
@@ -148,7 +158,8 @@ def nothing_found(files: Files) -> DataError:
     tops = sorted({PurePosixPath(name).parts[0] for name in files.pictures if "/" in name})
     folders = [f"{top}/" for top in tops]
     found = [*folders[:8], *(["..."] if len(folders) > 8 else []), f"{len(files.others)} others"]
-    named = f" and left alone {listed(files.left, 5)}" if files.left else ""
+    left = [*files.left, *(file for file in unread(files.others) if file.reason != "no picture")]
+    named = f" and left alone {listed(left, 5)}" if left else ""
     hint = f"; pictures end in {' '.join(sorted(SUFFIXES))}"
     if tops:
         hint = (
@@ -183,6 +194,9 @@ def _place(name: str, words: Words) -> _Place:
             place = place._replace(ngs=place.ngs | {said.ng})
         elif folded(folder) in words or phrase(folder) in DERIVED:  # to be skipped
             return place._replace(ngs=frozenset(), label_at=-1, kind="")
+        elif place.ngs:  # NG/OK_after_rework
+            hints = {word(token, words).ng for token in tokens(folder)} - {None}
+            place = place._replace(ngs=place.ngs | hints)
     return place
 
 

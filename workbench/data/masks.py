@@ -52,7 +52,8 @@ def joined_mask(paths: Sequence[Path], size: tuple[int, int]) -> NDArray[np.bool
         marked |= mask
     if not marked.any():
         raise DataError(f"{paths[0]} must mark the defect, but it is empty")
-    if marked.mean() >= _FULL:
+    rim = np.concatenate([marked[0], marked[-1], marked[:, 0], marked[:, -1]])
+    if marked.mean() >= _FULL or (marked.mean() > 0.5 and rim.all()):
         raise DataError(
             f"{paths[0]} must mark the defect, but it marks {marked.mean():.0%} of the picture; "
             "white is what is marked: is it inverted?"

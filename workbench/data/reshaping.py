@@ -54,15 +54,23 @@ class Long(NamedTuple):
 
 def find_long(cells: Mapping[str, Cells]) -> Long | None:
     """The columns of a long table, by their names; None where the table is wide."""
-    tags = [name for name in cells if bare(name) in TAGS and cells[name].is_text()]
+    tags = [name for name in cells if bare(name) in TAGS and _are_tags(cells[name])]
     values = [name for name in cells if bare(name) in VALUES]
-    if len(tags) != 1 or len(values) != 1 or len(set(cells[tags[0]].values)) > _MOST_TAGS:
+    if len(tags) != 1 or len(values) != 1:
         return None
     return Long(tags[0], values[0], next((n for n in cells if bare(n) in QUALITIES), None))
 
 
+def _are_tags(cells: Cells) -> bool:
+    """Words, or a few whole numbers that recur."""
+    words = pd.unique(pd.Series(cells.values))
+    if cells.is_text() or len(words) > _MOST_TAGS:
+        return len(words) <= _MOST_TAGS
+    return cells.values.dtype.kind in "iu" and 1 < len(words) <= len(cells) / 2
+
+
 def widened(
-    tags: NDArray[np.object_], value: Column, quality: Cells | None, rows: Rows
+    tags: NDArray, value: Column, quality: Cells | None, rows: Rows
 ) -> tuple[dict[str, Cells], Rows, list[str]]:
     """One row for each time, in the order of the file, and a column for each tag.
 
@@ -74,8 +82,9 @@ def widened(
     good = np.ones(len(row_of), bool)
     if quality is not None and quality.is_text():
         good = np.array([cell.lower() in GOOD_QUALITY for cell in quality.values], bool)
-    elif quality is not None:  # codes of historians
-        good = np.isin(quality.values, (0, 192))
+    elif quality is not None:  # OPC: good is 192 to 255, of the newer codes 0
+        good = (quality.values >= 192) & (quality.values < 256)
+        good = good if good.any() else quality.values == 0
     usable = good & ~value.bad & (row_of >= 0)
     columns, twice = {}, 0
     for tag in pd.unique(pd.Series(tags, dtype=object)):

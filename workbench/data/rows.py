@@ -17,7 +17,6 @@ from .columns import (
     Column,
     FileSigns,
     choose_sensors,
-    find_time,
     name_columns,
     require,
     to_numbers,
@@ -27,6 +26,7 @@ from .recording import fill
 from .reshaping import Rows, by_time, find_long, resampled, widened
 from .row_labels import find_label
 from .row_options import RowOptions, column_of
+from .row_times import find_time
 from .sheets import ENDINGS, find_files, joined, read_sheets
 from .splits import by_time as split_by_time
 from .splits import check_shares, rows_by_hash
@@ -150,10 +150,13 @@ def _load(
     sheets = read_sheets(paths, options.encoding, options.decimal, options.sheet)
     sheet = joined(sheets)
     names = name_columns(sheet.names, sheet.columns, options.columns, source)
-    cells = dict(zip(names, sheet.columns, strict=True))
+    apart = {n: c.without_unit() for n, c in zip(names, sheet.columns, strict=True)}
+    cells = {name: column for name, (column, _) in apart.items()}
+    units = sheet.units_of(names) | {name: unit for name, (_, unit) in apart.items() if unit}
     options = options.without({name for name in optional if name not in cells})
-    signs = FileSigns(source, sheet.separator, sheet.decimal, options.decimal)
-    time, times, of_time = find_time(cells, options.time, options.dates, signs)
+    signs = FileSigns(source, sheet.separator, sheet.decimal, options.decimal, units)
+    may_be_time = {n: c for n, c in cells.items() if n == options.time or n not in options.ignore}
+    time, times, of_time = find_time(may_be_time, options.time, options.dates, signs)
     free = {n: c for n, c in cells.items() if n not in {*of_time, *options.ignore}}
     label = find_label(free if options.label is None else cells, options.label, source)
     rows = Rows(time, label and label.column, sheet.lines, _file_of_rows(sheets))
@@ -193,7 +196,7 @@ def _load(
         form=sheet.form + (f", {len(sheets)} files" if len(sheets) > 1 else ""),
         time=f"{time.name}: {times.form}" if time and times else "",
         label=f"{label.column.name}: {label.rule}" if label else "",
-        units=sheet.units_of(names),
+        units=units,
         assumed=(*sheet.notes, *filter(None, [times and times.assumed, label and label.assumed]),
                  *said, *assumed),
         left_out=left_out,

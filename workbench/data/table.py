@@ -198,8 +198,11 @@ class SensorTable:
         """What looks wrong with the columns that are used, and what to pass about it."""
         values, columns = self.values, self.columns
         drifts = "drifts from the first row to the last: later rows will be called NG"
-        repeated = duplicates(values, columns).items()
+        repeated, odd = duplicates(values, columns).items(), clock(self.time)
+        said = (("duplicates", "{:,} rows have the time of the row before"),
+                ("backwards", "the clock runs back before {:,} rows"))  # fmt: skip
         return [
+            *(text.format(odd[what]) for what, text in said if odd.get(what)),
             *(f"{name} is constant (--ignore {name})" for name in self._constant()),
             *(f"{name} repeats {first} (--ignore {name})" for name, first in repeated),
             *(f"{name} {drifts} (--ignore {name})" for name in endless(values, columns)),

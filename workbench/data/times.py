@@ -16,7 +16,7 @@ from workbench.errors import AmbiguousError, DataError
 
 from .date_cells import ORDERS, Form, as_dates, parse, since_midnight
 from .recording import pauses
-from .words import is_missing
+from .words import is_missing, seconds_of
 
 UNITS = {"s": 1e9, "ms": 1e12, "us": 1e15, "ns": 1e18}
 """Units of a count since 1970, and its size in this century."""
@@ -39,7 +39,11 @@ class Times(NamedTuple):
 
 
 def read_times(
-    cells: NDArray, name: str, choice: str | None = None, clock: NDArray | None = None
+    cells: NDArray,
+    name: str,
+    choice: str | None = None,
+    clock: NDArray | None = None,
+    unit: str = "",
 ) -> Times | None:
     """The cells of a time column as dates or numbers; None where they are neither.
 
@@ -47,7 +51,8 @@ def read_times(
         cells: Text (object), numbers or dates, shape (N,).
         name: Of the column, for messages and for what it may hold.
         choice: One of `CHOICES`, or a format as for strftime.
-        clock: Times of day in a column of their own, as text.
+        clock: Times of day in a column of their own, as text or as HHMMSS or HHMM.
+        unit: What the header says of the column.
 
     Raises:
         DataError: The order of day and month, or the unit of a count, is left open.
@@ -61,13 +66,15 @@ def read_times(
         raise ValueError(
             f"dates must be one of {', '.join(CHOICES)} or a format with %, got {choice!r}"
         )
-    of_day = None if clock is None else since_midnight(parse(clock))
+    of_day = None if clock is None else _of_day(clock)
+    if of_day is not None and cells.dtype.kind in "iuf":
+        cells = np.array([_spelled_date(x) for x in cells.tolist()], object)
     if cells.dtype.kind == "M":
         dates = pd.DatetimeIndex(cells)
         dates = dates if of_day is None else dates + pd.to_timedelta(of_day, unit="ns")
         return _times(dates, "dates of the file")
     if cells.dtype.kind in "iuf":
-        return _counted(cells, name, choice)
+        return _counted(cells, name, choice, seconds_of(name, unit))
     if choice and "%" in choice and of_day is None:
         dates = pd.to_datetime(pd.Index(cells, dtype=object), format=choice, errors="coerce")
         return _times(dates, f"dates as {choice}", choice)
@@ -160,14 +167,16 @@ def _chosen(
     )  # fmt: skip
 
 
-def _counted(cells: NDArray, name: str, choice: str | None) -> Times | None:
-    """Counts since 1970, days of a spreadsheet, days as YYYYMMDD, or plain seconds."""
+def _counted(cells: NDArray, name: str, choice: str | None, size: float) -> Times | None:
+    """Counts since 1970, days of a spreadsheet, days as YYYYMMDD, or plain numbers.
+
+    The latter are given in seconds, `size` of which are one of them.
+    """
     known = cells[np.isfinite(cells)] if cells.dtype.kind == "f" else cells
     if not len(known):
         return None
     low, high = float(known.min()), float(known.max())
-    unit = choice if choice in UNITS else next((u for u, size in UNITS.items()
-        if _EPOCH[0] * size <= low and high <= _EPOCH[1] * size), None)  # fmt: skip
+    unit = choice if choice in UNITS else _unit_since_1970(low, high)
     if choice == "number":
         unit = None
     elif choice == "days" or (choice is None and unit is None and _are_spreadsheet(known, name)):
@@ -178,13 +187,60 @@ def _counted(cells: NDArray, name: str, choice: str | None) -> Times | None:
         text = np.array([str(int(x)) if np.isfinite(x) else "" for x in cells.tolist()], object)
         return _written(text, name, choice, None)
     if unit is None:
-        return _times(pd.Index(cells.astype(np.float64)), "numbers, taken for seconds", "number")
+        said = "numbers, taken for seconds" if size == 1 else f"numbers of {size:g} seconds each"
+        return _times(pd.Index(cells.astype(np.float64) * size), said, "number")
     if cells.dtype.kind == "f" and not np.array_equal(known, np.round(known)):
         cells, scale = np.round(cells * (1e6 / (UNITS[unit] / 1e9))), "us"
     else:
         scale = unit
     dates = pd.to_datetime(pd.Index(cells), unit=scale, errors="coerce")
     return _times(pd.DatetimeIndex(dates), f"{unit} since 1970, shown in UTC", unit)
+
+
+def are_since_1970(cells: NDArray) -> bool:
+    """Whether numbers of this century, counted since 1970, rise from row to row."""
+    if cells.dtype.kind not in "iuf" or len(cells) < 3 or not np.isfinite(cells).all():
+        return False
+    steps = np.diff(cells.astype(float))
+    return bool((steps >= 0).all() and steps.any()
+                and _unit_since_1970(float(cells.min()), float(cells.max())))  # fmt: skip
+
+
+def are_compact_days(cells: NDArray) -> bool:
+    """Whether numbers are dates as YYYYMMDD, or six digits in some order."""
+    known = cells[np.isfinite(cells)] if cells.dtype.kind in "iuf" else cells[:0]
+    if not len(known) or (known != np.round(known)).any():
+        return False
+    return bool((known.max() < 1e8 and _are_compact(known))
+                or (known.min() >= 10_101 and known.max() <= 991_231))  # fmt: skip
+
+
+def are_compact_clock(cells: NDArray) -> bool:
+    """Whether numbers are times of day as HHMMSS or HHMM."""
+    known = cells[np.isfinite(cells)] if cells.dtype.kind in "iuf" else cells[:0]
+    if not len(known) or (known != np.round(known)).any():
+        return False
+    least = np.stack([known % 100, known // 100 % 100]).max()
+    return bool(known.min() >= 0 and known.max() < 240_000 and least < 60)
+
+
+def _of_day(clock: NDArray) -> NDArray[np.float64]:
+    """Nanoseconds since midnight, NaN where a cell holds no time of day."""
+    if clock.dtype == object:
+        return since_midnight(parse(clock))
+    hours = 10_000 if np.nanmax(clock) > 2359 else 100
+    minutes, seconds = (clock // (hours // 100) % 100, clock % 100 * (hours == 10_000))
+    return 1e9 * (3600.0 * (clock // hours) + 60.0 * minutes + seconds)
+
+
+def _spelled_date(number: float) -> str:
+    text = f"{number:06.0f}"
+    return "" if number != number else f"{text[:-4]}-{text[-4:-2]}-{text[-2:]}"
+
+
+def _unit_since_1970(low: float, high: float) -> str | None:
+    return next((unit for unit, size in UNITS.items()
+                 if _EPOCH[0] * size <= low and high <= _EPOCH[1] * size), None)  # fmt: skip
 
 
 def _are_compact(known: NDArray) -> bool:

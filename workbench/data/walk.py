@@ -20,6 +20,7 @@ EXPECTED = (
 )
 _CAMERA_RAW = {".cr2", ".cr3", ".nef", ".arw", ".dng", ".raw", ".orf", ".rw2"}
 _UNREAD = _CAMERA_RAW | {".psd", ".svg", ".pdf", ".eps", ".ppm", ".pgm", ".tga", ".jxl", ".ico"}
+_BOOKS = {".xlsx", ".xlsm", ".xls", ".ods"}
 _KINDS = {
     stat.S_IFIFO: "a named pipe",
     stat.S_IFSOCK: "a socket",
@@ -138,6 +139,8 @@ def _why_unread(name: str) -> str:
     if end in _UNREAD:
         what = "camera raw" if end in _CAMERA_RAW else end.removeprefix(".").upper()
         return f"{what} is not read here; save it as PNG or TIFF"
+    if end in _BOOKS:
+        return "a workbook; if it has labels, save it as CSV"
     return "no picture"
 
 

@@ -27,6 +27,8 @@ TAGS, VALUES, QUALITIES = (_COLUMNS[n] for n in ("tags", "values", "qualities"))
 OK_CELLS, NG_CELLS, BARE, GOOD_QUALITY = (
     listed("cells", name) for name in ("ok", "ng", "bare", "good_quality")
 )
+SECONDS: dict[str, float] = WORDS["times"]["seconds"]
+CALENDAR = {w: part for part, said in WORDS["times"]["calendar"].items() for w in said.split()}
 _FOLDERS = {name: listed("folders", name) for name in WORDS["folders"]}
 PLAIN, DERIVED = _FOLDERS["plain"], _FOLDERS["derived"]
 MASKS, MASK_LABELS = _FOLDERS["masks"], _FOLDERS["mask_labels"]
@@ -72,8 +74,21 @@ def known(name: str) -> int:
 
 def is_time_name(name: str) -> bool:
     """Whether a column's name says that it holds times."""
-    word = bare(name)
+    word, *parts = bare(name), *tokens(name)
+    if len(parts) > 1 and parts[-1] in SECONDS and "".join(parts[:-1]) in TIMES:
+        return True
     return word in TIMES or word.endswith(("timestamp", "datetime", "epochms", "unixtime"))
+
+
+def seconds_of(name: str, unit: str) -> float:
+    """How long the unit of a column of times is, 1 where it has none.
+
+    Example:
+        >>> seconds_of("Time", "[min]"), seconds_of("time_ms", ""), seconds_of("time", "")
+        (60, 0.001, 1.0)
+    """
+    last = (tokens(name) or [""])[-1] if is_time_name(name) else ""
+    return SECONDS.get(unit.strip("[]() ").casefold(), SECONDS.get(last, 1.0))
 
 
 def are_units(cells: Sequence[str]) -> bool:
@@ -83,8 +98,13 @@ def are_units(cells: Sequence[str]) -> bool:
         >>> are_units(["TS", "RN", "C", "1/min", "mm/s"]), are_units(["temp", "rpm", "vib"])
         (True, False)
     """
-    held = [cell.strip("[]() ").casefold() for cell in cells if cell]
-    return bool(held) and 2 * sum(cell in UNITS for cell in held) >= len(held)
+    held = [cell for cell in cells if cell]
+    return bool(held) and 2 * sum(map(is_unit, held)) >= len(held)
+
+
+def is_unit(cell: str) -> bool:
+    """Whether a cell is the sign of a unit, in brackets or not."""
+    return cell.strip("[]() ").casefold() in UNITS
 
 
 def unit_of(name: str) -> str:

@@ -1,0 +1,136 @@
+"""The time of each row: a column of times, a date and a time of day, or year, month, day ..."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from workbench.errors import AmbiguousError, DataError
+
+from .cells import Cells
+from .columns import Column, FileSigns, are_dated, head, require, to_numbers
+from .date_cells import are_days, are_times_of_day
+from .times import Times, are_compact_clock, are_compact_days, are_since_1970, read_times
+from .words import CALENDAR, COUNTERS, bare, is_time_name
+
+_DATE = {"year", "month", "day"}
+
+
+def find_time(
+    cells: Mapping[str, Cells], name: str | None, choice: str | None, signs: FileSigns
+) -> tuple[Column | None, Times | None, tuple[str, ...]]:
+    """The column of times, its form, and the names of all columns that it was made of.
+
+    Raises:
+        DataError: The column asked for is missing or holds no times, or its dates are ambiguous.
+    """
+    require(cells, [name], signs.path)
+    known = [name] if name else [n for n in cells if is_time_name(n)]
+    dated = [n for n in known if are_dated(cells[n]) and not _are_days(cells[n], n)]
+    days = [n for n in (cells if name else known) if _are_days(cells[n], n)]
+    of_day = [
+        n for n in (cells if name else known) if n not in days[:1] and _are_of_day(cells[n], n)
+    ]
+    calendar = {CALENDAR[bare(n)]: n for n in cells if bare(n) in CALENDAR}
+    calendar = calendar if set(calendar) >= _DATE else {}
+    if calendar and (name in calendar.values() if name else not (dated or days)):
+        return _of_calendar(cells, calendar)
+    if days and of_day and (name in days or name in of_day if name else not dated):
+        return _joined(cells, days[0], of_day[0], choice, signs.path)
+    free = [n for n in cells if n not in known and bare(n) not in COUNTERS and not name]
+    others = [n for n in free if are_dated(cells[n]) or are_since_1970(cells[n].values)]
+    if not (dated or choice):
+        _refuse_unread(cells, [n for n in known if n not in (*days, *of_day)], signs)
+    for candidate in dict.fromkeys([*dated, *days, *known, *others[:1]]):
+        column, unit = cells[candidate], signs.units.get(candidate, "")
+        times = _read(column.values, candidate, choice, signs.path, unit=unit)
+        if times is None and column.is_text():  # numbers that nobody has converted yet
+            number = to_numbers({candidate: column}, signs).get(candidate)
+            times = number and _read(number.values, candidate, choice, signs.path, unit=unit)
+        if times is not None and not times.bad.all() and (name or _runs(times)):
+            if candidate in others:
+                said = times.assumed or f"{candidate} is taken for the time"
+                times = times._replace(assumed=said)
+            used = (candidate,) if name else (candidate, *known, *calendar.values())
+            found = Column(candidate, column, times.values, times.bad)
+            return found, times, tuple(dict.fromkeys(used))
+    if name is not None:
+        raise DataError(f"{signs.path}: the time column {name} must hold dates or numbers")
+    return None, None, ()
+
+
+def _are_days(cells: Cells, name: str) -> bool:
+    if cells.are_dates():
+        days = pd.DatetimeIndex(cells.values)
+        return bool((days.normalize() == days)[~days.isna()].all())
+    return are_days(head(cells)) or (is_time_name(name) and are_compact_days(cells.values))
+
+
+def _are_of_day(cells: Cells, name: str) -> bool:
+    named = is_time_name(name) and are_compact_clock(cells.values)
+    return named or are_times_of_day(head(cells))
+
+
+def _refuse_unread(cells: Mapping[str, Cells], names: Sequence[str], signs: FileSigns) -> None:
+    """Refuse text in figures under a name of time, of which no form is known."""
+    for name in names:
+        texts = head(cells[name])
+        figures = [text for text in texts if sum(map(str.isdecimal, text)) > 2]
+        if 2 * len(figures) <= len(texts) or to_numbers({name: cells[name]}, signs):
+            continue
+        if _read(cells[name].values, name, None, signs.path) is None:
+            raise AmbiguousError(
+                f"{signs.path}: column {name} must hold times in a form that is known, got "
+                f"{figures[0]!r}; pass dates= with its form, as '%d.%m.%Y %H:%M' (--dates), or "
+                "leave it out (--ignore)", {"ignore": [name]}
+            )  # fmt: skip
+
+
+def _read(
+    cells: NDArray,
+    name: str,
+    choice: str | None,
+    path: object,
+    clock: NDArray | None = None,
+    unit: str = "",
+) -> Times | None:
+    try:
+        return read_times(cells, name, choice, clock, unit)
+    except AmbiguousError as error:
+        raise AmbiguousError(f"{path}: {error}", error.ways) from None
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+
+
+def _runs(times: Times) -> bool:
+    """Whether numbers under a name of time go on as a clock does; a sensor falls as it rises."""
+    if times.order != "number":
+        return True
+    steps = np.diff(times.values[~times.bad].to_numpy(np.float64))
+    return bool((steps >= 0).mean() > 0.9) if len(steps) else True
+
+
+def _joined(
+    cells: Mapping[str, Cells], days: str, of_day: str, choice: str | None, path: object
+) -> tuple[Column, Times, tuple[str, ...]]:
+    """A date and a time of day in two columns."""
+    name, clock = f"{days} + {of_day}", cells[of_day].values
+    times = _read(cells[days].values, name, choice, path, clock)
+    if times is None:
+        raise DataError(f"{path}: {name} must hold dates and times of day")
+    if clock.dtype != object and np.nanmax(clock) <= 2359:
+        times = times._replace(assumed=f"{of_day} is taken for hours and minutes, HHMM")
+    return Column(name, cells[days], times.values, times.bad), times, (days, of_day)
+
+
+def _of_calendar(
+    cells: Mapping[str, Cells], parts: Mapping[str, str]
+) -> tuple[Column, Times, tuple[str, ...]]:
+    """Year, month and day in columns of their own, and what there is of the time of day."""
+    numbers = {part: pd.to_numeric(pd.Series(cells[name].values), errors="coerce")
+               for part, name in parts.items()}  # fmt: skip
+    dates = pd.DatetimeIndex(pd.to_datetime(pd.DataFrame(numbers), errors="coerce"))
+    name, bad = " + ".join(parts.values()), np.asarray(dates.isna())
+    times = Times(dates, bad, "dates in columns of their parts")
+    return Column(name, cells[parts["year"]], dates, bad), times, tuple(parts.values())
