@@ -1,6 +1,7 @@
 """`workbench data check`: what a dataset was taken for."""
 
 import json
+from dataclasses import asdict
 
 import pytest
 
@@ -25,4 +26,4 @@ def test_rows_are_described(tmp_path):
         "b has no reading in 1 rows (empty: 1)",
         "line 5: b is missing",
     )
-    assert json.loads(json.dumps(found.as_dict()))["facts"]["rows"] == 3
+    assert json.loads(json.dumps(asdict(found)))["facts"]["rows"] == 3

@@ -6,6 +6,7 @@ import os
 import shutil
 import unicodedata
 from collections import defaultdict
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -243,7 +244,7 @@ def test_the_check_says_what_it_took_and_what_looks_wrong(tmp_path):
         "--layout '재검=OK' (or NG, or skip)", "good photos to learn from are few",
     ):  # fmt: skip
         assert expected.replace("called ", "") in said.replace("called ", ""), expected
-    assert json.loads(json.dumps(found.as_dict(), default=str))["facts"]["masks"] == 0
+    assert json.loads(json.dumps(asdict(found), default=str))["facts"]["masks"] == 0
     assert "Left alone: 재검/" in in_short(load_images(tmp_path, check=False))
 
 
@@ -264,7 +265,7 @@ def test_a_format_that_alone_tells_good_from_ng(tmp_path):
 def test_every_shared_case_can_be_checked(case):
     found = check(CASES / case)
     assert found.kind == "photos" and found.understood[0].startswith("images: ")
-    json.dumps(found.as_dict(), default=str)
+    json.dumps(asdict(found), default=str)
 
 
 def test_real_tiles_are_found_to_be_parts(real_data):

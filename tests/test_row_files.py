@@ -1,5 +1,6 @@
 """Every kind of sensor file gives the values that it holds."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -108,10 +109,22 @@ def test_a_value_holds_for_a_stated_time_and_no_longer(tmp_path):
     rows = load_rows(path, hold=2)
     assert rows.values.tolist() == [[1, 5], [2, 5], [3, 5], [5, 6]]
     assert (rows.filled, rows.options) == ({"oil": 2}, {"hold": 2})
-    data = {"options": rows.options, "reading": rows.reading.as_dict()}
+    data = {"options": rows.options, "reading": asdict(rows.reading)}
     assert len(load_like(path, data, ("temp", "oil"))) == 4
     with pytest.raises(ValueError, match="hold must be seconds above 0"):
         load_rows(path, hold=-1)
+
+
+def test_another_unit_than_in_training_is_said(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("temp,force\n21.5 °C,1 N\n21.7 °C,2 N\n", encoding="utf-8")
+    rows = load_rows(path)
+    data = {"options": {}, "reading": asdict(rows.reading)}
+    path.write_text("temp,force\n21.5 ℃,1 N\n21.7 ℃,2 N\n", encoding="utf-8")
+    assert load_like(path, data, rows.columns).values.tolist() == rows.values.tolist()
+    path.write_text("temp,force\n°C,kN\n21.5,1\n21.7,2\n", encoding="utf-8")
+    with pytest.warns(UserWarning, match="force is in kN, in training it was in N"):
+        load_like(path, data, rows.columns)
 
 
 def test_tags_that_never_meet_are_refused_with_the_remedy(tmp_path):
@@ -131,7 +144,7 @@ def test_the_next_file_is_read_as_the_first(tmp_path):
     assert rows.reading.found == {"label": "Zustand=2", "time": "Datum", "dates": "dmy",
                                   "decimal": ","}  # fmt: skip
     second.write_text("Datum;temp\n01.02.2024 00:00;1.234,5\n02.02.2024 00:00;1,5")
-    data = {"options": rows.options, "reading": rows.reading.as_dict()}
+    data = {"options": rows.options, "reading": asdict(rows.reading)}
     after = load_like(second, data, rows.columns)
     assert after.values.ravel().tolist() == [1234.5, 1.5] and after.labels is None
     assert str(after.time[0]) == "2024-02-01 00:00:00"

@@ -3,6 +3,7 @@
 import hashlib
 import warnings
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias
 
 import numpy as np
@@ -180,7 +181,7 @@ def _source(rows: "Table", train: Rows, calibration: Rows) -> dict[str, Any]:
     return {
         "source": portable(table.source) if known and table.source else "rows in memory",
         "options": dict(table.options) if known else {},
-        "reading": table.reading.as_dict() if known else {},
+        "reading": asdict(table.reading) if known else {},
         "note": table.note if known else "",
         "fingerprint": table.fingerprint()
         if known

@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -93,7 +94,7 @@ def data_check(
 
         write_groups.write_text(group_table(found.facts["near_copies"]), "utf-8-sig")
         lines += ["", f"wrote {shown(write_groups)}"]
-    return Answer(lines, found.as_dict(), code=2 if found.undecided else 0)
+    return Answer(lines, asdict(found), code=2 if found.undecided else 0)
 
 
 @command(app)

@@ -1,4 +1,7 @@
-"""Part photos and sensor rows: what is read and how it is split."""
+"""Part photos and sensor rows: what is read and how it is split.
+
+Whatever is missing, damaged or ambiguous raises `DataError` here, a wrong option `ValueError`.
+"""
 
 from workbench.lazy import lazily
 

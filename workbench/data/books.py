@@ -15,11 +15,7 @@ from .words import is_missing
 
 
 def read_book(path: Path, sheet: str | None) -> Sheet:
-    """A worksheet: the one that is named, else the first with a table.
-
-    Raises:
-        DataError: A damaged workbook, no such worksheet, or no reader.
-    """
+    """A worksheet: the one that is named, else the first with a table."""
     try:
         with pd.ExcelFile(path, engine="calamine") as book:
             names = [str(name) for name in book.sheet_names]
@@ -54,11 +50,7 @@ def read_book(path: Path, sheet: str | None) -> Sheet:
 
 
 def read_parquet(path: Path) -> Sheet:
-    """A Parquet file; its rows count from 1.
-
-    Raises:
-        DataError: A damaged file, or no reader.
-    """
+    """A Parquet file; its rows count from 1."""
     try:
         frame = pd.read_parquet(path)
     except ImportError:

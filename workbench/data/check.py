@@ -1,7 +1,7 @@
 """What a dataset was taken for, said before anything is learned from it."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,10 +32,6 @@ class DataCheck:
     options: tuple[str, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict)
     undecided: tuple[str, ...] = ()
-
-    def as_dict(self) -> dict[str, Any]:
-        """All of it, fit for JSON."""
-        return asdict(self)
 
     def sections(self) -> list[tuple[str, tuple[str, ...]]]:
         """Title and lines of each section that has any, in reading order."""

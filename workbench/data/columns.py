@@ -63,11 +63,7 @@ def name_columns(
     columns: Sequence[str] | None,
     path: object,
 ) -> tuple[str, ...]:
-    """The header; without one `columns`, or "sensor_1", ... beside the first dates, "time".
-
-    Raises:
-        DataError: As many names as columns are needed.
-    """
+    """The header; without one `columns`, or "sensor_1", ... beside the first dates, "time"."""
     if names is not None:
         return tuple(names)
     if columns is None:
@@ -83,22 +79,14 @@ def name_columns(
 
 
 def require(cells: Mapping[str, Cells], names: Collection[str | None], path: object) -> None:
-    """Refuse names that are no columns.
-
-    Raises:
-        DataError: The first that is none.
-    """
+    """Refuse names that are no columns."""
     for name in names:
         if name is not None and name not in cells:
             raise DataError(f"{path} must have a column {name}; it has {', '.join(cells)}")
 
 
 def to_numbers(cells: Mapping[str, Cells], signs: FileSigns) -> dict[str, Column]:
-    """The columns that hold numbers, in the signs of the file; others are left out.
-
-    Raises:
-        DataError: The decimal sign is ambiguous.
-    """
+    """The columns that hold numbers, in the signs of the file; others are left out."""
     texts = {n: c.values for n, c in cells.items() if c.is_text()}
     known = {n: [cell for cell in t if not is_missing(cell)] for n, t in texts.items()}
     proven = {signs.parsed} if any(map(_has_fractions, cells.values())) else set()
@@ -131,9 +119,6 @@ def choose_sensors(
     Left out are columns without numbers or a name, those that count rows, and those of two
     values of which the rarer is in NG rows alone. Where nothing else is there they stay. If a
     person or a model names the sensors `wanted`, no other rule holds.
-
-    Raises:
-        DataError: No column of numbers, or one that was asked for is none.
     """
     left_out = {name: "as asked" for name in cells if wanted and name not in wanted}
     if not wanted:

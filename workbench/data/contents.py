@@ -16,12 +16,11 @@ _ENDS = 4096  # bytes at either end that are compared before a whole file is rea
 class Known(NamedTuple):
     """Photos of a training as they are found later: names then, or pairs of then and now."""
 
-    # the split of each photo that is here now and was known then, by name now
-    splits: dict[str, str]
-    missing: tuple[str, ...] = ()  # names that are gone, with their content
-    changed: tuple[str, ...] = ()  # names whose content is another one now
+    splits: dict[str, str]  # of each photo that is here now and was known then, by name now
+    missing: tuple[str, ...] = ()  # gone, with their content
+    changed: tuple[str, ...] = ()  # whose content is another one now
     moved: tuple[tuple[str, str], ...] = ()  # name then and name now of the same content
-    copies: tuple[str, ...] = ()  # names of further photos with the content of a known one
+    copies: tuple[str, ...] = ()  # further photos with the content of a known one
 
     def describe(self) -> str:
         """One sentence on what is not as it was in training; "" where all is."""

@@ -28,11 +28,7 @@ _SYMBOLS = set("℃℉㎛㎜㎝㎞㎏㎎㎍㎡㎥㎐㎑㎒㎾㎸㎃㎄㎲㎳㎷�
 
 
 def encoding_of(path: Path) -> str:
-    """The encoding of a text file by its mark, else UTF-8 if it is that, else a legacy one.
-
-    Raises:
-        DataError: There is no such file, or it is no text.
-    """
+    """The encoding of a text file by its mark, else UTF-8 if it is that, else a legacy one."""
     try:
         with path.open("rb") as file:
             start = file.read(4096)
@@ -73,10 +69,6 @@ def read_table(path: Path) -> tuple[Iterator[list[str]], bool]:
     """The rows of a CSV file of ours without formula guards, and whether it is as we left it.
 
     A file that a spreadsheet has saved since comes back with the numbers and names it had.
-
-    Raises:
-        OSError: It cannot be read.
-        csv.Error: While going through the rows: it is no CSV.
     """
     return table_of(path.read_bytes())
 

@@ -15,7 +15,7 @@ _GROUPING = (*" \u00a0\u202f\u2009", "'", "’")
 _SIGNS = ".,'’ \u00a0\u202f\u2009"
 _LIKE_A_NUMBER = re.compile(rf"[+\-−]?[\d{_SIGNS}]*\d[\d{_SIGNS}]*([eE][+\-−]?\d+)?")
 
-_WITH_UNIT = re.compile(rf"({_LIKE_A_NUMBER.pattern})[ \u00a0]*([^\W\d_].*|[%°‰Ωµ].*)")
+_WITH_UNIT = re.compile(rf"({_LIKE_A_NUMBER.pattern})[ \u00a0]*([^\W\d_].*|[%°‰℃℉Ω].*)")
 
 
 class Signs(NamedTuple):
@@ -94,9 +94,6 @@ def decide(
     A column that leaves a choice follows the columns that leave none; without these a file
     that is separated by commas has decimal points. `texts` are cells without the missing ones,
     `proven` decimal signs that other columns have shown, `decimal` is what a person has said.
-
-    Raises:
-        DataError: A choice is left, or the columns contradict each other.
     """
     choices = {name: found for name, cells in texts.items() if (found := possible(cells))}
     if decimal is not None:

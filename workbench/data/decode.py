@@ -78,11 +78,7 @@ def pixels_of(source: ImageSource, use: Callable[[NDArray[np.uint8]], T], white:
 
 
 def header(source: ImageSource) -> Header:
-    """What the file's header says, without decoding its pixels.
-
-    Raises:
-        DataError: The header cannot be read.
-    """
+    """What the file's header says, without decoding its pixels."""
 
     def about(image: Image.Image) -> Header:
         deep = image.mode in _SIXTEEN_BIT or _is_deep_colour(image)
@@ -95,11 +91,7 @@ def header(source: ImageSource) -> Header:
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """Height and width in pixels after EXIF rotation, from the file's header only.
-
-    Raises:
-        DataError: The header cannot be read.
-    """
+    """Height and width in pixels after EXIF rotation, from the file's header only."""
     return opened(path, _upright_size)
 
 

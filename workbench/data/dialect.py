@@ -54,12 +54,7 @@ class Dialect(NamedTuple):
 
 
 def read_dialect(path: Path, encoding: str | None = None, decimal: str | None = None) -> Dialect:
-    """The dialect of a delimited text file.
-
-    Raises:
-        DataError: No such file, no text in that encoding, it is empty, or its commas may be
-            separators or decimal signs.
-    """
+    """The dialect of a delimited text file."""
     encoding = encoding_of(path) if encoding is None else _checked(encoding)
     try:
         with path.open(encoding=encoding, errors="strict" if encoding else None) as file:

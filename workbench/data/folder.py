@@ -20,41 +20,35 @@ from workbench.errors import DataError
 from .contents import Known, recognise
 from .decode import WHITE, Header, image_size, read_image
 from .masks import joined_mask
-from .splits import SPLITS
+from .splits import SPLITS, Parts
 from .walk import BadFile
 
 
 @dataclass(frozen=True, eq=False)
-class ImageFolder(Sequence[Path]):
+class ImageFolder(Parts, Sequence[Path]):
     """What `load_images` found; a sequence of paths that can be cut like an array."""
 
-    root: Path  # the folder that names are relative to
-    # posix paths; the identity of a picture in splits, result files and reports
-    names: tuple[str, ...]
+    root: Path  # that names are relative to
+    names: tuple[str, ...]  # posix paths: the identity in splits, result files and reports
     labels: NDArray[np.bool_] | None  # True for NG; None for an unlabelled folder
     splits: tuple[str, ...]  # "train", "calibration" or "test", one a picture
     kinds: tuple[str, ...]  # "good", a kind of defect, or ""
-    # the ground-truth file or None; further files of one picture are in `more_masks`
-    masks: tuple[Path | None, ...]
+    masks: tuple[Path | None, ...]  # ground truth; further files of a picture in `more_masks`
     bad: tuple[BadFile, ...] = ()  # pictures and masks that cannot be used, and why
     note: str = ""  # what `sample.json` in the folder says of it
-    # whether the folder has ground truth, so that a good picture has none marked
-    has_masks: bool = False
-    corrected: tuple[str, ...] = ()  # names whose label is not the folder's but the relabel file's
-    # options of `load_images` that read the folder the same way again
-    reading: Mapping[str, Any] = field(default_factory=dict)
+    has_masks: bool = False  # there is ground truth, so that a good picture has none marked
+    corrected: tuple[str, ...] = ()  # names whose label is the relabel file's
+    reading: Mapping[str, Any] = field(default_factory=dict)  # options that read it so again
     more_masks: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
     layout: str = ""  # what the folder was taken for
     assumed: tuple[str, ...] = ()  # what was decided about it without proof
     left_alone: tuple[BadFile, ...] = ()  # files and folders that are not used, and why
-    groups: tuple[str, ...] = ()  # the part that each picture shows, "" where it stands by itself
-    # size, format and bits, one a picture; () for a folder made by hand
-    headers: tuple[Header, ...] = ()
-    # further columns of a table of labels, such as lot and camera, one a picture
-    details: tuple[Mapping[str, str], ...] = ()
+    groups: tuple[str, ...] = ()  # the part that each picture shows, "" for one by itself
+    headers: tuple[Header, ...] = ()  # one a picture; () for a folder made by hand
+    details: tuple[Mapping[str, str], ...] = ()  # further columns of a table, as lot and camera
     copies: tuple[tuple[str, ...], ...] = ()  # groups of names with the same content
     white: int = WHITE  # the value that is white in 16-bit pictures
-    known: Known | None = None  # how the photos of a training were found again; see `with_split`
+    known: Known | None = None  # photos of a training found again; see `with_split`
 
     def __len__(self) -> int:
         return len(self.names)
@@ -94,31 +88,6 @@ class ImageFolder(Sequence[Path]):
             return None
         return self.labels ^ np.isin(self.names, self.corrected)
 
-    @property
-    def ok(self) -> "ImageFolder":
-        """The pictures labelled OK; none of an unlabelled folder."""
-        return self[self._is_ok()]
-
-    @property
-    def ng(self) -> "ImageFolder":
-        """The pictures labelled NG; none of an unlabelled folder."""
-        return self[np.zeros(len(self), bool) if self.labels is None else self.labels]
-
-    @property
-    def train(self) -> "ImageFolder":
-        """The OK pictures to learn from."""
-        return self[self._in("train") & self._is_ok()]
-
-    @property
-    def calibration(self) -> "ImageFolder":
-        """The OK pictures that set the threshold."""
-        return self[self._in("calibration") & self._is_ok()]
-
-    @property
-    def test(self) -> "ImageFolder":
-        """The pictures for the final numbers: the remaining OK and all NG."""
-        return self[self._in("test")]
-
     def split(self) -> dict[str, str]:
         """Name to split, fit for JSON."""
         return dict(zip(self.names, self.splits, strict=True))
@@ -131,9 +100,6 @@ class ImageFolder(Sequence[Path]):
         A picture is known again by its name, its name in other letters (OK/ or ok/, composed or
         not) and, where contents were saved, by what is in the file: renamed, moved and copied
         pictures keep their split. What is missing or has changed is in `known`.
-
-        Raises:
-            ValueError: The mapping holds a word that is no split.
         """
         unknown = set(mapping.values()) - set(SPLITS)
         if unknown:
@@ -242,11 +208,9 @@ class ImageFolder(Sequence[Path]):
             return str(error).removeprefix(str(path)).lstrip(": ")
         return ""
 
-    def _is_ok(self) -> NDArray[np.bool_]:
-        return np.zeros(len(self), bool) if self.labels is None else ~self.labels
-
     def _in(self, split: str) -> NDArray[np.bool_]:
-        return np.array([name == split for name in self.splits], dtype=bool)
+        here = np.array([name == split for name in self.splits], dtype=bool)
+        return here if split == "test" else here & self._labelled(ng=False)
 
     def _counts(self) -> dict[str, int]:
         if self.labels is None:

@@ -1,8 +1,10 @@
 """Several photos of one part: which belong together, so that a split divides no part."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
+
+import numpy as np
 
 from workbench.errors import DataError
 
@@ -23,10 +25,6 @@ def read_groups(given: Groups, root: Path, names: Sequence[str]) -> list[str]:
             pattern such as "{part}_cam*" for the file name's stem, or a regular expression with
             one group; a CSV of file name and part; or names to parts.
         root: The folder that names are relative to; a CSV may lie in it or beside it.
-
-    Raises:
-        DataError: A CSV without such columns, or that names none of the photos.
-        ValueError: A pattern that cannot be used, or fits no photo.
 
     Example:
         >>> read_groups("{part}_cam*", Path("lot"), ["OK/17_cam1.png", "OK/17_cam2.png"])
@@ -52,10 +50,6 @@ def draw(
 
     What the layout says stays; the rest is drawn by the hash of the part, or of the name. A
     part with an NG photo is all test, as NG photos are.
-
-    Raises:
-        DataError: The layout has photos of one part in train and in test.
-        ValueError: A share is out of range.
     """
     keys = [f"part {entry.group}" if entry.group else entry.name for entry in entries]
     own = {e.split for e in entries if e.ng is False}
@@ -70,26 +64,21 @@ def draw(
     return tuple(by_entry.get(i, e.split or "test") for i, e in enumerate(entries))
 
 
-def together(pairs: Iterable[tuple[int, int]], n: int) -> list[list[int]]:
+def together(pairs: Sequence[tuple[int, int]], n: int) -> list[list[int]]:
     """Groups of two and more that pairs tie together.
 
     Example:
         >>> together([(0, 2), (2, 3)], 5)
         [[0, 2, 3]]
     """
-    first = list(range(n))
+    from scipy.sparse import coo_matrix  # which takes a while to import
+    from scipy.sparse.csgraph import connected_components
 
-    def top(i: int) -> int:
-        while first[i] != i:
-            first[i] = i = first[first[i]]
-        return i
-
-    for one, other in pairs:
-        low, high = sorted((top(one), top(other)))
-        first[high] = low
+    first, second = np.array(pairs, int).reshape(-1, 2).T
+    tied = coo_matrix((np.ones(len(first)), (first, second)), (n, n))
     found: dict[int, list[int]] = {}
-    for i in range(n):
-        found.setdefault(top(i), []).append(i)
+    for i, group in enumerate(connected_components(tied, directed=False)[1].tolist()):
+        found.setdefault(group, []).append(i)
     return [group for group in found.values() if len(group) > 1]
 
 

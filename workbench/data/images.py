@@ -128,9 +128,6 @@ def load_images(
 def own_words(layout: str | Mapping[str, str]) -> tuple[str, dict[str, bool | None]]:
     """The way to read a folder, and the user's own words, folded: NG or not, None to skip.
 
-    Raises:
-        ValueError: A word is to mean something else than OK, NG or skip.
-
     Example:
         >>> own_words("labels.csv,1=NG,0=OK")
         ('labels.csv', {'1': True, '0': False})

@@ -30,9 +30,6 @@ def read_table(path: Path, needs: Sequence[str] = ("name", "label")) -> LabelTab
     """The table in a file; None where it has not the columns that are needed.
 
     A file of results, with a column "prediction", is no table of labels.
-
-    Raises:
-        DataError: The file is missing, or no text.
     """
     try:
         header, *rows = list(read_cells(path)[0]) or [[]]
@@ -68,12 +65,7 @@ def find_tables(files: Files) -> list[LabelTable]:
 
 
 def read_table_layout(files: Files, table: LabelTable, words: Words) -> Layout | None:
-    """The layout that a table tells; None where it names no photo of this folder.
-
-    Raises:
-        DataError: Labels that are neither good nor NG, one photo named twice with two labels,
-            or photos of several objects.
-    """
+    """The layout that a table tells; None where it names no photo of this folder."""
     at, path = _Paths(files, table.path), table.path
     entries: dict[str, Entry] = {}
     left: list[BadFile] = []
@@ -122,11 +114,7 @@ def read_table_layout(files: Files, table: LabelTable, words: Words) -> Layout |
 
 
 def _skipped(table: LabelTable, unknown: dict[str, list[str]], words: Words) -> list[BadFile]:
-    """Photos without a label, or with one that a user skips.
-
-    Raises:
-        DataError: There are others: what they mean must be said.
-    """
+    """Photos without a label, or with one that a user skips."""
     open_ = sorted(label for label in unknown if label and folded(label) not in words)
     if open_:
         shown = ", ".join(f"{label} ({len(unknown[label])} photos)" for label in open_[:8])

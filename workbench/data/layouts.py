@@ -80,11 +80,7 @@ class _Place(NamedTuple):
 
 
 def read_folders(files: Files, words: Words) -> Layout | None:
-    """The layout that the names of folders tell; None where they say nothing.
-
-    Raises:
-        DataError: The folder holds several data sets.
-    """
+    """The layout that the names of folders tell; None where they say nothing."""
     masks = [name for name in files.pictures if in_mask_folder(name)]
     inside = set(masks)
     places, mvtec = places_of((n for n in files.pictures if n not in inside), words)
@@ -195,8 +191,8 @@ def _place(name: str, words: Words) -> _Place:
         elif folded(folder) in words or phrase(folder) in DERIVED:  # to be skipped
             return place._replace(ngs=frozenset(), label_at=-1, kind="")
         elif place.ngs:  # NG/OK_after_rework
-            hints = {word(token, words).ng for token in tokens(folder)} - {None}
-            place = place._replace(ngs=place.ngs | hints)
+            hints = (word(token, words).ng for token in tokens(folder))
+            place = place._replace(ngs=place.ngs | {ng for ng in hints if ng is not None})
     return place
 
 

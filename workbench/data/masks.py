@@ -27,20 +27,12 @@ def read_mask(source: Path | str) -> NDArray[np.bool_]:
 
     Colours count, not their numbers in a palette. Where a file is transparent in places, the
     opaque pixels are marked. In a JPEG, whose black is not quite 0, from 128 on.
-
-    Raises:
-        DataError: As for `read_image`.
     """
     return decoded(source, _marked)
 
 
 def joined_mask(paths: Sequence[Path], size: tuple[int, int]) -> NDArray[np.bool_]:
-    """All masks of one picture as one, shape (H, W).
-
-    Raises:
-        DataError: One is unreadable or not as large as its picture, or together they mark
-            nothing or nearly everything.
-    """
+    """All masks of one picture as one, shape (H, W)."""
     marked = np.zeros(size, dtype=bool)
     for path in paths:
         mask = read_mask(path)

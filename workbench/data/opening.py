@@ -49,11 +49,7 @@ def same(found: Any) -> Any:  # noqa: ANN401
 def decoded(
     source: ImageSource, convert: Callable[[Image.Image], S], then: Callable[[S], T] = same
 ) -> T:
-    """What `then` makes of what `convert` makes of a picture, within the limit of pixels.
-
-    Raises:
-        DataError: As for `read_image`.
-    """
+    """What `then` makes of what `convert` makes of a picture, within the limit of pixels."""
     return opened(source, convert, then, decodes=True)
 
 
@@ -64,12 +60,7 @@ def opened(
     *,
     decodes: bool = False,
 ) -> T:
-    """What `then` makes of what `use` makes of an opened picture, which is closed in between.
-
-    Raises:
-        DataError: The file is missing, damaged, too large or no picture; the message names it.
-        TypeError: `source` is nothing that can be opened.
-    """
+    """What `then` makes of what `use` makes of an opened picture, which is closed in between."""
     if not isinstance(source, Path | str | bytes | bytearray | memoryview | Image.Image):
         raise TypeError(
             "an image must be a path, a PIL image, an array or encoded bytes, "
@@ -107,11 +98,7 @@ def opened(
 
 
 def max_pixels() -> int:
-    """Pixels that a picture may have: `$WORKBENCH_MAX_MEGAPIXELS` million, by default 89.
-
-    Raises:
-        ValueError: The variable is no number above 0.
-    """
+    """Pixels that a picture may have: `$WORKBENCH_MAX_MEGAPIXELS` million, by default 89."""
     given = os.environ.get(LIMIT, "") or str(MEGAPIXELS)
     try:
         limit = float(given) * 1e6

@@ -18,10 +18,6 @@ def read_photos(root: Path | str) -> tuple[Labels, list[BadFile]]:
     """The photos of a folder with their labels, and what is left alone; masks are no photos.
 
     Below an address masks go by name alone.
-
-    Raises:
-        DataError: There is no such folder, or it cannot be read or listed, or its kind of address
-            needs a package that is missing.
     """
     if is_remote(root):
         return _remote(str(root))

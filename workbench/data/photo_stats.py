@@ -30,8 +30,8 @@ class PhotoStats(NamedTuple):
     contrast: float  # their standard deviation
     sharpness: float  # standard deviation of the Laplacian, at one size for all photos
     height: int  # pixels
-    width: int  # pixels
-    signature: NDArray[np.float32]  # what is where, without the exposure; float32, shape (256,)
+    width: int
+    signature: NDArray[np.float32]  # (256,): what is where, without the exposure
 
 
 class NearCopy(NamedTuple):
@@ -67,12 +67,8 @@ def near_duplicates(
     """Photos of two sets that show the same part, as pairs of positions, most alike first.
 
     What all photos have in common, such as a fixture, is taken away first: parts are alike if
-    they agree in what makes them differ from the others.
-
-    Args:
-        first: Signatures, shape (N, 256).
-        second: Signatures, shape (M, 256).
-        sizes: Height and width in pixels, (N, 2) and (M, 2); shapes that differ are no pair.
+    they agree in what makes them differ from the others. Signatures have shape (N, 256) and
+    (M, 256), `sizes` in pixels (N, 2) and (M, 2); photos of another shape are no pair.
     """
     if not len(first) or not len(second):
         return []
@@ -91,11 +87,7 @@ def near_groups(signatures: NDArray[np.float32], sizes: NDArray[np.int_]) -> lis
     Photos of one product differ by light and pose above all, and two may agree in these by
     chance. So two photos count as one part if they agree as they are, and also once every
     direction in which the folder differs counts the same, more than chance explains, among the
-    first directions and among twice as many.
-
-    Args:
-        signatures: Shape (N, 256).
-        sizes: Height and width in pixels, (N, 2).
+    first directions and among twice as many. Shapes are (N, 256) and (N, 2), in pixels.
     """
     own = _own(signatures, _unit(signatures.mean(axis=0, keepdims=True))[0])
     directions = min(_DIRECTIONS, len(own) // 8)

@@ -116,9 +116,6 @@ def fill(
     """Bridge what is missing, as far as `load_rows` was told to; with the filled cells by name.
 
     Runs of more than `most` cells, and those at either end, stay unusable.
-
-    Raises:
-        ValueError: Another word for `missing`, a number below 1, or nothing to hold by.
     """
     if missing not in MISSING:
         raise ValueError(f"missing must be one of {', '.join(MISSING)}, got {missing!r}")

@@ -36,26 +36,19 @@ def read_relabels(path: Path | str) -> dict[str, bool]:
 
 
 def write_relabel(path: Path | str, name: str, label: bool | None) -> dict[str, bool]:
-    """Set the label of one image, or take its relabel back with None.
-
-    The file is replaced as a whole. Without any relabel left it stays, so that it can be told from
-    one that was lost.
-
-    Args:
-        name: The image, a posix path relative to the folder.
-        label: True for NG, False for OK, None to take it back.
-
-    Returns:
-        All relabels, as `read_relabels` gives them.
-
-    Raises:
-        DataError: The file that is there is no relabel file.
-    """
+    """Set the label of one image, by its posix path below the folder; as `write_relabels`."""
     return write_relabels(path, {name: label})
 
 
 def write_relabels(path: Path | str, labels: Mapping[str, bool | None]) -> dict[str, bool]:
-    """Set the labels of some images, as `write_relabel` does of one."""
+    """Set labels, True for NG, or take relabels back with None; give back all there are.
+
+    The file is replaced as a whole. Without any relabel left it stays, so that it can be told from
+    one that was lost.
+
+    Raises:
+        DataError: The file that is there is no relabel file.
+    """
     with _table(path).changing() as rows:
         relabels = {name: _WORDS[word] for name, word in rows}
         for name, label in labels.items():

@@ -103,11 +103,7 @@ def widened(
 
 
 def resampled(sensors: Sequence[Column], rows: Rows, every: float) -> tuple[list[Column], Rows]:
-    """Means of the readings in each step of so many seconds, in order of time.
-
-    Raises:
-        DataError: There is no column of time.
-    """
+    """Means of the readings in each step of so many seconds, in order of time."""
     if rows.time is None:
         raise DataError("every needs a column of time, got none; name it: time=...")
     known = np.flatnonzero(~rows.time.bad)

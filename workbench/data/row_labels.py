@@ -31,9 +31,6 @@ def find_label(cells: Mapping[str, Cells], name: str | None, path: object) -> La
     """The labels by name, by a known word, or by what the only column of verdicts holds.
 
     "NAME=VALUE" says which value of a column is NG, "NAME!=VALUE" which is not.
-
-    Raises:
-        DataError: The column asked for is missing, or which of its values is NG is not known.
     """
     if name is not None:
         name, sign, value = _rule(name, cells)
@@ -119,11 +116,7 @@ def _is_same_number(word: str, other: str) -> bool:
 
 
 def _by_word(held: Mapping[str, int], name: str, path: object, *, asked: bool) -> dict[str, bool]:
-    """True for words that say NG; {} where the words are no verdicts.
-
-    Raises:
-        DataError: The column is said or named to be the label, and what a word means is open.
-    """
+    """True for words that say NG; {} where the words are no verdicts."""
     sides = {word for word in held if word in _VERDICTS or not is_missing(word)}
     if not sides:
         return {}

@@ -20,11 +20,7 @@ _DATE = {"year", "month", "day"}
 def find_time(
     cells: Mapping[str, Cells], name: str | None, choice: str | None, signs: FileSigns
 ) -> tuple[Column | None, Times | None, tuple[str, ...]]:
-    """The column of times, its form, and the names of all columns that it was made of.
-
-    Raises:
-        DataError: The column asked for is missing or holds no times, or its dates are ambiguous.
-    """
+    """The column of times, its form, and the names of all columns that it was made of."""
     require(cells, [name], signs.path)
     known = [name] if name else [n for n in cells if is_time_name(n)]
     dated = [n for n in known if are_dated(cells[n]) and not _are_days(cells[n], n)]
@@ -97,10 +93,9 @@ def _read(
 ) -> Times | None:
     try:
         return read_times(cells, name, choice, clock, unit)
-    except AmbiguousError as error:
-        raise AmbiguousError(f"{path}: {error}", error.ways) from None
     except DataError as error:
-        raise DataError(f"{path}: {error}") from None
+        error.args = (f"{path}: {error}",)
+        raise
 
 
 def _runs(times: Times) -> bool:

@@ -1,5 +1,6 @@
 """Sensor readings from files as machines leave them: text, workbooks, Parquet, long and wide."""
 
+import warnings
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -31,6 +32,7 @@ from .sheets import ENDINGS, find_files, joined, read_sheets
 from .splits import by_time as split_by_time
 from .splits import check_shares, rows_by_hash
 from .table import NOTE, BadRow, Reading, SensorTable
+from .words import bare
 
 _BLOCK = 1 << 13  # rows at once
 
@@ -136,7 +138,15 @@ def load_like(
     known = {**found, **{k: v for k, v in trained.get("options", {}).items() if k != "columns"}}
     optional = {column_of(known[name]) for name in ("label", "time")
                 if name in known and name not in given} | set(known.get("ignore", ()))  # fmt: skip
-    return _load(path, RowOptions(**{**known, **given}), tuple(columns), optional)
+    table = _load(path, RowOptions(**{**known, **given}), tuple(columns), optional)
+    units = trained.get("reading", {}).get("units", {})
+    for name, unit in table.reading.units.items():
+        if name in columns and bare(unit) != bare(units.get(name, unit)):
+            warnings.warn(
+                f"{table.source}: {name} is in {unit}, in training it was in {units[name]}",
+                stacklevel=2,
+            )
+    return table
 
 
 def _load(

@@ -20,11 +20,7 @@ ENDINGS = (*TEXT, *BOOKS, *TABLES)
 
 
 def find_files(path: Path | str | Sequence[Path | str]) -> tuple[list[Path], str, list[str]]:
-    """The files, what to call them, and what else lies in the folder.
-
-    Raises:
-        DataError: None at all.
-    """
+    """The files, what to call them, and what else lies in the folder."""
     if not isinstance(path, str | Path):
         paths = [Path(p) for p in path]
         if not paths:
@@ -44,11 +40,7 @@ def find_files(path: Path | str | Sequence[Path | str]) -> tuple[list[Path], str
 def read_sheets(
     paths: Sequence[Path], encoding: str | None, decimal: str | None, sheet: str | None
 ) -> list[Sheet]:
-    """The files; all as text where their numbers leave a doubt about the decimal sign.
-
-    Raises:
-        DataError: No such file, not of such a kind, or a reader is not installed.
-    """
+    """The files; all as text where their numbers leave a doubt about the decimal sign."""
 
     def read(path: Path, *, as_text: bool = False) -> Sheet:
         ending = path.suffix.lower()
@@ -68,11 +60,7 @@ def read_sheets(
 
 
 def joined(sheets: Sequence[Sheet]) -> Sheet:
-    """Files with the same columns, one after the other.
-
-    Raises:
-        DataError: A file has other columns.
-    """
+    """Files with the same columns, one after the other."""
     first = sheets[0]
     if len(sheets) == 1:
         return first

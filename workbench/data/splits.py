@@ -7,7 +7,7 @@ because the neighbour of a training row is nearly that row again.
 
 import hashlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +19,49 @@ SPLITS = ("train", "calibration", "test")
 _HEALTHY_START = 0.25  # of the normal rows before the first fault, to learn from them alone
 
 
+class Parts:
+    """Photos or rows that are cut by their labels, True for NG, and by their splits."""
+
+    if TYPE_CHECKING:
+        labels: NDArray[np.bool_] | None
+
+        def __len__(self) -> int: ...
+        def __getitem__(self, index: NDArray[np.bool_]) -> Self: ...
+        def _in(self, split: str) -> NDArray[np.bool_]: ...
+
+    @property
+    def ok(self) -> Self:
+        """Those labelled OK; none where nothing is labelled."""
+        return self[self._labelled(ng=False)]
+
+    @property
+    def ng(self) -> Self:
+        """Those labelled NG; none where nothing is labelled."""
+        return self[self._labelled(ng=True)]
+
+    @property
+    def train(self) -> Self:
+        """OK ones to learn from; all unlabelled rows count as OK, unlabelled photos do not."""
+        return self[self._in("train")]
+
+    @property
+    def calibration(self) -> Self:
+        """OK ones that set the threshold, as for `train`."""
+        return self[self._in("calibration")]
+
+    @property
+    def test(self) -> Self:
+        """Those for the final numbers: the remaining OK ones and all NG."""
+        return self[self._in("test")]
+
+    def _labelled(self, *, ng: bool) -> NDArray[np.bool_]:
+        return np.zeros(len(self), bool) if self.labels is None else self.labels == ng
+
+
 def by_hash(
     names: Sequence[str], *, seed: int, calibration: float, test: float
 ) -> tuple[str, ...]:
     """One split per name (all different), of sizes that follow the shares; the rest trains.
-
-    Raises:
-        ValueError: A share is out of range, or nothing would be left to train on.
 
     Example:
         >>> by_hash(["a", "b", "c", "d"], seed=0, calibration=0.25, test=0.25)
@@ -67,9 +103,6 @@ def by_time(
     a machine after a fault is not the one before. Without such a start, or where it holds
     fewer than a quarter of the normal rows, all normal rows are cut.
 
-    Raises:
-        ValueError: As for `by_hash`.
-
     Example:
         >>> labels = np.array([0, 0, 0, 1, 0], bool)
         >>> by_time(5, None, labels, calibration=0.3, test=0.3).tolist()
@@ -86,11 +119,7 @@ def by_time(
 
 
 def check_shares(calibration: float, test: float) -> None:
-    """Refuse shares that leave nothing to train on.
-
-    Raises:
-        ValueError: A share is out of range, or both are 1 or more.
-    """
+    """Refuse shares that leave nothing to train on."""
     for name, share in (("calibration", calibration), ("test", test)):
         if not 0 <= share < 1:
             raise ValueError(f"{name} must be a share in [0, 1), got {share}")

@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from .recording import clock, duplicates, endless, pauses, two_valued
-from .splits import SPLITS
+from .splits import SPLITS, Parts
 
 NOTE = "generated sample data, for demo and tests only"
 """The comment in the first line of a generated file."""
@@ -49,10 +49,6 @@ class Reading:
     missing: dict[str, dict[str, int]] = field(default_factory=dict)
     found: dict[str, Any] = field(default_factory=dict)
 
-    def as_dict(self) -> dict[str, Any]:
-        """All of it, fit for JSON."""
-        return asdict(self)
-
     def left_alone(self) -> list[str]:
         """Columns, lines and cells that are not used, a line each."""
         return [
@@ -64,7 +60,7 @@ class Reading:
 
 
 @dataclass(frozen=True, eq=False)
-class SensorTable:
+class SensorTable(Parts):
     """What `load_rows` found; cut it like an array, or take one reading as a dict.
 
     `values` is float64 of shape (N, D) in the units of the file, `labels` is True for NG or
@@ -123,31 +119,6 @@ class SensorTable:
         return line if self.files is None else f"{self.files[row]} {line}"
 
     @property
-    def ok(self) -> "SensorTable":
-        """The rows labelled normal; none of an unlabelled table."""
-        return self[np.zeros(len(self), bool) if self.labels is None else ~self.labels]
-
-    @property
-    def ng(self) -> "SensorTable":
-        """The rows labelled faulty; none of an unlabelled table."""
-        return self[np.zeros(len(self), bool) if self.labels is None else self.labels]
-
-    @property
-    def train(self) -> "SensorTable":
-        """The normal rows to learn from; of an unlabelled table all rows count as normal."""
-        return self[self._in("train")]
-
-    @property
-    def calibration(self) -> "SensorTable":
-        """The normal rows that set the threshold."""
-        return self[self._in("calibration")]
-
-    @property
-    def test(self) -> "SensorTable":
-        """The rows for the final numbers: the remaining normal and all faulty ones."""
-        return self[self._in("test")]
-
-    @property
     def breaks(self) -> NDArray[np.int64]:
         """Numbers of the rows before which the recording pauses or its clock runs back."""
         return pauses(self.time)
@@ -187,7 +158,7 @@ class SensorTable:
             "note": self.note,
             "drifting": endless(self.values, self.columns),
             "two_valued": two_valued(self.values, self.columns),
-            "reading": self.reading.as_dict(),
+            "reading": asdict(self.reading),
         }  # fmt: skip
 
     def remarks(self) -> list[str]:

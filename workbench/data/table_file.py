@@ -22,19 +22,12 @@ Row = TypeVar("Row", bound=Sequence)
 
 
 class TableFile(Generic[Row]):
-    """One CSV of ours.
+    """One CSV of ours, with the header `columns`; `unread` counts rows that could not be used.
 
-    Args:
-        parse: From the cells of a row, as many as there are, to the row; ValueError for those
-            that cannot be one.
-        needed: So many of the columns must be there; by default all. What follows is ours to add.
-        strict: Refuse the file for a row that cannot be used, as nobody could compute it again;
-            a last row without a line break is whole.
-        remedy: What to do where another process writes it.
-
-    Attributes:
-        lock: The right to write it; `open` takes it for longer.
-        unread: Rows that could not be used when it was last read, the torn one at its end too.
+    `parse` makes a row of its cells, as many as there are, or raises ValueError. Of the columns
+    `needed` must be there, by default all. A `strict` file is refused for a row that cannot be
+    used, as nobody could compute it again; its last row is whole without a line break. `lock` is
+    the right to write it, with the `remedy` where another process does.
 
     Example:
         >>> import tempfile
@@ -59,12 +52,7 @@ class TableFile(Generic[Row]):
         self._seen: tuple[int, ...] | None = None
 
     def open(self, *, by_force: bool = False) -> list[Row]:
-        """Become the writer, if nobody else is, and read what is there; see `lock.is_ours`.
-
-        Raises:
-            DataError: It is a file of another kind; nothing was written.
-            OSError: It cannot be read or repaired.
-        """
+        """Become the writer, if nobody else is, and read what is there; see `lock.is_ours`."""
         rows = self.read()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if not self.lock.take(by_force=by_force):
@@ -77,20 +65,11 @@ class TableFile(Generic[Row]):
             raise
 
     def read(self) -> list[Row]:
-        """The rows as far as they can be used; `unread` counts the others.
-
-        Raises:
-            DataError: It is a file of another kind.
-        """
+        """The rows as far as they can be used; `unread` counts the others."""
         return self._read()[0]
 
     def append(self, row: Row, *, sync: bool = True) -> None:
-        """Add a row; it is on the disk before this returns, unless `sync` is off.
-
-        Raises:
-            DataError: Another process writes the file.
-            OSError: The disk is full; the file is as it was.
-        """
+        """Add a row; it is on the disk before this returns, unless `sync` is off."""
         with self.lock.writing():
             if self._signature() != self._seen:  # somebody else has written
                 self._write(self._mended(), keep=True)
@@ -110,14 +89,9 @@ class TableFile(Generic[Row]):
                 self._seen = self._signature()
 
     def write(self, rows: Iterable[Row], *, keep: bool = False) -> Path | None:
-        """Replace all rows in one step.
+        """Replace all rows in one step; return the former file where it is kept.
 
-        Args:
-            rows: The new ones.
-            keep: Keep the former file under a number; so is one that somebody else has changed.
-
-        Returns:
-            The kept file.
+        It is kept under a number where `keep` says so, or somebody else has changed it.
         """
         with self.lock.writing():
             return self._write(rows, keep)
@@ -225,11 +199,7 @@ class TableFile(Generic[Row]):
 
 
 def require_columns(path: Path, columns: Sequence[str]) -> None:
-    """Refuse to replace a file that is not a table with these columns, in any order.
-
-    Raises:
-        DataError: It is there, holds something, and that is something else.
-    """
+    """Refuse to replace a file that is not a table with these columns, in any order."""
     with suppress(FileNotFoundError), path.open("rb") as file:
         start = file.readline(1 << 16)
         found = next(csv.reader([decoded(start).strip()]), []) if start else columns

@@ -28,11 +28,7 @@ _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 def read_text(
     path: Path, encoding: str | None, decimal: str | None, *, as_text: bool = False
 ) -> Sheet:
-    """One delimited file; encoding and decimal sign are told from it where None is given.
-
-    Raises:
-        DataError: No text, or empty.
-    """
+    """One delimited file; encoding and decimal sign are told from it where None is given."""
     dialect = read_dialect(path, encoding, decimal)
     decimal = decimal or _shown_decimal(dialect)
     text = set(range(dialect.width)) if as_text else _text_columns(dialect, decimal)

@@ -54,10 +54,6 @@ def read_times(
         clock: Times of day in a column of their own, as text or as HHMMSS or HHMM.
         unit: What the header says of the column.
 
-    Raises:
-        DataError: The order of day and month, or the unit of a count, is left open.
-        ValueError: No such choice.
-
     Example:
         >>> read_times(np.array(["31.01.2024 07:00", "01.02.2024 08:00"], object), "t").order
         'dmy'
@@ -136,11 +132,7 @@ def _kind(form: Form) -> tuple:
 def _chosen(
     found: dict[str, pd.DatetimeIndex], held: NDArray[np.bool_], name: str, example: str
 ) -> tuple[str, str]:
-    """The order that the dates themselves show, and what was assumed.
-
-    Raises:
-        DataError: More than one is left, or some dates have one order and some another.
-    """
+    """The order that the dates themselves show, and what was assumed."""
     failed = {order: np.asarray(dates.isna()) & held for order, dates in found.items()}
     least = min(bad.sum() for bad in failed.values())
     valid = {order: dates for order, dates in found.items() if failed[order].sum() == least}
@@ -208,20 +200,23 @@ def are_since_1970(cells: NDArray) -> bool:
 
 def are_compact_days(cells: NDArray) -> bool:
     """Whether numbers are dates as YYYYMMDD, or six digits in some order."""
-    known = cells[np.isfinite(cells)] if cells.dtype.kind in "iuf" else cells[:0]
-    if not len(known) or (known != np.round(known)).any():
+    if not len(known := _whole(cells)):
         return False
-    return bool((known.max() < 1e8 and _are_compact(known))
-                or (known.min() >= 10_101 and known.max() <= 991_231))  # fmt: skip
+    six_digits = known.min() >= 10_101 and known.max() <= 991_231
+    return bool(six_digits or (known.max() < 1e8 and _are_compact(known)))
 
 
 def are_compact_clock(cells: NDArray) -> bool:
     """Whether numbers are times of day as HHMMSS or HHMM."""
-    known = cells[np.isfinite(cells)] if cells.dtype.kind in "iuf" else cells[:0]
-    if not len(known) or (known != np.round(known)).any():
+    if not len(known := _whole(cells)) or known.min() < 0 or known.max() >= 240_000:
         return False
-    least = np.stack([known % 100, known // 100 % 100]).max()
-    return bool(known.min() >= 0 and known.max() < 240_000 and least < 60)
+    return bool(max((known % 100).max(), (known // 100 % 100).max()) < 60)
+
+
+def _whole(cells: NDArray) -> NDArray:
+    """The numbers of a column, if all are whole."""
+    known = cells[np.isfinite(cells)] if cells.dtype.kind in "iuf" else np.empty(0)
+    return known if np.array_equal(known, np.round(known)) else known[:0]
 
 
 def _of_day(clock: NDArray) -> NDArray[np.float64]:
@@ -250,11 +245,7 @@ def _are_compact(known: NDArray) -> bool:
 
 
 def _are_spreadsheet(known: NDArray, name: str) -> bool:
-    """Whether numbers are days of a spreadsheet rather than seconds.
-
-    Raises:
-        DataError: They may be either.
-    """
+    """Whether numbers are days of a spreadsheet rather than seconds."""
     if not (_DAYS[0] <= known.min() and known.max() <= _DAYS[1]):
         return False
     finer = 1000 * known.astype(float)

@@ -21,12 +21,6 @@ EXPECTED = (
 _CAMERA_RAW = {".cr2", ".cr3", ".nef", ".arw", ".dng", ".raw", ".orf", ".rw2"}
 _UNREAD = _CAMERA_RAW | {".psd", ".svg", ".pdf", ".eps", ".ppm", ".pgm", ".tga", ".jxl", ".ico"}
 _BOOKS = {".xlsx", ".xlsm", ".xls", ".ods"}
-_KINDS = {
-    stat.S_IFIFO: "a named pipe",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-}
 _Identity = tuple[int, int]
 
 
@@ -52,9 +46,6 @@ def read_files(root: Path) -> Files:
 
     Left alone are unreadable folders, dangling links, links into a folder they lie in and to
     pictures seen before, pipes and devices, names that are not UTF-8, and hidden files.
-
-    Raises:
-        DataError: There is no such folder, or it cannot be read.
     """
     if not root.is_dir():
         raise DataError(f"{root} must be a folder with {EXPECTED}; there is no such folder")
@@ -111,7 +102,7 @@ def _walk(
             if stat.S_ISREG(about.st_mode):
                 yield name, identity
             elif not stat.S_ISDIR(about.st_mode):
-                kind = _KINDS.get(stat.S_IFMT(about.st_mode), "no regular file")
+                kind = "a named pipe" if stat.S_ISFIFO(about.st_mode) else "a device or socket"
                 left.append(BadFile(name, f"{kind}, which is never opened"))
             elif identity in above:
                 left.append(BadFile(f"{name}/", "a link to a folder that it lies in: a loop"))

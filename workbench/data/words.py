@@ -60,7 +60,8 @@ def bare(name: str) -> str:
         >>> bare("Pass/Fail"), bare("TIME_STAMP (UTC)"), bare("온도 [°C]")
         ('passfail', 'timestamp', '온도')
     """
-    short = re.sub(r"[\[(（].*?[\])）]", "", name).casefold() or name.casefold()
+    name = unicodedata.normalize("NFKC", name)
+    short = re.sub(r"[\[(].*?[\])]", "", name).casefold() or name.casefold()
     return re.sub(r"[\W_]+", "", short)
 
 
