@@ -2,6 +2,7 @@
 
 import ast
 import io
+import json
 import re
 import warnings
 from pathlib import Path
@@ -171,3 +172,36 @@ def test_what_is_raised_is_said_in_korean():
     assert language.said_again(damaged, korean) == in_korean
     english = language.translator("en")
     assert language.said_again(damaged, english) == damaged
+
+
+def pieces_of_the_sources():
+    """Every literal of the code, the templates and the reports' notebooks."""
+    for path in PACKAGE.rglob("*"):
+        if path.suffix == ".py":
+            tree = ast.walk(ast.parse(path.read_text("utf-8")))
+            yield from (x.value for x in tree if isinstance(getattr(x, "value", x), str))
+        elif path.suffix in (".j2", ".html"):
+            yield from re.findall(r'"([^"]*)"', path.read_text("utf-8"))
+            yield from re.findall(r'\bt\("([^"]*)"', path.read_text("utf-8"))
+    for path in (PACKAGE.parent / "notebooks").glob("*.ipynb"):
+        for cell in json.loads(path.read_text("utf-8"))["cells"]:
+            yield from (block.lstrip("# ") for block in "".join(cell["source"]).split("\n\n"))
+
+
+def joined_from(text, pieces, most=9):
+    """Whether a text is a few of the pieces in a row."""
+    fewest = {0: 0}
+    for start in range(len(text)):
+        for end in range(start + 1, len(text) + 1) if start in fewest else ():
+            if text[start:end] in pieces:
+                fewest[end] = min(fewest.get(end, most + 1), fewest[start] + 1)
+    return fewest.get(len(text), most + 1) <= most
+
+
+def test_no_translation_is_left_of_what_nobody_says_any_more():
+    pieces = list(pieces_of_the_sources())
+    whole = {*pieces, *(" ".join(piece.split()) for piece in pieces)}
+    words = {piece for piece in whole if len(piece) > 2} | {"OK", "NG", "s", " ", "{0} "}
+    english = language.KOREAN.keys() - language.ERRORS.keys()
+    assert {e for e in english if e not in whole and not joined_from(e, words)} == set()
+    assert not joined_from("The parts are red today.", words)

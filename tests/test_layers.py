@@ -1,6 +1,7 @@
 """The architecture, read off the imports."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -81,6 +82,36 @@ def test_every_module_has_a_place():
 def test_modules_stay_readable():
     long = {p.name: n for p in FILES if (n := len(p.read_text("utf-8").splitlines())) > 400}
     assert not long, f"split along a noun: {long}"
+
+
+PAGE = re.sub(
+    r"```.*?```", "", (PACKAGE.parent / "docs/architecture.md").read_text("utf-8"), flags=re.S
+)
+
+
+@pytest.mark.parametrize(
+    ("room", "most"), [("csflow", 1250), ("autoencoder", 550), ("metrics", 320)]
+)
+def test_what_is_to_be_read_stays_short(room, most):
+    modules = re.search(rf"^\| `{room}/` \| \*\*read:\*\* `([^`]+)`", PAGE, re.M)[1].split()
+    paths = [PACKAGE / room / f"{module}.py" for module in modules]
+    assert len(paths) > 2
+    assert sum(len(path.read_text("utf-8").splitlines()) for path in paths) <= most
+
+
+def test_the_page_on_the_house_names_what_is_there():
+    named = re.findall(r"`((?:\w+/)*\w+\.(?:py|toml))`", PAGE)
+    assert len(set(named)) > 20
+    house = PACKAGE.parent
+    assert not [x for x in named if not (house / x).exists() and not list(PACKAGE.rglob(x))]
+    within = re.findall(r"`((?:\w+/)+\w+\.py)` `([\w.]+)`", PAGE)
+    within += [
+        (path, name) for name, path in re.findall(r"`([\w.]+)` in `((?:\w+/)+\w+\.py)`", PAGE)
+    ]
+    assert len(within) > 8
+    for path, name in within:
+        source, name = (PACKAGE / path).read_text("utf-8"), name.rpartition(".")[2]
+        assert re.search(rf"^\s*(?:def|class) {name}\b", source, re.M), f"{path} has no {name}"
 
 
 def test_import_is_light():

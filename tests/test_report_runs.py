@@ -136,10 +136,10 @@ def test_the_catalogue_says_what_all_means(home):
         model(name)
     assert [report.name for report in catalogue.listed()] == ["a", "b"]
     found = catalogued(home, "b:\n부품:\n  parameters: {size: 4}\n  timeout: 60\n")
-    assert found == [catalogue.Report("b"), catalogue.Report("부품", None, {"size": 4}, 60)]
-    given = catalogue.Report("", "mine.ipynb", {"shown": 1, "size": 5})
+    assert found == [catalogue.Listing("b"), catalogue.Listing("부품", None, {"size": 4}, 60)]
+    given = catalogue.Listing("", "mine.ipynb", {"shown": 1, "size": 5})
     both = {"size": 5, "shown": 1}
-    assert found[1].changed(given) == catalogue.Report("부품", "mine.ipynb", both, 60)
+    assert found[1].changed(given) == catalogue.Listing("부품", "mine.ipynb", both, 60)
 
 
 @pytest.mark.parametrize(

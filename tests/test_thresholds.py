@@ -225,7 +225,7 @@ def test_the_tail_keeps_overkill_low_from_few_scores(n, draw):
 
 
 def test_the_tail_refuses_too_few_scores_and_rates_out_of_order():
-    with pytest.raises(ValueError, match="tail needs at least 4 OK scores, got 3; hold out more"):
+    with pytest.raises(ValueError, match="tail needs at least 4 OK scores, got 3; calibrate"):
         metrics.threshold([1, 2, 3], policy="tail")
     with pytest.raises(ValueError, match="0 < aim <= most < 1"):
         metrics.threshold(range(9), policy="tail", aim=0.1, most=0.01)

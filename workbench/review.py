@@ -5,21 +5,18 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from workbench import artifacts, metrics, workspace
-from workbench.data import load_images
+from workbench.bulk import Scored
+from workbench.csflow.detector import CSFlowDetector
+from workbench.data import ImageFolder, load_images
 from workbench.data.relabels import read_relabels, relabels_path
 from workbench.data.splits import by_hash
 from workbench.errors import DataError
-
-if TYPE_CHECKING:
-    from workbench.bulk import Scored
-    from workbench.csflow.detector import CSFlowDetector
-    from workbench.data import ImageFolder
 
 CALIBRATION = 0.15  # of the good parts that are learned: for the threshold
 
@@ -35,7 +32,7 @@ class Learned(NamedTuple):
 
 
 def collect(
-    scored: "Iterable[Scored]",
+    scored: Iterable[Scored],
     root: Path,
     folder: Path,
     threshold: float,
@@ -43,7 +40,7 @@ def collect(
     near: float = 0.1,
     sample: float = 0.01,
     seed: int = 0,
-) -> "Iterator[Scored]":
+) -> Iterator[Scored]:
     """Pass scores on, and copy photos that are worth a second look into a flat folder.
 
     Those are photos whose score is within `near` thresholds of the threshold, and a sample that
@@ -119,7 +116,7 @@ def learn(name: str, folder: Path, *, progress: bool = True) -> Learned:
     return Learned(len(good), len(added) - len(good), known, comparison, former.name)
 
 
-def _add(parts: "ImageFolder", folder: Path, said: dict[str, bool]) -> tuple[dict[str, bool], int]:
+def _add(parts: ImageFolder, folder: Path, said: dict[str, bool]) -> tuple[dict[str, bool], int]:
     """Copy photos to where those of their label lie; their names, and how many were known."""
     if parts.labels is None or not len(parts.train):
         raise DataError(f"{parts.root} must be labelled and hold good photos to learn from")
@@ -149,13 +146,13 @@ def _add(parts: "ImageFolder", folder: Path, said: dict[str, bool]) -> tuple[dic
     return added, known
 
 
-def _labels(parts: "ImageFolder") -> dict[str, bool]:
+def _labels(parts: ImageFolder) -> dict[str, bool]:
     labels = [] if parts.labels is None else parts.labels.tolist()
     return dict(zip(parts.names, labels, strict=True))
 
 
 def _compared(
-    before: "CSFlowDetector", after: "CSFlowDetector", test: "ImageFolder"
+    before: CSFlowDetector, after: CSFlowDetector, test: ImageFolder
 ) -> metrics.Comparison:
     scores = np.array([before.score(test), after.score(test)])
     read = np.isfinite(scores).all(axis=0)

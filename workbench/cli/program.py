@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial, wraps
-from math import isfinite
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -209,19 +208,9 @@ def shown(path: Path) -> str:
 
 
 def _as_json(values: dict[str, Any]) -> str:
-    return json.dumps(_plain(values), ensure_ascii=False, allow_nan=False)
+    from workbench.metrics.inputs import plain
 
-
-def _plain(value: Any) -> Any:  # noqa: ANN401
-    """The value for JSON: a number that is not finite becomes null, a path its text."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    value = value.item() if hasattr(value, "item") else value
-    if isinstance(value, float):
-        return float(value) if isfinite(value) else None
-    return value if isinstance(value, str | int | None) else str(value)
+    return json.dumps(plain(values), ensure_ascii=False, allow_nan=False)
 
 
 def _warn(message: Warning | str, *_: object) -> None:

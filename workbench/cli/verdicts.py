@@ -261,9 +261,12 @@ def _tested(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Scores and labels of what was given, else of the model's own test split."""
     if detector.kind == "autoencoder":
-        from workbench.reports.sensors import rows_of
+        from workbench.data.rows import known_rows
 
-        data = _rows_for(detector, name, labelled, {}) if labelled else rows_of(detector).test
+        data = (
+            _rows_for(detector, name, labelled, {}) if labelled
+            else known_rows(detector.data, detector.columns).test
+        )  # fmt: skip
     else:
         data = opened(labelled) if labelled else detector.parts().test
     if data.labels is None:

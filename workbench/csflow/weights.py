@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from workbench import workspace
+from workbench.data.contents import digest
 from workbench.errors import DataError
 from workbench.progress import bar
 
@@ -70,7 +71,7 @@ def read_weights(name: str, path: Path) -> State:
     Raises:
         DataError: Damaged, something else, or other weights than efficientnet-pytorch's.
     """
-    _check_digest(path, digest_of(path) if _promised(path) else "")
+    _check_digest(path, digest(path) if _promised(path) else "")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
@@ -218,12 +219,6 @@ def _check_digest(path: Path, digest: str, source: str = "") -> None:
             f"says, got {digest[:8]}; it is not whole, "
             + ("try again" if source else "delete it and fetch it again")
         )
-
-
-def digest_of(path: Path) -> str:
-    """sha256 of a file, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _no_state(name: str, path: Path, reason: str) -> DataError:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench import workspace
 from workbench.errors import DataError
 
 from .cells import Cells, Sheet
@@ -147,6 +148,21 @@ def load_like(
                 stacklevel=2,
             )
     return table
+
+
+def known_rows(trained: Mapping[str, Any], columns: Sequence[str], **given: Any) -> SensorTable:  # noqa: ANN401
+    """The table that a model was trained from, read and split as then; for more see `load_like`.
+
+    Raises:
+        DataError: The file is no longer there.
+    """
+    source = workspace.resolve(trained["source"])
+    if not source.exists():
+        raise DataError(
+            f"{source} must be the file the model was trained from; there is none, pass rows"
+        )
+    rows = load_rows(source, **trained.get("options", {}) | given)
+    return rows if rows.columns == columns else load_like(source, trained, columns, **given)
 
 
 def _load(

@@ -1,6 +1,8 @@
 """What every metric takes: finite scores and labels that are True for NG, checked once."""
 
 from collections.abc import Sequence
+from math import isfinite
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -94,6 +96,23 @@ def named(names: Sequence[str] | None, n: int) -> list[str]:
     if len(found) != n:
         raise ValueError(f"names must be one per score, got {len(found)} for {n}")
     return found
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401
+    """The value for JSON: what is not a finite number becomes None, and a path its text.
+
+    Example:
+        >>> plain({"rate": float("nan"), "ends": (0.0, np.float64(0.5)), "of": np.int64(3)})
+        {'rate': None, 'ends': [0.0, 0.5], 'of': 3}
+    """
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    value = value.item() if hasattr(value, "item") else value
+    if isinstance(value, float):
+        return float(value) if isfinite(value) else None
+    return value if isinstance(value, str | int | None) else str(value)
 
 
 def _from_words(values: NDArray) -> tuple[NDArray, NDArray[np.bool_]]:

@@ -161,7 +161,7 @@ def _conformal(sample: SortedScores, *, alpha: float = 0.01) -> Choice:
     if allowed < 0:
         needed = f"{ceil(1 / alpha - 1e-9) - 1}" if alpha else "infinitely many"
         raise ValueError(
-            f"alpha={alpha} needs {needed} OK scores, got {n}; hold out more or raise it"
+            f"alpha={alpha} needs {needed} OK scores, got {n}; calibrate on more or raise it"
         )
     return _overkill_at_most(sample, allowed, {"alpha": alpha})
 
@@ -182,7 +182,7 @@ def _tail(
         )
     n = sample.ok.size
     if n < FEWEST:
-        raise ValueError(f"tail needs at least {FEWEST} OK scores, got {n}; hold out more")
+        raise ValueError(f"tail needs at least {FEWEST} OK scores, got {n}; calibrate on more")
     worth = min(max(independent or n, FEWEST), n)
     count = int(np.clip(round(worth / 4), FEWEST - 1, MOST_IN_TAIL))
     above = max(round(n * min(count / worth, 0.5)), 1)  # of neighbours that are alike, several

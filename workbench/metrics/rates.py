@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from math import isfinite
 from typing import Any
 
 from numpy.typing import ArrayLike
 
 from workbench.metrics.counts import Confusion, Share, SortedScores
+from workbench.metrics.inputs import plain
 from workbench.metrics.intervals import Ends, clopper_pearson, wilson
 from workbench.metrics.ranking import area, mean_precision
 from workbench.metrics.thresholds import Threshold
@@ -55,7 +55,7 @@ class Metrics:
             >>> evaluate([1.0], ["OK"], 2).to_dict()["auroc"] is None
             True
         """
-        return {key: _plain(value) for key, value in asdict(self).items()}
+        return plain(asdict(self))
 
 
 def evaluate(
@@ -168,9 +168,3 @@ def _reasons(counts: Confusion) -> dict[str, str]:
         if not counts.n_ng:
             found |= dict.fromkeys(("f1", "f1_interval"), f"{_NO_NG} and none was called NG")
     return found
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and not isfinite(value) else value

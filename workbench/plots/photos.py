@@ -1,7 +1,5 @@
 """Photos, overlays and their one heat scale."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
@@ -9,19 +7,17 @@ from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
+from workbench.csflow.evaluation import Evaluation
 from workbench.csflow.heatmap import colourise
+from workbench.data import ImageFolder
 from workbench.data.encode import OUTLINE, outline
 from workbench.plots.figure import COLORS, Picture, lettered, words
-
-if TYPE_CHECKING:
-    from workbench.csflow.evaluation import Evaluation
-    from workbench.data import ImageFolder
 
 WIDEST = 14  # inches; what a report page shows without scrolling
 
 
 def overview(
-    evaluation: "Evaluation", *, title: str | None = None, mask: NDArray[np.bool_] | None = None
+    evaluation: Evaluation, *, title: str | None = None, mask: NDArray[np.bool_] | None = None
 ) -> Figure:
     """Photo and overlay of one part side by side, with the fixed heat scale.
 
@@ -48,7 +44,7 @@ def overview(
     return lettered(figure)
 
 
-def sample_grid(parts: "ImageFolder", *, n: int = 12) -> Figure:
+def sample_grid(parts: ImageFolder, *, n: int = 12) -> Figure:
     """At most n photos, always the same draw, half OK and half NG; marked defects outlined.
 
     Raises:
@@ -89,7 +85,7 @@ def _photo(ax: Axes, image: ArrayLike, mask: NDArray[np.bool_] | None) -> None:
     ax.imshow(pixels)
 
 
-def _draw(parts: "ImageFolder", n: int) -> list[int]:
+def _draw(parts: ImageFolder, n: int) -> list[int]:
     if not len(parts):
         raise ValueError("sample_grid needs at least one image, got an empty folder")
     order = np.random.default_rng(0).permutation(len(parts))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from workbench import workspace
 from workbench.cache import Cache
+from workbench.data.contents import digest
 
 CHUNK = 256  # pictures after which they are kept, so that an interrupted run goes on there
 LIMIT = 1 << 30  # bytes
@@ -55,19 +56,12 @@ def by_content(name: str, digests: Sequence[str], compute: Callable[[list[int]],
 def digests(paths: Sequence[Path]) -> list[str]:
     """SHA-256 of each file, "" where it cannot be read."""
     with ThreadPoolExecutor(4) as pool:
-        return list(pool.map(_digest, paths))
+        return list(pool.map(digest, paths))
 
 
 def folder() -> Path:
     """Where the files lie."""
     return workspace.root() / "reports" / ".cache"
-
-
-def _digest(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        return ""
 
 
 def _packed(row: Table) -> bytes:

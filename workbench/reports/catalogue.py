@@ -9,7 +9,7 @@ FILE = "datasets.yml"
 _KEYS = {"template", "parameters", "timeout"}
 
 
-class Report(NamedTuple):
+class Listing(NamedTuple):
     """One report: its name, which is its model's, and how it differs from the usual one."""
 
     name: str
@@ -17,15 +17,15 @@ class Report(NamedTuple):
     parameters: dict[str, Any] = {}  # never changed
     timeout: int | None = None
 
-    def changed(self, given: "Report") -> "Report":
+    def changed(self, given: "Listing") -> "Listing":
         """The same; what is given for all reports goes before its own settings."""
         parameters = self.parameters | given.parameters
-        return Report(
+        return Listing(
             self.name, given.template or self.template, parameters, given.timeout or self.timeout
         )
 
 
-def listed() -> list[Report]:
+def listed() -> list[Listing]:
     """What `workbench report --all` makes.
 
     `reports/datasets.yml` maps names to nothing, or to any of `template`, `parameters` and
@@ -47,7 +47,7 @@ def listed() -> list[Report]:
     path = workspace.root() / "reports" / FILE
     if not path.exists():
         models = workspace.root().glob("models/[!.]*/detector.json")  # no dot: not in place yet
-        return [Report(model) for model in sorted(path.parent.name for path in models)]
+        return [Listing(model) for model in sorted(path.parent.name for path in models)]
     import yaml
 
     try:
@@ -59,7 +59,7 @@ def listed() -> list[Report]:
     return [_report(str(name), settings or {}) for name, settings in content.items()]
 
 
-def _report(name: str, settings: dict[str, Any]) -> Report:
+def _report(name: str, settings: dict[str, Any]) -> Listing:
     known = ", ".join(sorted(_KEYS))
     if not isinstance(settings, dict):
         raise DataError(f"reports/{FILE}: {name} must hold any of {known}, got {settings!r}")
@@ -70,6 +70,6 @@ def _report(name: str, settings: dict[str, Any]) -> Report:
     if not isinstance(settings.get("parameters", {}), dict):
         raise DataError(f"reports/{FILE}: parameters of {name} must be a mapping")
     try:
-        return Report(workspace.plain(name), **settings)
+        return Listing(workspace.plain(name), **settings)
     except ValueError as error:
         raise DataError(f"reports/{FILE}: {error}") from None

@@ -12,10 +12,10 @@ import pandas as pd
 from workbench import artifacts, plots, workspace
 from workbench.errors import DataError
 from workbench.metrics import Comparison, compare
+from workbench.metrics.inputs import plain
 from workbench.session import COLUMNS
 
 from . import display, runs, wording
-from .numbers import plain
 from .report import Report
 from .runs import ReportRun
 
@@ -124,13 +124,9 @@ class ComparisonReport(Report):
     def _pair_numbers(
         self, a: ReportRun, b: ReportRun, _: pd.DataFrame, found: Comparison
     ) -> dict[str, Any]:
-        return {
-            "a": a.name, "b": b.name, "fixed": found.fixed, "broken": found.broken,
-            "auroc_a": a.metrics["auroc"], "auroc_b": b.metrics["auroc"],
-            "auroc_difference": plain(found.auroc_difference),
-            "auroc_interval": plain(found.auroc_interval),
-            "mcnemar_p": plain(found.mcnemar_p),
-        }  # fmt: skip
+        keys = ("fixed", "broken", "auroc_difference", "auroc_interval", "mcnemar_p")
+        known = {"a": a.name, "b": b.name, **{key: getattr(found, key) for key in keys}}
+        return plain(known | {f"auroc_{x}": y.metrics["auroc"] for x, y in (("a", a), ("b", b))})
 
 
 def _joined(a: ReportRun, b: ReportRun) -> pd.DataFrame | None:

@@ -1,20 +1,18 @@
 """Parts as cards of photo and overlay: HTML that fits a phone as well as a printed page."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from workbench.csflow.evaluation import Evaluation
 from workbench.csflow.heatmap import colourise
 from workbench.data.encode import OUTLINE, jpeg, outline
 
 from . import wording
 from .html import part
-
-if TYPE_CHECKING:
-    from workbench.csflow.evaluation import Evaluation
 
 SIDE = 320  # pixels of the longer side of a photo on a card
 OUTCOMES = {"NGOK": "missed", "OKNG": "overkill", "NGNG": "caught", "OKOK": "good"}
@@ -24,7 +22,7 @@ OUTCOMES = {"NGOK": "missed", "OKNG": "overkill", "NGNG": "caught", "OKOK": "goo
 class Card(NamedTuple):
     """One part: what the detector says, what is true, and what it is called."""
 
-    evaluation: "Evaluation"
+    evaluation: Evaluation
     name: str
     label: str  # "OK", "NG" or "" where nobody knows
     defect: str

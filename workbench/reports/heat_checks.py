@@ -3,20 +3,18 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from workbench import metrics, plots
 from workbench.csflow.heatmap import enlarge
+from workbench.data import ImageFolder
 from workbench.errors import DataError
+from workbench.metrics.inputs import plain
 
-from .numbers import plain
 from .report import Report
-
-if TYPE_CHECKING:
-    from workbench.data import ImageFolder
 
 PIXELS = 256  # of the longer side of a map in the pixel metrics
 PIXEL_METRICS: dict[str, Callable] = {
@@ -38,7 +36,7 @@ class HeatCheck(Report):
         cells: Their heat at the size of the cells, shape (N, h, w).
     """
 
-    images: "ImageFolder"
+    images: ImageFolder
     cells: NDArray[np.float32]
 
     @cached_property
@@ -48,7 +46,7 @@ class HeatCheck(Report):
         if not self.marked_maps[0]:
             return dict.fromkeys(PIXEL_METRICS) | {"heat": heat}
         pixels = {key: rate(*self.marked_maps) for key, rate in PIXEL_METRICS.items()}
-        return {key: plain(float(value)) for key, value in pixels.items()} | {"heat": heat}
+        return plain(pixels) | {"heat": heat}
 
     @cached_property
     def marked_maps(self) -> tuple[list[NDArray[np.float32]], list[NDArray[np.bool_]]]:

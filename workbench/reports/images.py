@@ -7,15 +7,18 @@ the same bytes before.
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from workbench import artifacts, metrics, plots, workspace
+from workbench.csflow.detector import CSFlowDetector
+from workbench.data import ImageFolder
 from workbench.data.photo_check import in_short
 from workbench.data.relabels import relabels_path
 from workbench.metrics import KindRates
+from workbench.metrics.inputs import plain
 
 from . import cache, display, numbers, wording
 from .gallery import OUTCOMES, Card, cards_html
@@ -23,12 +26,8 @@ from .heat_checks import HeatCheck
 from .html import part
 from .photo_checks import PhotoCheck
 from .report import Report
-from .scored import model_key, score_test_set
+from .scored import score_test_set
 from .stress import StressTest
-
-if TYPE_CHECKING:
-    from workbench.csflow.detector import CSFlowDetector
-    from workbench.data import ImageFolder
 
 SHEET = 200  # photos on the sheet of all parts
 LIKE = 3  # good parts shown beside a wrong verdict
@@ -50,8 +49,8 @@ class ImageReport(Report):
     def __init__(
         self,
         name: str,
-        detector: "CSFlowDetector",
-        parts: "ImageFolder",
+        detector: CSFlowDetector,
+        parts: ImageFolder,
         shown: int = 6,
         *,
         misses: float | None = None,
@@ -65,7 +64,7 @@ class ImageReport(Report):
         self.target = numbers.Target(misses, overkill)
         self.by, self.details, self.inspectors = by, details, inspectors
         self.name, self.detector, self.parts, self.shown = name, detector, parts, shown
-        self.key = model_key(detector)
+        self.key = artifacts.identity(detector)[:20]
         self._digests = cache.digests(parts.paths)
         scored = score_test_set(detector, parts, self._digests, self.key)
         self.test, self.scores, self.cells, self._tested, self._rows, self.bad = scored
@@ -102,7 +101,7 @@ class ImageReport(Report):
             **self.heat.metrics,
             **self.photos.metrics,
             "stress": self.stress.metrics,
-            "defects": [numbers.plain_values(row._asdict()) for row in self._kinds],
+            "defects": [plain(row._asdict()) for row in self._kinds],
             "groups": numbers.by_lot(self._table, self.by, self.details),
             "parts": numbers.by_part(*judged, self._shown_parts, limit, rule),
             "regions": self._by_region(),

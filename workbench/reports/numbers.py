@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from workbench import metrics, workspace
 from workbench.errors import DataError
+from workbench.metrics.inputs import plain
 from workbench.metrics.thresholds import CALIBRATION
 from workbench.session import COLUMNS
 from workbench.session.result_tables import agree, judged, rates_by
@@ -88,7 +89,7 @@ def guarantees(
     judgement = None
     if target != NOTHING_ASKED:
         found = metrics.accept(scores, labels, threshold, **target._asdict())
-        claims = [plain_values(claim._asdict()) for claim in found.claims]
+        claims = [plain(claim._asdict()) for claim in found.claims]
         judgement = {"met": found.met, "claims": claims}
     return {
         "judgement": judgement,
@@ -134,7 +135,7 @@ def by_lot(table: pd.DataFrame, by: str, details: str) -> dict[str, Any] | None:
     rows = rates_by(table, by, details=workspace.resolve(details) if details else None)
     chart = metrics.p_chart([row.flagged for row in rows], [row.n for row in rows])
     found = [
-        plain_values(row._asdict()) | {"beyond_chance": bool(out)}
+        plain(row._asdict()) | {"beyond_chance": bool(out)}
         for row, out in zip(rows, chart.out, strict=True)
     ]
     return {"by": by, "centre": chart.centre, "rows": found}
@@ -211,24 +212,7 @@ def by_inspectors(table: pd.DataFrame, files: Sequence[str]) -> dict[str, Any] |
     ]
     named = dict(zip(("first", "second"), sides, strict=True))
     counts = {"only_first": both.only_first, "only_second": both.only_second}
-    return plain_values(both.found._asdict()) | named | counts | {"disagreed": rows}
-
-
-def plain(value: Any) -> Any:  # noqa: ANN401
-    """The value for JSON: None for what is not defined, a list for an interval.
-
-    Example:
-        >>> plain(float("nan")), plain((0.0, 0.5))
-        (None, [0.0, 0.5])
-    """
-    if isinstance(value, tuple):
-        return [plain(end) for end in value]
-    return None if isinstance(value, float) and not isfinite(value) else value
-
-
-def plain_values(row: dict[str, Any]) -> dict[str, Any]:
-    """The same of each value."""
-    return {key: plain(value) for key, value in row.items()}
+    return plain(both.found._asdict()) | named | counts | {"disagreed": rows}
 
 
 def _chosen(
@@ -260,7 +244,7 @@ def _review(scores: NDArray, labels: NDArray) -> dict[str, Any] | None:
         return None
     both = metrics.two_thresholds(scores, labels)
     ends = {"low": float(both.low), "high": float(both.high)}
-    return ends | plain_values(both.expected._asdict())
+    return ends | plain(both.expected._asdict())
 
 
 def _claim(rate: str, found: int, n: int, kind: str) -> dict[str, Any]:

@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from workbench import plots
-from workbench.data import read_image
+from workbench.data import ImageFolder, read_image
 from workbench.data.decode import WHITE
 from workbench.data.encode import jpeg
 from workbench.data.photo_stats import PhotoStats, near_duplicates, photo_stats
@@ -21,11 +22,6 @@ from . import display, wording
 from .cache import Table, by_content
 from .html import part
 from .report import Report
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from workbench.data import ImageFolder
 
 MEASURES = ("brightness", "contrast", "sharpness")
 THUMBNAIL = 96  # pixels of the longer side
@@ -42,7 +38,7 @@ class PhotoCheck(Report):
         digests: SHA-256 of each file, "" where it cannot be read.
     """
 
-    parts: "ImageFolder"
+    parts: ImageFolder
     digests: Sequence[str]
     shown: int = 6
 
@@ -158,7 +154,7 @@ class PhotoCheck(Report):
         return bytes(self.table["thumbnail"][i])
 
 
-def _looks(parts: "ImageFolder", rows: list[int]) -> Table:
+def _looks(parts: ImageFolder, rows: list[int]) -> Table:
     with ThreadPoolExecutor(4) as pool:
         seen = list(pool.map(lambda i: _look(parts[i], parts.white), rows))
     looks, thumbnails = zip(*seen, strict=True)
@@ -169,7 +165,7 @@ def _looks(parts: "ImageFolder", rows: list[int]) -> Table:
     return table | {"thumbnail": np.array(thumbnails), "ok": table["height"] > 0}
 
 
-def _look(path: "Path", white: int) -> tuple[PhotoStats, bytes]:
+def _look(path: Path, white: int) -> tuple[PhotoStats, bytes]:
     try:
         image = read_image(path, white)
     except DataError:

@@ -22,7 +22,7 @@ from workbench.errors import ArtifactError
 from workbench.progress import bar
 
 from . import execution, runs
-from .catalogue import Report, listed
+from .catalogue import Listing, listed
 from .display import METRICS
 from .fingerprint import fingerprint
 from .report_page import to_html
@@ -101,7 +101,7 @@ def run(
         ValueError: A name that is a path, or a parameter that the template does not declare.
         TypeError: A value that JSON does not know.
     """
-    job = _prepared(Report(name, template and str(template), parameters))
+    job = _prepared(Listing(name, template and str(template), parameters))
     return _made(job, kernel_name, name if progress else "")
 
 
@@ -136,7 +136,7 @@ def run_all(
     """
     if jobs < 1:
         raise ValueError(f"jobs must be at least 1, got {jobs}")
-    found = _chosen(names, Report("", template and str(template), parameters or {}, timeout))
+    found = _chosen(names, Listing("", template and str(template), parameters or {}, timeout))
     done = _all(found, jobs, "ok" if resume else "", progress, each)
     return [done[job.name] for job in found]
 
@@ -156,7 +156,7 @@ def watch(
     that failed waits for a change too. Data that are still being copied are left to settle. The
     arguments are those of `run_all`.
     """
-    given = Report("", template and str(template), parameters or {}, timeout)
+    given = Listing("", template and str(template), parameters or {}, timeout)
     names, before = names and list(names), {}
     while True:
         found = _chosen(names, given)
@@ -168,14 +168,14 @@ def watch(
         time.sleep(every)
 
 
-def _chosen(names: Iterable[str] | None, given: Report) -> list[Job]:
+def _chosen(names: Iterable[str] | None, given: Listing) -> list[Job]:
     """The jobs of these names, set up by the catalogue and, over that, by what was given."""
     known = {report.name: report for report in listed()}
-    wanted = known.values() if names is None else [known.get(n, Report(n)) for n in names]
+    wanted = known.values() if names is None else [known.get(n, Listing(n)) for n in names]
     return [_job(report.changed(given), report.name in known) for report in wanted]
 
 
-def _job(report: Report, listed: bool) -> Job:
+def _job(report: Listing, listed: bool) -> Job:
     try:
         return _prepared(report)
     except ArtifactError as error:
@@ -185,7 +185,7 @@ def _job(report: Report, listed: bool) -> Job:
         return Job(report.name, error=str(error).replace(f"{workspace.root()}/", ""))
 
 
-def _prepared(report: Report) -> Job:
+def _prepared(report: Listing) -> Job:
     """The job, once its parts were found and its name and parameters checked."""
     workspace.plain(report.name)
     source = execution.find(report.template) if report.template else None

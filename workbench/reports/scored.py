@@ -1,26 +1,22 @@
 """The test images of a report, scored once and not again while bytes and detector stay."""
 
-import hashlib
-import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.csflow.detector import CSFlowDetector
+from workbench.data import ImageFolder
 from workbench.errors import DataError
 
 from . import cache
 
-if TYPE_CHECKING:
-    from workbench.csflow.detector import CSFlowDetector
-    from workbench.data import ImageFolder
 
-
-class Scored(NamedTuple):
+class TestSet(NamedTuple):
     """The test images that could be read, their scores and what was left out."""
 
-    test: "ImageFolder"
+    test: ImageFolder
     scores: NDArray[np.float64]  # (N,)
     cells: NDArray[np.float32]  # (N, h, w), the heat at the size of the cells
     digests: list[str]  # (N,) SHA-256 of the files
@@ -29,8 +25,8 @@ class Scored(NamedTuple):
 
 
 def score_test_set(
-    detector: "CSFlowDetector", parts: "ImageFolder", digests: Sequence[str], key: str
-) -> Scored:
+    detector: CSFlowDetector, parts: ImageFolder, digests: Sequence[str], key: str
+) -> TestSet:
     """Score the test images, those not scored before.
 
     Args:
@@ -54,7 +50,7 @@ def score_test_set(
         raise DataError(f"none of the {len(test)} test images could be read")
     gone = [(test.names[i], "could not be read when scored") for i in np.flatnonzero(~read)]
     rows = tested[read]
-    return Scored(
+    return TestSet(
         test[read],
         table["score"][read],
         table["heat"][read],
@@ -62,12 +58,3 @@ def score_test_set(
         rows,
         [*map(tuple, parts.bad), *gone],
     )
-
-
-def model_key(detector: "CSFlowDetector") -> str:
-    """A hash of what scores depend on beside the image, for the cache."""
-    saved, tensors = detector.state()
-    total = hashlib.sha256(json.dumps([saved["config"], saved["backbone"]]).encode())
-    for name in sorted(set(tensors) - {"held_out"}):
-        total.update(name.encode() + np.asarray(tensors[name]).tobytes())
-    return total.hexdigest()[:20]

@@ -3,24 +3,22 @@
 from dataclasses import asdict
 from functools import cached_property
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from workbench import artifacts, plots, workspace
+from workbench import artifacts, plots
 from workbench.autoencoder.alarms import AlarmRule, detections
+from workbench.autoencoder.detector import AutoEncoderDetector
 from workbench.autoencoder.events import Event, events, remembered, save
-from workbench.data import SensorTable, load_rows
-from workbench.data.rows import load_like
+from workbench.data import SensorTable
+from workbench.data.rows import known_rows
 from workbench.errors import DataError
 
 from . import display, numbers, runs
 from .report import Report
-
-if TYPE_CHECKING:
-    from workbench.autoencoder.detector import AutoEncoderDetector
 
 _NEAR = 5  # rows; alarms that close belong to one event
 _SENSORS = 8  # shown, the most blamed ones
@@ -39,7 +37,7 @@ class SensorReport(Report):
     def __init__(
         self,
         name: str,
-        detector: "AutoEncoderDetector",
+        detector: AutoEncoderDetector,
         rows: SensorTable | None = None,
         shown: int = 8,
         *,
@@ -49,7 +47,9 @@ class SensorReport(Report):
     ) -> None:
         self.target = numbers.Target(misses, overkill)
         self.name, self.detector, self.shown = name, detector, shown
-        self.rows = rows_of(detector, **reading or {}) if rows is None else rows
+        self.rows = (
+            known_rows(detector.data, detector.columns, **reading or {}) if rows is None else rows
+        )
         if not len(self.rows.test):
             raise DataError(f"{self.rows.source or 'the table'} must hold test rows, got none")
         self.scores: NDArray[np.float64] = detector.score(self.rows)
@@ -210,23 +210,3 @@ class SensorReport(Report):
             "rows": stop - event.start,
             "label": "-" if labels is None else "fault" if fault else "normal",
         }
-
-
-def rows_of(detector: "AutoEncoderDetector", **reading: Any) -> SensorTable:  # noqa: ANN401
-    """The table that a detector was trained from, read and split as then.
-
-    Args:
-        reading: Options of `load_rows` that are to differ.
-
-    Raises:
-        DataError: The file is no longer there.
-    """
-    source = workspace.resolve(detector.data["source"])
-    if not source.exists():
-        raise DataError(
-            f"{source} must be the file the model was trained from; there is none, pass rows"
-        )
-    rows = load_rows(source, **detector.data.get("options", {}) | reading)
-    if rows.columns == detector.columns:
-        return rows
-    return load_like(source, detector.data, detector.columns, **reading)

@@ -4,20 +4,18 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from workbench import plots
+from workbench.csflow.detector import CSFlowDetector
+from workbench.data import ImageFolder
 
 from . import display, wording
 from .cache import Table, by_content
-
-if TYPE_CHECKING:
-    from workbench.csflow.detector import CSFlowDetector
-    from workbench.data import ImageFolder
 
 
 def dim(image: Image.Image, factor: float) -> Image.Image:
@@ -68,9 +66,9 @@ class StressTest:
         each: Good photos and NG photos in the sample, at most.
     """
 
-    detector: "CSFlowDetector"
+    detector: CSFlowDetector
     key: str
-    images: "ImageFolder"
+    images: ImageFolder
     scores: NDArray[np.float64]
     digests: Sequence[str]
     each: int = 8

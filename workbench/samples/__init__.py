@@ -6,7 +6,6 @@ defect; the ground truth is where the two exposures differ.
 """
 
 import json
-import shutil
 import zlib
 from contextlib import suppress
 from pathlib import Path
@@ -174,23 +173,18 @@ def _is_made(target: Path, recipe: dict) -> bool:
 
 
 def _write(target: Path, recipe: dict) -> None:
-    """Write beside the target and rename, so that a half-written sample is never read."""
-    part = target.with_name(f".{target.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    try:
-        if recipe["kind"] == "pump":
-            part.write_text(pump.csv_text(recipe), "utf-8", newline="\n")
-        else:
+    if recipe["kind"] == "pump":
+        with workspace.written(target) as file:
+            file.write(pump.csv_text(recipe).encode())
+    else:
+        with workspace.staged(target) as part:
             _write_photos(part, recipe)
-        part.rename(target)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def _write_photos(folder: Path, recipe: dict) -> None:
     name, seed, size = recipe["kind"], recipe["seed"], recipe["size"]
     for sub in ("OK", "NG", "masks"):
-        (folder / sub).mkdir(parents=True)
+        (folder / sub).mkdir()
     for index in range(recipe["ok"]):
         photo = photograph(name, index, seed=seed, size=size)
         Image.fromarray(photo.image).save(folder / "OK" / f"{name}_{index:03d}.jpg", quality=92)

@@ -53,9 +53,6 @@ class InspectionSession(Navigation):
         DataError: `parts` is empty, or `results` is a file of another kind.
         ValueError: Unknown order.
 
-    Attributes:
-        all_scores: Scores by index in `parts`, as far as they are known.
-
     Example:
         >>> session = InspectionSession(detector, parts.test)  # doctest: +SKIP
         >>> session.judge().verdict, session.next().judge().verdict  # doctest: +SKIP
@@ -79,6 +76,7 @@ class InspectionSession(Navigation):
         self.position, self.lock = 0, RLock()
         scoring = lock_of(detector)
         self.prefetcher = Prefetcher(self._evaluate, _bytes, scoring)
+        # scores by index in `parts`, as far as they are known
         self.all_scores = PartScores(lambda part: self.detector.score(part), parts, scoring)
         self._threshold = float(detector.threshold)
         self._overall: tuple[tuple, metrics.Metrics] | None = None

@@ -1,16 +1,15 @@
 """Where a session stands among the images that pass its filter."""
 
 from threading import RLock
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.data import ImageFolder
+
 from .prefetch import Prefetcher
 from .selection import NothingPasses, Selection
-
-if TYPE_CHECKING:
-    from workbench.data import ImageFolder
 
 
 class Navigation:
@@ -20,7 +19,7 @@ class Navigation:
     current one) and `_follow_threshold` (take up one that somebody moved).
     """
 
-    parts: "ImageFolder"
+    parts: ImageFolder
     selection: Selection  # the order and the filter; see `show`
     prefetcher: Prefetcher  # evaluations by index in `parts`, the latest and the next ones
     lock: RLock  # held while the state changes; widget callbacks run in threads of their own

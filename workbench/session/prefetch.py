@@ -28,9 +28,6 @@ class Prefetcher(Generic[Value]):
         lock: Held while computing.
         budget: Bytes to keep, though never fewer than three values.
 
-    Attributes:
-        on_ready: Called with key and value after each computation ahead, in that thread.
-
     Example:
         >>> squares = Prefetcher(lambda key: key**2, lambda value: 1, RLock())
         >>> squares.get(3)
@@ -44,6 +41,7 @@ class Prefetcher(Generic[Value]):
         lock: RLock,
         budget: int = BUDGET,
     ) -> None:
+        # called with key and value after each computation ahead, in that thread
         self.on_ready: Callable[[int, Value], None] | None = None
         self._compute, self._size, self._lock, self._budget = compute, size, lock, budget
         self._values: OrderedDict[int, Value] = OrderedDict()

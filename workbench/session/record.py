@@ -3,14 +3,11 @@
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from workbench.data import ImageFolder
 from workbench.data.relabels import read_relabels, relabels_path, write_relabels
 
 from .results import Verdict, result_table
-
-if TYPE_CHECKING:
-    from workbench.data import ImageFolder
 
 
 class Record:
@@ -32,7 +29,7 @@ class Record:
     """
 
     def __init__(
-        self, parts: "ImageFolder", results: Path | str | None, *, take_over: bool = False
+        self, parts: ImageFolder, results: Path | str | None, *, take_over: bool = False
     ) -> None:
         self.note, self.changes = "", 0
         self.verdicts: dict[str, Verdict] = {}

@@ -17,10 +17,6 @@ class PartScores:
         score: From some parts to their scores.
         lock: Held while scoring.
 
-    Attributes:
-        values: Shape (N,).
-        known: Whether each was computed, shape (N,).
-
     Example:
         >>> scores = PartScores(lambda parts: parts * 2.0, np.arange(3), RLock())
         >>> scores.complete, scores.all().tolist(), scores.complete
@@ -34,8 +30,8 @@ class PartScores:
         lock: RLock,
     ) -> None:
         self._score, self._parts, self._lock = score, parts, lock
-        self.values = np.full(len(parts), np.nan)
-        self.known = np.zeros(len(parts), bool)
+        self.values = np.full(len(parts), np.nan)  # shape (N,)
+        self.known = np.zeros(len(parts), bool)  # whether each was computed, shape (N,)
         self._stopped = Event()
         self._thread: Thread | None = None
 

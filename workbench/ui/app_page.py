@@ -116,10 +116,9 @@ class AppPage(View):
         )  # fmt: skip
 
     def _open_sensors(self, detector: object) -> None:
-        from workbench.data import load_rows  # brings pandas, which photos do without
+        from workbench.data.rows import known_rows  # brings pandas, which photos do without
 
-        path = workspace.resolve(detector.data["source"])
-        rows = load_rows(path, **detector.data["options"]).test
+        rows = known_rows(detector.data, detector.columns).test
         speech, model = self._language, workspace.model(self._name)
         self._offer(
             {

@@ -38,19 +38,14 @@ class Found(NamedTuple):
 
 
 class CheckView(View):
-    """Scores uploads or a folder, the worst first; findings go to `reports/NAME/check`.
-
-    Attributes:
-        found: What was scored, in that order.
-        worker: The thread that scores.
-    """
+    """Scores uploads or a folder, the worst first; findings go to `reports/NAME/check`."""
 
     def __init__(self, detector: Any, name: str, *, language: str | None = None) -> None:  # noqa: ANN401
         super().__init__((name, id(detector)), RLock(), language)
         self._detector, self._photos = detector, detector.kind == "csflow"
         self._folder = workspace.report(name) / "check"
         self._paths: list[Path] = []
-        self.found: list[Found] = []
+        self.found: list[Found] = []  # what was scored, in that order
         self._stopped, self.worker = Event(), None
         self._make_widgets()
         told = workspace.portable(self._folder)

@@ -16,12 +16,7 @@ SHOWN = 3
 
 
 class GoodParts:
-    """A button, and small pictures below what is said of the part.
-
-    Attributes:
-        button: Looks for them, in the background.
-        worker: The thread that does.
-    """
+    """A button, and small pictures below what is said of the part."""
 
     def __init__(self, view: "View", session: InspectionSession, panel: PartView) -> None:
         self._view, self._session, self._panel = view, session, panel

@@ -23,11 +23,6 @@ class IgnoreRegions:
     """While its toggle is down a drag on a picture draws a box.
 
     They are kept beside the data as a picture for `workbench train --blank`.
-
-    Attributes:
-        toggle: Begins and ends drawing.
-        tools: What there is to do meanwhile.
-        boxes: As they are drawn.
     """
 
     def __init__(

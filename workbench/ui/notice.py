@@ -18,13 +18,7 @@ GRACE = 4.0  # seconds in which the page that was just closed may let go of the 
 
 
 class WriterNotice:
-    """Says that one can only look, and offers to take over.
-
-    Attributes:
-        box: The bar, to be placed at the top.
-        take: The button that takes over.
-        look: The button that leaves it at looking.
-    """
+    """Says that one can only look, and offers to take over."""
 
     def __init__(
         self, view: "View", session: InspectionSession, changed: Callable[[], None]
@@ -34,6 +28,7 @@ class WriterNotice:
         self._text = html("wb-notice-text")
         self.take = view.button("Take over", "", "wb-take-over", self.take_over, style="primary")
         self.look = view.button("Only look", "", "wb-only-look", self.only_look)
+        # the bar, to be placed at the top
         self.box = styled(widgets.HBox([self._text, self.take, self.look]), "wb-notice")
         visible(self.box, False)
 

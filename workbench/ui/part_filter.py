@@ -27,13 +27,7 @@ NONE_PASSES = {
 
 
 class PartFilter:
-    """Two lists, of filters and of orders.
-
-    Attributes:
-        filter: The list of filters.
-        order: The list of orders.
-        worker: The thread that scores.
-    """
+    """Two lists, of filters and of orders."""
 
     def __init__(self, view: "View", session: InspectionSession, show: Callable[[], None]) -> None:
         self._view, self._session, self._show, t = view, session, show, view.t

@@ -21,11 +21,6 @@ class PartList:
     """The list with its button; what is opened shows in the session's simulator.
 
     Where no simulator of that session is open, one is made below the list.
-
-    Attributes:
-        box: List, button and simulator.
-        names: The list.
-        button: Opens what is chosen.
     """
 
     def __init__(

@@ -60,12 +60,7 @@ FIELDS = {
 
 
 class Policies:
-    """Buttons and fields; a button chooses a threshold, from calibration OK where that will do.
-
-    Attributes:
-        buttons: By policy; only those that the data allow.
-        fields: By name of the parameter.
-    """
+    """Buttons and fields; a button chooses a threshold, from calibration OK where that will do."""
 
     def __init__(
         self,
@@ -84,6 +79,7 @@ class Policies:
             )
             for name, (text, value, low, high, _) in FIELDS.items()
         }
+        # by policy; only those that the data allow
         self.buttons = {
             policy: view.button(offer.words, "", "wb-policy", partial(self.press, policy))
             for policy, offer in OFFERS.items()

@@ -32,10 +32,6 @@ class Saving:
 
     The threshold goes to the detector and, where a model's folder is given, there and into the
     history of its reports; without a detector there is nothing to save to.
-
-    Attributes:
-        buttons: Save and history.
-        box: The question and the list.
     """
 
     def __init__(

@@ -25,9 +25,6 @@ class View(Controls, widgets.VBox):
     Front ends may run callbacks in a thread of their own and swallow their errors: each goes
     through `guard`, which takes the lock and tells the user. A second view with the same key
     closes the first, so that running a cell again leaves nothing behind.
-
-    Attributes:
-        t: From English to the language of the view.
     """
 
     open_views: ClassVar[dict[Hashable, "View"]] = {}

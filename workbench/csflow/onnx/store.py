@@ -8,7 +8,6 @@ deleted at any time: graphs are then built again, and integers that were accepte
 import hashlib
 import json
 import platform
-import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from importlib.metadata import version
@@ -84,9 +83,7 @@ def require_writable() -> None:
         ArtifactError: The folder cannot be made or written.
     """
     try:
-        folder().mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder()):
-            pass
+        workspace.require_room(folder() / "graph")
     except OSError as error:
         raise ArtifactError(
             f"{folder()} must be writable, as graphs are kept there, got {error.strerror}; name "

@@ -163,9 +163,6 @@ class TorchFile:
     Args:
         names: What its pickle may name beside tensors, as `Unpickler` takes it.
 
-    Attributes:
-        tree: What was saved, of dicts, lists, tuples, words, numbers, `Made` and `Name`.
-
     Raises:
         ArtifactError: No such file, a damaged one, or one that names anything else.
     """
@@ -181,6 +178,7 @@ class TorchFile:
             with path.open("rb") as file:
                 read = self._read_zip if zipfile.is_zipfile(file) else self._read_stream
                 file.seek(0)
+                # what was saved, of dicts, lists, tuples, words, numbers, `Made` and `Name`
                 self.tree = read(file, path.stat().st_size)
             self._left = sum(map(len, self._bytes.values()))
         except ArtifactError as error:
