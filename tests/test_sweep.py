@@ -6,7 +6,15 @@ import pytest
 from PIL import Image
 
 from workbench import CSFlowDetector, load_images
-from workbench.csflow.seeds import SeedResult, Setting, fit_seeds, most_likely, sweep, table
+from workbench.csflow.seeds import (
+    SeedResult,
+    Setting,
+    describe,
+    fit_seeds,
+    most_likely,
+    sweep,
+    table,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -95,8 +103,11 @@ def test_the_best_is_the_most_likely_whatever_its_auroc():
     assert head.split("  ")[0] == "hidden" and "ms a photo" in head
     assert "most likely" in best and "most likely" not in worse
     assert "-0.800 +- 0.141" in best and "3.0" in best and "20.0" in best
-    sizes = [Setting({"image_size": size}, trials([-0.9], 0.9)) for size in (256, 384)]
+    unlabelled = trials([-0.9, -0.8], float("nan"))
+    sizes = [Setting({"image_size": size}, unlabelled) for size in (256, 384)]
     assert "other features" in table(sizes)[-1]
+    assert table(sizes)[1].split() == "256 -0.850 +- 0.071 - 3.0 20.0 most likely".split()
+    assert describe(unlabelled).endswith("AUROC on test -")
 
 
 def test_seeds_are_trained_by_whoever_is_given(parts, small):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from itertools import product
+from math import isnan
 from timeit import repeat
 from typing import Any, TypeAlias
 
@@ -156,8 +157,7 @@ def describe(results: Sequence[SeedResult]) -> str:
     seeds = f"seeds {results[0].seed}-{results[-1].seed}"
     nll = _spread([r.calibration_nll for r in results])
     auroc = _spread([r.auroc for r in results])
-    measured = f", AUROC on test {auroc}" if results[0].auroc == results[0].auroc else ""
-    return f"{seeds}: calibration NLL {nll}{measured}"
+    return f"{seeds}: calibration NLL {nll}, AUROC on test {auroc}"
 
 
 def _one_by_one(work: Callable, tasks: Iterable) -> Iterator[tuple[Any, Any]]:
@@ -228,5 +228,8 @@ def _auroc(detector: CSFlowDetector, parts: ImageFolder, progress: bool) -> floa
 
 
 def _spread(values: Sequence[float]) -> str:
+    mean = statistics.fmean(values)
+    if isnan(mean):
+        return "-"
     spread = statistics.stdev(values) if len(values) > 1 else float("nan")
-    return f"{statistics.fmean(values):.3f} +- {spread:.3f}"
+    return f"{mean:.3f} +- {spread:.3f}"
