@@ -12,8 +12,9 @@ import torch
 from PIL import Image
 
 from workbench import CSFlowConfig
-from workbench.csflow import CrossScaleFlow
+from workbench.csflow import CrossScaleFlow, CSFlowNetwork
 from workbench.csflow.alone import Alone
+from workbench.csflow.feature_cache import extract
 from workbench.csflow.training import train_flow
 from workbench.errors import DataError
 
@@ -140,6 +141,35 @@ def test_ranks_that_cannot_be_are_refused_in_one_line(home, options, wrong):
     refused = run(home, "-m", "workbench.cli", "train", "line", "--name=four", *options)
     assert refused.returncode == 2 and refused.stderr.count(wrong) == 1
     assert not (home / "models" / "four").exists()
+
+
+def test_each_rank_extracts_a_share_and_takes_the_rest_from_the_cache(
+    home, tiny_config, tmp_path, monkeypatch
+):
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "models").mkdir()
+    monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path))
+    photos = sorted((home / "line" / "OK").glob("*.png"))[:16]
+    network, batches = CSFlowNetwork(tiny_config), []  # of four
+    network.pyramid.register_forward_hook(lambda *_: batches.append(1))
+
+    def features(ranks, cache=True):
+        return extract(photos, network, tiny_config, "", False, cache, ranks=ranks)[1]
+
+    class Second(Alone):
+        rank, size = 1, 2
+
+    class First(Alone):
+        rank, size = 0, 2
+
+        def wait(self):
+            if len(batches) == 2:  # its share is done, and the other rank has come as far
+                features(Second())
+
+    by_two = features(First())
+    assert len(batches) == 4
+    alone = features(Alone(), cache=False)
+    assert all(torch.equal(x, y) for x, y in zip(by_two, alone, strict=True))
 
 
 def test_ranks_that_read_other_images_are_refused():
