@@ -160,6 +160,7 @@ def test_rows_of_two_kinds_have_nothing_normal_between_them():
     state, arrays = detector.state()
     old = AutoEncoderDetector.from_state(state, arrays | {"density.centres": known})
     np.testing.assert_allclose(old.score(rows), expected, rtol=1e-9)
+    np.testing.assert_allclose(detector.score(9 * rows), old.score(9 * rows), rtol=1e-4)  # far off
 
 
 def test_a_bottleneck_in_the_configuration_decides():

@@ -284,14 +284,16 @@ def test_a_file_without_a_sensor_is_refused(detector, tmp_path):
         look(detector, tmp_path / "line.csv")
 
 
-def test_states_and_notes_are_remembered_by_the_event_they_are_of(tmp_path):
-    path = tmp_path / "line.events.csv"
+def test_states_and_notes_are_remembered_by_the_event_they_are_of():
     first = events.Event(start=3, end=5, worst=4, score=9.0, sensor="flow", share=0.8)
     other = replace(first, start=30, end=35, worst=31)
-    assert events.remembered([first], path) == [first]  # there is no such file yet
-    events.save([first.acknowledge("seen")], path)
-    again = replace(first, end=7, score=10.0)
+    assert events.remembered([first], []) == [first]
+    said = [first.acknowledge("seen")]
+    again = replace(first, start=5, end=7, score=10.0)  # the threshold was moved a little
     kept = replace(again, state="acknowledged", note="seen")
-    assert events.remembered([again, other], path) == [kept, other]
-    gone = events.remembered([other], path)  # at another threshold
-    assert gone == [first.acknowledge("seen"), other]
+    assert events.remembered([again, other], said) == [kept, other]
+    assert events.remembered([other], said) == [*said, other]  # no longer found
+    assert events.remembered([other], [first]) == [other]  # and nobody spoke of it
+    timed = replace(first, start_time="2024-01-01 10:00:30", end_time="2024-01-01 10:00:50")
+    later = replace(timed, start_time="2024-01-01 10:01:00", end_time="2024-01-01 10:02:00")
+    assert events.remembered([later], [timed.close()])[1] == later  # rows of another part of it

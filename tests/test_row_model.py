@@ -502,10 +502,14 @@ def test_the_overkill_said_is_seen_on_later_rows_of_machines_that_wander():
 
 def test_rates_that_differ_more_than_chance_widen_what_is_said():
     calm = expected_overkill(0.01, 400, [0.008, 0.01, 0.012])
+    assert 0.01 < calm[1] < 0.03
     assert calm[1] == pytest.approx(expected_overkill(0.01, 400, [])[1])
     wild = expected_overkill(0.01, 400, [0.0, 0.0, 0.3])
     assert wild[0] == 0 and wild[1] > 0.3 > 5 * calm[1]
-    assert expected_overkill(0.0, 50, [0.0, 0.0]) == expected_overkill(0.0, 50, [])
+    assert expected_overkill(0.0, 50, [0.0, 0.0])[0] == expected_overkill(0.0, 50, [])[0] == 0
+    assert np.isfinite(
+        [expected_overkill(rate, n, [1.0] * 5) for rate in (0, 1) for n in (1, 9)]
+    ).all()
 
 
 def test_an_activation_that_is_not_trained_is_refused():

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from workbench import plots
-from workbench.autoencoder import AutoEncoderConfig
+from workbench.autoencoder import AutoEncoderConfig, events
 from workbench.autoencoder.alarms import AlarmRule
 from workbench.autoencoder.detector import AutoEncoderDetector
 from workbench.data import SensorTable
-from workbench.ui import SensorExplorer
+from workbench.ui import EventList, SensorExplorer
 
 
 @pytest.fixture(scope="module")
@@ -114,3 +114,54 @@ def test_a_histogram_of_unlabelled_scores_without_a_long_tail_can_be_logarithmic
     scores = np.random.default_rng(0).gamma(2, 0.1, 500)
     ax = plots.histogram(scores, None, 1.0, log=True)
     assert ax.get_yscale() == "log" and ax.get_ylim()[0] == 0.7
+
+
+@pytest.fixture
+def listed(detector, recording, tmp_path):
+    """A list of the events of a recording, with a file, and the rows it was asked to show."""
+    detector.columns, shown = recording.columns, []
+    view = EventList(detector, recording, AlarmRule(k=4, n=5, hold_off=5),
+                     path=tmp_path / "new" / "events.csv", opened=shown.append)  # fmt: skip
+    yield view, shown
+    view.close()
+
+
+def test_an_event_is_picked_acknowledged_closed_and_kept(listed, detector, recording):
+    view, shown = listed
+    (event,) = view.events
+    assert 200 <= event.start < 206 and event.sensor == "<flow>"
+    assert "1 events: 1 new, 0 acknowledged, 0 closed" in text(view)
+    assert "&lt;flow&gt;" in text(view)  # in the list, and with what was seen and expected
+    view.open_event("0")
+    view.show.click()
+    assert shown == [event.worst]
+    view.note.value = "valve, exchanged"
+    view.seen.click()
+    assert events.load(view.path) == view.events == [event.acknowledge("valve, exchanged")]
+    assert view.seen.disabled and "saved in events.csv" in view.message
+    again = EventList(detector, recording, AlarmRule(k=4, n=5, hold_off=5), path=view.path)
+    assert again.events == view.events
+    again.closing.click()
+    assert events.load(view.path)[0] == event.close("valve, exchanged")
+    again.reopen.click()
+    assert events.load(view.path)[0].state == "new" and not again.seen.disabled
+
+
+def test_what_another_said_meanwhile_stays(detector, recording, tmp_path):
+    detector.columns, path = recording.columns, tmp_path / "events.csv"
+    view = EventList(detector, recording, path=path)
+    assert len(view.events) > 1
+    first, last = view.events[0], view.events[-1]
+    events.save([last.close("elsewhere")], path)
+    view.open_event("0")
+    view.seen.click()
+    kept = events.load(path)
+    assert kept[0] == first.acknowledge("") and kept[-1] == last.close("elsewhere")
+    assert view.events == kept
+
+
+def test_a_recording_without_an_event_has_nothing_to_press(detector, recording):
+    detector.columns = recording.columns
+    view = EventList(detector, recording.values[:100], AlarmRule(k=5, n=5))
+    assert "no event" in text(view) and view.seen.disabled and view.closing.disabled
+    view.close()

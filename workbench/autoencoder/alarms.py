@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+NEAR = 5  # rows; alarms that close belong to one event
+
 
 @dataclass(frozen=True, kw_only=True)
 class AlarmRule:

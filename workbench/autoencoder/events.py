@@ -98,16 +98,29 @@ def events(
     return found
 
 
-def remembered(found: Sequence[Event], path: Path) -> list[Event]:
-    """The events with the states and notes that an earlier file has of them, if there is one.
+def remembered(found: Sequence[Event], known: Sequence[Event]) -> list[Event]:
+    """The events with what is known of those that they overlap: their states and notes.
 
-    Those of the file that are no longer found stay if somebody has said something of them.
+    By times, or by rows where there are none. What was said of events that are no longer found,
+    as after the threshold was moved, stays.
     """
-    known = {(event.start, event.start_time): event for event in load(path)}
-    same = [(event, known.pop((event.start, event.start_time), event)) for event in found]
-    kept = [replace(event, state=old.state, note=old.note) for event, old in same]
-    spoken_of = [event for event in known.values() if event.state != "new"]
-    return sorted([*kept, *spoken_of], key=lambda event: event.start)
+    spoken_of = [event for event in known if event.state != "new" or event.note]
+    kept, gone = [], list(spoken_of)
+    for event in found:
+        same = [old for old in spoken_of if _overlap(old, event)]
+        gone = [old for old in gone if old not in same]
+        kept.append(replace(event, state=same[-1].state, note=same[-1].note) if same else event)
+    return sorted([*kept, *gone], key=lambda event: (event.start_time, event.start))
+
+
+def _overlap(one: Event, other: Event) -> bool:
+    def ends(event: Event) -> tuple[Any, Any]:
+        if one.start_time and other.start_time:
+            return event.start_time, event.end_time or event.start_time
+        return event.start, event.start if event.end is None else event.end
+
+    (a, b), (c, d) = ends(one), ends(other)
+    return bool(a <= d and c <= b)
 
 
 def watch(

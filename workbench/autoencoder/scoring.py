@@ -16,6 +16,7 @@ from workbench.autoencoder.windows import Windows
 
 STILL_LIMIT = 10  # standard deviations that a column counts at most if it stood still in training
 CHUNK = 1 << 15  # cells at once: what the layers hold then fits into the processor's cache
+LIFT, LEAST = 60.0, 1e-30  # densities so high, or so low, still have all digits of a float32
 
 Array = NDArray[np.float64]
 ROWS = Windows()
@@ -106,7 +107,8 @@ class Likelihood(Copying):
         self.flat = not weights["decoder.0.weight"].any()  # then the network predicts nothing
         self._table = None
         if self._centres.dtype == np.float32:  # earlier versions kept all digits
-            self._table = np.vstack([self.offset.T, -0.5 * self._lengths]).astype(np.float32)
+            ends = LIFT - 0.5 * self._lengths, np.full(len(self._lengths), -0.5)
+            self._table = np.vstack([self.offset.T, *ends]).astype(np.float32)
             self._each = np.full(len(self._centres), 1 / len(self._centres), np.float32)
         elif len(self._centres) > 1:
             self._step = max(1, CHUNK // max(len(self.mean), len(self._centres)))
@@ -122,20 +124,20 @@ class Likelihood(Copying):
         """The squares, in half the digits where there are many centres known by these."""
         if self._table is None:
             return self.by_chunks(lambda some: self.distances(some)[0], white)
-        n, centres = len(white), self._table.shape[1]
+        n, (known, centres) = len(white), self._table.shape
         step = max(1, 2 * CHUNK // centres)
-        near, found = np.ones((step, len(self._table)), np.float32), np.empty(n)
+        rows, total = np.ones((step, known), np.float32), np.empty(n, np.float32)
         scratch = np.empty((step, centres), np.float32)  # new pages each time would take longer
         for i in range(0, n, step):
-            some = white[i : i + step]
-            near[: len(some), :-1] = some
-            # half of how much nearer each centre is than 0
-            half = np.matmul(near[: len(some)], self._table, out=scratch[: len(some)])
-            most = half.max(axis=1, keepdims=True)
-            total = np.exp(np.subtract(half, most, out=half), out=half) @ self._each
-            square = np.einsum("nd,nd->n", some, some) - 2.0 * most[:, 0]
-            found[i : i + step] = np.maximum(square, 0.0) - 2 * np.log(total)
-        return found
+            k = len(some := white[i : i + step])
+            rows[:k, :-2], rows[:k, -1] = some, np.einsum("nd,nd->n", some, some)
+            near = np.matmul(rows[:k], self._table, out=scratch[:k])
+            np.matmul(np.exp(near, out=near), self._each, out=total[i : i + k])
+        found = 2 * (LIFT - np.log(np.maximum(total, LEAST), dtype=np.float64))
+        lost = total < LEAST
+        if lost.any():  # so far from all centres that the digits do not tell how far
+            found[lost] = self.by_chunks(lambda some: self.distances(some)[0], white[lost])
+        return np.maximum(found, 0.0)
 
     def units(self, rows: Array) -> Array:
         """Standardised rows, bounded where a column stood still."""

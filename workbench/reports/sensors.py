@@ -3,16 +3,17 @@
 from dataclasses import asdict
 from functools import cached_property
 from io import BytesIO
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from workbench import artifacts, plots
-from workbench.autoencoder.alarms import AlarmRule, detections
+from workbench import artifacts, plots, workspace
+from workbench.autoencoder.alarms import NEAR, AlarmRule, detections
 from workbench.autoencoder.detector import AutoEncoderDetector
-from workbench.autoencoder.events import Event, events, remembered, save
+from workbench.autoencoder.events import Event, events, load, remembered, save
 from workbench.data import SensorTable
 from workbench.data.rows import known_rows
 from workbench.errors import DataError
@@ -20,7 +21,9 @@ from workbench.errors import DataError
 from . import display, numbers, runs
 from .report import Report
 
-_NEAR = 5  # rows; alarms that close belong to one event
+if TYPE_CHECKING:
+    from workbench.autoencoder import RowEvaluation
+
 _SENSORS = 8  # shown, the most blamed ones
 
 
@@ -65,6 +68,7 @@ class SensorReport(Report):
             "kind": detector.kind,
             **numbers.rated(*judged, limit),
             **numbers.guarantees(*judged, limit, detector.calibration_scores, self.target),
+            "expected": limit.expected,
             "faults": len(found),
             "faults_found": sum(each.delay is not None for each in found),
             "delays": [each._asdict() for each in found],
@@ -142,13 +146,18 @@ class SensorReport(Report):
     def _worst(self) -> None:
         """Show what was seen in the worst row against what was expected, and what would do."""
         worst = int(self.scores.argmax())
-        window = self.rows[max(0, worst - self.detector.config.window + 1) : worst + 1]
-        one, change = self.detector.evaluate_one(window), self.detector.smallest_change(window)
+        one, change = self._at(worst), self.detector.smallest_change(self._window(worst))
         rows = [(name, one.blame[name], one.seen[name], one.reconstruction[name])
                 for name in self.detector.columns]  # fmt: skip
         rows.sort(key=lambda row: -row[1])
         at = f"row {worst}" if self.rows.time is None else str(self.rows.time[worst])
         self.say("worst_row", at, change, rows[:_SENSORS])
+
+    def _window(self, row: int) -> SensorTable:
+        return self.rows[max(0, row - self.detector.config.window + 1) : row + 1]
+
+    def _at(self, row: int) -> "RowEvaluation":
+        return self.detector.evaluate_one(self._window(row))
 
     @cached_property
     def _detections(self) -> list[Any]:
@@ -162,10 +171,14 @@ class SensorReport(Report):
 
     @cached_property
     def _events(self) -> list[Event]:
-        found = events(self.detector, self.rows, AlarmRule(hold_off=_NEAR), self.scores)
+        found = events(self.detector, self.rows, AlarmRule(hold_off=NEAR), self.scores)
+        # the last run that left any, and what was said in the list of events since
         kept = [run.folder / self._events_file for run in runs.history(self.name)]
-        last = [path for path in kept if path.exists()][-1:]  # a run that failed has none
-        return remembered(found, last[0]) if last else found
+        known = [path for path in kept if path.exists()][-1:]
+        listed = workspace.report(self.name) / self._events_file
+        for path in sorted({*known, *([listed] if listed.exists() else [])}, key=_written):
+            found = remembered(found, load(path))
+        return found
 
     @property
     def _events_file(self) -> str:
@@ -205,8 +218,15 @@ class SensorReport(Report):
 
     def _event_row(self, event: Event) -> dict[str, Any]:
         labels, stop = self.rows.labels, len(self.rows) if event.end is None else event.end + 1
+        one = self._at(event.worst)
         fault = labels is not None and labels[event.start : stop].any()
         return asdict(event) | {
             "rows": stop - event.start,
+            "seen": one.seen[event.sensor],
+            "expected": one.reconstruction[event.sensor],
             "label": "-" if labels is None else "fault" if fault else "normal",
         }
+
+
+def _written(path: Path) -> float:
+    return path.stat().st_mtime

@@ -13,6 +13,7 @@ __all__, __getattr__, __dir__ = lazily(
         "audit": ["AuditView"],
         "check": ["CheckView"],
         "compare": ["Compare"],
+        "events": ["EventList"],
         "histogram": ["HistogramExplorer"],
         "overview": ["Overview"],
         "sensors": ["SensorExplorer"],

@@ -15,6 +15,7 @@ from . import preload
 from .audit import AuditView
 from .check import CheckView
 from .controls import html, visible
+from .events import EventList
 from .histogram import HistogramExplorer
 from .markup import render
 from .notice import WriterNotice
@@ -116,18 +117,24 @@ class AppPage(View):
         )  # fmt: skip
 
     def _open_sensors(self, detector: object) -> None:
+        from workbench.autoencoder.alarms import NEAR, AlarmRule
         from workbench.data.rows import known_rows  # brings pandas, which photos do without
 
         rows = known_rows(detector.data, detector.columns).test
         speech, model = self._language, workspace.model(self._name)
+        rule, path = AlarmRule(hold_off=NEAR), workspace.report(self._name)
         self._offer(
             {
                 "Sensors": lambda: SensorExplorer(
-                    detector, rows, language=speech, model=model, operator=self._operator
+                    detector, rows, rule, language=speech, model=model, operator=self._operator
+                ),
+                "Events": lambda: EventList(
+                    detector, rows, rule, path=path / f"{self._name}_events.csv",
+                    opened=self._to_moment, language=speech,
                 ),
                 "Check": lambda: CheckView(detector, self._name, language=speech),
             }
-        )
+        )  # fmt: skip
 
     def _offer(self, makers: dict[str, Callable[[], View]]) -> None:
         """Show tabs; only the first is made now."""
@@ -156,6 +163,10 @@ class AppPage(View):
 
     def _to_simulator(self) -> None:
         self.tabs.selected_index = 0  # whose simulator then shows where the session stands
+
+    def _to_moment(self, row: int) -> None:
+        self._made[0].look(row)
+        self.tabs.selected_index = 0
 
     def _see_writer(self) -> None:
         if self.notice:

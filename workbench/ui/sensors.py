@@ -1,5 +1,6 @@
 """Sensors over time: pick a moment and see who is to blame, move the threshold and see alarms."""
 
+from collections.abc import Callable
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING
@@ -22,6 +23,22 @@ if TYPE_CHECKING:
 
 BY_HAND = "set by hand among the sensors"
 SENSORS_SHOWN = 10
+
+
+def blame_table(
+    detector: "AutoEncoderDetector", values: np.ndarray, row: int, t: Callable[..., str]
+) -> str:
+    """The sensors of a row, most to blame first: share, what was seen, what was expected."""
+    one = detector.evaluate_one(values[max(0, row - detector.config.window + 1) : row + 1])
+    worst = sorted(one.blame.items(), key=lambda item: -item[1])[:SENSORS_SHOWN]
+    rows = [
+        {
+            "name": name, "share": share, "seen": f"{one.seen[name]:.4g}",
+            "expected": f"{one.reconstruction[name]:.4g}",
+        }
+        for name, share in worst
+    ]  # fmt: skip
+    return render("tables.blame", rows=rows, t=t)
 
 
 class SensorExplorer(View):
@@ -113,6 +130,10 @@ class SensorExplorer(View):
         """The rows at which an alarm is raised, at the present threshold."""
         return self.rule.raised(self.scores, float(self.threshold)).tolist()
 
+    def look(self, row: int) -> None:
+        """Show a moment."""
+        self.moment.value = row
+
     def _moved(self, value: float) -> None:
         # a browser rounds what it is sent to the slider's steps and reports that back: no move
         shown = np.clip(float(self.threshold), self.slider.min, self.slider.max)
@@ -138,7 +159,7 @@ class SensorExplorer(View):
         active = self.rule.active(self.scores, limit)
         self._chart.value = self._strips.draw(limit, moment, active, self.raised)
         self._head.value = self._header(moment)
-        self._blame.value = self._blame_table(moment)
+        self._blame.value = blame_table(self.detector, self._values, moment, self.t)
         self._alarms.value = self._alarm_table(active)
         self.say(self.t("threshold {0}", described(self.threshold, self.t)))
 
@@ -150,20 +171,6 @@ class SensorExplorer(View):
         if self.labels is not None:
             said += ", " + t("labelled {0}", "NG" if self.labels[row] else "OK")
         return render("part.head", title=verdict, note="", name=said, rates="", position=when)
-
-    def _blame_table(self, row: int) -> str:
-        """The sensors, most to blame first: share, what was seen, what was expected."""
-        window = self._values[max(0, row - self.detector.config.window + 1) : row + 1]
-        one = self.detector.evaluate_one(window)
-        worst = sorted(one.blame.items(), key=lambda item: -item[1])[:SENSORS_SHOWN]
-        rows = [
-            {
-                "name": name, "share": share, "seen": f"{one.seen[name]:.4g}",
-                "expected": f"{one.reconstruction[name]:.4g}",
-            }
-            for name, share in worst
-        ]  # fmt: skip
-        return render("tables.blame", rows=rows, t=self.t)
 
     def _alarm_table(self, active: np.ndarray) -> str:
         t = self.t
