@@ -161,6 +161,7 @@ def test_rows_of_two_kinds_have_nothing_normal_between_them():
     old = AutoEncoderDetector.from_state(state, arrays | {"density.centres": known})
     np.testing.assert_allclose(old.score(rows), expected, rtol=1e-9)
     np.testing.assert_allclose(detector.score(9 * rows), old.score(9 * rows), rtol=1e-4)  # far off
+    np.testing.assert_allclose(detector.score([[1e30] * 3]), old.score([[1e30] * 3]), rtol=1e-4)
 
 
 def test_a_bottleneck_in_the_configuration_decides():

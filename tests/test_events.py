@@ -297,3 +297,26 @@ def test_states_and_notes_are_remembered_by_the_event_they_are_of():
     timed = replace(first, start_time="2024-01-01 10:00:30", end_time="2024-01-01 10:00:50")
     later = replace(timed, start_time="2024-01-01 10:01:00", end_time="2024-01-01 10:02:00")
     assert events.remembered([later], [timed.close()])[1] == later  # rows of another part of it
+
+
+def test_a_row_that_lacks_too_much_does_not_end_the_watch_and_another_rate_is_said(tmp_path):
+    random, path = np.random.default_rng(9), tmp_path / "line.csv"
+    normal = random.normal(size=(400, 1)) * [1, 2, -1, 1] + 0.05 * random.normal(size=(400, 4))
+
+    def text(values, step):
+        at = pd.Timestamp("2024-01-01") + pd.to_timedelta(step * np.arange(len(values)), "s")
+        return pd.DataFrame(values, columns=list("abcd")).assign(when=at).to_csv(index=False)
+
+    path.write_text(text(normal, 1))
+    detector = AutoEncoderDetector().fit(load_rows(path), progress=False)
+    rows = normal[:60].copy()
+    rows[30:40, 1] += 3
+    rows[5, 0], rows[10, 1:] = np.nan, np.nan
+    path.write_text(text(rows, 5))
+    with pytest.warns(UserWarning) as said:
+        (begun, over) = look(detector, path)
+    assert (begun.start_time, over.end_time) == ("2024-01-01 00:02:30", "2024-01-01 00:03:15")
+    texts = " ".join(str(each.message) for each in said)
+    assert "line.csv: a row is left out: rows must be finite" in texts
+    assert "values missing in 1 rows (1 of a) are left out" in texts
+    assert "rows come every 5 s, in training every 1 s" in texts

@@ -1,12 +1,14 @@
 """Every kind of sensor file gives the values that it holds."""
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from workbench.autoencoder import AutoEncoderDetector
 from workbench.data import load_rows
 from workbench.data.rows import is_rows, load_like
 from workbench.errors import DataError
@@ -202,3 +204,25 @@ def test_steps_need_a_clock(tmp_path):
     (tmp_path / "rows.csv").write_text("a,b\n1,2\n3,4\n")
     with pytest.raises(DataError, match="every needs a column of time"):
         load_rows(tmp_path / "rows.csv", every=2)
+
+
+def test_a_detector_judges_rows_of_a_file_without_the_sensors_that_are_silent(tmp_path):
+    random, path = np.random.default_rng(0), tmp_path / "rows.csv"
+    values = random.normal(size=(200, 1)) * [1, -1, 2, 1] + 0.1 * random.normal(size=(200, 4))
+    frame = pd.DataFrame(values, columns=["temp", "oil", "flow", "load"])
+    frame.to_csv(path, index=False)
+    detector = AutoEncoderDetector().fit(load_rows(path), progress=False)
+    lost = frame.assign(oil="", flow=frame.flow.astype(object))
+    lost.loc[3, "flow"] = "ERR"  # a second one
+    lost.to_csv(path, index=False)
+    read = partial(load_like, path, detector.data, detector.columns)
+    with pytest.raises(DataError, match="column oil must hold numbers; it holds no value"):
+        read()
+    with pytest.warns(UserWarning, match="left out 1 of 200 rows: line 5: oil is missing"):
+        rows = read(1)
+    assert len(rows) == 199 and np.isnan(rows.values).all(axis=0).tolist() == [0, 1, 0, 0]
+    assert "oil" not in rows.reading.left_out
+    gone = np.delete(values, 3, axis=0)
+    gone[:, 1] = np.nan
+    with pytest.warns(UserWarning, match=r"199 of oil\) are left out of the score"):
+        np.testing.assert_allclose(detector.score(rows), detector.score(gone))

@@ -56,7 +56,7 @@ def served(tmp_path_factory, photos, fitted_config):
             {"temp": temp, "vibration": temp / 100 + rng.normal(0, 0.001, 300), "pressure": 1.0}
         )
         table["pressure"] += rng.normal(0, 0.01, 300)
-        sensors = wb.AutoEncoderDetector(wb.AutoEncoderConfig(epochs=5))
+        sensors = wb.AutoEncoderDetector(wb.AutoEncoderConfig(epochs=5, missing=1))
         wb.save(sensors.fit(table, progress=False), home / "models" / "press")
         yield home
 
@@ -193,6 +193,17 @@ def test_a_row_in_order_and_a_row_by_name_get_the_same_score(client, served):
     assert ordered["status"] == ("abnormal" if mine.is_anomaly else "normal")
     assert named["input"] == row and "timestamp" in named and "press" in named["model_version"]
     assert client.post("/anomaly", json={"values": [99, 0.2, 1]}).json()["status"] == "abnormal"
+
+
+def test_a_silent_sensor_is_left_out_of_the_score_and_said(client, served):
+    row = {"temp": 25.1, "vibration": None, "pressure": 1.0}
+    answer = client.post("/predict", json=row).json()
+    assert (answer["missing"], answer["input"]) == (["vibration"], row)
+    with pytest.warns(UserWarning, match="left out of the score"):
+        mine = wb.load(served / "models" / "press").evaluate_one(row | {"vibration": np.nan})
+    np.testing.assert_allclose(answer["score"], mine.score, rtol=1e-9)
+    two = client.post("/predict", json=row | {"temp": None})
+    assert two.status_code == 422 and len(two.json()["details"]) == 2
 
 
 def test_errors_of_the_sensor_service_read_as_they_did(client):

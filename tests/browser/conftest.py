@@ -59,6 +59,20 @@ rows[200:220, 1] += 8
 detector = wb.AutoEncoderDetector(wb.AutoEncoderConfig(epochs=20)).fit(normal, progress=False)
 display(ui.SensorExplorer(detector, rows, wb.autoencoder.AlarmRule(hold_off=30)))
 """,
+    "events": """
+import numpy as np
+import workbench as wb
+from workbench import ui
+random = np.random.default_rng(0)
+load = random.normal(size=(300, 1))
+normal = load @ [[1.0, -2.0, 0.5]] + 0.1 * random.normal(size=(300, 3))
+rows = normal.copy()
+rows[60:90, 2] -= 5
+rows[200:220, 1] += 8
+detector = wb.AutoEncoderDetector(wb.AutoEncoderConfig(epochs=20)).fit(normal, progress=False)
+rule = wb.autoencoder.AlarmRule(k=4, n=5, hold_off=30)
+display(ui.EventList(detector, rows, rule, path="reports/press/press_events.csv"))
+""",
 }
 REPOSITORY = Path(__file__).parents[2]
 SHIPPED = REPOSITORY / "notebooks" / "40_simulator.ipynb"

@@ -27,7 +27,7 @@ both_ways = pytest.mark.parametrize("lab", ["perCommTarget", "disabled"], indire
 SHOTS = os.environ.get("WORKBENCH_SHOTS")  # a folder for screenshots
 
 
-def open_notebook(page, lab, name):
+def open_notebook(page, lab, name, ready=".wb-position"):
     """The notebook's panel, after all cells were run without earlier results."""
     shutil.rmtree(lab.workspace / "reports", ignore_errors=True)
     (lab.workspace / "data" / "lens.relabels.csv").unlink(missing_ok=True)
@@ -42,7 +42,7 @@ def open_notebook(page, lab, name):
     panel = page.locator(".jp-NotebookPanel-notebook:visible")
     page.locator("#jp-main-statusbar >> text=Idle").wait_for()
     run_all(page)
-    expect(panel.locator(".wb-position")).to_be_visible()
+    expect(panel.locator(ready)).to_be_visible()
     return panel
 
 

@@ -6,8 +6,8 @@ squared figure is the Mahalanobis distance; towards 1 it is the distance to the 
 rows. Which of them the rows are is decided by the likelihood of rows that were not learned from.
 """
 
-from collections.abc import Iterable
-from functools import cache
+from collections.abc import Sequence
+from functools import cache, cached_property
 from math import lgamma, log, pi
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ LOOSE = (0.0, 1e-3, 1e-2, 0.1, 0.3, 1.0)  # of a covariance, shares without any 
 USUAL = 1e-2  # the same where it is not chosen
 ENOUGH = 0.01  # nats a sensor that a larger size must gain: a reading 1 % more probable
 OUTLIERS = 0.05  # share of normal rows that any model allows to lie anywhere
+SURE = 1e-3  # standard deviations, above which no column is the sum of others
 SMALLEST = 1e-9  # variance in standardised units, for columns that are others' sums
 
 Array = NDArray[np.float64]
@@ -43,16 +44,38 @@ def of(rows: Array, fresh: Array, width: float, loose: float, *, drift: bool) ->
         loose: Share of the covariance without any coupling.
         drift: Allow for as much drift again as the rows show, see `_with_drift`.
     """
-    middle = rows.mean(0)
-    matrix = Spread(fresh).whitening(loose)[0]
-    matrix = (_with_drift(matrix, rows - middle) if drift else matrix) / np.sqrt(width)
+    middle, spread = rows.mean(0), Spread(fresh).covariance(loose)
+    matrix = whitening(spread)
+    matrix = (_with_drift(matrix, spread, rows - middle) if drift else matrix) / np.sqrt(width)
     if width == 1:
         return Density(middle, matrix, np.zeros((1, rows.shape[1])))
     centres = (rows[:: -(-len(rows) // CENTRES)] - middle) @ matrix * np.sqrt(1 - width)
     return Density(middle, matrix, centres.astype(np.float32))  # scores then are fast, see there
 
 
-def _with_drift(matrix: Array, off: Array) -> Array:
+def whitening(spread: Array) -> Array:
+    """A matrix C with C C' the inverse of a covariance (D, D), also of one that has none.
+
+    Example:
+        >>> matrix = whitening(np.array([[4.0, 2.0], [2.0, 4.0]]))
+        >>> np.linalg.inv(matrix @ matrix.T).round(6).tolist()
+        [[4.0, 2.0], [2.0, 4.0]]
+    """
+    from scipy.linalg.lapack import dtrtri  # takes a while, and only training needs it
+
+    units = np.sqrt(np.maximum(np.diag(spread), SMALLEST))
+    alike = spread / np.outer(units, units)
+    try:
+        lower = np.linalg.cholesky(alike)
+        if np.diag(lower).min() > SURE:  # of what the others say of a sensor, it is off by so much
+            return dtrtri(lower, lower=True)[0].T / units[:, None]
+    except np.linalg.LinAlgError:
+        pass
+    variance, axes = np.linalg.eigh(alike)
+    return axes / np.sqrt(np.maximum(variance, SMALLEST)) / units[:, None]
+
+
+def _with_drift(matrix: Array, spread: Array, off: Array) -> Array:
     """Whitening by a covariance that has the drift of centred rows (N, D) once more.
 
     The way that all sensors went together, and that of each against what the others say of it:
@@ -62,20 +85,16 @@ def _with_drift(matrix: Array, off: Array) -> Array:
     together, alone = drifted(off), drifted(off @ precision / np.diag(precision))
     if not together.any() and not alone.any():
         return matrix
-    back = np.linalg.inv(matrix)
-    spread = back.T @ back + np.outer(together, together) + np.diag(alone**2)
-    variance, axes = np.linalg.eigh(spread)
-    return axes / np.sqrt(np.maximum(variance, SMALLEST))
+    return whitening(spread + np.outer(together, together) + np.diag(alone**2))
 
 
-def choose(folds: Iterable[tuple[Array, Array]], anywhere: Array) -> tuple[float, float, float]:
+def choose(tried: "Sequence[Fold]", anywhere: Array) -> tuple[float, float, float]:
     """Width, looseness and the likelihood in nats a row; one covariance if none gains by it.
 
     Args:
-        folds: Known and other rows of each fold, straightened by what the known ones tell.
+        tried: Known and other rows, straightened by what the known ones tell.
         anywhere: Logarithm of a density of outliers, of the other rows of all folds.
     """
-    tried = [Fold(known, other) for known, other in folds]
     sensors = tried[0].sensors
 
     def gain(i: int, j: int) -> float:
@@ -122,6 +141,12 @@ class Fold:
             shape = np.log(total) + nearest[:, 0] - 0.5 / width * far
         return shape + volume - 0.5 * self.sensors * log(2 * pi * width)
 
+    def outliers(self) -> Array:
+        """Logarithm of a density with tails so long that no row is impossible (Cauchy's), (N,)."""
+        far, volume, _ = self.white(USUAL)
+        half = (self.sensors + 1) / 2
+        return volume + lgamma(half) - half * log(pi) - half * np.log1p(far)
+
     def _white(self, loose: float) -> tuple[Array, float, Array]:
         matrix, volume = self.spread.whitening(loose)
         return ((self.other @ matrix) ** 2).sum(1), volume, matrix
@@ -144,25 +169,24 @@ class Spread:
 
     def __init__(self, rows: Array) -> None:
         off = rows - rows.mean(0)
-        spread = off.T @ off / len(off)
-        self._units = np.sqrt(np.maximum(np.diag(spread), SMALLEST))
-        spread /= np.outer(self._units, self._units)
-        self._variance, self._axes = np.linalg.eigh(spread)
+        self._spread = off.T @ off / len(off)
+
+    def covariance(self, loose: float) -> Array:
+        """The covariance (D, D)."""
+        return (1 - loose) * self._spread + loose * np.diag(np.diag(self._spread))
 
     def whitening(self, loose: float) -> tuple[Array, float]:
         """A matrix C with C C' the inverse of the covariance, and the log of its determinant."""
-        variance = np.maximum((1 - loose) * self._variance + loose, SMALLEST)
-        volume = -0.5 * np.log(variance).sum() - np.log(self._units).sum()
-        return self._axes / np.sqrt(variance) / self._units[:, None], float(volume)
+        units, variance, axes = self._axes
+        variance = np.maximum((1 - loose) * variance + loose, SMALLEST)
+        volume = -0.5 * np.log(variance).sum() - np.log(units).sum()
+        return axes / np.sqrt(variance) / units[:, None], float(volume)
 
-
-def outliers(known: Array, other: Array) -> Array:
-    """Logarithm of a density with tails so long that no row is impossible (Cauchy's), (N,)."""
-    middle, d = known.mean(0), known.shape[1]
-    matrix, volume = Spread(known).whitening(USUAL)
-    far = (((other - middle) @ matrix) ** 2).sum(1)
-    peak = lgamma((d + 1) / 2) - lgamma(0.5) - 0.5 * d * log(pi)
-    return volume + peak - 0.5 * (d + 1) * np.log1p(far)
+    @cached_property
+    def _axes(self) -> tuple[Array, Array, Array]:
+        """Of the correlations, which serve every looseness."""
+        units = np.sqrt(np.maximum(np.diag(self._spread), SMALLEST))
+        return units, *np.linalg.eigh(self._spread / np.outer(units, units))
 
 
 def mean_likelihood(found: Array, anywhere: Array) -> float:

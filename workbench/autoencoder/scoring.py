@@ -16,7 +16,7 @@ from workbench.autoencoder.windows import Windows
 
 STILL_LIMIT = 10  # standard deviations that a column counts at most if it stood still in training
 CHUNK = 1 << 15  # cells at once: what the layers hold then fits into the processor's cache
-LIFT, LEAST = 60.0, 1e-30  # densities so high, or so low, still have all digits of a float32
+LIFT, LEAST, FAR = 60.0, 1e-30, 1e15  # logarithm, density and length that a float32 still holds
 
 Array = NDArray[np.float64]
 ROWS = Windows()
@@ -110,8 +110,6 @@ class Likelihood(Copying):
             ends = LIFT - 0.5 * self._lengths, np.full(len(self._lengths), -0.5)
             self._table = np.vstack([self.offset.T, *ends]).astype(np.float32)
             self._each = np.full(len(self._centres), 1 / len(self._centres), np.float32)
-        elif len(self._centres) > 1:
-            self._step = max(1, CHUNK // max(len(self.mean), len(self._centres)))
 
     def squares(self, rows: Array, windows: Windows = ROWS) -> Array:
         """The same of the mean of what is left of a window's rows, as far as it is filled."""
@@ -129,7 +127,7 @@ class Likelihood(Copying):
         rows, total = np.ones((step, known), np.float32), np.empty(n, np.float32)
         scratch = np.empty((step, centres), np.float32)  # new pages each time would take longer
         for i in range(0, n, step):
-            k = len(some := white[i : i + step])
+            k = len(some := np.clip(white[i : i + step], -FAR, FAR))
             rows[:k, :-2], rows[:k, -1] = some, np.einsum("nd,nd->n", some, some)
             near = np.matmul(rows[:k], self._table, out=scratch[:k])
             np.matmul(np.exp(near, out=near), self._each, out=total[i : i + k])

@@ -7,19 +7,19 @@ it has not seen. The hidden layer is drawn and only what follows is solved for, 
 regression: a whole path of sizes takes less than a second, and training starts from the best.
 """
 
-from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from workbench.autoencoder import density
-from workbench.autoencoder.density import ENOUGH, SMALLEST, Array, mean_likelihood
+from workbench.autoencoder.density import ENOUGH, SMALLEST, Array, Fold, mean_likelihood
 
 NARROW, MIDDLE, BROAD = (16,), (64,), (128,)  # hidden layers
 FOLDS = 4  # blocks of neighbouring rows, each in turn not learned from
 TRIED = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)  # bottlenecks, as far as there are sensors
 RIDGES = (1e-3, 1e-2, 1e-1, 1.0)  # penalties, in parts of the number of rows
+WIDE = 128  # sensors, beyond which the path is that of so many principal components
 MOST = 2000  # rows, evenly over the recording, that decide
 LEAST = 10  # windows, below which a spread is that of the rows
 
@@ -73,15 +73,15 @@ def solve(z: Array, bottleneck: int, widths: tuple[int, ...], seed: int) -> Rest
 
     The penalty is that with the least error on rows left out one at a time.
     """
-    variance, axes = np.linalg.eigh(z.T @ z / len(z))
-    code, rest = axes[:, ::-1][:, :bottleneck], axes[:, ::-1][:, bottleneck:]
+    variance, axes = components(z)
+    code, rest = axes[:, :bottleneck], axes[:, bottleneck:]
     sizes, random = (bottleneck, *widths), np.random.default_rng(seed)
     hidden = [
         (random.normal(size=(a, b)) / np.sqrt(a), random.normal(size=b))
         for a, b in zip(sizes, sizes[1:], strict=False)
     ]
     # the code enters in units of its own
-    spread = np.sqrt(np.maximum(variance[::-1][:bottleneck], SMALLEST))
+    spread = np.sqrt(variance[:bottleneck])
     hidden[0] = (hidden[0][0] / spread[:, None], hidden[0][1])
     units, target = hidden_units(z @ code, hidden), z @ rest
     middle, level = units.mean(0), target.mean(0)
@@ -123,64 +123,91 @@ def choose(
     """
     z, sensors, given = thinned(z), z.shape[1], widths
     widths = given or (MIDDLE if len(z) >= 2 * MIDDLE[0] else NARROW)
-    anywhere = np.concatenate([density.outliers(*pair) for pair in _folds(z, 0, widths, seed)])
-    found = {0: _gain(_folds(z, 0, widths, seed), anywhere)}
+    plain = _folds(z, 0, widths, seed)
+    anywhere = np.concatenate([fold.outliers() for fold in plain])
+    seen, few = z, plain
+    if sensors > WIDE:  # what a network can tell lies in the first components
+        seen = z @ components(z)[1][:, :WIDE]
+        few = _folds(seen, 0, widths, seed)
+    found, widths = _path(seen, few, widths, given, seed, bottleneck)
+    enough = ENOUGH * seen.shape[1]
+    path = [{"bottleneck": n, "likelihood": x} for n, x in sorted(found.items())]
+    k = min(n for n, x in found.items() if x >= max(found.values()) - enough)
+    width, loose, without = density.choose(plain, anywhere)
+    if k:  # several modes can be seen by the network or by the density: by which better?
+        wide, free, gain = density.choose(_folds(z, k, widths, seed), anywhere)
+        if gain >= without + ENOUGH * sensors or bottleneck is not None:
+            reason = _reason(k, sensors, seen.shape[1], found, bottleneck)
+            return Size(k, widths, reason, wide, free, path)
+    k, reason = _linear(seen, few) if bottleneck is None else (bottleneck, "as configured")
+    reason = f"bottleneck {k} of {sensors}, without a network, which gains nothing; {reason}"
+    return Size(k, (), reason, width, loose, path)
+
+
+def _path(
+    z: Array, plain: list[Fold], widths: tuple[int, ...], given: tuple[int, ...] | None, seed: int,
+    bottleneck: int | None,
+) -> tuple[dict[int, float], tuple[int, ...]]:  # fmt: skip
+    """Likelihood in nats a row by bottleneck, 0 without a network, and the best widths."""
+    sensors, anywhere = z.shape[1], np.concatenate([fold.outliers() for fold in plain])
+    found = {0: _gain(plain, anywhere)}
     tried = [k for k in TRIED if k < sensors] if bottleneck is None else [bottleneck]
     for k in tried if sensors > 1 else ():
         found[k] = _gain(_folds(z, k, widths, seed), anywhere)
         if len(found) > 2 and max(found, key=found.__getitem__) < sorted(found)[-2]:
             break  # two sizes in a row were no better
-    path = [{"bottleneck": n, "likelihood": x} for n, x in sorted(found.items())]
     k = min(n for n, x in found.items() if x >= max(found.values()) - ENOUGH * sensors)
-    if k and given is None:
-        gains = {widths: found[k]}
-        for layer in (NARROW, BROAD):
-            if layer not in gains and len(z) >= 2 * layer[0]:
-                gains[layer] = _gain(_folds(z, k, layer, seed), anywhere)
-        best = max(gains.values())
-        widths = min(w for w, x in gains.items() if x >= best - ENOUGH * sensors)
-    width, loose, without = density.choose(_folds(z, 0, widths, seed), anywhere)
-    if k:  # several modes can be seen by the network or by the density: by which better?
-        wide, free, gain = density.choose(_folds(z, k, widths, seed), anywhere)
-        if gain >= without + ENOUGH * sensors or bottleneck is not None:
-            return Size(k, widths, _reason(k, sensors, found, bottleneck), wide, free, path)
-    k, reason = _linear(z, anywhere) if bottleneck is None else (bottleneck, "as configured")
-    reason = f"bottleneck {k} of {sensors}, without a network, which gains nothing; {reason}"
-    return Size(k, (), reason, width, loose, path)
+    if not k or given is not None:
+        return found, widths
+    gains = {widths: found[k]}
+    for layer in (NARROW, BROAD):
+        if layer not in gains and len(z) >= 2 * layer[0]:
+            gains[layer] = _gain(_folds(z, k, layer, seed), anywhere)
+    best = max(gains.values())
+    return found, min(w for w, x in gains.items() if x >= best - ENOUGH * sensors)
 
 
-def _reason(k: int, sensors: int, found: dict[int, float], bottleneck: int | None) -> str:
-    gain = np.expm1((found[k] - found[0]) / sensors)
+def _reason(
+    k: int, sensors: int, seen: int, found: dict[int, float], bottleneck: int | None
+) -> str:
+    gain = np.expm1((found[k] - found[0]) / seen)
     reason = f"bottleneck {k} of {sensors}: with it a reading is {gain:.0%} more probable"
     if bottleneck is not None:
         return reason + ", as configured"
     wider = [n for n in found if n > k]
-    return reason + _more(min(wider), found[min(wider)] - found[k], sensors) if wider else reason
+    return reason + _more(min(wider), found[min(wider)] - found[k], seen) if wider else reason
 
 
 def _more(k: int, gain: float, sensors: int) -> str:
     return f"; {k} would gain {max(gain, 0.0) / sensors:.1%}"
 
 
-def _folds(z: Array, k: int, widths: tuple[int, ...], seed: int) -> Iterator[tuple[Array, Array]]:
+def components(z: Array) -> tuple[Array, Array]:
+    """Variances and principal components of centred rows, the largest first."""
+    variance, axes = np.linalg.eigh(z.T @ z / len(z))
+    return np.maximum(variance[::-1], SMALLEST), axes[:, ::-1]
+
+
+def _folds(z: Array, k: int, widths: tuple[int, ...], seed: int) -> list[Fold]:
     """Known and other rows, straightened by what the known ones tell; 0: not at all."""
+    found = []
     for block in blocks(len(z)):
         known, other = np.delete(z, block, axis=0), z[block]
         middle = known.mean(0)
         if k:
             rest = solve(known - middle, k, widths, seed)
             known, other = rest.left(known - middle), rest.left(other - middle)
-        yield known, other
+        found.append(Fold(known, other))
+    return found
 
 
-def _gain(folds: Iterable[tuple[Array, Array]], anywhere: Array) -> float:
+def _gain(folds: list[Fold], anywhere: Array) -> float:
     """Likelihood of rows that were not learned from by one covariance, in nats a row."""
-    tried = [density.Fold(*fold) for fold in folds]
-    found = ([fold.likelihood(1.0, loose) for fold in tried] for loose in density.LOOSE)
+    found = ([fold.likelihood(1.0, loose) for fold in folds] for loose in density.LOOSE)
     return max(mean_likelihood(np.concatenate(each), anywhere) for each in found)
 
 
-def _linear(z: Array, anywhere: Array) -> tuple[int, str]:
+def _linear(z: Array, plain: list[Fold]) -> tuple[int, str]:
     """A number of principal components, by their probabilistic model of other rows, and why.
 
     References:
@@ -192,12 +219,14 @@ def _linear(z: Array, anywhere: Array) -> tuple[int, str]:
     found = np.zeros((sensors - 1, len(z)))
     for block in blocks(len(z)):
         known, other = np.delete(z, block, axis=0), z[block]
-        variance, axes = np.linalg.eigh(np.cov(known.T, bias=True))
-        variance, axes = np.maximum(variance[::-1], SMALLEST), axes[:, ::-1]
-        code = (other - known.mean(0)) @ axes
-        for k in range(1, sensors):
-            each = np.append(variance[:k], np.full(sensors - k, variance[k:].mean()))
-            found[k - 1, block] = -0.5 * (code**2 / each + np.log(2 * np.pi * each)).sum(1)
+        variance, axes = components(known - known.mean(0))
+        squares = ((other - known.mean(0)) @ axes).T ** 2  # (D, N)
+        first = np.cumsum(squares / variance[:, None] + np.log(variance)[:, None], axis=0)[:-1]
+        rest = np.arange(sensors - 1, 0, -1)
+        noise = (np.cumsum(variance[::-1])[::-1][1:] / rest)[:, None]
+        last = np.cumsum(squares[::-1], axis=0)[::-1][1:] / noise + rest[:, None] * np.log(noise)
+        found[:, block] = -0.5 * (first + last + sensors * np.log(2 * np.pi))
+    anywhere = np.concatenate([fold.outliers() for fold in plain])
     gains = [mean_likelihood(x, anywhere) for x in found]
     k = 1 + next(i for i, x in enumerate(gains) if x >= max(gains) - ENOUGH * sensors)
     more = _more(k + 1, gains[k] - gains[k - 1], sensors) if k < sensors - 1 else ""

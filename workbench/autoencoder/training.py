@@ -75,6 +75,8 @@ def learn(
         rest, history = _rest(z, of, config, progress)
     else:
         of = size.Size(**chosen)
+        if not of.layers and not copying:
+            of = of._replace(bottleneck=0)  # the components would not be used
         rest, history = _solved(z, of, config.seed), []
     weights = _weights(rest, varies) | {"mean": mean, "scale": scale, "modelled": varies}
     if not copying:
@@ -120,8 +122,9 @@ def _rest(
 def _solved(z: Array, chosen: size.Size, seed: int) -> size.Rest:
     if chosen.layers:
         return size.solve(z, chosen.bottleneck, tuple(chosen.layers), seed)
-    axes = np.linalg.eigh(z.T @ z / len(z))[1][:, ::-1][:, : chosen.bottleneck]
-    axes = axes if axes.size else np.zeros((z.shape[1], 1))
+    axes = np.zeros((z.shape[1], 1))
+    if chosen.bottleneck and z.size:
+        axes = size.components(z)[1][:, : chosen.bottleneck]
     nothing = np.zeros((axes.shape[1], z.shape[1])), np.zeros(z.shape[1])
     return size.Rest(axes, [], nothing, 1.0)
 

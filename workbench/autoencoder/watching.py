@@ -7,19 +7,25 @@ says how far the file has been read. A file that was replaced or cut short is re
 import csv
 import json
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from workbench.autoencoder.alarms import AlarmRule
 from workbench.autoencoder.events import Event, Watcher, changing
+from workbench.autoencoder.rows import Rows
 from workbench.errors import DataError
 from workbench.lock import FileLock
 from workbench.workspace import written
 
 if TYPE_CHECKING:
     from workbench.autoencoder.detector import AutoEncoderDetector
+
+FEW = 10  # steps, below which it is not said that the clock ticks otherwise
 
 
 class Follower:
@@ -109,8 +115,11 @@ def follow(
         time_column: Name of the column of times, if any.
         until: Asked after every look.
 
+    A row that cannot be judged, as one of which too many readings are missing, is left out with
+    a warning; so is said where rows come at another rate than in training.
+
     Raises:
-        DataError: Another process follows the file, or a sensor is missing.
+        DataError: Another process follows the file, or a sensor is missing from its first line.
     """
     followed: dict[Path, tuple[Follower, Watcher, FileLock]] = {}
     try:
@@ -123,20 +132,40 @@ def follow(
                     if not lock.take():
                         lock.check()
                 follower, watcher, _ = followed[path]
-                offset = follower.offset
+                offset, times = follower.offset, list[str]()
                 for row in follower.rows():
-                    if (event := watcher.push(row)) is not None:
+                    times.append(row.get("time", ""))
+                    if (event := _pushed(watcher, row, path)) is not None:
                         _append(kept, event)
                         follower.save(watcher.state())
                         yield path, event
                 if follower.offset != offset:
                     follower.save(watcher.state())
+                _warn_of_step(detector, times)
             if until():
                 return
             time.sleep(every)
     finally:
         for _, _, lock in followed.values():
             lock.release()
+
+
+def _pushed(watcher: Watcher, row: dict[str, Any], path: Path) -> Event | None:
+    try:
+        return watcher.push(row)
+    except ValueError as error:  # one row that cannot be judged does not end the watch
+        warnings.warn(f"{path.name}: a row is left out: {error}", stacklevel=3)
+        return None
+
+
+def _warn_of_step(detector: "AutoEncoderDetector", times: list[str]) -> None:
+    usual = detector.data.get("step_seconds")
+    if usual and len(times) > FEW and not times[-1].replace(".", "").isdigit():
+        import pandas as pd  # only files with dates need it
+
+        steps = pd.Series(pd.to_datetime(times[-10 * FEW :], errors="coerce")).diff()
+        empty = Rows(np.empty((0, len(detector.columns))), detector.columns)
+        empty._replace(step=steps.dt.total_seconds().median()).warn(usual)
 
 
 def _files(source: Path) -> list[Path]:

@@ -63,7 +63,7 @@ def watch(
     name: Model,
     source: Annotated[Path, typer.Argument(help="A CSV that grows, or a folder of them.")],
     every: Annotated[float, typer.Option(help="Seconds between two looks.")] = 1.0,
-    time: Annotated[str, typer.Option(help="Column of times.")] = "",
+    time: Annotated[str, typer.Option(help="Column of times; as in training.")] = "",
     smoothing: Annotated[int, typer.Option(help="Rows of the mean that is judged.")] = 1,
     k: Annotated[int, typer.Option(help="So many of the last n must be NG.")] = 1,
     n: Annotated[int, typer.Option(help="Rows that are looked back on.")] = 1,
@@ -75,9 +75,9 @@ def watch(
     from workbench.autoencoder.watching import follow
 
     rule = AlarmRule(smoothing=smoothing, k=k, n=n, hold_off=hold_off)
-    found = follow(
-        _row_model(name), source, rule, every=every, time_column=time, until=lambda: once
-    )
+    detector = _row_model(name)
+    time = time or detector.data.get("reading", {}).get("found", {}).get("time", "")
+    found = follow(detector, source, rule, every=every, time_column=time, until=lambda: once)
     for path, event in found:
         at = event.start_time or f"row {event.start + 1}"
         line = (

@@ -151,7 +151,8 @@ def _rows_for(
         raise DataError(f"{source} must be a file of sensor rows; nothing is there")
     if not is_rows(source):
         raise DataError(f"model {name} judges sensor rows, got a folder of photos ({source})")
-    return load_like(source, detector.data, detector.columns, **options)
+    gaps = detector.config.missing_of(len(detector.columns))
+    return load_like(source, detector.data, detector.columns, gaps, **options)
 
 
 @command(app)

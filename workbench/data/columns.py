@@ -19,6 +19,8 @@ from .words import COUNTERS, NOTES, bare, is_missing, is_time_name
 _NAMES = ((is_time_name, "time", "time"), (lambda n: bare(n) in COUNTERS, "counter", "ignore"))
 _STEADY = 20  # rows from which equal steps are no coincidence
 
+NO_VALUE = "it holds no value"
+
 
 class Column(NamedTuple):
     """A column that is used; `bad` is True where the file has no usable value."""
@@ -113,12 +115,14 @@ def choose_sensors(
     wanted: Sequence[str] | None,
     label: Column | None,
     signs: FileSigns,
+    gaps: int = 0,
 ) -> tuple[list[Column], dict[str, str], list[str]]:
     """The sensors, the reason by column for those that are none, and what was assumed.
 
     Left out are columns without numbers or a name, those that count rows, and those of two
     values of which the rarer is in NG rows alone. Where nothing else is there they stay. If a
-    person or a model names the sensors `wanted`, no other rule holds.
+    person or a model names the sensors `wanted`, no other rule holds; with `gaps`, as many of
+    these as a row may lack, one of them may hold no value at all.
     """
     left_out = {name: "as asked" for name in cells if wanted and name not in wanted}
     if not wanted:
@@ -127,6 +131,11 @@ def choose_sensors(
     free = {name: cells[name] for name in wanted or cells if name not in left_out}
     numbers = to_numbers(free, signs)
     left_out |= {name: _no_numbers(c, name) for name, c in free.items() if name not in numbers}
+    if wanted and gaps:
+        silent = [name for name, why in left_out.items() if why == NO_VALUE]
+        numbers |= {name: _silent(name, free[name]) for name in silent}
+        numbers = {name: numbers[name] for name in wanted if name in numbers}
+        left_out = {name: why for name, why in left_out.items() if name not in numbers}
     if wanted and len(numbers) < len(wanted):
         name = next(name for name in wanted if name not in numbers)
         raise DataError(f"{signs.path}: column {name} must hold numbers; {left_out[name]}")
@@ -172,9 +181,17 @@ def _gives_away(column: Column, label: Column) -> bool:
     return bool(ng[low if low.sum() < high.sum() else high].all())
 
 
+def _silent(name: str, cells: Cells) -> Column:
+    """A sensor of which no reading came."""
+    n = len(cells.values)
+    return Column(name, cells, np.full(n, np.nan), np.ones(n, bool))
+
+
 def _without_mark(column: Column) -> tuple[Column, str]:
     """A value of nines, as -9999, that recurs far from all others is no reading; it is said."""
     values = column.values
+    if column.bad.all():
+        return column, ""
     for end in (np.nanmin(values), np.nanmax(values)):
         if set(f"{abs(end):g}") - {"."} != {"9"} or abs(end) < 100:
             continue
@@ -191,7 +208,7 @@ def _no_numbers(cells: Cells, name: str) -> str:
     if cells.are_dates():
         return "it holds dates"
     if not cells.is_text() or all(map(is_missing, cells.values)):
-        return "it holds no value"
+        return NO_VALUE
     words = {str(cell) for cell in cells.values if cell}
     units = {number_and_unit(word)[1] for word in words} if len(words) < 10_000 else {""}
     if any(units):

@@ -123,6 +123,7 @@ def load_like(
     path: Path | str | Sequence[Path | str],
     trained: Mapping[str, Any],
     columns: Sequence[str],
+    gaps: int = 0,
     **given: Any,  # noqa: ANN401
 ) -> SensorTable:
     """Another file of the machine, read as the one that a model was trained with.
@@ -130,6 +131,7 @@ def load_like(
     Args:
         trained: A detector's `data`.
         columns: The detector's sensors.
+        gaps: Readings that a row may lack (NaN): the detector judges it by the others.
         given: Options that are to differ.
 
     Raises:
@@ -139,7 +141,7 @@ def load_like(
     known = {**found, **{k: v for k, v in trained.get("options", {}).items() if k != "columns"}}
     optional = {column_of(known[name]) for name in ("label", "time")
                 if name in known and name not in given} | set(known.get("ignore", ()))  # fmt: skip
-    table = _load(path, RowOptions(**{**known, **given}), tuple(columns), optional)
+    table = _load(path, RowOptions(**{**known, **given}), tuple(columns), optional, gaps)
     units = trained.get("reading", {}).get("units", {})
     for name, unit in table.reading.units.items():
         if name in columns and bare(unit) != bare(units.get(name, unit)):
@@ -170,6 +172,7 @@ def _load(
     options: RowOptions,
     wanted: Sequence[str] | None = None,
     optional: Collection[str] = (),
+    gaps: int = 0,
 ) -> SensorTable:
     """Read as `options` say; `wanted` are a model's sensors, `optional` columns may be absent."""
     paths, source, skipped = find_files(path)
@@ -192,7 +195,7 @@ def _load(
         wanted = options.columns
     require(cells, [*(wanted or ()), *options.ignore], source)
     free = {n: c for n, c in cells.items() if n not in {*parts, *options.ignore}}
-    sensors, left_out, assumed = choose_sensors(free, wanted, rows.label, signs)
+    sensors, left_out, assumed = choose_sensors(free, wanted, rows.label, signs, gaps)
     used = time.name.split(" + ") if time else ()
     left_out |= dict.fromkeys(options.ignore, "as asked")
     left_out |= {n: "another column of time" for n in of_time if n not in used}
@@ -202,7 +205,9 @@ def _load(
         sensors, rows = resampled(sensors, rows, options.every)
     clock = rows.time and rows.time.values
     sensors, filled = fill(sensors, options.missing, options.most, options.hold, clock)
-    keep, bad = _usable(sensors, rows, sheet.ragged)
+    keep, bad = _usable(sensors, rows, sheet.ragged, gaps)
+    if gaps:
+        sensors = [s._replace(values=np.where(s.bad, np.nan, s.values)) for s in sensors]
     if options.missing == "refuse" and bad:
         raise DataError(
             f"{source} must have every cell, but line {bad[0].line}: {bad[0].reason} ({len(bad)} "
@@ -278,12 +283,15 @@ def _file_of_rows(sheets: Sequence[Sheet]) -> NDArray[np.str_] | None:
 
 
 def _usable(
-    sensors: Sequence[Column], rows: Rows, ragged: Sequence[tuple[int, str]]
+    sensors: Sequence[Column], rows: Rows, ragged: Sequence[tuple[int, str]], gaps: int
 ) -> tuple[NDArray[np.bool_], list[BadRow]]:
-    """Which rows are whole, and the others with the first column that is not."""
-    columns = [*sensors, *(column for column in (rows.time, rows.label) if column)]
-    broken = np.zeros(len(rows.lines), bool)
-    for column in columns:
+    """Which rows lack at most `gaps` readings, and the others with the first bad column."""
+    others = [column for column in (rows.time, rows.label) if column]
+    columns, lack = [*sensors, *others], np.zeros(len(rows.lines), np.int32)
+    for column in sensors:
+        lack += column.bad
+    broken = lack > gaps
+    for column in others:
         broken |= column.bad
     bad = []
     for row in np.flatnonzero(broken).tolist():

@@ -28,7 +28,8 @@ def fingerprint(
     if (spoken := language.current()) != "en":
         total.update(spoken.encode())
     listed = _files(manifest) if manifest else _reports(name)
-    for line in listed:
+    said = workspace.report(name) / f"{name}_events.csv"  # what was said of events of sensors
+    for line in [*listed, *([_line(said.name, said.stat())] if said.is_file() else [])]:
         total.update(f"{line}\n".encode())
     return total.hexdigest()
 

@@ -13,7 +13,7 @@ from PIL import Image
 from workbench import artifacts, plots, workspace
 from workbench.autoencoder.alarms import NEAR, AlarmRule, detections
 from workbench.autoencoder.detector import AutoEncoderDetector
-from workbench.autoencoder.events import Event, events, load, remembered, save
+from workbench.autoencoder.events import STATES, Event, events, load, remembered, save
 from workbench.data import SensorTable
 from workbench.data.rows import known_rows
 from workbench.errors import DataError
@@ -73,6 +73,7 @@ class SensorReport(Report):
             "faults_found": sum(each.delay is not None for each in found),
             "delays": [each._asdict() for each in found],
             "events": len(self._events),
+            "states": [sum(e.state == state for e in self._events) for state in STATES],
             "errors": self._errors(),
             "blame": self._blame(),
             "bad": [{"line": line, "reason": reason} for line, reason in rows.bad],

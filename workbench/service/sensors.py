@@ -1,6 +1,7 @@
 """The protocol of the sensor service: /anomaly, POST /predict, /health, /version."""
 
 import math
+import warnings
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Annotated, Any
@@ -46,12 +47,21 @@ def detect_anomaly(row: Values, models: Models, monitor: Counters, model: Name =
 def predict_sensor(
     body: Annotated[dict[str, Any], Body()], models: Models, monitor: Counters, model: Name = ""
 ) -> Any:  # noqa: ANN401 - an answer or the 422 of this service
-    """The same for named sensors; the names are those of the model."""
+    """The same for named sensors; the names are those of the model.
+
+    Of a sensor that is `null` the row is judged without it, and `missing` says so; an answer is
+    422 where more are missing than the model allows.
+    """
     found = models.only(ROWS, model)
+    columns = found.detector.columns
     problems, row = [], {}
-    for column in found.detector.columns:
+    gone = [column for column in columns if body.get(column, 0) is None]
+    gone = gone if len(gone) <= found.detector.config.missing_of(len(columns)) else []
+    for column in columns:
         value = body.get(column)
-        if value is None:
+        if column in gone:
+            row[column] = None
+        elif value is None:
             problems.append({"field": column, "message": "Field required"})
         elif (number := _number(value)) is None:
             problems.append({"field": column, "message": "Input should be a valid number"})
@@ -60,7 +70,8 @@ def predict_sensor(
     if problems:
         return validation(problems)
     stamp = {"model_version": _model_version(found), "timestamp": _now(), "input": row}
-    return _judged(found, list(row.values()), monitor) | stamp
+    values = [math.nan if value is None else value for value in row.values()]
+    return _judged(found, values, monitor) | stamp | ({"missing": gone} if gone else {})
 
 
 @system.get("/health", operation_id="health_check")
@@ -82,7 +93,8 @@ def version_info(models: Models) -> dict[str, str]:
 
 
 def _judged(model: Model, values: list[float], monitor: "Monitor") -> dict[str, Any]:
-    with TURNS, np.errstate(over="ignore", invalid="ignore"):
+    with TURNS, np.errstate(over="ignore", invalid="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what is missing the answer says
         result = model.detector.evaluate_one(values)
     if not math.isfinite(result.score):
         raise BadRequest("the values are too large to be judged")

@@ -3,6 +3,7 @@
 import csv
 import io
 import time
+import warnings
 from itertools import islice
 from pathlib import Path
 from threading import Event, RLock, Thread
@@ -165,14 +166,19 @@ class CheckView(View):
     def _score_rows(self, paths: list[Path], root: Path) -> None:  # noqa: ARG002
         from workbench.data.rows import load_like  # brings pandas, which photos do without
 
-        rows = load_like(paths[0], self._detector.data, self._detector.columns)
-        scores = self._detector.score(rows)
+        detector = self._detector
+        gaps = detector.config.missing_of(len(detector.columns))
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            scores = detector.score(load_like(paths[0], detector.data, detector.columns, gaps))
         limit, t = float(self._detector.threshold), self.t
         self.found = [
             Found(t("row {0}", f"{i:,}"), "NG" if s >= limit else "OK", float(s))
             for i, s in enumerate(scores)
         ]
         self._show_found()
+        if said:
+            self.say("; ".join(str(each.message) for each in said))
 
     def _show_progress(self, done: int, n: int, seconds: float) -> None:
         ng, rate = sum(f.prediction == "NG" for f in self.found), done / max(seconds, 1e-9)
