@@ -77,12 +77,7 @@ class Detection(NamedTuple):
 
 
 def detections(alarms: ArrayLike, labels: ArrayLike, time: Any = None) -> list[Detection]:  # noqa: ANN401
-    """Time to detection of each labelled fault, a stretch of NG rows.
-
-    Args:
-        alarms: True where an alarm is active, shape (N,).
-        labels: True for NG, shape (N,).
-        time: Dates, or seconds, of the rows.
+    """Time to detection of each labelled fault, a stretch of NG rows; `time` in dates or seconds.
 
     Example:
         >>> detections([0, 0, 0, 1, 0], [0, 1, 1, 1, 0])

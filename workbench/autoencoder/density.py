@@ -35,14 +35,10 @@ class Density(NamedTuple):
 
 
 def of(rows: Array, fresh: Array, width: float, loose: float, *, drift: bool) -> Density:
-    """The density of rows (N, D).
+    """The density of straightened rows (N, D), of which `fresh` are spread as unknown ones are.
 
-    Args:
-        rows: Straightened rows.
-        fresh: The same, spread as others are that the network does not know.
-        width: Of each distribution, in parts of the variance of all.
-        loose: Share of the covariance without any coupling.
-        drift: Allow for as much drift again as the rows show, see `_with_drift`.
+    The variance of each distribution is `width` of that of all, a share `loose` of the covariance
+    is without any coupling, and `drift` allows for as much again as the rows show.
     """
     middle, spread = rows.mean(0), Spread(fresh).covariance(loose)
     matrix = whitening(spread)
@@ -91,9 +87,7 @@ def _with_drift(matrix: Array, spread: Array, off: Array) -> Array:
 def choose(tried: "Sequence[Fold]", anywhere: Array) -> tuple[float, float, float]:
     """Width, looseness and the likelihood in nats a row; one covariance if none gains by it.
 
-    Args:
-        tried: Known and other rows, straightened by what the known ones tell.
-        anywhere: Logarithm of a density of outliers, of the other rows of all folds.
+    `anywhere` is the logarithm of a density of outliers, of the other rows of all folds.
     """
     sensors = tried[0].sensors
 

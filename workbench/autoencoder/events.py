@@ -68,11 +68,8 @@ def events(
 ) -> list[Event]:
     """The events of a recording, oldest first; the last one may still go on.
 
-    Args:
-        detector: Fitted.
-        rows: As for `detector.score`; with a `time`, events have times.
-        rule: What makes an alarm; every row that reaches the threshold if None.
-        scores: Of the rows, where they are known already.
+    Rows are as for `detector.score`; with a `time`, events have times. Without a rule every row
+    that reaches the threshold is an alarm. `scores` may be given where they are known already.
     """
     rule, table = rule or AlarmRule(), cast("Any", rows)  # what the detector took can be cut
     scores = detector.score(rows) if scores is None else scores
@@ -128,11 +125,8 @@ def watch(
 ) -> Iterator[Event]:
     """Each event of a stream twice: when it begins, and when it is over.
 
-    Args:
-        detector: Fitted.
-        rows: Rows one by one, by name or in the order of `detector.columns`, oldest first; a
-            mapping may have a `time` beside the sensors.
-        rule: What makes an alarm; every row that reaches the threshold if None.
+    Rows come one by one, by name or in the order of `detector.columns`, oldest first; a mapping
+    may have a `time` beside the sensors.
 
     Raises:
         ValueError: A row that `detector.score` refuses.
@@ -144,13 +138,7 @@ def watch(
 
 
 class Watcher:
-    """Takes rows one at a time; `state` says all that a restart needs.
-
-    Args:
-        detector: Fitted.
-        rule: What makes an alarm; every row that reaches the threshold if None.
-        state: Of a former watcher.
-    """
+    """Takes rows one at a time; `state` says all that a restart needs, and is given to it."""
 
     def __init__(
         self,

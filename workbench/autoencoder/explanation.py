@@ -86,13 +86,7 @@ def _falls(scorer: Likelihood, z: Array, white: Array) -> Array:
 
 
 def _slopes(scorer: Likelihood, z: Array, white: Array) -> tuple[Array, Array]:
-    """Half the slope of the square by each sensor (N, D), and a root of its curvature.
-
-    Args:
-        scorer: Of the detector.
-        z: Standardised rows, or their means over windows.
-        white: What is left of them, likewise.
-    """
+    """Half the slope of the square by each sensor (N, D), and a root of its curvature."""
     off = white - scorer.distances(white)[1] @ scorer.offset
     if scorer.flat:
         return off @ scorer.matrix.T, scorer.matrix.T

@@ -79,8 +79,6 @@ def adopt(
     `fit`. A network whose answer does not depend on the rows is warned of.
 
     Args:
-        kind: Of the detector.
-        path: A plain state dict.
         rows: Normal rows, as for `fit`, with as many columns as the network has inputs.
         config: For `activation` (ReLU without one) and `q`; the file has the sizes.
         standardise: Whether the original was given rows standardised by their own mean and
@@ -118,16 +116,12 @@ def adopt(
 
 
 def from_weights(
-    weights: "Mapping[str, Tensor | NDArray]",
-    *,
-    activation: str = "relu",
+    weights: "Mapping[str, Tensor | NDArray]", *, activation: str = "relu"
 ) -> AutoEncoder:
     """Build the network that the shapes of its weights describe, and fill it.
 
-    Args:
-        weights: `encoder.N.weight`, `encoder.N.bias` and the same of the decoder, N in any
-            rising order; `mean`, `scale` and `modelled` where they are known.
-        activation: Between the layers.
+    They are `encoder.N.weight`, `encoder.N.bias` and the same of the decoder, N in any rising
+    order; `mean`, `scale` and `modelled` where they are known.
 
     Raises:
         ValueError: The layers do not follow one another.

@@ -90,10 +90,7 @@ def read(
 ) -> Rows:
     """One table of any rows; named columns are brought into the expected order.
 
-    Args:
-        rows: Table, data frame, array (N, D), or a mapping, which is one row by name.
-        expected: The columns of the training, where there was one.
-        missing: Values that a row may lack (NaN).
+    A mapping is one row by name; `missing` values may be lacking in a row (NaN).
 
     Raises:
         ValueError: Other columns, a value that is not a finite number, too many missing.

@@ -89,11 +89,7 @@ def learn(
 def units(rows: Array, drift: Array | float = 0.0) -> tuple[Array, Array, NDArray[np.bool_]]:
     """Mean, scale and whether it varies of each column of raw rows (N, D), shapes (D,).
 
-    Columns that stand still get a unit by their value.
-
-    Args:
-        rows: Training rows.
-        drift: By which the scale is widened, see `density.drifted`.
+    Columns that stand still get a unit by their value; drift widens the scale.
     """
     still = rows.max(0) == rows.min(0)
     mean = np.where(still, rows[0], rows.mean(0))  # exact: a mean may be off by rounding

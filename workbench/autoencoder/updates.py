@@ -28,9 +28,7 @@ def choose_again(
     if threshold.policy == "conformal":
         alpha = threshold.params["alpha"]
         return metrics.threshold(scores, policy="conformal", alpha=alpha, source=source)
-    return (
-        choose(scores, config, source) if threshold.policy in ("percentile", "tail") else threshold
-    )
+    return choose(scores, config, source) if threshold.policy in CHOSEN else threshold
 
 
 class Before(NamedTuple):
@@ -89,13 +87,7 @@ def judged_normal(
 def moved_scaler(weights: Weights, rows: NDArray[np.float64], weight: float) -> Weights:
     """The weights of a network with mean and scale moved towards rows (N, D) in raw units.
 
-    Args:
-        weights: Their `mean` and `scale` move; those of columns that are not modelled stay.
-        rows: Normal ones.
-        weight: Of the rows against what is known, above 0 and at most 1.
-
-    Raises:
-        ValueError: A weight out of range.
+    The weight is that of the rows against what is known; columns that are not modelled stay.
     """
     if not 0 < weight <= 1:
         raise ValueError(f"weight must be above 0 and at most 1, got {weight}")
@@ -113,11 +105,8 @@ def update(detector: "AutoEncoderDetector", recent: Rows, weight: float, network
 
     A threshold that was chosen by normal rows is chosen again, any other stays.
 
-    Args:
-        detector: Which changes, unless anything is raised.
-        recent: Rows, of which those judged normal are learned from, see `judged_normal`.
-        weight: Of the recent rows against what is known, above 0 and at most 1.
-        network: Learn network and all from the recent rows.
+    `weight` is that of the recent rows against what is known, above 0 and at most 1; `network`
+    learns all from those judged normal. The detector is as before if anything is raised.
 
     Raises:
         ValueError: A weight out of range, too few rows judged normal, or most of them not; a

@@ -31,10 +31,7 @@ FEW = 10  # steps, below which it is not said that the clock ticks otherwise
 class Follower:
     """New rows of one growing CSV, each time it is asked.
 
-    Args:
-        path: The file; its first line names the columns, separated by commas or semicolons.
-        columns: The sensors.
-        time: Name of the column of times, if any.
+    Its first line names the columns, separated by commas or semicolons.
     """
 
     def __init__(self, path: Path, columns: tuple[str, ...], time: str = "") -> None:
@@ -107,16 +104,9 @@ def follow(
 ) -> Iterator[tuple[Path, Event]]:
     """Events of a growing CSV, or of all in a folder, until `until` says so.
 
-    Args:
-        detector: Fitted.
-        source: A CSV, or a folder of them, to which more may come.
-        rule: What makes an alarm; every row that reaches the threshold if None.
-        every: Seconds between two looks.
-        time_column: Name of the column of times, if any.
-        until: Asked after every look.
-
-    A row that cannot be judged, as one of which too many readings are missing, is left out with
-    a warning; so is said where rows come at another rate than in training.
+    It looks every so many seconds. A row that cannot be judged, as one that lacks too many
+    readings, is left out with a warning; one comes, too, where rows come at another rate than
+    in training.
 
     Raises:
         DataError: Another process follows the file, or a sensor is missing from its first line.
