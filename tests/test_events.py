@@ -315,7 +315,7 @@ def test_a_row_that_lacks_too_much_does_not_end_the_watch_and_another_rate_is_sa
     path.write_text(text(rows, 5))
     with pytest.warns(UserWarning) as said:
         (begun, over) = look(detector, path)
-    assert (begun.start_time, over.end_time) == ("2024-01-01 00:02:30", "2024-01-01 00:03:15")
+    assert (begun.start_time, over.end_time) == ("2024-01-01 00:02:35", "2024-01-01 00:03:20")
     texts = " ".join(str(each.message) for each in said)
     assert "line.csv: a row is left out: rows must be finite" in texts
     assert "values missing in 1 rows (1 of a) are left out" in texts

@@ -11,7 +11,7 @@ from workbench import metrics
 from workbench.autoencoder import AutoEncoder, AutoEncoderConfig
 from workbench.autoencoder.calibration import choose, effective_rows, expected_overkill
 from workbench.autoencoder.config import ACTIVATIONS
-from workbench.autoencoder.density import drifted
+from workbench.autoencoder.density import Spread, drifted
 from workbench.autoencoder.detector import AutoEncoderDetector
 from workbench.autoencoder.scoring import CHUNK, STILL_LIMIT, Copying
 from workbench.autoencoder.training import units
@@ -516,3 +516,35 @@ def test_an_activation_that_is_not_trained_is_refused():
     config = AutoEncoderConfig(activation="relu")
     with pytest.raises(ValueError, match="trained with tanh, got activation 'relu'"):
         AutoEncoderDetector(config).fit(np.random.default_rng(0).normal(size=(50, 3)))
+
+
+# many sensors
+
+
+@pytest.mark.parametrize("loose", [0.01, 0.3])
+def test_few_rows_of_many_sensors_are_measured_by_the_whole_covariance(loose):
+    rows = np.random.default_rng(0).normal(size=(20, 90)) * np.linspace(1, 9, 90)
+    spread = Spread(rows)
+    matrix, volume = spread.whitening(loose)
+    expected = spread.covariance(loose)
+    np.testing.assert_allclose(np.linalg.inv(matrix @ matrix.T), expected, atol=1e-8)
+    assert volume == pytest.approx(-0.5 * np.linalg.slogdet(expected)[1])
+
+
+def test_of_many_sensors_that_one_cause_bends_the_network_knows_what_goes_together():
+    random = np.random.default_rng(0)
+
+    def rows(n):
+        cause, speed = random.normal(size=(n, 1)), np.linspace(0.2, 4, 150)
+        driven = np.sin(cause * speed + 3 * np.cos(9 * speed))
+        return driven + 0.1 * random.normal(size=(n, 150))
+
+    detector = AutoEncoderDetector().fit(rows(600), progress=False)
+    size = detector.data["size"]
+    assert size["layers"] and size["bottleneck"] < 10
+    normal, off = rows(200), rows(200)
+    at, broken = np.arange(200), random.integers(150, size=200)
+    off[at, broken] += 1
+    scores = np.append(detector.score(normal), detector.score(off))
+    assert metrics.auroc(scores, np.arange(400) >= 200) > 0.95
+    assert (detector.blame(off).argmax(1) == broken).mean() > 0.9

@@ -121,7 +121,8 @@ def later_rates(detector: "AutoEncoderDetector", normal: Split) -> list[float]:
 
     The normal rows are cut into blocks of time. From the middle on, a model of the same size
     learns from all blocks so far, takes its threshold from the next and is tried on each of
-    those that follow it.
+    those that follow it. There is none where that half has fewer than two rows a sensor: it
+    would be a trial of another model.
     """
     if "original" in detector.data:
         return []  # which learns nothing
@@ -131,7 +132,7 @@ def later_rates(detector: "AutoEncoderDetector", normal: Split) -> list[float]:
     values = np.concatenate([normal.train.values, normal.calibration.values])
     breaks = np.append(normal.train.breaks, len(normal.train.values))
     ends, rates = np.linspace(0, len(values), BLOCKS + 1).astype(int), []
-    if ends[1] < max(FEWEST, 2 * config.window):
+    if ends[1] < max(FEWEST, 2 * config.window) or ends[-2 - MODELS] < 2 * len(detector.columns):
         return []
     twin = type(detector)(config)
     for block in range(BLOCKS - 1 - MODELS, BLOCKS - 1):

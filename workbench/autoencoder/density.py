@@ -162,8 +162,8 @@ class Spread:
     """
 
     def __init__(self, rows: Array) -> None:
-        off = rows - rows.mean(0)
-        self._spread = off.T @ off / len(off)
+        self._off = (rows - rows.mean(0)) / np.sqrt(len(rows))
+        self._spread = self._off.T @ self._off
 
     def covariance(self, loose: float) -> Array:
         """The covariance (D, D)."""
@@ -180,7 +180,13 @@ class Spread:
     def _axes(self) -> tuple[Array, Array, Array]:
         """Of the correlations, which serve every looseness."""
         units = np.sqrt(np.maximum(np.diag(self._spread), SMALLEST))
-        return units, *np.linalg.eigh(self._spread / np.outer(units, units))
+        if 2 * len(self._off) > len(units):
+            return units, *np.linalg.eigh(self._spread / np.outer(units, units))
+        off = self._off / units  # few rows: along all other axes there is no variance
+        variance, left = np.linalg.eigh(off @ off.T)
+        kept = variance > SMALLEST
+        axes = np.linalg.qr(off.T @ left[:, kept], mode="complete")[0]
+        return units, np.append(variance[kept], np.zeros(len(units) - kept.sum())), axes
 
 
 def mean_likelihood(found: Array, anywhere: Array) -> float:
