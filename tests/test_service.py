@@ -487,7 +487,7 @@ def test_nothing_that_is_sent_gives_a_500(served):
     asked = []
     for operation in schema.get_all_operations():
         _ask(operation.ok().as_strategy(), asked)
-    assert len(asked) >= CASES
+    assert len(asked) >= 10 * CASES  # of the others, which take nothing, there is one each
 
 
 def _ask(strategy, asked):

@@ -69,3 +69,19 @@ def test_a_row_gets_its_verdict_and_the_sensor_to_blame(page, served):
     page.locator("#rows button").click()
     expect(page.locator("#verdict")).to_contain_text("NG", timeout=LONG)
     expect(page.locator("#reason")).to_contain_text("of the deviation")
+
+
+DROP = """(form, text) => {
+  const data = new DataTransfer();
+  data.items.add(new File([text], "rows.csv"));
+  form.dispatchEvent(new DragEvent("drop", {dataTransfer: data, cancelable: true}));
+}"""
+
+
+def test_a_dropped_file_gets_the_verdict_of_its_last_line(page, served):
+    page.goto(served)
+    page.locator("#model").select_option("press")
+    page.locator("#rows").evaluate(DROP, "a,b,c\n25,60,25\n")
+    expect(page.locator("#verdict")).to_contain_text("NG", timeout=LONG)
+    page.locator("#rows").evaluate(DROP, "25,25\n")
+    expect(page.locator("#error")).to_contain_text("3 numbers are needed, got 2")
