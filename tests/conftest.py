@@ -25,6 +25,14 @@ os.environ.setdefault("WORKBENCH_PRECISION", "float32")  # the same numbers on e
 TINY = {"image_size": 128, "hidden": 8, "kernels": (3,), "epochs": 1}
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """What opens a browser is a browser test, marked or not."""
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
+
+
 @pytest.fixture(scope="session")
 def real_data():
     """The folder of real photos and sensor runs, or a skip that says why."""

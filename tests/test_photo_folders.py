@@ -492,6 +492,7 @@ def test_masks_of_another_kind_are_not_used(tmp_path):
     assert left(folder) == {"masks/dent/000.png": "a mask, but no photo belongs to it"}
 
 
+@pytest.mark.slow
 def test_scoring_walks_as_training_does(fitted, tmp_path):
     root, elsewhere = tmp_path / "lens", tmp_path / "elsewhere"
     for name in ("OK/a.png", "NG/b.png", "monday/c.png"):

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import hypothesis.strategies as st
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from PIL import Image
 
@@ -123,12 +124,14 @@ def compare(files, extra=()):
             seen["of them with a label"] += bool(label)
 
 
+@pytest.mark.slow
 @settings(max_examples=EXAMPLES)
 @given(ok_ng_trees())
 def test_trees_of_good_and_ng(files):
     compare(files)
 
 
+@pytest.mark.slow
 @settings(max_examples=EXAMPLES // 2)
 @given(mvtec_trees())
 def test_trees_of_train_and_test(files):

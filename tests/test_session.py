@@ -418,6 +418,7 @@ def other(parts, results):
     process.communicate()
 
 
+@pytest.mark.slow
 def test_a_killed_session_loses_nothing_and_its_lock_is_recovered(parts, results, other):
     assert other.stdout.readline() == "NG/ng_0.png\n"
     session = open_session(parts, results)
@@ -434,6 +435,7 @@ def test_a_killed_session_loses_nothing_and_its_lock_is_recovered(parts, results
     assert Counter(row[0] for row in rows(results)[1:]) == Counter(parts.names)
 
 
+@pytest.mark.slow
 def test_a_live_session_can_be_taken_over(parts, results, other):
     other.stdout.readline()
     session = open_session(parts, results, take_over=True)

@@ -129,6 +129,7 @@ def test_torchvisions_file_holds_the_same_weights_under_other_keys(nowhere):
         assert expected.std(0).max() > 1e-4  # the images matter
 
 
+@pytest.mark.slow
 def test_both_files_of_one_network_have_one_hash(nowhere):
     """So a detector trained with the one loads with the other."""
     from torchvision.models import efficientnet_b5
