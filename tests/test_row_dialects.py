@@ -55,6 +55,8 @@ CLOCKS = {
     "days": lambda t: [f"{(t - datetime(1899, 12, 30)) / timedelta(days=1):.9f}"],
     "date, time": lambda t: [t.strftime("%Y-%m-%d"), t.strftime("%H:%M:%S")],
     "dmy, time": lambda t: [t.strftime("%d.%m.%Y"), t.strftime("%H:%M:%S")],
+    "compact date, time": lambda t: [t.strftime("%Y%m%d"), t.strftime("%H%M%S")],
+    "year, month, ...": lambda t: [str(x) for x in t.timetuple()[:6]],
     "none": lambda t: [],
 }
 
@@ -76,6 +78,7 @@ def tables(draw):
         [round(draw(st.integers(-s * 10**d, s * 10**d)) / 10**d, d) for s, d in
          zip(sizes, digits, strict=True)] for _ in range(n)
     ]  # fmt: skip
+    behind = [draw(st.sampled_from(["", "", "", " bar", "%"])) for _ in names]
     clock = draw(st.sampled_from(sorted(CLOCKS)))
     start = draw(st.datetimes(datetime(2001, 1, 1), datetime(2030, 1, 1)))
     step = draw(st.sampled_from([1, 60, 3600, 86_400]))
@@ -94,7 +97,8 @@ def tables(draw):
         lines.append(_line(units, separator))
     mark, expected = draw(st.sampled_from(MARKS)), {}
     for row, time in zip(numbers, times, strict=True):
-        cells = [_number(x, d, decimal, thousands) for x, d in zip(row, digits, strict=True)]
+        cells = [_number(x, d, decimal, thousands) + unit
+                 for x, d, unit in zip(row, digits, behind, strict=True)]  # fmt: skip
         if len(names) > 1 and draw(st.integers(0, 9)) == 0:
             cells[draw(st.integers(0, len(cells) - 1))] = mark
         else:
@@ -108,9 +112,9 @@ def tables(draw):
 
 
 def _clock_names(clock, script):
-    return {0: [], 1: [TIME_NAMES[script]], 2: ["Date", "Time"]}[
-        len(CLOCKS[clock](datetime.now()))
-    ]
+    parts = ["Year", "Month", "Day", "Hour", "Minute", "Second"]
+    names = {0: [], 1: [TIME_NAMES[script]], 2: ["Date", "Time"], 6: parts}
+    return names[len(CLOCKS[clock](datetime.now()))]
 
 
 def _number(x, digits, decimal, thousands):
