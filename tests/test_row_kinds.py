@@ -206,6 +206,9 @@ READ = {
     "YYYYMMDD and HHMMSS without zeros": Case(
         rows("일자,시각,temp", stamps("%Y%m%d"), [str(int(t)) for t in stamps("%H%M%S")], T),
         {"temp": TEMP}, TIMES, encoding="cp949"),
+    "HHMMSS of the first minutes of a day": Case(
+        rows("date,time,temp", ["20240301"] * N, [f"{i:06d}" for i in range(N)], T),
+        {"temp": TEMP}, every(1, datetime(2024, 3, 1))),
     "YYYYMMDD and HHMM": Case(
         rows("date,time,temp", stamps("%Y%m%d", every(60)), stamps("%H%M", every(60)), T),
         {"temp": TEMP}, every(60), said=("HHMM",)),
@@ -331,6 +334,8 @@ REFUSED = {
     "days or seconds": (rows("Date,temp", map(str, range(45_350, 45_350 + N)), T), "dates=days"),
     "YYMMDD and HHMMSS": (rows("date,time,temp", stamps("%y%m%d", MORNING),
                                stamps("%H%M%S", MORNING), T), "--dates"),
+    "HHMM or HHMMSS": (
+        rows("date,time,temp", ["20240301"] * N, map(str, range(N)), T), "with all zeros"),
     "an era": (rows("日時,temp", stamps("令和6年3月1日 %H:%M:%S"), T), "form that is known"),
     "a zone that nobody knows": (rows("time,temp", stamps("%Y-%m-%d %H:%M:%S XYZ"), T),
                                  "form that is known"),

@@ -113,9 +113,6 @@ class ImageFolder(Parts, Sequence[Path]):
 
         Splits stay, so that a training picture found to be NG is neither learned from nor
         tested on. Its kind is "relabelled"; an NG picture found to be OK loses its mask.
-
-        Raises:
-            DataError: The folder is unlabelled.
         """
         if self.labels is None or self.folder_labels is None:
             raise DataError(f"{self.root} must be labelled to be relabelled; it is a flat folder")
@@ -141,9 +138,6 @@ class ImageFolder(Parts, Sequence[Path]):
         """Defective pixels of picture `i`, shape (H, W), or None where nobody marked them.
 
         A good picture of a folder with ground truth has an empty mask.
-
-        Raises:
-            DataError: The mask is unreadable, not as large as its picture, or empty.
         """
         path = self.masks[i]
         if path is not None:

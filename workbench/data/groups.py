@@ -20,11 +20,9 @@ PART = "{part}"
 def read_groups(given: Groups, root: Path, names: Sequence[str]) -> list[str]:
     """The part that each photo shows; "" for a photo that stands by itself.
 
-    Args:
-        given: "folder": the folder that a photo lies in, unless it is that of a label; a
-            pattern such as "{part}_cam*" for the file name's stem, or a regular expression with
-            one group; a CSV of file name and part; or names to parts.
-        root: The folder that names are relative to; a CSV may lie in it or beside it.
+    `given` is "folder": the folder that a photo lies in, unless it is that of a label; a pattern
+    such as "{part}_cam*" for the file name's stem, or a regular expression with one group; a CSV
+    of file name and part, in `root` or beside it; or names to parts.
 
     Example:
         >>> read_groups("{part}_cam*", Path("lot"), ["OK/17_cam1.png", "OK/17_cam2.png"])

@@ -27,11 +27,7 @@ def relabels_path(root: Path | str) -> Path:
 
 
 def read_relabels(path: Path | str) -> dict[str, bool]:
-    """Name to True for NG, in the order of the file; {} where there is none.
-
-    Raises:
-        DataError: The file has other columns, or a label that is neither OK nor NG.
-    """
+    """Name to True for NG, in the order of the file; {} where there is none."""
     return {name: _WORDS[word] for name, word in _table(path).read()}
 
 
@@ -45,9 +41,6 @@ def write_relabels(path: Path | str, labels: Mapping[str, bool | None]) -> dict[
 
     The file is replaced as a whole. Without any relabel left it stays, so that it can be told from
     one that was lost.
-
-    Raises:
-        DataError: The file that is there is no relabel file.
     """
     with _table(path).changing() as rows:
         relabels = {name: _WORDS[word] for name, word in rows}

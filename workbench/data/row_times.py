@@ -11,7 +11,14 @@ from workbench.errors import AmbiguousError, DataError
 from .cells import Cells
 from .columns import Column, FileSigns, are_dated, head, require, to_numbers
 from .date_cells import are_days, are_times_of_day
-from .times import Times, are_compact_clock, are_compact_days, are_since_1970, read_times
+from .times import (
+    Times,
+    are_compact_clock,
+    are_compact_days,
+    are_since_1970,
+    clock_digits,
+    read_times,
+)
 from .words import CALENDAR, COUNTERS, bare, is_time_name
 
 _DATE = {"year", "month", "day"}
@@ -114,7 +121,13 @@ def _joined(
     times = _read(cells[days].values, name, choice, path, clock)
     if times is None:
         raise DataError(f"{path}: {name} must hold dates and times of day")
-    if clock.dtype != object and np.nanmax(clock) <= 2359:
+    if are_compact_clock(clock) and clock_digits(clock) == 4:
+        if clock.dtype != object and np.nanmin(clock) < 1000:
+            raise AmbiguousError(
+                f"{path}: {of_day} may hold hours and minutes or minutes and seconds "
+                f"({clock[0]}); write it with all zeros, or leave it out (--ignore)",
+                {"ignore": [of_day]},
+            )
         times = times._replace(assumed=f"{of_day} is taken for hours and minutes, HHMM")
     return Column(name, cells[days], times.values, times.bad), times, (days, of_day)
 

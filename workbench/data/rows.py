@@ -133,9 +133,6 @@ def load_like(
         columns: The detector's sensors.
         gaps: Readings that a row may lack (NaN): the detector judges it by the others.
         given: Options that are to differ.
-
-    Raises:
-        DataError: As for `load_rows`; a label or time column may be absent.
     """
     found = trained.get("reading", {}).get("found", {})
     known = {**found, **{k: v for k, v in trained.get("options", {}).items() if k != "columns"}}

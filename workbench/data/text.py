@@ -22,7 +22,8 @@ _WITH_COMMA = re.compile(r"[+-]?(0?,\d+|\d+,(\d{1,2}|\d{4,}))([eE][+-]?\d+)?", r
 _CHUNK = 1 << 17  # rows at once
 _MARKS = ["", "NaN", "N/a", "#n/A", *{form(word) for word in MISSING for form in (
     str, str.upper, str.title, str.capitalize)}]  # fmt: skip
-_PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_PLAIN = re.compile(r"[+-]?((?!0\d)\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+"""A number that a parser may take; zeros before it are kept, as of 000100, a time of day."""
 
 
 def read_text(

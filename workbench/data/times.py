@@ -47,12 +47,9 @@ def read_times(
 ) -> Times | None:
     """The cells of a time column as dates or numbers; None where they are neither.
 
-    Args:
-        cells: Text (object), numbers or dates, shape (N,).
-        name: Of the column, for messages and for what it may hold.
-        choice: One of `CHOICES`, or a format as for strftime.
-        clock: Times of day in a column of their own, as text or as HHMMSS or HHMM.
-        unit: What the header says of the column.
+    `cells` are text (object), numbers or dates, shape (N,), `clock` times of day in a column of
+    their own, as text or as HHMMSS or HHMM, `unit` what the header says of the column. `choice`
+    is one of `CHOICES`, or a format as for strftime.
 
     Example:
         >>> read_times(np.array(["31.01.2024 07:00", "01.02.2024 08:00"], object), "t").order
@@ -63,8 +60,8 @@ def read_times(
             f"dates must be one of {', '.join(CHOICES)} or a format with %, got {choice!r}"
         )
     of_day = None if clock is None else _of_day(clock)
-    if of_day is not None and cells.dtype.kind in "iuf":
-        cells = np.array([_spelled_date(x) for x in cells.tolist()], object)
+    if of_day is not None and are_compact_days(cells):
+        cells = np.array([_spelled_date(x) for x in _numbers(cells).tolist()], object)
     if cells.dtype.kind == "M":
         dates = pd.DatetimeIndex(cells)
         dates = dates if of_day is None else dates + pd.to_timedelta(of_day, unit="ns")
@@ -213,19 +210,33 @@ def are_compact_clock(cells: NDArray) -> bool:
     return bool(max((known % 100).max(), (known // 100 % 100).max()) < 60)
 
 
+def clock_digits(clock: NDArray) -> int:
+    """4 for times of day as HHMM, 6 for HHMMSS; by the zeros before them, where text has them."""
+    if clock.dtype == object:
+        return max(4, *map(len, clock))
+    return 6 if np.nanmax(clock) > 2359 else 4
+
+
 def _whole(cells: NDArray) -> NDArray:
-    """The numbers of a column, if all are whole."""
+    """The numbers of a column, if all are whole; of text, if all are figures."""
+    if cells.dtype == object:
+        held = [cell for cell in cells if not is_missing(cell)]
+        return np.array(held, float) if all(map(str.isdecimal, held)) else np.empty(0)
     known = cells[np.isfinite(cells)] if cells.dtype.kind in "iuf" else np.empty(0)
     return known if np.array_equal(known, np.round(known)) else known[:0]
 
 
 def _of_day(clock: NDArray) -> NDArray[np.float64]:
     """Nanoseconds since midnight, NaN where a cell holds no time of day."""
-    if clock.dtype == object:
+    if not are_compact_clock(clock):
         return since_midnight(parse(clock))
-    hours = 10_000 if np.nanmax(clock) > 2359 else 100
-    minutes, seconds = (clock // (hours // 100) % 100, clock % 100 * (hours == 10_000))
-    return 1e9 * (3600.0 * (clock // hours) + 60.0 * minutes + seconds)
+    hours, numbers = 10 ** (clock_digits(clock) - 2), _numbers(clock)
+    minutes, seconds = numbers // (hours // 100) % 100, numbers % 100 * (hours == 10_000)
+    return 1e9 * (3600.0 * (numbers // hours) + 60.0 * minutes + seconds)
+
+
+def _numbers(cells: NDArray) -> NDArray[np.float64]:
+    return pd.to_numeric(pd.Series(cells), errors="coerce").to_numpy(np.float64)
 
 
 def _spelled_date(number: float) -> str:
