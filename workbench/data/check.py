@@ -52,9 +52,6 @@ def check(path: Path | str, **options: Any) -> DataCheck:  # noqa: ANN401
     What is ambiguous stops nothing: it is said in `undecided`, and the rest is shown under the
     first choice.
 
-    Args:
-        path: As for `load_images` or `load_rows`.
-
     Raises:
         DataError: As these do, for all but what is ambiguous.
     """

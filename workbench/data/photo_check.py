@@ -29,8 +29,7 @@ _Group = Sequence[int]
 def photo_check(images: ImageFolder, *, pixels: bool = True) -> DataCheck:
     """What was understood of a loaded folder, and what a person should look at.
 
-    Args:
-        pixels: Decode every photo, to find near-copies: photos that may show one part.
+    With `pixels` every photo is decoded, to find near-copies, which may show one part.
     """
     summary = images.summary()
     near = _near_copies(images) if pixels and len(images) else []

@@ -123,11 +123,8 @@ def _joined(
         raise DataError(f"{path}: {name} must hold dates and times of day")
     if are_compact_clock(clock) and clock_digits(clock) == 4:
         if clock.dtype != object and np.nanmin(clock) < 1000:
-            raise AmbiguousError(
-                f"{path}: {of_day} may hold hours and minutes or minutes and seconds "
-                f"({clock[0]}); write it with all zeros, or leave it out (--ignore)",
-                {"ignore": [of_day]},
-            )
+            said = f"{of_day} may hold HHMM or HHMMSS ({clock[0]}); write it with all zeros, or"
+            raise AmbiguousError(f"{path}: {said} pass ignore (--ignore)", {"ignore": [of_day]})
         times = times._replace(assumed=f"{of_day} is taken for hours and minutes, HHMM")
     return Column(name, cells[days], times.values, times.bad), times, (days, of_day)
 

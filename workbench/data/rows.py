@@ -126,13 +126,10 @@ def load_like(
     gaps: int = 0,
     **given: Any,  # noqa: ANN401
 ) -> SensorTable:
-    """Another file of the machine, read as the one that a model was trained with.
+    """Another file of the machine, read as a detector's `data` says but for `given`.
 
-    Args:
-        trained: A detector's `data`.
-        columns: The detector's sensors.
-        gaps: Readings that a row may lack (NaN): the detector judges it by the others.
-        given: Options that are to differ.
+    `columns` are its sensors, of which a row may lack `gaps` (NaN): the detector judges it by the
+    others. A label or time column may be absent.
     """
     found = trained.get("reading", {}).get("found", {})
     known = {**found, **{k: v for k, v in trained.get("options", {}).items() if k != "columns"}}
@@ -142,10 +139,8 @@ def load_like(
     units = trained.get("reading", {}).get("units", {})
     for name, unit in table.reading.units.items():
         if name in columns and bare(unit) != bare(units.get(name, unit)):
-            warnings.warn(
-                f"{table.source}: {name} is in {unit}, in training it was in {units[name]}",
-                stacklevel=2,
-            )
+            said = f"{name} is in {unit}, in training it was in {units[name]}"
+            warnings.warn(f"{table.source}: {said}", stacklevel=2)
     return table
 
 
