@@ -91,6 +91,8 @@ def train(
 
         raise typer.Exit(launched(["-m", "workbench.cli", *sys.argv[1:]], ranks))
     name = name or source.resolve().stem
+    if dask:  # workers run in folders of their own
+        source, weights = source.absolute(), weights and weights.absolute()
     target = workspace.model(name)
     artifacts.require_place(target)
     given = row_options(options, layout)
