@@ -86,7 +86,7 @@ def budget(photo, task, photos=1e9, kilobytes=300, month=30 * 86400):
 
 
 def scheduler():
-    """Milliseconds of an empty task, by clock and core; MB that 10^6 photos, in tasks of 64, leave it larger by."""
+    """Milliseconds of an empty task, by clock and core, and MB that 10^6 photos leave behind."""
     log = tempfile.mkstemp(suffix=".json")[1]
     command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--port=0", "--host",
                "127.0.0.1", "--no-dashboard", "--scheduler-file", log]  # fmt: skip
