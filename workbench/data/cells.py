@@ -50,8 +50,11 @@ class Cells:
 
     def without_unit(self) -> tuple["Cells", str]:
         """The numbers of cells that all have one unit behind them, as "5 %", and the unit."""
-        held = [c for c in self.values if not is_missing(c)] if self.is_text() else []
-        if 2 * len(held) < len(self) or not held or not number_and_unit(held[0])[1]:
+        first = next((c for c in self.values if not is_missing(c)), "") if self.is_text() else ""
+        if not number_and_unit(first)[1]:
+            return self, ""
+        held = [c for c in self.values if not is_missing(c)]
+        if 2 * len(held) < len(self):
             return self, ""
         units = {number_and_unit(cell)[1] for cell in set(held)}
         if len(units) > 1 or not all(units):

@@ -188,8 +188,10 @@ def _counted(cells: NDArray, name: str, choice: str | None, size: float) -> Time
 
 def are_since_1970(cells: NDArray) -> bool:
     """Whether numbers of this century, counted since 1970, rise from row to row."""
-    if cells.dtype.kind not in "iuf" or len(cells) < 3 or not np.isfinite(cells).all():
+    if cells.dtype.kind not in "iuf" or len(cells) < 3:
         return False
+    if not _unit_since_1970(float(cells[0]), float(cells[-1])):
+        return False  # told at once; NaN is in no range
     steps = np.diff(cells.astype(float))
     return bool((steps >= 0).all() and steps.any()
                 and _unit_since_1970(float(cells.min()), float(cells.max())))  # fmt: skip
@@ -220,8 +222,9 @@ def clock_digits(clock: NDArray) -> int:
 def _whole(cells: NDArray) -> NDArray:
     """The numbers of a column, if all are whole; of text, if all are figures."""
     if cells.dtype == object:
-        held = [cell for cell in cells if not is_missing(cell)]
-        return np.array(held, float) if all(map(str.isdecimal, held)) else np.empty(0)
+        figures = all(cell.isdecimal() or is_missing(cell) for cell in cells)
+        held = [cell for cell in cells if cell.isdecimal()] if figures else []
+        return np.array(held, float)
     known = cells[np.isfinite(cells)] if cells.dtype.kind in "iuf" else np.empty(0)
     return known if np.array_equal(known, np.round(known)) else known[:0]
 
