@@ -1,6 +1,6 @@
 # make demo: first report from a bare clone    make lab: JupyterLab
 # make quick: what is fast, after each change   make test: everything CI runs
-# make faults: the attacks of tests/faults in full, about half an hour
+# make faults: the attacks of tests/faults in full, about a quarter of an hour
 # TORCH=cpu takes PyTorch's own CPU wheels instead of the package index's CUDA build.
 PYTHON ?= python3
 TORCH ?=
