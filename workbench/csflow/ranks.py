@@ -117,7 +117,7 @@ def launched(words: Sequence[str], count: int) -> int:
     with tempfile.TemporaryDirectory() as folder:
         logs = [Path(folder) / str(rank) for rank in range(count)]
         threads = max(1, (os.cpu_count() or 1) // count)
-        common = {"WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count}
+        common: dict[str, Any] = {"WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count}
         common["MASTER_ADDR"] = f"file://{folder}/meeting"  # no port that another may take
 
         def started(rank: int) -> subprocess.Popen:
@@ -125,7 +125,9 @@ def launched(words: Sequence[str], count: int) -> int:
             given = {"OMP_NUM_THREADS": str(threads)} | os.environ
             environment = given | {name: str(value) for name, value in own.items()}
             with logs[rank].open("wb") as log:
-                hidden = {"stdout": subprocess.DEVNULL, "stderr": log} if rank else {}
+                hidden: dict[str, Any] = (
+                    {"stdout": subprocess.DEVNULL, "stderr": log} if rank else {}
+                )
                 return subprocess.Popen([sys.executable, *words], env=environment, **hidden)
 
         ranks = [started(rank) for rank in range(count)]
