@@ -1,5 +1,6 @@
 """Folders of any size, scored into a file that grows and is gone on with."""
 
+import copy
 import csv
 import json
 import os
@@ -55,6 +56,46 @@ def test_a_folder_is_scored_into_a_file_with_its_bad_files_named(fitted, line, t
     verdicts = ["NG" if score >= fitted.threshold else "OK" for score in expected]
     assert [row["prediction"] for row in good] == verdicts
     assert [row["label"] for row in good] == [row["file name"][:2] for row in good]
+
+
+def test_parts_of_several_photos_get_their_verdict(fitted, line, tmp_path):
+    detector = copy.copy(fitted)
+    detector.data = {"reading": {"groups": r"(\d)\d"}, "join": "mean"}  # 00 to 09, and 10
+    bulk.score_folder(detector, line, tmp_path / "all.csv", progress=False)
+    rows = rows_of(tmp_path / "all.csv")
+    assert list(rows[0]) == [*bulk.COLUMNS, "part", "part prediction"]
+    limit = float(detector.threshold)
+    for part in ("0", "1"):
+        own = [row for row in rows if row["part"] == part]
+        mean = np.mean([float(row["anomaly score"]) for row in own])
+        assert {row["part prediction"] for row in own} == {"NG" if mean >= limit else "OK"}
+    (bad,) = [row for row in rows if row["error"]]
+    assert bad["part"] == "OK/broken.png" and bad["part prediction"] == ""
+    bulk.score_folder(detector, line, tmp_path / "all.csv", progress=False)
+    again = sorted(rows_of(tmp_path / "all.csv"), key=lambda row: row["file name"])
+    assert again == rows
+
+    shares = [tmp_path / f"{i}.csv" for i in (1, 2)]
+    for i, share in enumerate(shares, 1):
+        bulk.score_folder(detector, line, share, shard=bulk.Shard(i, 2), progress=False)
+        assert {row["part prediction"] for row in rows_of(share)} == {""}  # others have the rest
+    bulk.merge(shares, tmp_path / "merged.csv")
+    merged = rows_of(tmp_path / "merged.csv")
+    assert [(r["part"], r["part prediction"]) for r in merged] == [
+        (r["part"], r["part prediction"]) for r in rows
+    ]
+
+    detector.data = {"reading": {"groups": "{part}_cam*"}}
+    with pytest.warns(UserWarning, match="each photo is judged as a part of its own: groups="):
+        bulk.score_folder(detector, line, tmp_path / "other.csv", progress=False)
+
+
+def test_a_score_file_without_parts_is_continued_with_them(fitted, line, tmp_path):
+    bulk.score_folder(fitted, line, tmp_path / "s.csv", progress=False)
+    detector = copy.copy(fitted)
+    detector.data = {"reading": {"groups": r"(\d)\d"}}
+    assert bulk.score_folder(detector, line, tmp_path / "s.csv", progress=False).before == 11
+    assert {row["part"] for row in rows_of(tmp_path / "s.csv")} == {"0", "1", "OK/broken.png"}
 
 
 def test_a_stopped_run_goes_on_where_it_was(fitted, line, tmp_path):

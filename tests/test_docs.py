@@ -113,7 +113,7 @@ def relabel(folder):
 def test_the_walk_through_an_acceptance_works(workbench, home):
     blocks = re.findall(r"```bash\n(.*?)```", (DOCS / "acceptance.md").read_text("utf-8"), re.S)
     lines = [line for block in blocks for line in block.splitlines()]
-    assert len(lines) == 11
+    assert len(lines) == 12
     for line in lines:
         if "workbench learn" in line:
             relabel(home / "review")

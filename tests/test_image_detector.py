@@ -1,3 +1,4 @@
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -365,3 +366,46 @@ def test_what_is_to_be_ignored_counts_for_nothing(photos, tiny_config, tmp_path)
         plain = CSFlowDetector(replace(config, score=mean, policy="percentile", heat="mean"))
         plain.fit(photos[0], ignore=fixture, progress=False)
         assert np.isfinite(plain.score([image])[0])
+
+
+@pytest.mark.filterwarnings("ignore:the ONNX graph was compared with torch on two drawn images")
+def test_what_counts_changes_without_a_training(photos, tiny_config, tmp_path):
+    for label, images in zip(("OK", "NG"), photos, strict=True):
+        (tmp_path / "disc" / label).mkdir(parents=True)
+        for i, image in enumerate(images):
+            Image.fromarray(image).save(tmp_path / "disc" / label / f"{i}.png")
+    parts = load_images(tmp_path / "disc")
+    detector = CSFlowDetector(replace(tiny_config, epochs=1)).fit(parts, progress=False)
+    former = detector.score(parts.test), float(detector.threshold)
+    image = photos[0][0].copy()
+    image[30:60, 70:96] = (0, 255, 0)
+    changed = detector.score([image])[0]
+
+    fixture = np.zeros((96, 96), np.uint8)
+    fixture[:, 48:] = 255
+    assert detector.adjust(ignore=fixture)
+    assert detector.evaluate_one(image).heatmap[40:50, 80:90].max() == 0
+    assert detector.score([image])[0] < changed and float(detector.threshold) != former[1]
+    assert detector.threshold.n == len(parts.calibration) or detector.threshold.policy == "tail"
+    masked = detector.score(parts.test)
+    loaded = load(save(detector, tmp_path / "saved"))
+    np.testing.assert_array_equal(loaded.score(parts.test), masked)
+    assert loaded.adjust(ignore=np.zeros_like(fixture))  # takes it back
+    np.testing.assert_allclose(loaded.score(parts.test), former[0], rtol=1e-5)
+    assert float(loaded.threshold) == pytest.approx(former[1], rel=1e-5)
+
+    assert loaded.adjust(smallest=0.05, regions=2)
+    scores, cells = loaded.score_and_cells(parts.test)
+    for value, plain, heat in zip(scores, former[0], cells, strict=True):
+        areas = metrics.region_areas(heat, value)
+        assert value <= plain * (1 + 1e-5)
+        assert value == pytest.approx(plain, rel=1e-5) or areas[1] >= 0.05
+    assert (scores < 0.99 * former[0]).any()
+    again = load(save(loaded, tmp_path / "saved"))
+    assert (again.config.smallest, again.config.regions) == (0.05, 2)
+    assert again.evaluate_one(parts.test[0]).score == pytest.approx(scores[0], rel=1e-4)
+    with pytest.raises(ValueError, match=r"smallest must be a share in \[0, 1\), got 2"):
+        again.adjust(smallest=2.0)
+    shutil.rmtree(tmp_path / "disc")
+    kept = float(again.threshold)
+    assert not again.adjust(ignore=fixture) and again.threshold == kept

@@ -10,6 +10,7 @@ from scipy.ndimage import label
 from sklearn import metrics as reference
 
 from workbench import metrics
+from workbench.csflow.regions import region_level
 from workbench.metrics.pixel import maps as maps_module
 
 GRID = st.sampled_from([-2.0, -0.0, 0.0, 0.25, 0.5, 0.5000001, 3.0, 1e30])
@@ -218,6 +219,16 @@ def test_regions_are_those_of_a_flood_fill(found, cut, count):
         for smallest in (0.05, 0.2, 1.0):
             large = [area for area in slow_areas(heat, cut) if area >= smallest - 1e-12]
             assert (score >= smallest - 1e-12) == (len(large) >= count)
+
+
+@settings(max_examples=60, deadline=None)
+@given(images(), st.sampled_from([0.1, 0.25, 1.0]), st.integers(1, 3))
+def test_the_level_of_a_map_is_the_highest_cut_with_enough_large_regions(found, smallest, count):
+    for heat in found[0]:
+        level = region_level(heat, smallest, count)
+        large = {c: sum(a >= smallest - 1e-9 for a in slow_areas(heat, c)) for c in heat.flat}
+        reached = [cut for cut, n in large.items() if n >= count]
+        assert level == (max(reached) if reached else heat.min())
 
 
 @settings(max_examples=60, deadline=None)

@@ -59,6 +59,15 @@ def test_what_is_collected_stays_and_shares_are_shares(tmp_path):
         list(review.collect([], tmp_path, tmp_path / "x", 1.0, near=2))
 
 
+def test_photos_at_an_address_are_collected_too(tmp_path):
+    (tmp_path / "line" / "cam").mkdir(parents=True)
+    (tmp_path / "line" / "cam" / "a.png").write_bytes(b"photo")
+    place = (tmp_path / "line").as_uri()
+    scored = [Scored(f"{place}/cam/a.png", 10.0)]
+    assert list(review.collect(scored, place, tmp_path / "review", 10.0)) == scored
+    assert (tmp_path / "review" / "cam__a.png").read_bytes() == b"photo"
+
+
 def test_a_review_folder_opens_in_the_simulator_and_keeps_what_is_said(tmp_path):
     parts, detector = write_parts(tmp_path / "line"), DarkSpotDetector()
     scored = [Scored(p, detector.evaluate_one(p).score, "") for p in load_images(parts).paths]

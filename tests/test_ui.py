@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 from ipywidgets.widgets.widget import _instances
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from workbench import load, metrics, save
 from workbench.data import load_images
+from workbench.data.ignored import read_regions
 from workbench.session import InspectionSession
 from workbench.session.prefetch import MOST, Prefetcher
 from workbench.ui import AuditView, Compare, HistogramExplorer, Simulator
@@ -800,26 +802,60 @@ def sensors_of_hostile_names():
     return SensorExplorer(detector, rows)
 
 
+BOX = ((0.0, 0.0), (0.5, 0.0), (0.5, 0.5), (0.0, 0.5))
+
+
 def test_boxes_to_ignore_are_drawn_saved_and_trained_with(simulator, session, tmp_path):
     plain = bytes(simulator.panel.photo.value)
+    simulator.on_message({"corner": [0.5, 0.5], "done": 1})  # nobody draws yet
     simulator.ignore.toggle.value = True
     simulator.on_message({"box": [0.1, 0.1, 0.4, 0.5]})
-    assert bytes(simulator.panel.photo.value) != plain and simulator.ignore.boxes == ()
-    simulator.on_message({"box": [0.5, 0.5, 0.0, -0.2], "done": 1})
-    simulator.on_message({"box": [0.5, 0.5, 0.5, 0.5], "done": 1})  # a click draws nothing
-    assert simulator.ignore.boxes == ((0.0, 0.0, 0.5, 0.5),)
+    assert bytes(simulator.panel.photo.value) != plain and simulator.ignore.regions == ()
+    simulator.on_message({"box": [0, 0, 0.5, 0.5], "done": 1})
+    simulator.on_message({"box": [0.5, 0.5, 0.5, 0.5], "done": 1})  # it has no inside
+    assert simulator.ignore.regions == (BOX,)
     simulator.on_message({"zoom": 2, "at": [1, 1]})
-    simulator.on_message({"box": [0, 0, 1, 1], "done": 1})
-    assert simulator.ignore.boxes[1] == (0.5, 0.5, 1.0, 1.0)
+    simulator.on_message({"box": [1.5, 1, 0, 0], "done": 1})
+    left, *_ = corners = simulator.ignore.regions[1]
+    assert left == (1.0, 1.0) and corners[2] == (0.5, 0.5)
     simulator.ignore.remove.click()
     simulator.ignore.save.click()
-    assert "lens.blank.png" in simulator.message and "--blank" in simulator.message
+    for way in ("adjust NAME", "train lens"):
+        assert f"workbench {way} --blank lens.blank.png" in simulator.message
     mask = np.asarray(Image.open(tmp_path / "lens.blank.png")) > 127
     height, width = session.current.heatmap.shape
     assert mask.shape == (height, width) and mask[: height // 2, : width // 2].all()
-    assert mask.sum() == (height // 2) * (width // 2)
+    assert mask.mean() == pytest.approx(0.25, abs=0.03)
 
     simulator.ignore.toggle.value = False
     simulator.on_message({"action": "back"})
     assert bytes(simulator.panel.photo.value) == plain
-    assert Simulator(session).ignore.boxes == ((0.0, 0.0, 0.5, 0.5),)
+    again = Simulator(session)
+    assert again.ignore.regions == (BOX,)
+    assert again.ignore.use.layout.display == "none"  # whose model it is, nobody knows here
+
+
+def test_a_polygon_is_clicked_corner_by_corner(simulator, session, tmp_path):
+    simulator.ignore.toggle.value = True
+    shown = [bytes(simulator.panel.photo.value)]
+    for x, y in ((0.1, 0.1), (0.9, 0.1), (0.9, 0.9), (0.9, 0.9)):  # the last by a double click
+        simulator.on_message({"corner": [x, y], "done": 1})
+        shown.append(bytes(simulator.panel.photo.value))
+    assert len(set(shown)) == 4 and simulator.ignore.regions == ()
+    simulator.ignore.remove.click()
+    simulator.on_message({"close": 1, "done": 1})
+    assert simulator.ignore.regions == (((0.1, 0.1), (0.9, 0.1), (0.9, 0.9)),)
+    for x, y in ((0.1, 0.1), (0.9, 0.1)):  # two corners enclose nothing
+        simulator.on_message({"corner": [x, y], "done": 1})
+    simulator.ignore.save.click()
+    mask = np.asarray(Image.open(tmp_path / "lens.blank.png")) > 127
+    assert mask.mean() == pytest.approx(0.32, abs=0.03)
+    assert not mask[len(mask) // 2, 0] and mask[len(mask) // 2, int(0.8 * mask.shape[1])]
+    assert read_regions(tmp_path / "lens.blank.png") == simulator.ignore.regions
+
+
+def test_boxes_of_a_former_program_are_read(tmp_path):
+    facts = PngInfo()
+    facts.add_text("boxes", "[[0.0, 0.0, 0.5, 0.5]]")
+    Image.new("L", (4, 4)).save(tmp_path / "a.png", pnginfo=facts)
+    assert read_regions(tmp_path / "a.png") == (BOX,)

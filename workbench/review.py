@@ -14,6 +14,7 @@ from workbench import artifacts, metrics, workspace
 from workbench.bulk import Scored
 from workbench.csflow.detector import CSFlowDetector
 from workbench.data import ImageFolder, load_images
+from workbench.data.opening import fetched, is_remote
 from workbench.data.relabels import read_relabels, relabels_path
 from workbench.data.splits import by_hash
 from workbench.errors import DataError
@@ -33,7 +34,7 @@ class Learned(NamedTuple):
 
 def collect(
     scored: Iterable[Scored],
-    root: Path,
+    root: Path | str,
     folder: Path,
     threshold: float,
     *,
@@ -48,7 +49,7 @@ def collect(
     it, which `learn` reads. A photo that is there already stays.
 
     Args:
-        root: Where the names begin that the copies bear, with "__" for each folder.
+        root: Folder or address where the names begin that the copies bear, "__" for each folder.
         near: Distance from the threshold, as a share of it.
         sample: Share of all photos.
 
@@ -59,15 +60,21 @@ def collect(
         raise ValueError(f"near and sample are shares, in [0, 1], got {near} and {sample}")
     folder.mkdir(parents=True, exist_ok=True)
     for one in scored:
-        name = Path(os.path.relpath(one.source, root)).as_posix()
+        remote = is_remote(one.source)
+        name = (
+            one.source.removeprefix(f"{str(root).rstrip('/')}/")
+            if remote
+            else (Path(os.path.relpath(one.source, root)).as_posix())
+        )
         drawn = int(hashlib.sha256(f"{seed}:{name}".encode()).hexdigest()[:12], 16) / 16**12
         if not one.error and (
             abs(one.score - threshold) <= near * abs(threshold) or drawn < sample
         ):
             copy = folder / name.replace("/", "__")
             if not copy.exists():
+                content = fetched(one.source) if remote else Path(one.source).read_bytes()
                 with workspace.written(copy) as file:
-                    file.write(Path(one.source).read_bytes())
+                    file.write(content)
         yield one
 
 
@@ -106,7 +113,7 @@ def learn(name: str, folder: Path, *, progress: bool = True) -> Learned:
     file = saved.get("file")
     weights = "random" if saved.get("sha256") == "random" else file and workspace.resolve(file)
     after = CSFlowDetector(before.config, weights=weights or None)
-    after.fit(parts, progress=progress, ignore=_picture(before.ignore))
+    after.fit(parts, progress=progress, ignore=_picture(before.ignore, before.masked))
     after.data |= {"join": before.data["join"]} if "join" in before.data else {}
     comparison = _compared(before, after, parts.test)
     former = workspace.model(f"{name}-before")
@@ -161,5 +168,6 @@ def _compared(
     return metrics.compare(*scores[:, read], test.labels[read], *limits, names=names)
 
 
-def _picture(ignore: np.ndarray | None) -> Image.Image | None:
-    return None if ignore is None else Image.fromarray(ignore.astype(np.uint8) * 255)
+def _picture(*masks: np.ndarray | None) -> Image.Image | None:
+    given = [mask for mask in masks if mask is not None]
+    return Image.fromarray(np.any(given, axis=0).astype(np.uint8) * 255) if given else None

@@ -76,7 +76,8 @@ display(ui.EventList(detector, rows, rule, path="reports/press/press_events.csv"
 }
 REPOSITORY = Path(__file__).parents[2]
 SHIPPED = REPOSITORY / "notebooks" / "40_simulator.ipynb"
-HARMLESS = ("favicon", "ERR_INTERNET_DISCONNECTED", "Failed to load resource", "Cannot send")
+HARMLESS = ("favicon", "ERR_INTERNET_DISCONNECTED", "Failed to load resource", "Cannot send",
+            "WebSocket connection")  # fmt: skip
 
 
 @dataclass

@@ -46,11 +46,12 @@ def test_photos_get_verdict_heat_map_and_rates(page, served, inspected):
     expect(page.locator("#rates")).to_contain_text("judged2", timeout=LONG)
     expect(page.locator("#verdict")).to_contain_text("NG")
     expect(page.locator("#reason")).to_contain_text("ng_0.png")
-    assert page.locator("#overlay").evaluate("image => image.naturalWidth") > 0
+    page.wait_for_function("() => document.getElementById('overlay').naturalWidth > 0")
     page.locator("[data-truth=NG]").click()
     expect(page.locator("#rates")).to_contain_text("0.0 % (0 of 1)")
     for verdict in ("ok", "ng"):  # each bar has the colour of its verdicts
-        assert page.locator(f"rect[fill='var(--{verdict})']:not([height='0'])").count() == 1
+        bars = page.locator(f"rect[fill='var(--{verdict})']:not([height='0'])")
+        expect(bars).to_have_count(1)
 
 
 def test_a_file_that_is_no_photo_is_an_error_in_words(page, served, tmp_path):
@@ -64,6 +65,7 @@ def test_a_file_that_is_no_photo_is_an_error_in_words(page, served, tmp_path):
 def test_a_row_gets_its_verdict_and_the_sensor_to_blame(page, served):
     page.goto(served)
     page.locator("#model").select_option("press")
+    expect(page.locator("input.value")).to_have_count(3)
     for field, value in zip(page.locator("input.value").all(), ("25", "60", "25"), strict=True):
         field.fill(value)
     page.locator("#rows button").click()

@@ -7,8 +7,10 @@ in safely.
 
 import os
 import secrets
+import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import nbformat
 
@@ -32,8 +34,6 @@ def serve(
         ArtifactError: No such model.
         ValueError: The language is unknown.
     """
-    from voila.app import Voila
-
     check(name, language)
     os.environ["WORKBENCH_HOME"] = str(workspace.root())
     os.environ["WORKBENCH_PAGE"] = name  # its kernel loads it at once
@@ -43,7 +43,22 @@ def serve(
     os.environ["JUPYTER_PATH"] = os.pathsep.join(paths)
     with tempfile.TemporaryDirectory() as folder:
         page = write_page(Path(folder), name, operator=operator)
-        Voila.launch_instance(arguments(page, port, token or secrets.token_urlsafe(24), browser))
+        _voila().launch_instance(
+            arguments(page, port, token or secrets.token_urlsafe(24), browser)
+        )
+
+
+def _voila() -> Any:  # noqa: ANN401
+    """Voila's application, without a grammar of addresses that takes a second to build.
+
+    It is for a check that jsonschema leaves out where this package is not installed.
+    """
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+    from voila.app import Voila
+
+    if sys.modules["rfc3987_syntax"] is None:
+        del sys.modules["rfc3987_syntax"]
+    return Voila
 
 
 def check(name: str, language: str) -> None:

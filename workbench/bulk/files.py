@@ -22,6 +22,7 @@ from workbench.data.walk import BadFile
 from workbench.errors import DataError
 from workbench.progress import bar
 
+from .part_columns import PART_COLUMNS, parts_of, rule_of, with_parts
 from .shards import Shard
 from .streaming import Scored, stream
 
@@ -74,7 +75,9 @@ def score_folder(
     Columns are those of a result file: file name (relative to the folder), label (OK or NG
     where its folders say so), prediction, anomaly score; and error, for a file that cannot be
     read: it has no score, and is tried again by the next run. Masks are not scored. Verdicts of
-    former runs follow the detector's present threshold; then the former file is kept.
+    former runs follow the detector's present threshold; then the former file is kept. Where the
+    detector knows which photos show one part, `PART_COLUMNS` follow: part and, once all photos
+    are scored (of shares: once they are merged), the verdict on it by the detector's rule.
 
     Args:
         folder: Looked through with all its sub-folders, by the same walk as training's; or the
@@ -91,27 +94,34 @@ def score_folder(
     out, remote = Path(out), is_remote(folder)
     labels, left_alone = read_photos(folder)
     place = str(folder).rstrip("/") if remote else str(Path(folder).absolute())
-    table = TableFile(out, COLUMNS, cells)
+    rule = rule_of(detector.data)
+    parts = parts_of(detector.data, place, list(labels)) if rule else {}
+    columns = (*COLUMNS, *PART_COLUMNS) if rule else COLUMNS
+    table = TableFile(out, columns, cells, len(COLUMNS))
     about = {
         "detector": artifacts.identity(detector),
         "photos": place if remote else workspace.portable(folder),
         "shard": str(shard or ""),
         "threshold": float(detector.threshold),
+        "rule": rule,
     }
     try:
-        done, rejudged = _resumed(table, detector, place, about)
+        done, rejudged = _resumed(table, detector, place, about, parts)
         start, counts, synced = time.perf_counter(), {"scored": 0, "ng": 0, "unreadable": 0}, 0.0
         names = [name for name in labels if name not in done and (not shard or shard.has(name))]
         with bar(total=len(names), desc="score", unit="img", progress=progress) as shown:
             scores = (by or partial(stream, detector))(f"{place}/{name}" for name in names)
             for name, scored in zip(names, scores, strict=True):
                 row = _row(name, labels[name], scored, detector.threshold, place)
+                row += [parts[name], ""] if rule else []
                 counts["unreadable" if scored.error else "scored"] += 1
                 counts["ng"] += row[2] == "NG"
                 if due := time.perf_counter() - synced > SYNC:
                     synced = time.perf_counter()
                 table.append(row, sync=due)
                 shown.update()
+        if rule and not shard:
+            table.write(with_parts(table.read(), float(detector.threshold), rule))
     finally:
         table.lock.release()
     seconds = time.perf_counter() - start
@@ -174,15 +184,16 @@ def _verdict(score: float, threshold: float) -> str:
 
 def cells(row: list[str]) -> list[str]:
     """A row as it is read; ValueError where it is none of a score file."""
-    name, label, prediction, score, error = row
+    name, label, prediction, score, error, *part = row
     if score and not isfinite(float(score)):
         raise ValueError("a score must be a number")
-    return [name, label, prediction, score, error]
+    return [name, label, prediction, score, error, *part[: len(PART_COLUMNS)]]
 
 
 def _resumed(
-    table: TableFile, detector: "CSFlowDetector", place: str, about: Mapping[str, Any]
-) -> tuple[set[str], int]:
+    table: TableFile, detector: "CSFlowDetector", place: str, about: Mapping[str, Any],
+    parts: Mapping[str, str],
+) -> tuple[set[str], int]:  # fmt: skip
     """Names that have a score, and how many verdicts were another at the former threshold.
 
     Rows without a score are taken out. Beside the file, `NAME.json` says whose scores they are.
@@ -195,7 +206,8 @@ def _resumed(
         _same_detector(table.path, list(good.values()), former, about, detector, place)
     judged = [
         [name, label, _verdict(float(score), detector.threshold), score, ""]
-        for name, label, _, score, _ in good.values()
+        + ([parts.get(name, name), ""] if about["rule"] else [])
+        for name, label, _, score, *_ in good.values()
     ]
     rejudged = sum(row[2] != good[row[0]][2] for row in judged)
     if judged != rows:

@@ -14,6 +14,7 @@ from workbench.data.table_file import TableFile
 from workbench.errors import DataError
 
 from .files import COLUMNS, cells, read_about, write_about
+from .part_columns import PART_COLUMNS, with_parts
 
 
 class Merged(NamedTuple):
@@ -53,7 +54,7 @@ def merge(
     """
     rows, duplicates = dict[str, list[str]](), set[str]()
     about = [read_about(Path(path)) for path in files]
-    for what in ("detector", "threshold", "photos"):
+    for what in ("detector", "threshold", "photos", "rule"):
         if len({fact[what] for fact in about if what in fact}) > 1:
             raise DataError(f"files of one run are needed, got several of another {what}")
     for path in map(Path, files):
@@ -70,8 +71,10 @@ def merge(
             if not other or row[3]:
                 rows[row[0]] = row
     joined = [rows[name] for name in sorted(rows)]
-    _write(Path(out), joined)
     common = {key: value for fact in about for key, value in fact.items() if key != "shard"}
+    if rule := common.get("rule"):
+        joined = with_parts(joined, common["threshold"], rule)
+    _write(Path(out), joined, (*COLUMNS, *PART_COLUMNS) if rule else COLUMNS)
     write_about(Path(out), common | {"shard": ""})
     wanted = photos or common.get("photos", "")
     gaps = tuple(sorted(set(_listed(str(wanted))) - set(rows))) if wanted else ()
@@ -83,9 +86,9 @@ def _listed(photos: str) -> Iterable[str]:
     return read_photos(place)[0] if is_remote(place) or Path(place).is_dir() else ()
 
 
-def _write(out: Path, rows: list[list[str]]) -> None:
+def _write(out: Path, rows: list[list[str]], columns: Sequence[str]) -> None:
     if out.suffix == ".parquet":
-        table = pd.DataFrame(rows, columns=COLUMNS)
+        table = pd.DataFrame(rows, columns=columns)
         table["anomaly score"] = pd.to_numeric(table["anomaly score"])
         try:
             with workspace.written(out) as file:
@@ -94,4 +97,4 @@ def _write(out: Path, rows: list[list[str]]) -> None:
             raise DataError("Parquet needs pyarrow: pip install 'workbench[tables]'") from error
         return
     with workspace.written(out) as file:
-        file.write(csv_bytes([COLUMNS, *rows]))
+        file.write(csv_bytes([columns, *rows]))

@@ -30,12 +30,18 @@ from .program import (
     row_options,
     shown,
 )
+from .verdicts import share
 
 if TYPE_CHECKING:
     from workbench.autoencoder import AutoEncoderDetector
     from workbench.csflow import CSFlowConfig, CSFlowDetector
     from workbench.csflow.resume import Checkpoint
     from workbench.csflow.seeds import SeedResult
+
+
+Smallest = Annotated[
+    str, typer.Option(help="Hot regions below this share of the photo count for nothing, as 2%.")
+]
 
 
 @command(app, reads_rows=True)
@@ -53,6 +59,8 @@ def train(
     blank: Annotated[
         Path | None, typer.Option(help="A picture, white where nothing is looked at (photos).")
     ] = None,
+    smallest: Smallest = "",
+    regions: Annotated[int, typer.Option(help="Of that size that make a photo NG (photos).")] = 1,
     seeds: Annotated[
         int, typer.Option(help="Train this many; report their spread, save the first (photos).")
     ] = 1,
@@ -100,6 +108,8 @@ def train(
         source, seed, given if rows else options, **photo_options(layout, groups, relabels)
     )
     given = {"epochs": epochs, "backbone": backbone, "image_size": size}
+    if not rows:
+        given |= {"smallest": share(smallest), "regions": regions}
     changes = {key: value for key, value in given.items() if value} | {"seed": seed}
     if resume and (seeds > 1 or rows):
         raise ValueError("--resume goes on with one training on photos; leave it out")
@@ -172,6 +182,36 @@ def _values(word: str) -> tuple[str, list[Any]]:
         return field, json.loads(f"[{values}]")
     except ValueError:
         return field, values.split(",")
+
+
+@command(app)
+def adjust(
+    name: Annotated[str, typer.Argument(help="A model of photos, a folder under models/.")],
+    blank: Annotated[
+        Path | None, typer.Option(help="A picture, not black where nothing is looked at.")
+    ] = None,
+    smallest: Smallest = "",
+    regions: Annotated[int | None, typer.Option(help="Of that size that make a photo NG.")] = None,
+    join: Annotated[
+        str, typer.Option(help="How photos make a part's verdict: any, mean or 2 of n.")
+    ] = "",
+) -> Answer:
+    """Change what counts, without training; the threshold is set anew from calibration photos."""
+    from workbench import artifacts
+    from workbench.metrics.parts import rule_count
+
+    detector = artifacts.load(workspace.model(name))
+    if detector.kind != "csflow":
+        raise ValueError(f"{name} must be a model of photos, got one of sensor rows")
+    if join:
+        rule_count(join)
+        detector.data["join"] = join
+    changes = {"ignore": blank, "smallest": share(smallest), "regions": regions}
+    given = any(value is not None for value in changes.values())
+    if given and not detector.adjust(**changes):
+        note("warning: no calibration photos were found, so the threshold stays as it was")
+    folder = artifacts.save(detector, workspace.model(name))
+    return _saved(detector, folder, f"workbench report {name}, workbench app {name}")
 
 
 @command(app)

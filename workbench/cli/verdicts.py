@@ -96,7 +96,7 @@ def score(
     with workers(dask) as client:
         by = partial(bulk.score, model=workspace.model(name), client=client) if client else None
         if collect:
-            to = Path(source), collect, float(detector.threshold), share(near), share(sample)
+            to = source, collect, float(detector.threshold), share(near), share(sample)
             by = partial(_collected, by or partial(bulk.stream, detector), to)
         part = bulk.Shard.parse(shard) if shard else None
         run = bulk.score_folder(detector, source, growing, shard=part, by=by)

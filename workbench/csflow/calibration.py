@@ -1,17 +1,24 @@
 """What is taken from calibration images: threshold, colour scale and typical energy."""
 
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.data import read_image
+from workbench.data.opening import ImageSource
+from workbench.errors import DataError
 from workbench.metrics import Threshold, threshold
 from workbench.metrics.policies import FEWEST
 from workbench.metrics.thresholds import CALIBRATION
 
+from .batches import Images, to_square
 from .config import CSFlowConfig
 from .scores import Latents
+from .split import parts_of
 from .typical import Typical
 
 if TYPE_CHECKING:
@@ -34,13 +41,40 @@ def calibrate(
     if "calibrated" in (detector.config.score, detector.config.heat):
         detector.typical = Typical.of(cells)
     if detector.config.score == "calibrated":
-        scores = Typical.left_out(cells, part)
+        scores = detector.by_region(Typical.left_out(cells, part), cells)
     else:
         scores = np.concatenate([detector.score_latents(zs) for zs in latents])
     detector.calibration_scores = scores
     detector.threshold = first_threshold(scores, part, detector.config)
     detector.heat_range = colour_scale(detector.heat_of(cells))
     detector.typical_energy = tuple(float(np.median(m.mean((1, 2)))) for m in cells)
+
+
+def adjust(
+    detector: "CSFlowDetector",
+    ignore: ImageSource | None,
+    smallest: float | None,
+    regions: int | None,
+) -> bool:
+    """See `CSFlowDetector.adjust`."""
+    given = {"smallest": smallest, "regions": regions}
+    config = replace(detector.config, **{k: v for k, v in given.items() if v is not None})
+    detector.prepare()
+    masked = detector.masked if ignore is None else mask_of(ignore, config.size)
+    detector.config, detector.masked = config, masked
+    photos: Images = ()
+    with suppress(DataError):  # no folder, or it is no longer there
+        photos = detector.parts().calibration
+    found = list(detector.latents(photos, progress=False))
+    if found:
+        places = [place for some, *_ in found for place in some]
+        calibrate(detector, [zs for _, zs, _ in found], parts_of(photos, places))
+    return bool(found)
+
+
+def mask_of(picture: ImageSource, size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Where a picture is not black, at the size that the network sees."""
+    return to_square(read_image(picture), size)[0].max(0) > 127
 
 
 def first_threshold(

@@ -22,6 +22,7 @@ _MOST = {
     "batch": 4096,
     "epochs": 10**6,
     "top_k": 10**6,
+    "regions": 10**6,
 }
 _KERNELS = set(range(1, 32, 2))
 
@@ -74,6 +75,8 @@ class CSFlowConfig:
     score: str = "calibrated"  # or a plain statistic of z^2 / 2: "mean", "std", "max", ...
     top_k: int = 10  # hottest cells that the score "topk" is the mean of
     heat: str = "calibrated"  # of the scales' maps; "mean", or "finest", which is the paper's
+    smallest: float = 0.0  # share of the photo: hot regions that are smaller count for nothing
+    regions: int = 1  # of that size that make a photo NG
     # the first threshold: "tail" aims at 1 % overkill and is 95 % sure of at most 3 %, also where
     # there are few parts; "percentile" is of the calibration scores
     policy: str = "tail"
@@ -100,6 +103,8 @@ class CSFlowConfig:
             raise ValueError(f"noise must be 0 or more standard deviations, got {self.noise}")
         if not 0 <= self.altered <= 1:
             raise ValueError(f"altered must be in [0, 1], got {self.altered}")
+        if not 0 <= self.smallest < 1:
+            raise ValueError(f"smallest must be a share in [0, 1), got {self.smallest}")
         if self.patience < 0:
             raise ValueError(f"patience must be 0 or more epochs, got {self.patience}")
         words = {
@@ -170,7 +175,8 @@ class CSFlowConfig:
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON-able values."""
         fields = asdict(self) | {"kernels": list(self.kernels)}
-        return {name: value for name, value in fields.items() if name != "white" or value}
+        unset = {"white": 0, "smallest": 0, "regions": 1}  # as before there were these
+        return {name: value for name, value in fields.items() if unset.get(name, "") != value}
 
 
 def sides(size: Size) -> tuple[int, int]:

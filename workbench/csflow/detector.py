@@ -20,11 +20,12 @@ from workbench.metrics import Threshold
 from .alone import ALONE, Alone
 from .auto import decide
 from .batches import Images, batches, to_square
-from .calibration import calibrate
+from .calibration import adjust, calibrate, mask_of
 from .config import ENGINES, CSFlowConfig
 from .evaluation import Evaluation
 from .graph import graph_of, keep_graph
 from .heatmap import enlarge
+from .regions import region_level
 from .saved import Saved, fill, network_of, state_of
 from .scores import Latents, cell_energy, heat, scale_shares, score
 from .split import known_parts, parts_of, provenance, split_images, with_range
@@ -91,6 +92,7 @@ class CSFlowDetector:
         self.typical_energy = (0.0,) * self.config.scales  # finest first, of the median image
         self.data: dict[str, Any] = {}  # name, root, fingerprint, split and counts of the images
         self.ignore: NDArray[np.bool_] | None = None  # (H, W) as the network sees, not looked at
+        self.masked: NDArray[np.bool_] | None = None  # the same, said after training by `adjust`
         self._threshold: Threshold | None = None
 
     @property
@@ -176,9 +178,9 @@ class CSFlowDetector:
         c = decide(with_range(self.config, train), train)
         if c != self.config:  # numbers in place of "auto", which it has from now on
             self.config, self.network = c, None
-        self.typical = self.ignore = None
+        self.typical = self.ignore = self.masked = None
         if ignore is not None:
-            self.ignore = to_square(read_image(ignore), c.size)[0].max(0) > 127
+            self.ignore = mask_of(ignore, c.size)
         network = self.build_network()
         self.engine = self.saved = None  # a graph or a folder of other weights
         trained, latents, places = learn(
@@ -192,6 +194,30 @@ class CSFlowDetector:
         self.calibration = calibration[:REMEMBERED]
         return self
 
+    def adjust(
+        self,
+        *,
+        ignore: ImageSource | None = None,
+        smallest: float | None = None,
+        regions: int | None = None,
+    ) -> bool:
+        """Change what counts without training anew; threshold and colours are set again.
+
+        Args:
+            ignore: As for `fit`, a black picture to ignore nothing more. Cells there count for
+                nothing from now on; those beside still see what shows there, until a training.
+            smallest: See `CSFlowConfig`, like `regions`; None leaves it as it is.
+            regions: Of that size.
+
+        Returns:
+            Whether calibration photos were found: without them threshold and colours stay.
+
+        Raises:
+            NotFittedError: Neither fitted nor loaded.
+            ValueError: No such share or number.
+        """
+        return adjust(self, ignore, smallest, regions)
+
     def score(self, images: Images, *, progress: bool = False) -> NDArray[np.float64]:
         """Anomaly scores, shape (N,), higher is worse; NaN for an image that cannot be read.
 
@@ -203,7 +229,7 @@ class CSFlowDetector:
             progress: Show a progress bar.
         """
         values = np.full(len(images), np.nan)
-        for places, zs, _ in self._latents(images, progress):
+        for places, zs, _ in self.latents(images, progress):
             values[places] = self.score_latents(zs)
         return values
 
@@ -217,7 +243,7 @@ class CSFlowDetector:
         blank = self.prepare()(np.zeros((1, 3, *self.config.size), np.uint8))
         values = np.full(len(images), np.nan)
         maps = np.full((len(images), *blank[0].shape[2:]), np.nan, np.float32)
-        for places, zs, _ in self._latents(images, progress):
+        for places, zs, _ in self.latents(images, progress):
             values[places], maps[places] = self.score_latents(zs), self.heat_of(self.cells_of(zs))
         return values, maps
 
@@ -229,7 +255,7 @@ class CSFlowDetector:
         """
         return [
             enlarge(cells, *size)
-            for _, zs, sizes in self._latents(images, progress, strict=True)
+            for _, zs, sizes in self.latents(images, progress, strict=True)
             for cells, size in zip(self.heat_of(self.cells_of(zs)), sizes, strict=True)
         ]
 
@@ -258,6 +284,7 @@ class CSFlowDetector:
         else:
             value, evidence = float(self.score_latents(zs)[0]), ()
             shares = tuple(scale_shares(cells, self.typical_energy)[0].tolist())
+        value = float(self.by_region(np.array([value]), cells)[0])
         if not isfinite(value):
             raise DataError(
                 f"the network gives no number for this image, got {value}; train again"
@@ -278,9 +305,20 @@ class CSFlowDetector:
 
     def score_latents(self, zs: Latents) -> NDArray[np.float64]:
         """Scores of latents, shape (B,): of the kind that the configuration names."""
-        if self.typical and self.config.score == "calibrated":
-            return self.typical.score(self.cells_of(zs))
-        return score(self._watched(zs), self.config.score, self.config.top_k).astype(np.float64)
+        c = self.config
+        if self.typical and c.score == "calibrated":
+            cells = self.cells_of(zs)
+            return self.by_region(self.typical.score(cells), cells)
+        found = score(self._watched(zs), c.score, c.top_k).astype(np.float64)
+        return self.by_region(found, self.cells_of(zs)) if c.smallest else found
+
+    def by_region(self, scores: NDArray[np.float64], cells: Latents) -> NDArray[np.float64]:
+        """Scores (B,), none above what regions of the size that counts reach in the heat map."""
+        c = self.config
+        if not c.smallest:
+            return scores
+        levels = [region_level(heat, c.smallest, c.regions) for heat in self.heat_of(cells)]
+        return np.minimum(scores, levels)
 
     def heat_of(self, cells: Latents) -> NDArray[np.float32]:
         """One map an image at the finest cell size, shape (B, h, w), from the energy of cells."""
@@ -293,9 +331,11 @@ class CSFlowDetector:
         return cell_energy(self._watched(zs))
 
     def _watched(self, zs: Latents) -> Latents:
-        if self.ignore is None:
+        masks = [mask for mask in (self.ignore, self.masked) if mask is not None]
+        if not masks:
             return zs
-        return [z * cells for z, cells in zip(zs, watched_cells(self.ignore, zs), strict=True)]
+        watched = watched_cells(np.logical_or.reduce(masks), zs)
+        return [z * cells for z, cells in zip(zs, watched, strict=True)]
 
     def parts(self, **reading: Any) -> ImageFolder:  # noqa: ANN401
         """The folder it was trained from, with the split it was trained with.
@@ -335,9 +375,10 @@ class CSFlowDetector:
         """Keep the graph, where one scores, for whoever loads a detector of this manifest."""
         keep_graph(self, manifest)
 
-    def _latents(
+    def latents(
         self, images: Images, progress: bool, strict: bool = False
     ) -> Iterator[tuple[list[int], Latents, list[tuple[int, int]]]]:
+        """Places, latents and sizes of images in batches; those that cannot be read are named."""
         engine = self.prepare()
         c = self.config
         found = batches(images, c.size, c.together, "score", progress, strict, c.white)

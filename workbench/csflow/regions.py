@@ -1,5 +1,6 @@
 """The places of a heat map that stand out."""
 
+from math import ceil
 from typing import NamedTuple
 
 import numpy as np
@@ -50,3 +51,43 @@ def regions(heatmap: NDArray[np.floating], threshold: float) -> tuple[Region, ..
         taken |= own
         open_ &= ~own
     return tuple(found)
+
+
+def region_level(heat: NDArray[np.floating], smallest: float, count: int = 1) -> float:
+    """The highest cut at which `count` regions of a map are large enough; else its lowest value.
+
+    A map reaches a threshold by regions if and only if its level does, so this is a score.
+
+    Args:
+        heat: Shape (H, W); regions are 8-connected.
+        smallest: Share of the map, from which on a region counts.
+        count: So many of them.
+
+    Example:
+        >>> heat = np.array([[9.0, 0, 5, 4], [0, 0, 5, 0]])
+        >>> [region_level(heat, share) for share in (1 / 8, 2 / 8, 3 / 8)]
+        [9.0, 5.0, 4.0]
+    """
+    padded = np.pad(heat, 1, constant_values=-np.inf)
+    width, values = padded.shape[1], padded.ravel()
+    around = (-width - 1, -width, -width + 1, -1, 1, width - 1, width, width + 1)
+    need = max(1, ceil(smallest * heat.size - 1e-9))
+    parent, area, large = [-1] * values.size, [1] * values.size, 0
+
+    def top(i: int) -> int:
+        while parent[i] != i:
+            parent[i] = i = parent[parent[i]]
+        return i
+
+    order = np.argsort(-values, kind="stable")[: heat.size]
+    last = np.append(values[order][1:] < values[order][:-1], True)  # of equal ones
+    for at, whole in zip(order.tolist(), last.tolist(), strict=True):
+        parent[at], large = at, large + (need == 1)
+        for other in around:
+            if parent[at + other] >= 0 and (one := top(at + other)) != (own := top(at)):
+                large -= (area[one] >= need) + (area[own] >= need)
+                parent[one], area[own] = own, area[own] + area[one]
+                large += area[own] >= need
+        if whole and large >= count:
+            return float(values[at])
+    return float(heat.min())

@@ -50,8 +50,8 @@ def state_of(detector: "CSFlowDetector") -> tuple[dict[str, Any], dict[str, NDAr
         network = detector.build_network()
         backbone, learned = network.backbone.identity(), learned_by(network)
     scores: dict[str, NDArray] = {"held_out": detector.calibration_scores}
-    if detector.ignore is not None:
-        scores["ignore"] = detector.ignore
+    masks = {"ignore": detector.ignore, "masked": detector.masked}
+    scores |= {name: mask for name, mask in masks.items() if mask is not None}
     return manifest | {"backbone": backbone}, {**learned, **scores}
 
 
@@ -68,9 +68,9 @@ def fill(
     detector: "CSFlowDetector", manifest: Mapping[str, Any], arrays: Mapping[str, NDArray]
 ) -> None:
     """Undo `state_of`, all but the configuration."""
-    own = ("held_out", "ignore")
+    own = ("held_out", "ignore", "masked")
     learned = {name: array for name, array in arrays.items() if name not in own}
-    detector.ignore = arrays.get("ignore")
+    detector.ignore, detector.masked = arrays.get("ignore"), arrays.get("masked")
     detector.saved = Saved(manifest, learned)
     detector.calibration_scores = arrays["held_out"]
     detector.threshold = Threshold.from_json(manifest["threshold"])

@@ -71,7 +71,7 @@ def opened(
     try:
         with ExitStack() as held:
             if isinstance(source, str) and is_remote(source):
-                source = _fetched(source)
+                source = fetched(source)
             if early := _webp_size(_start(source)):  # opening such a file takes its memory
                 _refuse_large(*early)
                 held.enter_context(_room(prod(early)))
@@ -118,7 +118,8 @@ def _open(source: Opened) -> Image.Image:
     return _parsed(io.BytesIO(source), start[4:8] == b"ftyp" and start[8:12] != b"avif")
 
 
-def _fetched(address: str) -> bytes:
+def fetched(address: str) -> bytes:
+    """The content of the file at an address."""
     import fsspec  # s3://, gs:// and others, where their packages are installed
 
     with fsspec.open(address, "rb") as file:

@@ -41,7 +41,8 @@ class ImageReport(Report):
         overkill: Highest share of good parts that may be thrown away, for the judgement.
         by: Column of `details` to rate the parts by, such as a lot; "folder" is where they lie.
         details: A CSV with "file name" and further columns.
-        smallest: Size of the smallest region that counts, in % of the photo; None counts all.
+        smallest: Size of the smallest region that counts, in % of the photo; None is that of the
+            model, with its number of regions.
         regions: Regions of that size that make a photo NG.
         inspectors: One or two result files to compare, one with the detector.
     """
@@ -68,6 +69,8 @@ class ImageReport(Report):
         self._digests = cache.digests(parts.paths)
         scored = score_test_set(detector, parts, self._digests, self.key)
         self.test, self.scores, self.cells, self._tested, self._rows, self.bad = scored
+        if smallest is None and (own := detector.config.smallest):
+            smallest, regions = 100 * own, detector.config.regions
         self._smallest = 1 / self.cells[0].size if smallest is None else smallest / 100
         self._areas = metrics.region_scores(self.cells, detector.threshold, regions)
         self._regions = regions
@@ -265,7 +268,8 @@ class ImageReport(Report):
         if found is None:
             return None
         touched, marked = metrics.regions_found(*self.heat.marked_maps, limit, smallest)
-        return found | {"cut": limit, "found": touched, "marked": marked}
+        saved = bool(self.detector.config.smallest)
+        return found | {"cut": limit, "found": touched, "marked": marked, "saved": saved}
 
     def _gallery(self, section: str, word: str, *, hottest: bool, like: bool = False) -> None:
         order = np.argsort(-self.scores if hottest else self.scores, kind="stable")

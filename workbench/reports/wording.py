@@ -167,7 +167,8 @@ def sections(spoken: str) -> dict[str, Callable[..., Markup]]:
         return Markup(translate(text, *map(_shown, values)))
 
     def word(text: str) -> Markup:
-        return _shown(translate(str(text)))
+        counted = re.fullmatch(r"(\d+) of n", str(text))
+        return fill("{0} of n", counted[1]) if counted else _shown(translate(str(text)))
 
     def plural(n: float, noun: str) -> Markup:
         count = f"{round(n):,}"
@@ -179,7 +180,7 @@ def sections(spoken: str) -> dict[str, Callable[..., Markup]]:
         if not found:
             return word(text)
         policy, params, n, source = found.groups()
-        return fill("{0} of {1} scores, {2}", f"{policy}{params or ''}", n, word(source))
+        return fill("{0} of {1} scores, {2}", f"{word(policy)}{params or ''}", n, word(source))
 
     made = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, finalize=_shown,

@@ -6,7 +6,7 @@ detector's present threshold: when it moves, the scores are judged again and the
 kept under a number.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -74,10 +74,9 @@ class InspectionSession(Navigation):
             raise DataError("a session needs at least one image, got an empty folder of parts")
         self.detector, self.parts = detector, parts
         self.position, self.lock = 0, RLock()
-        scoring = lock_of(detector)
-        self.prefetcher = Prefetcher(self._evaluate, _bytes, scoring)
+        self.prefetcher = Prefetcher(self._evaluate, _bytes, lock_of(detector))
         # scores by index in `parts`, as far as they are known
-        self.all_scores = PartScores(lambda part: self.detector.score(part), parts, scoring)
+        self.all_scores = self._part_scores()
         self._threshold = float(detector.threshold)
         self._overall: tuple[tuple, metrics.Metrics] | None = None
         self._order = self._arrange(self.selection)
@@ -276,6 +275,30 @@ class InspectionSession(Navigation):
             kept = self._record.reset()
             self.go(0)
             return kept
+
+    def adjust(self, **changes: object) -> bool:
+        """`detector.adjust`: all scores become others, so verdicts are forgotten as by `reset`.
+
+        Raises:
+            DataError: Another session writes the result file.
+        """
+        with self.lock, lock_of(self.detector):
+            if table := self._record.table:
+                table.lock.check()
+            self.all_scores.stop()
+            found = self.detector.adjust(**changes)
+            self.prefetcher.forget()
+            self.all_scores, self._overall = self._part_scores(), None
+            self._threshold = float(self.detector.threshold)
+            self._order = self._arrange(self.selection)
+            self.reset()
+        return found
+
+    def _part_scores(self) -> PartScores:
+        return PartScores(self._score, self.parts, lock_of(self.detector))
+
+    def _score(self, parts: Sequence) -> NDArray[np.float64]:
+        return self.detector.score(parts)
 
     def close(self) -> None:
         """Stop what runs in the background and let others write the result file."""

@@ -90,6 +90,12 @@ class Prefetcher(Generic[Value]):
                 self._thread = Thread(target=self._work, daemon=True)
                 self._thread.start()
 
+    def forget(self) -> None:
+        """Keep nothing that was computed so far."""
+        with self._state:
+            self._values.clear()
+            self._wanted.clear()
+
     def wait(self) -> None:
         """Return when nothing more is requested."""
         with self._state:

@@ -20,6 +20,11 @@ class ThresholdChange(NamedTuple):
     threshold: Threshold
 
 
+def threshold_file(model: Path) -> Path:
+    """Where the history of a saved model lies."""
+    return workspace.report(model.name) / "thresholds.jsonl"
+
+
 def read_history(path: Path) -> list[ThresholdChange]:
     """All changes, the latest first; lines that cannot be read are left out."""
     try:

@@ -4,12 +4,14 @@ The page is there at once; the model, and what the later tabs need, is loaded in
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from threading import RLock, Thread
 
 import ipywidgets as widgets
 
-from workbench import workspace
+from workbench import artifacts, workspace
 from workbench.session import InspectionSession
+from workbench.session.threshold_history import append_change, threshold_file
 
 from . import preload
 from .audit import AuditView
@@ -22,7 +24,7 @@ from .notice import WriterNotice
 from .overview import Overview
 from .sensors import SensorExplorer
 from .simulator import Simulator
-from .view import View
+from .view import View, described
 
 
 class AppPage(View):
@@ -51,7 +53,7 @@ class AppPage(View):
         self._name, self._language, self._operator = name, language, operator
         self.session: InspectionSession | None = None
         self.notice: WriterNotice | None = None
-        self._makers: list[Callable[[], View]] = []
+        self._makers: dict[str, Callable[[], View]] = {}
         self._made: dict[int, View] = {}
         self.add_class("wb-app")
         self.tabs, self._top = widgets.Tab(), widgets.VBox([])
@@ -101,9 +103,10 @@ class AppPage(View):
         self.notice = WriterNotice(self, session, self._writer_changed)
         self._top.children = [self.notice.box]
         speech, model = self._language, workspace.model(self._name)
+        adjust = None if self._operator else self._adjust
         self._offer(
             {
-                "Simulator": lambda: Simulator(session, language=speech),
+                "Simulator": lambda: Simulator(session, language=speech, adjust=adjust),
                 "Overview": lambda: Overview(
                     session, opened=self._to_simulator, language=speech
                 ),
@@ -115,6 +118,21 @@ class AppPage(View):
                 "Check": lambda: CheckView(detector, self._name, language=speech),
             }
         )  # fmt: skip
+
+    def _adjust(self, ignored: Path) -> None:
+        """Let the model ignore what a picture shows, save it, and show all anew."""
+        session, model = self.session, workspace.model(self._name)
+        former = session.detector.threshold
+        self._made[0].say(self.t("setting the threshold anew from calibration photos ..."))
+        found = session.adjust(ignore=ignored)
+        artifacts.save(session.detector, model)
+        now = session.detector.threshold
+        append_change(threshold_file(model), now, self.t("Ignore regions"), former=former)
+        self._offer(self._makers)
+        said = "these regions are ignored from now on; threshold {0}"
+        if not found:
+            said = "these regions are ignored from now on; without calibration photos it stays {0}"
+        self._made[0].say(self.t(said, described(now, self.t)))
 
     def _open_sensors(self, detector: object) -> None:
         from workbench.autoencoder.alarms import NEAR, AlarmRule
@@ -138,9 +156,12 @@ class AppPage(View):
 
     def _offer(self, makers: dict[str, Callable[[], View]]) -> None:
         """Show tabs; only the first is made now."""
-        self._makers = list(makers.values())
-        self._made = {0: self._makers[0]()}
-        self.tabs.children = [self._made[0], *(widgets.VBox([]) for _ in self._makers[1:])]
+        for view in self._made.values():
+            view.close()
+        self._makers = makers
+        first, *others = makers.values()
+        self._made = {0: first()}
+        self.tabs.children = [self._made[0], *(widgets.VBox([]) for _ in others)]
         self.tabs.titles = [self.t(word) for word in makers]
 
     def _visit(self, change: dict) -> None:
@@ -155,7 +176,7 @@ class AppPage(View):
         self._start(lambda: self._make(index))
 
     def _make(self, index: int) -> None:
-        self._made[index] = self._makers[index]()
+        self._made[index] = list(self._makers.values())[index]()
         children = list(self.tabs.children)
         children[index] = self._made[index]
         self.tabs.children = children

@@ -24,7 +24,7 @@ function watch(model, root) {
   };
   const lost = () => {
     if (bar || !root.isConnected) return;
-    const time = new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+    const time = new Date().toLocaleTimeString([], { timeStyle: "short", hourCycle: "h23" });
     bar = document.createElement("div");
     bar.className = "wb-lost";
     bar.setAttribute("role", "alert");
@@ -62,41 +62,43 @@ function watch(model, root) {
 }
 
 function render({ model, el }) {
-  let root = null, waiting = false, watched = null, keys = null;
+  let root = null, pending = 0, watched = null, keys = null, seen = null;
   const queue = [];
 
   const kind = (message) => Object.keys(message)[0];
+  const send = (message) => { pending++; model.send(message); };
   const tell = (message, repeated) => {
-    if (waiting && repeated) return;
+    if (pending && repeated) return;
     const last = queue.at(-1);  // of movements the latest counts, of keys each
-    if (last && kind(message) !== "action" && kind(last) === kind(message)) queue.pop();
+    if (last && !last.action && kind(last) === kind(message)) {
+      queue.pop();
+      if (last.zoom) message.zoom *= last.zoom;
+    }
     queue.push(message);
-    if (!waiting) send();
-  };
-  const send = () => {
-    waiting = queue.length > 0;
-    if (waiting) model.send(queue.shift());
+    // what is done does not wait: a button that is pressed now must come after it
+    while (queue.length && (message.done || !pending)) send(queue.shift());
   };
   const heard = (message) => {
     if (message.pong) watched?.found();
-    else send();
+    else if (pending > 0 && --pending === 0 && queue.length) send(queue.shift());
   };
   model.on("msg:custom", heard);
 
-  let covered = null;  // the overlay's own picture while the photo lies over it
+  // the photo lies over its heat map: behind a picture that is moved out of its own frame
   const bare = (on) => {
     const overlay = root.querySelector("img.wb-overlay"), photo = root.querySelector("img.wb-photo");
-    if (!overlay || on === (covered !== null)) return;
-    if (on) { covered = overlay.src; overlay.src = photo.src; }
-    else { if (overlay.src === photo.src) overlay.src = covered; covered = null; }
+    if (!overlay) return;
+    overlay.style.objectPosition = on ? "0 100000px" : "";
+    overlay.style.backgroundImage = on ? `url("${photo.src}")` : "";
   };
   const full = () => document.fullscreenElement ? document.exitFullscreen()
     : (root.closest(".wb-app") || root).requestFullscreen();
 
   const onKey = (event) => {
-    const target = event.target;
+    const target = event.target, drawing = root.classList.contains("wb-drawing");
     if (!visible(root) || event.ctrlKey || event.metaKey || event.altKey) return;
-    const action = model.get("actions")[event.key];
+    const closes = event.key === "Enter" && drawing && !target.closest?.("button, summary");
+    const action = closes ? "close" : model.get("actions")[event.key];
     if (!action || target.closest?.(OWN_KEYS) || target.closest?.(".wb-lost")) return;
     if (root.closest("[inert]") || root.querySelector(":scope > [inert]")) return;
     const control = target.closest?.("[role=slider], [role=tab]");
@@ -106,6 +108,7 @@ function render({ model, el }) {
     event.stopPropagation();
     if (action === "bare") bare(true);
     else if (action === "full") full();
+    else if (closes) tell({ close: 1, done: 1 });
     else tell({ action }, event.repeat);
   };
   const onKeyUp = (event) => { if (model.get("actions")[event.key] === "bare") bare(false); };
@@ -138,7 +141,7 @@ function render({ model, el }) {
     const chart = event.target.closest(".wb-histogram svg");
     if (image) {
       const how = root.classList.contains("wb-drawing") ? "drawn" : "image";
-      grip = { [how]: image, from: within(image, event) };
+      grip = { [how]: image, from: within(image, event), down: event };
     }
     if (chart) { grip = { chart, start: event.clientX, moved: false }; onMove(event); }
     if (grip) { event.preventDefault(); root.focus({ preventScroll: true }); }
@@ -146,6 +149,8 @@ function render({ model, el }) {
   const onMove = (event) => {
     if (!grip) return;
     if (grip.drawn) {
+      const far = Math.hypot(event.clientX - grip.down.clientX, event.clientY - grip.down.clientY);
+      if (!grip.at && far < 4) return;  // a click, if the hand is not quite still
       grip.at = within(grip.drawn, event);
       tell({ box: [...grip.from, ...grip.at] });
       return;
@@ -153,7 +158,7 @@ function render({ model, el }) {
     if (grip.image) {
       const at = within(grip.image, event);
       const [dx, dy] = [grip.from[0] - at[0], grip.from[1] - at[1]];
-      if (waiting || Math.hypot(dx, dy) < 0.01) return;  // sums up until it can be sent
+      if (pending || Math.hypot(dx, dy) < 0.01) return;  // sums up until it can be sent
       grip.from = at;
       tell({ pan: [dx, dy] });
       return;
@@ -176,8 +181,11 @@ function render({ model, el }) {
     }
   };
   const onUp = () => {
-    if (grip && grip.chart && !grip.moved) tell({ bar: grip.at });
-    if (grip && grip.drawn && grip.at) tell({ box: [...grip.from, ...grip.at], done: 1 });
+    if (grip?.chart && !grip.moved) tell({ bar: grip.at });
+    else if (grip?.line >= 0) tell({ line: grip.at, which: grip.line, done: 1 });
+    if (grip?.drawn) {
+      tell({ ...(grip.at ? { box: [...grip.from, ...grip.at] } : { corner: grip.from }), done: 1 });
+    }
     grip = null;
   };
   const onClick = (event) => {
@@ -187,7 +195,8 @@ function render({ model, el }) {
   const onDouble = (event) => {
     const image = pictureAt(event);
     const at = image && within(image, event);
-    if (at && inside(at)) tell({ zoom: event.shiftKey ? 0.5 : 2, at });
+    if (image && root.classList.contains("wb-drawing")) tell({ close: 1, done: 1 });
+    else if (at && inside(at)) tell({ zoom: event.shiftKey ? 0.5 : 2, at });
   };
   const onWheel = (event) => {
     const image = pictureAt(event);
@@ -195,7 +204,7 @@ function render({ model, el }) {
     if (!image || !(event.ctrlKey || app() || root.contains(document.activeElement))) return;
     event.preventDefault();
     const at = within(image, event);
-    if (inside(at)) tell({ zoom: event.deltaY < 0 ? 1.25 : 0.8, at }, true);
+    if (inside(at)) tell({ zoom: event.deltaY < 0 ? 1.25 : 0.8, at });
   };
 
   const name = () => {
@@ -214,6 +223,8 @@ function render({ model, el }) {
     for (const [kind, words] of Object.entries(model.get("pictures"))) {
       for (const image of root.querySelectorAll(`img.${kind}`)) image.alt = words;
     }
+    const photo = root.querySelector(".wb-photos img.wb-photo");
+    if (photo && photo !== seen) sizes.observe(seen = photo);
   };
 
   let later = 0;
@@ -235,11 +246,12 @@ function render({ model, el }) {
     for (const [type, listener, how] of listeners) root.addEventListener(type, listener, how);
     window.addEventListener("pointermove", onMove);
     window.addEventListener("pointerup", onUp);
-    const photo = root.querySelector(".wb-photos img.wb-photo");
-    if (photo) sizes.observe(photo);
     if (!root.parentElement.closest(".wb-view")) watched = watch(model, root);
     name();
+    arrived.observe(root, { childList: true, subtree: true });
   };
+  let soon = 0;  // controls arrive one after another, some later than this
+  const arrived = new MutationObserver(() => { clearTimeout(soon); soon = setTimeout(name, 100); });
   const waitForRoot = setInterval(() => {
     if (el.isConnected) { clearInterval(waitForRoot); attach(); }
   }, 30);
@@ -250,6 +262,7 @@ function render({ model, el }) {
     model.off("msg:custom", heard);
     watched?.stop();
     sizes.disconnect();
+    arrived.disconnect();
     window.removeEventListener("pointermove", onMove);
     window.removeEventListener("pointerup", onUp);
     if (!root) return;

@@ -261,10 +261,6 @@ class HistogramExplorer(View):
 
     def _show(self) -> None:
         counts, t = self.counts, self.t
-        self._plot.value = self.chart.draw(
-            float(self.threshold), low=None if self._low is None else float(self._low),
-            log=self.log_counts.value, chosen=self._chosen,
-        )  # fmt: skip
         labelled = self._ng is not None
         self._counts.value = count_table(counts, labelled, t)
         self._rates.value = rate_table(counts, labelled, self.policies.value, t)
@@ -277,6 +273,10 @@ class HistogramExplorer(View):
         self.saving.show(self.threshold)
         self._head.value = self._header()
         self.say(t("threshold {0}", described(self.threshold, t)))
+        self._plot.value = self.chart.draw(
+            float(self.threshold), low=None if self._low is None else float(self._low),
+            log=self.log_counts.value, chosen=self._chosen,
+        )  # fmt: skip
 
     def _header(self) -> str:
         t, n = self.t, f"{len(self._scores):,}"

@@ -1,14 +1,12 @@
-"""Boxes drawn on a photo, where a model that is trained next looks at nothing."""
+"""Regions drawn on a photo where nothing is to be looked at: boxes and polygons."""
 
-import json
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PIL import Image, ImageDraw
-from PIL.PngImagePlugin import PngInfo
-
 from workbench import workspace
+from workbench.data.ignored import Corners, read_regions, write_regions
 from workbench.session import InspectionSession
 
 from .controls import row, visible
@@ -16,66 +14,98 @@ from .controls import row, visible
 if TYPE_CHECKING:
     from .view import View
 
-Boxes = tuple[tuple[float, float, float, float], ...]  # fractions: left, top, right, bottom
+NEAR = 0.005  # of the photo: a corner is not clicked so close to the last one
 
 
 class IgnoreRegions:
-    """While its toggle is down a drag on a picture draws a box.
+    """While its toggle is down a drag on a picture draws a box, and clicks a polygon.
 
-    They are kept beside the data as a picture for `workbench train --blank`.
+    They are kept beside the data as a picture for `workbench train --blank` and `adjust --blank`.
+    `apply` makes the model ignore what such a picture shows at once, where that can be done.
     """
 
     def __init__(
-        self, view: "View", session: InspectionSession, show: Callable[[Boxes], None]
+        self,
+        view: "View",
+        session: InspectionSession,
+        show: Callable[[tuple[Corners, ...]], None],
+        apply: Callable[[Path], None] | None = None,
     ) -> None:
         self._view, self._session, self._show = view, session, show
         root = session.parts.root
         self.path = root.with_name(f"{root.name}.blank.png")
-        self.boxes = read_boxes(self.path)
+        self.regions, self._begun = read_regions(self.path), Corners()
         self.toggle = view.toggle("Ignore regions", "ban", "wb-ignore", self._open)
         self.remove = view.button("Remove the last", "undo", "wb-ignore-remove", self._remove)
         self.save = view.button("Save regions", "save", "wb-ignore-save", self._save)
-        self.tools = row(self.remove, self.save)
+        self.use = view.button("Use at once", "check", "wb-ignore-use", lambda: self._use(apply))
+        self.tools = row(self.remove, self.save, self.use)
+        visible(self.use, apply)
         visible(self.tools, False)
 
-    def drawn(self, box: tuple[float, float, float, float], done: bool) -> None:
+    def box(self, start: tuple[float, float], end: tuple[float, float], done: bool) -> None:
         """A box between two corners in any order; until it is done it is only shown."""
-        clipped = [min(max(at, 0.0), 1.0) for at in box]
-        (left, right), (top, bottom) = sorted(clipped[::2]), sorted(clipped[1::2])
-        boxes = (*self.boxes, (left, top, right, bottom))
-        if done and right - left > 0.005 and bottom - top > 0.005:
-            self.boxes = boxes
-        self._show(self.boxes if done else boxes)
+        (left, top), (right, bottom) = map(_within, (start, end))
+        box = ((left, top), (right, top), (right, bottom), (left, bottom))
+        if done and abs(right - left) > NEAR and abs(bottom - top) > NEAR:
+            self.regions = (*self.regions, box)
+        self._show(self._drawn() if done else (*self._drawn(), box))
+
+    def corner(self, at: tuple[float, float]) -> None:
+        """One more corner of the polygon that is being clicked."""
+        self._begun = (*self._begun, _within(at))
+        self._show(self._drawn())
+
+    def close(self) -> None:
+        """The polygon is complete."""
+        apart = [b for a, b in pairwise(((-1, -1), *self._begun)) if _distance(a, b) > NEAR]
+        if len(apart) > 2:
+            self.regions = (*self.regions, tuple(apart))
+        self._begun = ()
+        self._show(self._drawn())
+
+    def _drawn(self) -> tuple[Corners, ...]:
+        return (*self.regions, self._begun) if self._begun else self.regions
 
     def _open(self, on: bool) -> None:
         (self._view.add_class if on else self._view.remove_class)("wb-drawing")
         visible(self.tools, on)
-        self._show(self.boxes if on else ())
+        self._begun = ()
+        self._show(self.regions if on else ())
         if on:
-            self._view.say(self._view.t("draw boxes where nothing is to be looked at"))
+            self._view.say(
+                self._view.t(
+                    "drag boxes, or click corners, where nothing is to be looked at; a double "
+                    "click or Enter closes a polygon"
+                )
+            )
 
     def _remove(self) -> None:
-        self.boxes = self.boxes[:-1]
-        self._show(self.boxes)
+        if self._begun:
+            self._begun = self._begun[:-1]
+        else:
+            self.regions = self.regions[:-1]
+        self._show(self._drawn())
 
     def _save(self) -> None:
+        self.close()
         height, width = self._session.current.heatmap.shape
-        mask, facts = Image.new("L", (width, height)), PngInfo()
-        for left, top, right, bottom in self.boxes:
-            corners = left * width, top * height, right * width - 1, bottom * height - 1
-            ImageDraw.Draw(mask).rectangle([round(at) for at in corners], fill=255)
-        facts.add_text("boxes", json.dumps(self.boxes))
-        with workspace.written(self.path) as file:
-            mask.save(file, "PNG", pnginfo=facts)
+        write_regions(self.path, self.regions, width, height)
         root, path = (workspace.portable(p) for p in (self._session.parts.root, self.path))
-        again = f"workbench train {root} --blank {path}"
-        self._view.say(self._view.t("saved to {0}; train again with it: {1}", path, again))
+        ways = f"workbench adjust NAME --blank {path}", f"workbench train {root} --blank {path}"
+        self._view.say(
+            self._view.t("saved to {0}; at once: {1}; better, trained anew: {2}", path, *ways)
+        )
+
+    def _use(self, apply: Callable[[Path], None]) -> None:
+        self._save()
+        apply(self.path)
 
 
-def read_boxes(path: Path) -> Boxes:
-    """The boxes that were saved there, none if there is no such file."""
-    try:
-        with Image.open(path) as image:
-            return tuple(tuple(map(float, box)) for box in json.loads(image.info["boxes"]))
-    except (OSError, KeyError, ValueError, TypeError):
-        return ()
+def _within(at: tuple[float, float]) -> tuple[float, float]:
+    x, y = (min(max(one, 0.0), 1.0) for one in at)
+    return x, y
+
+
+def _distance(a: tuple[float, float], b: tuple[float, float]) -> float:
+    return max(abs(a[0] - b[0]), abs(a[1] - b[1]))

@@ -1,4 +1,4 @@
-"""How a part is looked at: zoom, place, colours, regions, and boxes that are drawn on it."""
+"""How a part is looked at: zoom, place, colours, and regions that are drawn on it."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -27,8 +27,8 @@ class Looking(ControlPanel):
             self.guard(lambda: self.look_at(self.panel.settings.moved(*message["pan"])))()
         elif "zoom" in message:
             self.guard(self._zoom_at)(message["zoom"], *message["at"])
-        elif "box" in message:
-            self.guard(self._draw_box)(message["box"], "done" in message)
+        elif self.ignore.toggle.value and {"box", "corner", "close"} & message.keys():
+            self.guard(self._draw)(message)
         elif "size" in message:
             self.guard(self._resize)(message["size"])
 
@@ -70,9 +70,14 @@ class Looking(ControlPanel):
         zoom = round(float(np.clip(settings.zoom * factor, self.zoom.min, self.zoom.max)), 2)
         self.look_at(settings.zoomed(zoom, (x, y)))
 
-    def _draw_box(self, box: list[float], done: bool) -> None:
-        settings = self.panel.settings
-        self.ignore.drawn((*settings.whole(*box[:2]), *settings.whole(*box[2:])), done)
+    def _draw(self, message: dict) -> None:
+        whole = self.panel.settings.whole
+        if box := message.get("box"):
+            self.ignore.box(whole(*box[:2]), whole(*box[2:]), "done" in message)
+        elif corner := message.get("corner"):
+            self.ignore.corner(whole(*corner))
+        else:
+            self.ignore.close()
 
     def _look_at_region(self, number: int) -> None:
         evaluation, settings = self.session.current, self.panel.settings.zoomed(1)

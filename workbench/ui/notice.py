@@ -36,7 +36,7 @@ class WriterNotice:
         """See who writes the file; a file that became free is ours, unless one only looks."""
         read_only = self._session.read_only
         if read_only and self._session.released and not self._looking:
-            self.take_over()
+            self.take_over(stay=True)
             return
         waited = not self._was or monotonic() - self._began > GRACE
         if read_only and waited and self.box.layout.display == "none":
@@ -47,9 +47,12 @@ class WriterNotice:
             self._was = read_only
             self._changed()
 
-    def take_over(self) -> None:
-        """Become the writer; the other window can then only look."""
+    def take_over(self, *, stay: bool = False) -> None:
+        """Become the writer, where the other one stood, or here; that can then only look."""
+        position = self._session.position
         self._session.take_over()
+        if stay:
+            self._session.go(position)
         self._looking = self._was = False
         visible(self.box, False)
         self._changed()

@@ -136,7 +136,7 @@ def regions(evaluation: "Evaluation") -> tuple["Region", ...]:
 
 def times(evaluation: "Evaluation", shown: float, t: Words) -> str:
     """How long scoring and showing took, with the stages in a tooltip."""
-    stages = [f"{k} {1000 * v:.0f} ms" for k, v in evaluation.timing.items() if k != "total"]
+    stages = [f"{t(k)} {1000 * v:.0f} ms" for k, v in evaluation.timing.items() if k != "total"]
     scored = f"{1000 * evaluation.timing['total']:.0f}"
     said = t("scored {0} ms, shown {1} ms", scored, f"{1000 * shown:.0f}")
     return render("part.time", stages=", ".join(stages), said=said)

@@ -45,8 +45,8 @@ class DisplaySettings:
     # what lies in the middle, as fractions of width and height
     centre: tuple[float, float] = (0.5, 0.5)
     side: int = SIDE  # pixels of the longer side of what is sent
-    # boxes where nothing is to be looked at, as fractions of the whole photo
-    blank: tuple[tuple[float, float, float, float], ...] = ()
+    # corners of regions where nothing is to be looked at, as fractions of the whole photo
+    blank: tuple[tuple[tuple[float, float], ...], ...] = ()
 
     def whole(self, x: float, y: float) -> tuple[float, float]:
         """A point of what is seen as fractions of the whole photo.
@@ -157,9 +157,11 @@ def draw(
     for picture in (photo, overlay):
         if settings.outline and seen.outline:
             picture.paste(_OUTLINE, mask=seen.outline)
-        for box in settings.blank:
-            pixels = [at * seen.whole[i % 2] for i, at in enumerate(box)]
-            ImageDraw.Draw(picture, "RGBA").rectangle(_seen(pixels, seen), _BLANK, _BOX)
+        for corners in settings.blank:
+            width, height = seen.whole
+            points = [tuple(_seen((x * width, y * height), seen)) for x, y in corners]
+            points *= 2 if len(points) == 1 else 1  # a dot
+            ImageDraw.Draw(picture, "RGBA").polygon(points, _BLANK, _BOX)
     _number(overlay, regions, seen)
     return Frame(jpeg(photo, quality=88), jpeg(overlay, quality=88), heat_range)
 

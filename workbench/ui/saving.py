@@ -9,7 +9,7 @@ import numpy as np
 
 from workbench import artifacts, metrics, workspace
 from workbench.metrics import SortedScores, Threshold
-from workbench.session.threshold_history import append_change, read_history
+from workbench.session.threshold_history import append_change, read_history, threshold_file
 
 from .controls import html, row, visible
 from .markup import render
@@ -109,7 +109,7 @@ class Saving:
         threshold, t = self.measured(), self._view.t
         if self._model:
             artifacts.save_threshold(self._model, threshold, self._detector)
-            append_change(self._file(), threshold, self.why.value, former=self.own)
+            append_change(threshold_file(self._model), threshold, self.why.value, former=self.own)
         self._detector.threshold = self.own = threshold
         self.why.value, self.history.value = "", False
         visible(self._asking, False)
@@ -118,20 +118,18 @@ class Saving:
         said = t("saved to {0}: the detector cuts at {1}", where, described(threshold, t))
         self._view.say(said)
 
-    def _file(self) -> Path:
-        return workspace.report(self._model.name) / "thresholds.jsonl"
-
     def _open_history(self, on: bool) -> None:
+        t = self._view.t
         visible(self._past, on)
         options = [
-            (f"{c.when}  {c.who}  {c.threshold:.4g} ({c.threshold.policy})  {c.why}", number)
-            for number, c in enumerate(read_history(self._file()))
+            (f"{c.when}  {c.who}  {c.threshold:.4g} ({t(c.threshold.policy)})  {t(c.why)}", number)
+            for number, c in enumerate(read_history(threshold_file(self._model)))
         ]
-        self.past.options = options or [(self._view.t("nothing was saved here yet"), -1)]
+        self.past.options = options or [(t("nothing was saved here yet"), -1)]
 
     def _restore(self) -> None:
         """Choose a former threshold; saving it asks like any other."""
-        changes = read_history(self._file())
+        changes = read_history(threshold_file(self._model))
         if 0 <= self.past.value < len(changes):
             self._choose(changes[self.past.value].threshold)
             self.ask()

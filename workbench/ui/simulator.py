@@ -4,6 +4,7 @@ It holds no state but what it shows; order, verdicts and the result file are the
 While a part is looked at the next ones are scored and drawn in the background.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -39,6 +40,7 @@ class Simulator(Looking):
         session: The inspection to show; a former simulator of it, or of another session with
             the same result file, is closed.
         play_ms: Milliseconds between two images when playing, at least 300.
+        adjust: Makes the model ignore what a picture shows, where that can be done here.
 
     Raises:
         ValueError: `play_ms` is too short to see a picture, or another language.
@@ -50,6 +52,7 @@ class Simulator(Looking):
         *,
         play_ms: int = 500,
         language: str | None = None,
+        adjust: Callable[[Path], None] | None = None,
     ) -> None:
         if play_ms < 300:
             raise ValueError(f"play_ms must be at least 300, got {play_ms}")
@@ -59,7 +62,7 @@ class Simulator(Looking):
         self.make_controls()
         self.chosen = PartFilter(self, session, self._show)
         self.filter, self.order = self.chosen.filter, self.chosen.order
-        self.ignore = IgnoreRegions(self, session, partial(self.look_with, "blank"))
+        self.ignore = IgnoreRegions(self, session, partial(self.look_with, "blank"), adjust)
         self.good_parts = GoodParts(self, session, self.panel)
         self.player = Player(self._advance, play_ms / 1000, self._stop_playing)
         self.notice = WriterNotice(self, session, self.writer_changed)
@@ -98,7 +101,7 @@ class Simulator(Looking):
 
     def writer_changed(self) -> None:
         """Only who writes the result file may label parts or start it again."""
-        for control in (self.ok, self.ng, self.undo, self.reset, self.remark):
+        for control in (self.ok, self.ng, self.undo, self.reset, self.remark, self.ignore.use):
             control.disabled = self.session.read_only
         self.guard(self._show)()
 

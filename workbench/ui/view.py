@@ -148,7 +148,9 @@ def described(threshold: metrics.Threshold, t: Callable[..., str] = _ENGLISH) ->
     """
     source = t(threshold.source)
     if threshold.policy != "manual":
-        how = threshold.origin().partition(" of ")[0]
+        how = (
+            threshold.origin().partition(" of ")[0].replace(threshold.policy, t(threshold.policy))
+        )
         source = t("{0} of {1} scores, {2}", how, threshold.n, source)
     return f"{threshold:.4g}: {source}"
 
