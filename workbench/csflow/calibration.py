@@ -57,8 +57,12 @@ def adjust(
     regions: int | None,
 ) -> bool:
     """See `CSFlowDetector.adjust`."""
-    given = {"smallest": smallest, "regions": regions}
-    config = replace(detector.config, **{k: v for k, v in given.items() if v is not None})
+    c = detector.config
+    config = replace(
+        c,
+        smallest=c.smallest if smallest is None else smallest,
+        regions=c.regions if regions is None else regions,
+    )
     detector.prepare()
     masked = detector.masked if ignore is None else mask_of(ignore, config.size)
     detector.config, detector.masked = config, masked

@@ -13,6 +13,7 @@ import ipywidgets as widgets
 
 from workbench import workspace
 from workbench.data import load_images
+from workbench.data.opening import SUFFIXES
 from workbench.language import translator
 from workbench.session import COLUMNS
 from workbench.session.prefetch import lock_of
@@ -25,7 +26,6 @@ from .pictures import DisplaySettings, Frame, crop, draw, sheet
 from .thumbs import SHOWN, thumbs
 from .view import View
 
-IMAGES = ".png,.jpg,.jpeg,.bmp,.tif,.tiff,.webp"
 MOST = 200  # findings in a file for download: more than anybody turns pages
 
 
@@ -55,7 +55,8 @@ class CheckView(View):
     def _make_widgets(self) -> None:
         t, photos = self.t, self._photos
         upload = widgets.FileUpload(
-            accept=IMAGES if photos else ".csv,.txt", multiple=photos, layout={"width": "auto"},
+            accept=",".join(sorted(SUFFIXES)) if photos else ".csv,.txt", multiple=photos,
+            layout={"width": "auto"},
             description=t("Choose or drop photos") if photos else t("Choose a CSV"),
         )  # fmt: skip
         self.upload = self.bind(upload, "wb-upload", lambda _: self._take_uploads())

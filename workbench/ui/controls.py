@@ -119,6 +119,12 @@ def styled(widget: widgets.DOMWidget, *classes: str) -> widgets.DOMWidget:
     return widget
 
 
+def moved(slider: widgets.FloatSlider, value: float, threshold: float) -> bool:
+    """Whether a hand did: a browser rounds what it is sent to a step, and reports that back."""
+    shown = min(max(threshold, slider.min), slider.max)
+    return abs(value - shown) > 0.501 * slider.step
+
+
 def visible(widget: widgets.DOMWidget, on: object) -> None:
     """Show or hide it; hidden, it takes no room."""
     widget.layout.display = None if on else "none"

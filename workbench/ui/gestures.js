@@ -32,7 +32,7 @@ function watch(model, root) {
       .map((view) => view.querySelector(":scope > * .wb-position")?.textContent)
       .find((text) => text?.includes("/")));  // what is seen as judged is saved
     const say = (words) => words.replace("{time}", time).replace("{place}", place);
-    const [lost, again] = model.get(place ? "lost_at" : "lost");
+    const [lost, again] = model.get("lost").slice(place ? 2 : 0);
     bar.textContent = say(lost);
     if (app()) {
       const button = bar.appendChild(document.createElement("button"));

@@ -1,7 +1,7 @@
 """Keys and dragging, where anywidget is installed; every view is complete without it."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -23,8 +23,7 @@ def gestures(
     *,
     keys: Mapping[str, str] | None = None,
     on_ping: Callable[[], None] = lambda: None,
-    lost: tuple[str, str] = ("", ""),
-    lost_at: tuple[str, str] = ("", ""),
+    lost: Sequence[str] = (),
 ) -> DOMWidget | None:
     """An invisible widget that reports what keyboard and pointer do within its view.
 
@@ -38,9 +37,8 @@ def gestures(
         pictures: Words for the images of these CSS classes.
         keys: Actions by key; "full" and "bare" are done by the browser.
         on_ping: Called twice a second while the page is open.
-        lost: What a page says that gets no answer any more, and the button that reloads it;
-            {time} is put in by the browser.
-        lost_at: The same where a part is shown, whose number is put in for {place}.
+        lost: What a page says that gets no answer any more, and the button that reloads it; then
+            the same where a part is shown. The browser puts in {time} and {place}, its number.
 
     Returns:
         The widget, to be placed inside the view, or None without anywidget.
@@ -49,7 +47,7 @@ def gestures(
         return None
     widget = _gestures_class()(
         label=label, pictures=pictures or {}, actions=dict(keys or {}), kernel=_kernel_id(),
-        lost=lost, lost_at=lost_at,
+        lost=list(lost),
     )  # fmt: skip
 
     def answer(sender: object, message: dict, _: object) -> None:  # noqa: ARG001
@@ -86,7 +84,6 @@ def _gestures_class() -> type:
         pictures = traitlets.Dict({}).tag(sync=True)
         actions = traitlets.Dict({}).tag(sync=True)
         kernel = traitlets.Unicode("").tag(sync=True)
-        lost = traitlets.Tuple(("", "")).tag(sync=True)
-        lost_at = traitlets.Tuple(("", "")).tag(sync=True)
+        lost = traitlets.List([]).tag(sync=True)
 
     return Gestures

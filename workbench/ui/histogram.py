@@ -18,7 +18,7 @@ from workbench.metrics import SortedScores, Threshold, TwoThresholds
 from workbench.session import InspectionSession
 
 from .chart import Chart
-from .controls import html, row, styled, visible
+from .controls import html, moved, row, styled, visible
 from .markup import render
 from .part_list import PartList
 from .policies import Policies
@@ -230,9 +230,7 @@ class HistogramExplorer(View):
         self._show()
 
     def _moved(self, value: float) -> None:
-        # a browser rounds what it is sent to the slider's steps and reports that back: no move
-        shown = np.clip(float(self.threshold), self.slider.min, self.slider.max)
-        if abs(value - shown) > 0.501 * self.slider.step:
+        if moved(self.slider, value, float(self.threshold)):
             self._choose(Threshold(value, source=BY_HAND))
 
     def _rescale(self, log_x: bool) -> None:

@@ -14,6 +14,10 @@ from .controls import row, visible
 if TYPE_CHECKING:
     from .view import View
 
+HOW = (
+    "drag boxes, or click corners, where nothing is to be looked at; a double click or Enter "
+    "closes a polygon"
+)
 NEAR = 0.005  # of the photo: a corner is not clicked so close to the last one
 
 
@@ -34,7 +38,7 @@ class IgnoreRegions:
         self._view, self._session, self._show = view, session, show
         root = session.parts.root
         self.path = root.with_name(f"{root.name}.blank.png")
-        self.regions, self._begun = read_regions(self.path), Corners()
+        self.regions, self._begun = read_regions(self.path), ()
         self.toggle = view.toggle("Ignore regions", "ban", "wb-ignore", self._open)
         self.remove = view.button("Remove the last", "undo", "wb-ignore-remove", self._remove)
         self.save = view.button("Save regions", "save", "wb-ignore-save", self._save)
@@ -73,18 +77,11 @@ class IgnoreRegions:
         self._begun = ()
         self._show(self.regions if on else ())
         if on:
-            self._view.say(
-                self._view.t(
-                    "drag boxes, or click corners, where nothing is to be looked at; a double "
-                    "click or Enter closes a polygon"
-                )
-            )
+            self._view.say(self._view.t(HOW))
 
     def _remove(self) -> None:
-        if self._begun:
-            self._begun = self._begun[:-1]
-        else:
-            self.regions = self.regions[:-1]
+        name = "_begun" if self._begun else "regions"
+        setattr(self, name, getattr(self, name)[:-1])
         self._show(self._drawn())
 
     def _save(self) -> None:

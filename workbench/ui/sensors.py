@@ -10,7 +10,7 @@ import numpy as np
 
 from workbench.metrics import SortedScores, Threshold
 
-from .controls import html, row, styled, visible
+from .controls import html, moved, row, styled, visible
 from .markup import render
 from .saving import ROWS, Saving
 from .sensor_chart import SensorChart
@@ -135,9 +135,7 @@ class SensorExplorer(View):
         self.moment.value = row
 
     def _moved(self, value: float) -> None:
-        # a browser rounds what it is sent to the slider's steps and reports that back: no move
-        shown = np.clip(float(self.threshold), self.slider.min, self.slider.max)
-        if abs(value - shown) > 0.501 * self.slider.step:
+        if moved(self.slider, value, float(self.threshold)):
             self._choose(Threshold(value, source=BY_HAND))
 
     def _choose(self, threshold: Threshold) -> None:

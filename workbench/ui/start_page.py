@@ -10,14 +10,13 @@ from urllib.parse import parse_qs, urlencode
 from workbench import artifacts, workspace
 from workbench.data import read_image
 from workbench.data.encode import jpeg
+from workbench.data.opening import SUFFIXES
 from workbench.errors import ArtifactError
 
 from .app_page import AppPage
 from .controls import html
 from .markup import render
 from .view import View, rate_cell
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
 
 def open_page(name: str = "", *, operator: bool = False, language: str | None = None) -> View:

@@ -72,12 +72,13 @@ class View(Controls, widgets.VBox):
     def listen(self, label: str, **more: Any) -> Any:  # noqa: ANN401
         """A widget for `fill` that hands keys and pointer to `on_message`; see `gestures`."""
         t = self.t
-        lost = t("connection lost at {0}; what was done until then is saved", "{time}")
-        lost_at = t("connection lost at {0}, saved up to part {1}", "{time}", "{place}")
-        return gestures(
-            self.on_message, t(label), lost=(lost, t("Reload the page")),
-            lost_at=(lost_at, t("Reload and go on at part {0}", "{place}")), **more,
-        )  # fmt: skip
+        lost = (
+            t("connection lost at {0}; what was done until then is saved", "{time}"),
+            t("Reload the page"),
+            t("connection lost at {0}, saved up to part {1}", "{time}", "{place}"),
+            t("Reload and go on at part {0}", "{place}"),
+        )
+        return gestures(self.on_message, t(label), lost=lost, **more)
 
     def on_message(self, message: dict) -> None:
         """What keyboard and pointer did: a click on "what which" calls `open_what(which)`."""
