@@ -12,8 +12,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import nbformat
-
 from workbench import artifacts, workspace
 from workbench.language import LANGUAGES
 
@@ -35,6 +33,7 @@ def serve(
         ValueError: The language is unknown.
     """
     check(name, language)
+    voila = _voila()
     os.environ["WORKBENCH_HOME"] = str(workspace.root())
     os.environ["WORKBENCH_PAGE"] = name  # its kernel loads it at once
     if language:
@@ -43,7 +42,7 @@ def serve(
     os.environ["JUPYTER_PATH"] = os.pathsep.join(paths)
     with tempfile.TemporaryDirectory() as folder:
         page = write_page(Path(folder), name, operator=operator)
-        _voila().launch_instance(
+        voila.launch_instance(
             arguments(page, port, token or secrets.token_urlsafe(24), browser)
         )
 
@@ -51,7 +50,8 @@ def serve(
 def _voila() -> Any:  # noqa: ANN401
     """Voila's application, without a grammar of addresses that takes a second to build.
 
-    It is for a check that jsonschema leaves out where this package is not installed.
+    It is for a check that jsonschema leaves out where that package is missing. Whoever imports
+    jsonschema first, nbformat too, decides.
     """
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     from voila.app import Voila
@@ -71,6 +71,8 @@ def check(name: str, language: str) -> None:
 
 def write_page(folder: Path, name: str, *, operator: bool = False) -> Path:
     """A notebook of one cell that shows the page."""
+    import nbformat
+
     code = f"from workbench import ui\n\ndisplay(ui.open_page({name!r}, operator={operator}))"
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
     notebook.metadata["kernelspec"] = {"name": "workbench", "display_name": "Workbench page"}
