@@ -42,9 +42,7 @@ def serve(
     os.environ["JUPYTER_PATH"] = os.pathsep.join(paths)
     with tempfile.TemporaryDirectory() as folder:
         page = write_page(Path(folder), name, operator=operator)
-        voila.launch_instance(
-            arguments(page, port, token or secrets.token_urlsafe(24), browser)
-        )
+        voila.launch_instance(arguments(page, port, token or secrets.token_urlsafe(24), browser))
 
 
 def _voila() -> Any:  # noqa: ANN401

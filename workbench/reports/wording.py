@@ -176,11 +176,12 @@ def sections(spoken: str) -> dict[str, Callable[..., Markup]]:
         return Markup(f"{count} {noun}") if one else fill(f"{{0}} {noun}s", count)
 
     def origin(text: str) -> Markup:
-        found = re.fullmatch(r"(\w+)( \(.*\))? of (\d+) scores, (.+)", text)
+        found = re.fullmatch(r"([\d.e+-]+, )?(\w+)( \(.*\))? of (\d+) scores, (.+)", str(text))
         if not found:
             return word(text)
-        policy, params, n, source = found.groups()
-        return fill("{0} of {1} scores, {2}", f"{word(policy)}{params or ''}", n, word(source))
+        value, policy, params, n, source = found.groups("")
+        how = f"{word(policy)}{params}"
+        return Markup(value) + fill("{0} of {1} scores, {2}", how, n, word(source))
 
     made = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, finalize=_shown,
