@@ -25,10 +25,12 @@ from workbench import (
     load_images,
     load_rows,
     save,
+    workspace,
 )  # fmt: skip
 from workbench.app.kernels import PageKernels
 from workbench.errors import ArtifactError
 from workbench.session import InspectionSession
+from workbench.session.threshold_history import read_history, threshold_file
 from workbench.ui import (
     AppPage,
     AuditView,
@@ -217,6 +219,36 @@ def test_the_page_stands_at_once_and_makes_its_tabs_when_they_are_looked_at(home
     assert len(session) == len(session.parts)
     page.close()
     assert not session.results.with_name("disc_result.csv.lock").exists()
+
+
+def test_regions_are_ignored_at_once_and_everything_is_shown_anew(home):
+    page = AppPage("disc", order="name")
+    page.worker.join()
+    page.session.judge()
+    page.tabs.selected_index = 2
+    page.worker.join()
+    former = float(page.session.detector.threshold)
+    page.tabs.selected_index = 0
+    simulator = page.tabs.children[0]
+    assert simulator.ignore.use.layout.display is None
+    simulator.ignore.toggle.value = True
+    simulator.on_message({"box": [0, 0, 0.4, 1], "done": 1})
+    simulator.ignore.use.click()
+    again = page.tabs.children[0]
+    assert again is not simulator and "these regions are ignored from now on" in again.message
+    assert page.session.current.heatmap[:, :20].max() == 0 and page.session.judged == 0
+    assert not isinstance(page.tabs.children[2], HistogramExplorer)  # it is made anew
+    saved = load(workspace.model("disc"))
+    assert saved.masked.any() and float(saved.threshold) == page.session.detector.threshold
+    history = read_history(threshold_file(workspace.model("disc")))
+    assert [float(change.threshold) for change in history] == [saved.threshold, former]
+    assert page.session.results.with_name("disc_result-1.csv").exists()
+    page.close()
+
+    operator = AppPage("disc", operator=True)
+    operator.worker.join()
+    assert operator.tabs.children[0].ignore.use.layout.display == "none"
+    operator.close()
 
 
 def test_a_page_without_its_model_says_so(home):

@@ -391,15 +391,15 @@ def test_what_counts_changes_without_a_training(photos, tiny_config, tmp_path):
     loaded = load(save(detector, tmp_path / "saved"))
     np.testing.assert_array_equal(loaded.score(parts.test), masked)
     assert loaded.adjust(ignore=np.zeros_like(fixture))  # takes it back
-    np.testing.assert_allclose(loaded.score(parts.test), former[0], rtol=1e-5)
-    assert float(loaded.threshold) == pytest.approx(former[1], rel=1e-5)
+    np.testing.assert_allclose(loaded.score(parts.test), former[0], rtol=1e-3)
+    assert float(loaded.threshold) == pytest.approx(former[1], rel=1e-3)
 
     assert loaded.adjust(smallest=0.05, regions=2)
     scores, cells = loaded.score_and_cells(parts.test)
     for value, plain, heat in zip(scores, former[0], cells, strict=True):
         areas = metrics.region_areas(heat, value)
-        assert value <= plain * (1 + 1e-5)
-        assert value == pytest.approx(plain, rel=1e-5) or areas[1] >= 0.05
+        assert value <= plain * (1 + 1e-3)
+        assert value == pytest.approx(plain, rel=1e-3) or areas[1] >= 0.05
     assert (scores < 0.99 * former[0]).any()
     again = load(save(loaded, tmp_path / "saved"))
     assert (again.config.smallest, again.config.regions) == (0.05, 2)

@@ -53,9 +53,11 @@ def listening(page):
     expect(page.locator(".wb-view:not([role=group])")).to_have_count(0)
 
 
-def run_again(page, panel):
+def run_again(page):
     """Run all cells once more; what they showed before is gone when this returns."""
-    panel.locator(".wb-view").evaluate("view => { view.dataset.former = 'yes'; }")
+    page.evaluate(
+        "() => { for (const view of document.querySelectorAll('.wb-view')) view.dataset.former = 1; }"
+    )
     run_all(page)
     expect(page.locator(".wb-view[data-former]")).to_have_count(0)
     listening(page)
@@ -193,7 +195,7 @@ def test_simulator_survives_rerun_and_reset(page, lab):
     for judged in (2, 3):
         next_button.click()
         expect(totals).to_contain_text(f"Stepped through: {judged}")
-    run_again(page, panel)
+    run_again(page)
     expect(panel.locator(".wb-position")).to_have_text("3 / 16")  # where it was
     expect(totals).to_contain_text("Stepped through: 3")
     expect(panel.locator(".wb-view")).to_have_count(1)
@@ -324,7 +326,7 @@ def test_a_killed_kernel_loses_no_verdict(page, lab):
     dialog = page.locator(".jp-Dialog")  # JupyterLab says that the kernel died
     dialog.locator("button").first.click()
     page.locator("#jp-main-statusbar >> text=Idle").wait_for()
-    run_again(page, panel)
+    run_again(page)
     expect(position).to_have_text("3 / 16")
     names = [row["file name"] for row in rows(lab.results)]
     assert len(names) == len(set(names)) == 3

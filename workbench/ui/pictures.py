@@ -30,6 +30,7 @@ Box = tuple[int, int, int, int]  # left, top, right, bottom
 Mask = Callable[[], NDArray[np.bool_] | None]
 Regions = Sequence["Region"]
 _OUTLINE, _BOX, _BLANK = "#00E5A8", "#FFFFFF", (0, 0, 0, 190)
+_DOT = ((-2, -2), (2, -2), (2, 2), (-2, 2))
 _SHEET = 16  # pixels: margin and height of a line
 
 
@@ -160,7 +161,8 @@ def draw(
         for corners in settings.blank:
             width, height = seen.whole
             points = [tuple(_seen((x * width, y * height), seen)) for x, y in corners]
-            points *= 2 if len(points) == 1 else 1  # a dot
+            if len(points) == 1:  # a dot, until there is more
+                points = [(x + dx, y + dy) for x, y in points for dx, dy in _DOT]
             ImageDraw.Draw(picture, "RGBA").polygon(points, _BLANK, _BOX)
     _number(overlay, regions, seen)
     return Frame(jpeg(photo, quality=88), jpeg(overlay, quality=88), heat_range)
