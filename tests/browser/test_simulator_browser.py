@@ -56,7 +56,8 @@ def listening(page):
 def run_again(page):
     """Run all cells once more; what they showed before is gone when this returns."""
     page.evaluate(
-        "() => { for (const view of document.querySelectorAll('.wb-view')) view.dataset.former = 1; }"
+        """() => document.querySelectorAll('.wb-view').forEach(
+            view => { view.dataset.former = 'yes'; })"""
     )
     run_all(page)
     expect(page.locator(".wb-view[data-former]")).to_have_count(0)
