@@ -158,7 +158,8 @@ class Typical:
 def shares_by_scale(evidence: Sequence[Evidence]) -> tuple[float, ...]:
     """What each scale has to do with the score of one image, finest first; sums to 1."""
     own = [(part.scale, part.share) for part in evidence if part.scale is not None]
-    shares = np.bincount(*zip(*own, strict=True)).clip(1e-12)  # where the peak alone stands out
+    scales, found = zip(*own, strict=True)
+    shares = np.bincount(scales, found).clip(1e-12)  # where the peak alone stands out
     return tuple((shares / shares.sum()).tolist())
 
 
