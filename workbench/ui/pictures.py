@@ -163,7 +163,9 @@ def draw(
             points = [tuple(_seen((x * width, y * height), seen)) for x, y in corners]
             if len(points) == 1:  # a dot, until there is more
                 points = [(x + dx, y + dy) for x, y in points for dx, dy in _DOT]
-            ImageDraw.Draw(picture, "RGBA").polygon(points, _BLANK, _BOX)
+            pen = ImageDraw.Draw(picture, "RGBA")
+            pen.line(points, _BOX)  # of two corners there is no polygon yet
+            pen.polygon(points, _BLANK, _BOX)
     _number(overlay, regions, seen)
     return Frame(jpeg(photo, quality=88), jpeg(overlay, quality=88), heat_range)
 
