@@ -164,7 +164,8 @@ def draw(
             if len(points) == 1:  # a dot, until there is more
                 points = [(x + dx, y + dy) for x, y in points for dx, dy in _DOT]
             pen = ImageDraw.Draw(picture, "RGBA")
-            pen.line(points, _BOX)  # of two corners there is no polygon yet
+            pen.line(points, "black", 3)  # of two corners there is no polygon yet
+            pen.line(points, _BOX)
             pen.polygon(points, _BLANK, _BOX)
     _number(overlay, regions, seen)
     return Frame(jpeg(photo, quality=88), jpeg(overlay, quality=88), heat_range)
