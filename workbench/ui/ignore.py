@@ -100,7 +100,7 @@ class IgnoreRegions:
 
 
 def _within(at: tuple[float, float]) -> tuple[float, float]:
-    x, y = (min(max(one, 0.0), 1.0) for one in at)
+    x, y = (round(min(max(one, 0.0), 1.0), 4) for one in at)
     return x, y
 
 
