@@ -52,11 +52,27 @@ def calibrate(
 
 def adjust(
     detector: "CSFlowDetector",
-    ignore: ImageSource | None,
-    smallest: float | None,
-    regions: int | None,
+    *,
+    ignore: ImageSource | None = None,
+    smallest: float | None = None,
+    regions: int | None = None,
 ) -> bool:
-    """See `CSFlowDetector.adjust`."""
+    """Change what counts without training anew; threshold and colours are set again.
+
+    Args:
+        detector: Fitted or loaded.
+        ignore: As for `CSFlowDetector.fit`, a black picture to ignore nothing more. Cells there
+            count for nothing; those beside still see what shows there, until a training.
+        smallest: See `CSFlowConfig`, like `regions`; None leaves it as it is.
+        regions: Of that size.
+
+    Returns:
+        Whether calibration photos were found: without them threshold and colours stay.
+
+    Raises:
+        NotFittedError: Neither fitted nor loaded.
+        ValueError: No such share or number.
+    """
     c = detector.config
     config = replace(
         c,

@@ -194,29 +194,9 @@ class CSFlowDetector:
         self.calibration = calibration[:REMEMBERED]
         return self
 
-    def adjust(
-        self,
-        *,
-        ignore: ImageSource | None = None,
-        smallest: float | None = None,
-        regions: int | None = None,
-    ) -> bool:
-        """Change what counts without training anew; threshold and colours are set again.
-
-        Args:
-            ignore: As for `fit`, a black picture to ignore nothing more. Cells there count for
-                nothing from now on; those beside still see what shows there, until a training.
-            smallest: See `CSFlowConfig`, like `regions`; None leaves it as it is.
-            regions: Of that size.
-
-        Returns:
-            Whether calibration photos were found: without them threshold and colours stay.
-
-        Raises:
-            NotFittedError: Neither fitted nor loaded.
-            ValueError: No such share or number.
-        """
-        return adjust(self, ignore, smallest, regions)
+    def adjust(self, **changes: Any) -> bool:  # noqa: ANN401
+        """Change what counts without training anew; see `csflow.calibration.adjust`."""
+        return adjust(self, **changes)
 
     def score(self, images: Images, *, progress: bool = False) -> NDArray[np.float64]:
         """Anomaly scores, shape (N,), higher is worse; NaN for an image that cannot be read.
@@ -314,8 +294,7 @@ class CSFlowDetector:
 
     def by_region(self, scores: NDArray[np.float64], cells: Latents) -> NDArray[np.float64]:
         """Scores (B,), none above what regions of the size that counts reach in the heat map."""
-        c = self.config
-        if not c.smallest:
+        if not (c := self.config).smallest:
             return scores
         levels = [region_level(heat, c.smallest, c.regions) for heat in self.heat_of(cells)]
         return np.minimum(scores, levels)
@@ -334,8 +313,7 @@ class CSFlowDetector:
         masks = [mask for mask in (self.ignore, self.masked) if mask is not None]
         if not masks:
             return zs
-        watched = watched_cells(np.logical_or.reduce(masks), zs)
-        return [z * cells for z, cells in zip(zs, watched, strict=True)]
+        return [z * m for z, m in zip(zs, watched_cells(np.any(masks, axis=0), zs), strict=True)]
 
     def parts(self, **reading: Any) -> ImageFolder:  # noqa: ANN401
         """The folder it was trained from, with the split it was trained with.
