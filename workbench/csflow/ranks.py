@@ -117,18 +117,15 @@ def launched(words: Sequence[str], count: int) -> int:
     with tempfile.TemporaryDirectory() as folder:
         logs = [Path(folder) / str(rank) for rank in range(count)]
         threads = max(1, (os.cpu_count() or 1) // count)
-        common: dict[str, Any] = {"WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count}
-        common["MASTER_ADDR"] = f"file://{folder}/meeting"  # no port that another may take
+        given = {"OMP_NUM_THREADS": str(threads)} | os.environ
+        given |= dict.fromkeys(("WORLD_SIZE", "LOCAL_WORLD_SIZE"), str(count))
+        given["MASTER_ADDR"] = f"file://{folder}/meeting"  # no port that another may take
 
         def started(rank: int) -> subprocess.Popen:
-            own = common | {"RANK": rank, "LOCAL_RANK": rank}
-            given = {"OMP_NUM_THREADS": str(threads)} | os.environ
-            environment = given | {name: str(value) for name, value in own.items()}
+            own = given | dict.fromkeys(("RANK", "LOCAL_RANK"), str(rank))
             with logs[rank].open("wb") as log:
-                hidden: dict[str, Any] = (
-                    {"stdout": subprocess.DEVNULL, "stderr": log} if rank else {}
-                )
-                return subprocess.Popen([sys.executable, *words], env=environment, **hidden)
+                out, err = (subprocess.DEVNULL, log) if rank else (None, None)
+                return subprocess.Popen([sys.executable, *words], env=own, stdout=out, stderr=err)
 
         ranks = [started(rank) for rank in range(count)]
         try:
