@@ -41,7 +41,9 @@ def served(inspected, tmp_path_factory):
 def test_photos_get_verdict_heat_map_and_rates(page, served, inspected):
     page.goto(served)
     page.locator("#model").select_option("lens")
-    parts = [inspected / "data" / "lens" / name for name in ("OK/ok_0.png", "NG/ng_0.png")]
+    parts = [
+        inspected / "data" / "lens" / name for name in ("OK/ok_4.png", "NG/ng_0.png")
+    ]  # ok_0 is at the threshold
     page.locator("#file").set_input_files(parts)
     expect(page.locator("#rates")).to_contain_text("judged2", timeout=LONG)
     expect(page.locator("#verdict")).to_contain_text("NG")
