@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 
 import numpy as np
 
@@ -97,7 +97,7 @@ class Bulk:
     """As a CS-Flow detector to `bulk`: the darkest pixel of the photo is the score."""
 
     config = SimpleNamespace(size=(32, 32), together=2, white=0, to_dict=dict)
-    kind, threshold = "csflow", 65.0
+    kind, threshold, data = "csflow", 65.0, MappingProxyType({})
 
     def prepare(self):
         return lambda squares: np.asarray(squares).reshape(len(squares), -1)
