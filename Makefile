@@ -33,7 +33,7 @@ faults: $(VENV)/.test
 test: lint
 	$(BIN)/python -m tests.browser.chromium
 	$(PYTEST) -m "not browser" --cov --cov-report=term:skip-covered
-	$(BIN)/pytest tests -m browser
+	$(BIN)/pytest tests -m browser --reruns 1 -rR
 	home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && $(NBVAL)
 
 lab: $(VENV)/.user
