@@ -4,6 +4,7 @@ import re
 
 import ipywidgets as widgets
 import numpy as np
+import pandas as pd
 import pytest
 
 from workbench import plots
@@ -60,6 +61,18 @@ def test_it_opens_at_the_worst_row_with_its_blame(view, detector, recording):
     assert "labelled NG" in shown and "Faults found 1 of 1" in shown
     share = f"&lt;flow&gt; {100 * one.blame['<flow>']:.0f} %"
     assert f"{share} {one.seen['<flow>']:.4g} {one.reconstruction['<flow>']:.4g}" in shown
+
+
+def test_columns_in_another_order_are_shown_under_their_own_names(view, detector, recording):
+    frame = pd.DataFrame(recording.values, columns=recording.columns)[["heat", "speed", "<flow>"]]
+    one = detector.evaluate_one(recording.values[int(detector.score(recording).argmax())])
+    shown = f"&lt;flow&gt; {100 * one.blame['<flow>']:.0f} % {one.seen['<flow>']:.4g}"
+    assert shown in text(view)
+    other, listed = SensorExplorer(detector, frame, view.rule), EventList(detector, frame)
+    listed.open_event(str(int(np.argmax([event.score for event in listed.events]))))
+    for swapped in (other, listed):
+        assert shown in text(swapped)
+        swapped.close()
 
 
 def test_the_threshold_moves_the_alarms(view, detector):

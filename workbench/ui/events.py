@@ -7,11 +7,9 @@ from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from .controls import html, row, styled, visible
 from .markup import render
-from .sensors import blame_table
+from .sensors import blame_table, values_of
 from .view import View
 
 if TYPE_CHECKING:
@@ -61,7 +59,7 @@ class EventList(View):
         from workbench.autoencoder.events import events, load, remembered
 
         self.path = None if path is None else Path(path)
-        self._detector, self._values = detector, np.asarray(getattr(rows, "values", rows), float)
+        self._detector, self._values = detector, values_of(detector, rows)
         self._found = events(detector, rows, rule)
         self.events: list[Event] = self._found
         if self.path:
@@ -124,9 +122,7 @@ class EventList(View):
         t, counts = self.t, Counter(event.state for event in self.events)
         states = ", ".join(f"{counts[s]} {t(s)}" for s in ("new", "acknowledged", "closed"))
         self._head.value = t("{0} events: {1}", len(self.events), states)
-        self._table.value = render(
-            "tables.events", events=self.events, chosen=self.chosen, t=t
-        )  # fmt: skip
+        self._table.value = render("tables.events", events=self.events, chosen=self.chosen, t=t)
         event = None if self.chosen is None else self.events[self.chosen]
         for control in (self.note, self.seen, self.closing, self.reopen, self.show):
             control.disabled = event is None

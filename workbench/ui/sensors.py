@@ -25,6 +25,13 @@ BY_HAND = "set by hand among the sensors"
 SENSORS_SHOWN = 10
 
 
+def values_of(detector: "AutoEncoderDetector", rows: "SensorTable") -> np.ndarray:
+    """The values of any rows that the detector takes, in the order of its columns, (N, D)."""
+    from workbench.autoencoder.rows import read
+
+    return read(rows, detector.columns, detector.config.missing_of(len(detector.columns))).values
+
+
 def blame_table(
     detector: "AutoEncoderDetector", values: np.ndarray, row: int, t: Callable[..., str]
 ) -> str:
@@ -81,7 +88,7 @@ class SensorExplorer(View):
             raise ValueError("a sensor view needs rows, got none")
         super().__init__((id(detector), id(rows)), RLock(), language)
         self._detections = detections
-        self._values = np.asarray(getattr(rows, "values", rows), float)
+        self._values = values_of(detector, rows)
         self.labels, self.time = getattr(rows, "labels", None), getattr(rows, "time", None)
         self.threshold = Threshold.of(detector.threshold)
         shown = range(min(SENSORS_SHOWN, len(detector.columns)))
