@@ -67,12 +67,17 @@ class Rows(NamedTuple):
                 "the score",
                 stacklevel=4,
             )
-        if usual and self.step and not 1 / OTHER < self.step / usual < OTHER:
-            warnings.warn(
-                f"rows come every {self.step:.4g} s, in training every {usual:.4g} s: windows "
-                "and alarms mean other times",
-                stacklevel=4,
-            )
+        warn_of_step(self.step, usual, stacklevel=5)
+
+
+def warn_of_step(step: float | None, usual: float | None, stacklevel: int = 4) -> None:
+    """Say that rows come every `step` seconds where in training it was another time."""
+    if usual and step and not 1 / OTHER < step / usual < OTHER:
+        warnings.warn(
+            f"rows come every {step:.4g} s, in training every {usual:.4g} s: windows "
+            "and alarms mean other times",
+            stacklevel=stacklevel,
+        )
 
 
 class Split(NamedTuple):

@@ -13,11 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from workbench.autoencoder.alarms import AlarmRule
 from workbench.autoencoder.events import Event, Watcher, changing
-from workbench.autoencoder.rows import Rows
+from workbench.autoencoder.rows import warn_of_step
 from workbench.errors import DataError
 from workbench.lock import FileLock
 from workbench.workspace import written
@@ -154,8 +152,7 @@ def _warn_of_step(detector: "AutoEncoderDetector", times: list[str]) -> None:
         import pandas as pd  # only files with dates need it
 
         steps = pd.Series(pd.to_datetime(times[-10 * FEW :], errors="coerce")).diff()
-        empty = Rows(np.empty((0, len(detector.columns))), detector.columns)
-        empty._replace(step=steps.dt.total_seconds().median()).warn(usual)
+        warn_of_step(steps.dt.total_seconds().median(), usual)
 
 
 def _files(source: Path) -> list[Path]:

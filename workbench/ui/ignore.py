@@ -80,8 +80,10 @@ class IgnoreRegions:
             self._view.say(self._view.t(HOW))
 
     def _remove(self) -> None:
-        name = "_begun" if self._begun else "regions"
-        setattr(self, name, getattr(self, name)[:-1])
+        if self._begun:
+            self._begun = self._begun[:-1]
+        else:
+            self.regions = self.regions[:-1]
         self._show(self._drawn())
 
     def _save(self) -> None:
