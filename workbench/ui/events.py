@@ -36,6 +36,7 @@ class EventList(View):
         chosen: Number of the one that is picked; None if there is none.
 
     Example:
+        >>> import numpy as np
         >>> from workbench import AutoEncoderDetector
         >>> normal = np.random.default_rng(0).normal(size=(60, 2))
         >>> view = EventList(AutoEncoderDetector().fit(normal, progress=False), [[9, -9]])
