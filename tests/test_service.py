@@ -26,6 +26,7 @@ from PIL import Image
 
 import workbench as wb
 from workbench.service import Settings, create_app, keys
+from workbench.service.registry import TURNS
 
 pytestmark = pytest.mark.slow
 SIMULATOR = ("label", "isAnomaly", "image", "overlay", "time", "anomaly_score")
@@ -204,6 +205,33 @@ def test_a_silent_sensor_is_left_out_of_the_score_and_said(client, served):
     np.testing.assert_allclose(answer["score"], mine.score, rtol=1e-9)
     two = client.post("/predict", json=row | {"temp": None})
     assert two.status_code == 422 and len(two.json()["details"]) == 2
+
+
+def test_a_row_waits_neither_for_photos_nor_for_models(client, served):
+    rows = np.random.default_rng(0).normal(size=(60, 70))
+    wide = wb.AutoEncoderDetector(wb.AutoEncoderConfig(epochs=1)).fit(rows, progress=False)
+    folder = wb.save(wide, served / "models" / "wide")  # after the service started
+    turns = os.cpu_count()
+    try:
+        for _ in range(turns):  # as many photos are being judged as there may be
+            assert TURNS.acquire(timeout=60)
+        with ThreadPoolExecutor() as pool:
+            body = {"values": [25, 0.25, 1]}
+            row = pool.submit(client.post, "/anomaly?model=press", json=body)
+            other = pool.submit(
+                client.post, "/anomaly?model=wide", json={"values": rows[0].tolist()}
+            )
+            try:
+                assert row.result(timeout=60).status_code == 200
+                score = other.result(timeout=60).json()["score"]
+            finally:
+                for _ in range(turns):
+                    TURNS.release()
+    finally:
+        shutil.rmtree(folder)
+    np.testing.assert_allclose(score, wide.score(rows[:1])[0], rtol=1e-9)
+    gone = client.post("/anomaly?model=none", json=body)
+    assert gone.status_code == 404 and "there are" in gone.json()["detail"]
 
 
 def test_errors_of_the_sensor_service_read_as_they_did(client):

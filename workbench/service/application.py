@@ -75,6 +75,7 @@ def run(app: FastAPI, settings: Settings) -> None:
 
     uvicorn.run(
         app,
+        http="h11",  # bounds the headers of a request; httptools, if it is there, does not
         host=settings.host,
         port=settings.port,
         log_config=None,

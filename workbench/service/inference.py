@@ -61,7 +61,7 @@ def server() -> dict[str, Any]:
 
 
 @router.get("/health/live")
-def live() -> dict[str, bool]:
+async def live() -> dict[str, bool]:
     """Whether the service answers."""
     return {"live": True}
 

@@ -30,7 +30,7 @@ def evaluate(
     overlay: bool = False,
 ) -> dict[str, Any]:
     """Score and explain one uploaded photo."""
-    found = registry.only(PHOTOS, model)
+    found = registry.get(registry.chosen(PHOTOS, model), PHOTOS)
     result = judged(found, file.file.read(), settings)
     monitor.judged(found, [result.score], result.threshold)
     answer = {

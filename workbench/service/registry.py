@@ -68,6 +68,10 @@ class Registry:
             raise NotFound(f"model {found} is of kind {model.kind}, this path needs {kind}")
         return model
 
+    def __contains__(self, name: str) -> bool:
+        """Whether the model of this name is loaded."""
+        return name in self._models
+
     def _listed(self, name: str) -> str:
         by_name = {found.lower(): found for found in self.names()}
         found = by_name.get(ALIASES.get(name, name).lower())
@@ -96,20 +100,18 @@ class Registry:
                 if model.kind == PHOTOS:
                     model.detector.evaluate_one(np.zeros((64, 64, 3), np.uint8))
 
-    def only(self, kind: str, name: str = "") -> Model:
-        """The model of this name, or else the only one of its kind.
+    def chosen(self, kind: str, name: str = "") -> str:
+        """This name, or else that of the only model of its kind.
 
         Raises:
             NotFound: There are several, or none.
         """
-        if name:
-            return self.get(name, kind)
-        names = [name for name in self.names() if self._kind(name) == kind]
+        names = [name] if name else [name for name in self.names() if self._kind(name) == kind]
         if len(names) != 1:
             raise NotFound(
                 f"name the model (?model=NAME): there are {', '.join(names) or 'none'} of {kind}"
             )
-        return self.get(names[0], kind)
+        return names[0]
 
     def _kind(self, name: str) -> str:
         if loaded := self._models.get(name):

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from fastapi import APIRouter, Body, Depends, Query
 from pydantic import BaseModel, Field, FiniteFloat
+from starlette.concurrency import run_in_threadpool
 
 from .problems import BadRequest, validation
-from .registry import ROWS, TURNS, Model, Registry
+from .registry import ROWS, Model, Registry
 from .shared import monitor_of, registry_of
 
 if TYPE_CHECKING:
+    from workbench.autoencoder.explanation import RowEvaluation
+
     from .monitoring import Monitor
 
 # as their clients were answered, who need not name a content type
@@ -23,6 +26,7 @@ system = APIRouter(tags=["System"])
 Models = Annotated[Registry, Depends(registry_of)]
 Counters = Annotated["Monitor", Depends(monitor_of)]
 Name = Annotated[str, Query(description="Needed where there are several models of rows")]
+FEW = 64  # sensors of which a row is judged before others would have noticed
 
 
 class Values(BaseModel):
@@ -31,28 +35,36 @@ class Values(BaseModel):
     values: list[FiniteFloat] = Field(min_length=1)
 
 
+async def asked(models: Models, model: Name = "") -> Model:
+    """The model that a request means."""
+    name = models.chosen(ROWS, model)
+    known = name in models
+    return models.get(name, ROWS) if known else await run_in_threadpool(models.get, name, ROWS)
+
+
+Asked = Annotated[Model, Depends(asked)]
+
+
 @router.post("/anomaly", operation_id="detect_anomaly")
-def detect_anomaly(row: Values, models: Models, monitor: Counters, model: Name = "") -> dict:
+async def detect_anomaly(row: Values, found: Asked, monitor: Counters) -> dict[str, Any]:
     """Whether a row, given in the order of training, is normal."""
-    found = models.only(ROWS, model)
     columns = found.detector.columns
     if len(row.values) != len(columns):
         raise BadRequest(
             f"Input dimension mismatch. Expected {len(columns)}, got {len(row.values)}"
         )
-    return _judged(found, row.values, monitor)
+    return await _judged(found, row.values, monitor)
 
 
 @router.post("/predict", operation_id="predict_sensor")
-def predict_sensor(
-    body: Annotated[dict[str, Any], Body()], models: Models, monitor: Counters, model: Name = ""
+async def predict_sensor(
+    body: Annotated[dict[str, Any], Body()], found: Asked, monitor: Counters
 ) -> Any:  # noqa: ANN401 - an answer or the 422 of this service
     """The same for named sensors; the names are those of the model.
 
     Of a sensor that is `null` the row is judged without it, and `missing` says so; an answer is
     422 where more are missing than the model allows.
     """
-    found = models.only(ROWS, model)
     columns = found.detector.columns
     problems, row = [], {}
     gone = [column for column in columns if body.get(column, 0) is None]
@@ -71,11 +83,11 @@ def predict_sensor(
         return validation(problems)
     stamp = {"model_version": _model_version(found), "timestamp": _now(), "input": row}
     values = [math.nan if value is None else value for value in row.values()]
-    return _judged(found, values, monitor) | stamp | ({"missing": gone} if gone else {})
+    return await _judged(found, values, monitor) | stamp | ({"missing": gone} if gone else {})
 
 
 @system.get("/health", operation_id="health_check")
-def health_check() -> dict[str, str]:
+async def health_check() -> dict[str, str]:
     """Whether the service answers."""
     return {"status": "ok", "timestamp": _now()}
 
@@ -92,10 +104,11 @@ def version_info(models: Models) -> dict[str, str]:
     }
 
 
-def _judged(model: Model, values: list[float], monitor: "Monitor") -> dict[str, Any]:
-    with TURNS, np.errstate(over="ignore", invalid="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what is missing the answer says
-        result = model.detector.evaluate_one(values)
+async def _judged(model: Model, values: list[float], monitor: "Monitor") -> dict[str, Any]:
+    if len(values) <= FEW:
+        result = _evaluated(model, values)
+    else:
+        result = await run_in_threadpool(_evaluated, model, values)
     if not math.isfinite(result.score):
         raise BadRequest("the values are too large to be judged")
     monitor.judged(model, [result.score], result.threshold)
@@ -106,6 +119,12 @@ def _judged(model: Model, values: list[float], monitor: "Monitor") -> dict[str, 
         "status": "abnormal" if result.is_anomaly else "normal",
         "blame": {name: float(share) for name, share in result.blame.items()},
     }
+
+
+def _evaluated(model: Model, values: list[float]) -> "RowEvaluation":
+    with np.errstate(over="ignore", invalid="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what is missing the answer says
+        return model.detector.evaluate_one(values)
 
 
 def _number(value: Any) -> float | None:  # noqa: ANN401

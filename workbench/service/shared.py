@@ -1,4 +1,8 @@
-"""What the routers share: who they ask, and pictures as text."""
+"""What the routers share: who they ask, and pictures as text.
+
+The dependencies are coroutines because FastAPI hands each plain function to a thread, which takes
+longer than to judge a row.
+"""
 
 import base64
 from typing import TYPE_CHECKING
@@ -15,17 +19,17 @@ if TYPE_CHECKING:
     from .monitoring import Monitor
 
 
-def registry_of(request: Request) -> Registry:
+async def registry_of(request: Request) -> Registry:
     """The models."""
     return request.app.state.registry
 
 
-def settings_of(request: Request) -> Settings:
+async def settings_of(request: Request) -> Settings:
     """The limits."""
     return request.app.state.settings
 
 
-def monitor_of(request: Request) -> "Monitor":
+async def monitor_of(request: Request) -> "Monitor":
     """The counters."""
     return request.app.state.monitor
 

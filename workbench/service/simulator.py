@@ -79,7 +79,7 @@ def _begun(model: Model, dataset: str) -> Line:
     return Line(model, session, names)
 
 
-def lines_of(request: Request) -> Lines:
+async def lines_of(request: Request) -> Lines:
     """The inspections, which live as long as the application."""
     return request.app.state.lines
 
