@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy.signal import lfilter
 
 from workbench import metrics
 from workbench.autoencoder import AutoEncoder, AutoEncoderConfig
@@ -18,6 +19,7 @@ from workbench.autoencoder.training import units
 from workbench.autoencoder.weights import weights_of
 from workbench.autoencoder.windows import Windows
 from workbench.data import load_rows
+from workbench.samples.pump import simulate
 
 QUICK = AutoEncoderConfig(layers=(8,), epochs=5)
 SCALE, LEVEL = np.array([10, 0.01, 1e5, 3.0]), np.array([25, 0.1, 1e6, 7.0])
@@ -468,8 +470,9 @@ def test_rows_that_follow_each_other_are_worth_fewer_independent_ones():
 def test_the_overkill_promised_is_as_wide_as_the_independent_rows_make_it():
     random = np.random.default_rng(1)
     scores = random.gamma(4, size=400)
-    free = choose(scores, AutoEncoderConfig(q=98)).expected
-    tied = choose(np.repeat(scores[:40], 10), AutoEncoderConfig(q=98)).expected
+    config, tried = AutoEncoderConfig(q=98), [[0.02], [0.02]]
+    free = choose(scores, config, later=tried).expected
+    tied = choose(np.repeat(scores[:40], 10), config, later=tried).expected
     assert free["independent_rows"] > 300 and tied["independent_rows"] < 80
     assert tied["overkill_interval"][1] > 1.5 * free["overkill_interval"][1]
     fresh = random.gamma(4, size=5000)
@@ -487,28 +490,66 @@ def test_a_threshold_of_few_independent_windows_lies_above_their_percentile():
     assert choose(many, AutoEncoderConfig(window=2, q=50)) == metrics.threshold(many, q=50)
 
 
-def test_the_overkill_said_is_seen_on_later_rows_of_machines_that_wander():
+def wandering(random):
+    slow = np.cumsum(random.normal(size=(2000, 2)), axis=0) * 0.02  # a random walk
+    return slow @ random.normal(size=(2, 5)) + random.normal(size=(2000, 5))
+
+
+def alike(random):
+    load = lfilter([0.3], [1, -0.95], random.normal(size=(2000, 2)), axis=0)
+    return load @ random.normal(size=(2, 5)) + 0.3 * random.normal(size=(2000, 5))
+
+
+def pumping(random):
+    table, faulty = simulate(random)
+    return table.values[~faulty][:2000]
+
+
+@pytest.mark.parametrize("window", [1, 10, 30])
+@pytest.mark.parametrize("machine", [wandering, alike, pumping])
+def test_the_overkill_said_is_seen_on_later_rows(machine, window):
     inside = []
     for seed in range(20):
-        random = np.random.default_rng(seed)
-        slow = np.cumsum(random.normal(size=(2000, 2)), axis=0) * 0.02  # a random walk
-        rows = slow @ random.normal(size=(2, 5)) + random.normal(size=(2000, 5))
-        detector = AutoEncoderDetector().fit(rows[:1000], progress=False)
-        low, high = detector.threshold.expected["overkill_interval"]
-        seen = (detector.score(rows[1000:1300]) >= detector.threshold).mean()
-        inside.append(low <= seen <= high)
+        rows, n = machine(np.random.default_rng(seed)), 300 if seed % 2 else 1200
+        detector = AutoEncoderDetector(AutoEncoderConfig(window=window))
+        low, high = detector.fit(rows[:n], progress=False).threshold.expected["overkill_interval"]
+        called = detector.score(rows[n - window + 1 : 3 * n // 2]) >= detector.threshold
+        inside.append(low <= called[window - 1 :].mean() <= high)
     assert np.mean(inside) >= 0.9
 
 
+@pytest.mark.parametrize("window", [1, 10])
+def test_what_the_machine_has_left_is_as_new_to_a_model_as_what_it_comes_to(window):
+    random = np.random.default_rng(0)
+    load = random.normal(size=(1200, 1))
+    rows = load @ np.ones((1, 4)) + 0.1 * random.normal(size=(1200, 4))
+    calm = AutoEncoderDetector(AutoEncoderConfig(window=window)).fit(rows, progress=False)
+    rows[:500, 0] += 2  # before the first trial that looks ahead
+    left = AutoEncoderDetector(AutoEncoderConfig(window=window)).fit(rows, progress=False)
+    ends = [x.threshold.expected["overkill_interval"] for x in (calm, left)]
+    assert ends[0][1] < 0.4 and ends[1][1] > 0.9
+
+
+def test_nothing_is_promised_of_rows_too_few_to_try_it(detector):
+    few = AutoEncoderDetector(AutoEncoderConfig(window=30)).fit(normal_rows(200), progress=False)
+    assert few.threshold.expected["overkill_interval"] == [0, 1]
+    assert detector.threshold.expected["overkill_interval"][1] < 0.5
+
+
+def test_an_update_promises_no_more_than_the_trials_of_the_training(own):
+    own.data["trials"] = [[0.0, 0.3], [0.0, 0.2]]
+    own.update(normal_rows(seed=1))
+    assert own.threshold.expected["overkill_interval"][1] > 0.3
+
+
 def test_rates_that_differ_more_than_chance_widen_what_is_said():
-    calm = expected_overkill(0.01, 400, [0.008, 0.01, 0.012])
+    calm = expected_overkill(0.01, 400, [[0.008], [0.01, 0.012]])
     assert 0.01 < calm[1] < 0.03
-    assert calm[1] == pytest.approx(expected_overkill(0.01, 400, [])[1])
-    wild = expected_overkill(0.01, 400, [0.0, 0.0, 0.3])
+    wild = expected_overkill(0.01, 400, [[0.0, 0.0], [0.3]])
     assert wild[0] == 0 and wild[1] > 0.3 > 5 * calm[1]
-    assert expected_overkill(0.0, 50, [0.0, 0.0])[0] == expected_overkill(0.0, 50, [])[0] == 0
+    assert expected_overkill(0.0, 50, [[0.0], [0.0]])[0] == 0
     assert np.isfinite(
-        [expected_overkill(rate, n, [1.0] * 5) for rate in (0, 1) for n in (1, 9)]
+        [expected_overkill(rate, n, [[1.0]] * 5) for rate in (0, 1) for n in (1, 9)]
     ).all()
 
 

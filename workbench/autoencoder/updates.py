@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench import metrics
-from workbench.autoencoder.calibration import choose
+from workbench.autoencoder.calibration import Trials, choose
 from workbench.autoencoder.config import AutoEncoderConfig
 from workbench.autoencoder.rows import Rows, Split
 from workbench.autoencoder.weights import Weights
@@ -21,14 +21,14 @@ CHOSEN = ("percentile", "tail")  # policies of `calibration.choose`
 
 
 def choose_again(
-    threshold: Threshold, scores: NDArray[np.float64], config: AutoEncoderConfig
+    threshold: Threshold, scores: NDArray[np.float64], config: AutoEncoderConfig, later: Trials
 ) -> Threshold:
     """By the policy of the threshold in use, where that needs normal scores alone."""
     source = "rows judged normal"
     if threshold.policy == "conformal":
         alpha = threshold.params["alpha"]
         return metrics.threshold(scores, policy="conformal", alpha=alpha, source=source)
-    return choose(scores, config, source) if threshold.policy in CHOSEN else threshold
+    return choose(scores, config, source, later) if threshold.policy in CHOSEN else threshold
 
 
 class Before(NamedTuple):
@@ -125,7 +125,8 @@ def update(detector: "AutoEncoderDetector", recent: Rows, weight: float, network
         moved = moved_scaler(detector.weights, recent.values[fresh], weight)
         detector.use(moved)
         detector.calibration_scores = detector.scores_of(recent)[fresh]
-    again = choose_again(old, detector.calibration_scores, detector.config)
+    tried = detector.data.get("trials", ())
+    again = choose_again(old, detector.calibration_scores, detector.config, tried)
     if not network or again.policy not in CHOSEN:
         detector.threshold = again
     record = {"rows": len(recent.values), "normal": len(fresh), "network": network,
