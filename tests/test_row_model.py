@@ -255,7 +255,7 @@ def test_what_is_odd_about_the_training_rows_is_kept(detector):
     data = AutoEncoderDetector(QUICK).fit(rows, progress=False).data
     assert (data["constant"], data["duplicated"]) == (["sensor_5"], {"sensor_6": "sensor_1"})
     assert data["drifting"] == []
-    assert 0 < data["errors"]["train"] < 2 * data["errors"]["held_out"]
+    assert 0 < data["errors"]["train"] < 2 * data["errors"]["calibration"]
 
 
 # explanations
@@ -369,6 +369,16 @@ def test_what_an_earlier_version_kept_of_an_update_can_be_undone(own, detector):
     old = AutoEncoderDetector.from_state(meta, arrays).rollback()
     np.testing.assert_array_equal(old.score(moved()), detector.score(moved()))
     assert old.threshold == detector.threshold and not old.data["updates"]
+
+
+def test_the_former_word_for_errors_of_calibration_rows_is_read(detector):
+    meta, arrays = detector.state()
+    errors = meta["data"]["errors"]
+    old = {"train": errors["train"], "held_out": errors["calibration"]}
+    found = AutoEncoderDetector.from_state(
+        meta | {"data": meta["data"] | {"errors": old}}, dict(arrays)
+    )
+    assert found.data["errors"] == errors
 
 
 def test_faulty_rows_do_not_move_the_scaler(own):

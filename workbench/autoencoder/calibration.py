@@ -44,7 +44,7 @@ def calibrate(detector: "AutoEncoderDetector", normal: Split) -> None:
     train = detector.scores_of(normal.train)
     detector.data["errors"] = {
         "train": float(np.median(train)),
-        "held_out": float(np.median(scores)),
+        "calibration": float(np.median(scores)),
     }
 
 

@@ -41,6 +41,8 @@ def restore(kind: "type[Detector]", meta: dict[str, Any], arrays: Weights) -> "D
     detector.calibration_scores = weights.pop("held_out")
     detector.columns, detector.history = tuple(meta["columns"]), list(meta["history"])
     detector.data = dict(meta["data"])
+    if "held_out" in (errors := detector.data.get("errors", {})):
+        detector.data["errors"] = {"train": errors["train"], "calibration": errors["held_out"]}
     if not all(isinstance(name, str) for name in detector.columns):
         raise TypeError(f"columns must be names, got {detector.columns!r:.80}")
     detector.use(weights)
