@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest, norm
 
 from workbench import metrics
-from workbench.metrics.auroc_intervals import difference_interval
+from workbench.metrics.areas import difference_interval
 
 
 @given(st.integers(1, 500), st.data(), st.sampled_from([0.8, 0.95, 0.999]))

@@ -5,9 +5,7 @@ the user's own, even under a sample's name.
 """
 
 import os
-from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,6 +14,7 @@ from tqdm.auto import tqdm
 
 from workbench import reports, workspace
 from workbench.errors import ArtifactError
+from workbench.settings import take_up
 
 if TYPE_CHECKING:
     from workbench.autoencoder.detector import AutoEncoderDetector
@@ -109,8 +108,7 @@ def _all(jobs: int | None, first: list[Task], then: dict[str, list[Task]]) -> li
     failed: list[str] = []
     total = len(first) + sum(map(len, then.values()))
     with (
-        _environment(theirs),
-        ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool,
+        ProcessPoolExecutor(jobs, get_context("spawn"), take_up, (theirs,)) as pool,
         tqdm(total=total, desc="demo", unit="step", disable=False) as bar,
     ):
         running = {pool.submit(task): task for task in first}
@@ -124,21 +122,6 @@ def _all(jobs: int | None, first: list[Task], then: dict[str, list[Task]]) -> li
                 elif task.kind == "train":
                     running |= {pool.submit(after): after for after in then[task.name]}
     return failed
-
-
-@contextmanager
-def _environment(variables: dict[str, str]) -> Iterator[None]:
-    """Variables for the processes that start within; ours are as before afterwards."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ |= variables
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def _train(name: str) -> None:

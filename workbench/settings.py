@@ -1,7 +1,7 @@
 """Choices that a `$WORKBENCH_*` variable may make; docs/environment.md lists them all."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from math import isfinite
 from numbers import Integral, Real
@@ -41,6 +41,11 @@ def number(name: str, default: float) -> float:
         return float(given)
     except ValueError:
         raise ValueError(f"${variable} must be a number, got {given!r}") from None
+
+
+def take_up(variables: Mapping[str, str]) -> None:
+    """Set environment variables: the first act of a process that another one starts."""
+    os.environ |= variables
 
 
 def require_types(config: Any) -> None:  # noqa: ANN401

@@ -11,9 +11,8 @@ or a label is unknown.
 """
 
 from workbench.metrics.acceptance import Acceptance, Claim, accept, parts_needed
-from workbench.metrics.agreement import Agreement, agreement
-from workbench.metrics.audit import Suspect, Suspects, label_audit
-from workbench.metrics.auroc_intervals import auroc_interval
+from workbench.metrics.areas import auroc_interval, partial_auroc
+from workbench.metrics.audit import Agreement, Suspect, Suspects, agreement, label_audit
 from workbench.metrics.by_group import GroupRates, KindRates, PChart, by_group, by_kind, p_chart
 from workbench.metrics.comparison import ChangedVerdict, Comparison, compare
 from workbench.metrics.counts import Confusion, SortedScores, confusion, rate
@@ -21,7 +20,6 @@ from workbench.metrics.drift import Drift, drift
 from workbench.metrics.events import false_alarms_a_day, point_adjusted, vus
 from workbench.metrics.inputs import as_labels, as_scores, long_tailed
 from workbench.metrics.intervals import clopper_pearson, ng_needed, wilson
-from workbench.metrics.partial import partial_auroc
 from workbench.metrics.parts import RULES, Parts, join_photos
 from workbench.metrics.pixel.aupimo import aupimo
 from workbench.metrics.pixel.curves import aupro, pixel_auroc

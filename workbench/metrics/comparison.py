@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from workbench.metrics.auroc_intervals import difference_interval
+from workbench.metrics.areas import difference_interval
 from workbench.metrics.inputs import named, pair
 from workbench.metrics.intervals import Ends
 from workbench.metrics.ranking import auroc

@@ -20,6 +20,7 @@ from workbench import workspace
 from workbench.artifacts import read_manifest
 from workbench.errors import ArtifactError
 from workbench.progress import bar
+from workbench.settings import take_up
 
 from . import execution, runs
 from .catalogue import Listing, listed
@@ -226,21 +227,17 @@ def _each_made(group: list[Job], workers: int, progress: bool) -> Iterator[Repor
             yield _made(job, progress=job.name if progress else "")
         return
     # processes: papermill changes the working folder of the whole process
-    environment = (str(workspace.root()), workers)
-    with ProcessPoolExecutor(workers, get_context("spawn"), _enter, environment) as pool:
+    share = max(1, (os.cpu_count() or 1) // workers)
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    threads = min(share, int(given) if given.isdigit() else share)
+    theirs = {"WORKBENCH_HOME": str(workspace.root()), "OMP_NUM_THREADS": str(threads)}
+    with ProcessPoolExecutor(workers, get_context("spawn"), take_up, (theirs,)) as pool:
         running = [pool.submit(_made, job) for job in group]
         try:
             yield from (future.result() for future in as_completed(running))
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-
-
-def _enter(home: str, workers: int) -> None:
-    os.environ["WORKBENCH_HOME"] = home
-    share = max(1, (os.cpu_count() or 1) // workers)
-    given = os.environ.get("OMP_NUM_THREADS", "")
-    os.environ["OMP_NUM_THREADS"] = str(min(share, int(given) if given.isdigit() else share))
 
 
 def _made(job: Job, kernel_name: str = "python3", progress: str = "") -> ReportRun:

@@ -1,4 +1,4 @@
-"""How sure we are of an AUROC, or of the difference of two on the same parts, by DeLong."""
+"""The AUROC beyond its number: the part that a line can use, and how sure we are, by DeLong."""
 
 from math import nan, sqrt
 from statistics import NormalDist
@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from workbench.metrics.inputs import pair
 from workbench.metrics.intervals import Ends
+from workbench.metrics.ranking import roc_curve
 
 Shares = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -75,3 +76,29 @@ def _interval(shares: Shares, confidence: float) -> Ends:
     variance = sum(float(each.var(ddof=1)) / len(each) for each in shares)
     half = NormalDist().inv_cdf((1 + confidence) / 2) * sqrt(variance)
     return centre - half, centre + half
+
+
+def partial_auroc(scores: ArrayLike, labels: ArrayLike, max_overkill: float = 0.1) -> float:
+    """Mean share of NG caught up to an overkill rate that a line can bear.
+
+    It is the area under the ROC curve, straight between its points, up to `max_overkill` in
+    (0, 1], divided by that; NaN where a class is missing.
+
+    References:
+        McClish 1989, Analyzing a portion of the ROC curve.
+
+    Example:
+        >>> partial_auroc([1, 2, 3, 4], [0, 1, 0, 1], 0.5)
+        0.5
+    """
+    if not 0 < max_overkill <= 1:
+        raise ValueError(f"max_overkill must be in (0, 1], got {max_overkill}")
+    fpr, tpr, _ = roc_curve(scores, labels)
+    if np.isnan([fpr[-1], tpr[-1]]).any():
+        return np.nan
+    inside = fpr < max_overkill
+    end = np.interp(max_overkill, fpr, tpr)
+    if (fpr == max_overkill).any():  # the lower end of what may be a vertical step
+        end = tpr[fpr == max_overkill][0]
+    area = np.trapezoid(np.append(tpr[inside], end), np.append(fpr[inside], max_overkill))
+    return float(area) / max_overkill
