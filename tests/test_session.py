@@ -17,7 +17,7 @@ from workbench.data import load_images
 from workbench.data.relabels import read_relabels, relabels_path
 from workbench.errors import DataError
 from workbench.session import COLUMNS, OWN_COLUMNS, InspectionSession, Selection, Verdict
-from workbench.session.prefetch import MOST, Prefetcher
+from workbench.session.background import MOST, Prefetcher
 
 from .doubles import DarkSpotDetector, write_parts
 

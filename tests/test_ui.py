@@ -17,7 +17,7 @@ from workbench import load, metrics, save
 from workbench.data import load_images
 from workbench.data.ignored import read_regions
 from workbench.session import InspectionSession
-from workbench.session.prefetch import MOST, Prefetcher
+from workbench.session.background import MOST, Prefetcher
 from workbench.ui import AuditView, Compare, HistogramExplorer, Simulator
 from workbench.ui.chart import Chart
 from workbench.ui.style import NG, OK

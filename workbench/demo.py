@@ -94,7 +94,9 @@ class Task(NamedTuple):
         if self.kind == "notebook":
             reports.execute(self.name, _executed(self.name))
         elif self.kind == "report":
-            _report(self.name)
+            run = reports.run(self.name, progress=False)
+            if run.status != "ok":
+                raise RuntimeError(run.error)
         elif not workspace.model(self.name).exists():
             _train_shown(self.name)
 
@@ -141,12 +143,6 @@ def _train_shown(name: str) -> None:
         reports.execute(notebook, _executed(f"{notebook}-{name}"), name=name)
     else:
         _train(name)
-
-
-def _report(name: str) -> None:
-    run = reports.run(name, progress=False)
-    if run.status != "ok":
-        raise RuntimeError(run.error)
 
 
 def _executed(name: str) -> Path:

@@ -111,7 +111,8 @@ def portable(path: Path | str) -> str:
     Models and reports are moved together with their workspace; an absolute path would break.
     """
     path = Path(path).resolve()
-    return Path(os.path.relpath(path, root())).as_posix() if _near(path) else path.as_posix()
+    near = path.is_relative_to(root()) or path.is_relative_to(root().parent)
+    return Path(os.path.relpath(path, root())).as_posix() if near else path.as_posix()
 
 
 def resolve(path: Path | str) -> Path:
@@ -238,7 +239,3 @@ def _found() -> Path | None:
         if (folder / "notebooks").is_dir() and (folder / "models").is_dir():
             return folder
     return None
-
-
-def _near(path: Path) -> bool:
-    return path.is_relative_to(root()) or path.is_relative_to(root().parent)

@@ -79,7 +79,8 @@ _PLAIN = {"no picture": "no pictures", "hidden": "hidden"}
 
 def _understood(images: ImageFolder, summary: Mapping[str, Any]) -> Iterable[str]:
     note = f" ({images.note})" if images.note else ""
-    yield f"images: {len(images):,}, of them {_counted(summary['labels'])}{note}"
+    counted = ", ".join(f"{n:,} {word}" for word, n in summary["labels"].items())
+    yield f"images: {len(images):,}, of them {counted}{note}"
     if images.layout:
         yield f"layout: {images.layout}"
     if kinds := {kind: n for kind, n in summary["kinds"].items() if kind != "good"}:
@@ -98,10 +99,6 @@ def _understood(images: ImageFolder, summary: Mapping[str, Any]) -> Iterable[str
         yield f"parts: {summary['groups']:,} of up to {most} photos share a split each"
     if summary["relabelled"]:
         yield f"labels corrected by inspectors: {summary['relabelled']:,}"
-
-
-def _counted(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{n:,} {word}" for word, n in counts.items())
 
 
 def _left_alone(left: Sequence[BadFile]) -> Iterable[str]:

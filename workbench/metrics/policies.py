@@ -10,7 +10,7 @@ from math import ceil
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from workbench.metrics.counts import SortedScores
 from workbench.metrics.inputs import as_scores
@@ -105,7 +105,10 @@ def threshold(
     if policy not in POLICIES:
         raise ValueError(f"policy must be one of {', '.join(POLICIES)}, got {policy!r}")
     chosen_by = POLICIES[policy]
-    sample = _sample(scores, labels)
+    if labels is None:
+        sample = SortedScores(np.sort(as_scores(scores)), np.empty(0))
+    else:
+        sample = SortedScores.of(scores, labels)
     for name, found in (("OK", sample.ok), ("NG", sample.ng)):
         if name in chosen_by.needs and not found.size:
             lacking = "labels with " * (name == "NG" and labels is None)
@@ -127,16 +130,6 @@ def expected_rates(sample: SortedScores, value: float) -> dict[str, Any]:
         found["overkill_rate"] = counts.overkill_rate
         found["overkill_interval"] = list(wilson(counts.fp, counts.n_ok))
     return found
-
-
-def lowest_with_overkill(ok: NDArray[np.float64], allowed: int) -> float:
-    """The lowest threshold that at most `allowed` of the ascending OK scores reach."""
-    return float(ok[0] if allowed >= ok.size else np.nextafter(ok[-1 - allowed], np.inf))
-
-
-def highest_with_misses(ng: NDArray[np.float64], allowed: int) -> float:
-    """The highest threshold that at most `allowed` of the ascending NG scores fall short of."""
-    return float(np.nextafter(ng[-1], np.inf) if allowed >= ng.size else ng[allowed])
 
 
 def share_of(n: int, share: float, name: str) -> int:
@@ -211,7 +204,9 @@ def _zero_miss(sample: SortedScores) -> Choice:
 def _max_miss(sample: SortedScores, *, miss: float) -> Choice:
     allowed = share_of(sample.ng.size, miss, "miss")
     bound = {"miss_bound": min(1.0, (allowed + 1) / (sample.ng.size + 1))}
-    return Choice(highest_with_misses(sample.ng, allowed), {"miss": miss}, bound)
+    ng = sample.ng
+    value = np.nextafter(ng[-1], np.inf) if allowed >= ng.size else ng[allowed]
+    return Choice(float(value), {"miss": miss}, bound)
 
 
 def _cost(
@@ -254,12 +249,7 @@ POLICIES = {
 }
 
 
-def _sample(scores: ArrayLike, labels: ArrayLike | None) -> SortedScores:
-    if labels is None:
-        return SortedScores(np.sort(as_scores(scores)), np.empty(0))
-    return SortedScores.of(scores, labels)
-
-
 def _overkill_at_most(sample: SortedScores, allowed: int, params: dict[str, Any]) -> Choice:
-    bound = min(1.0, (allowed + 1) / (sample.ok.size + 1))
-    return Choice(lowest_with_overkill(sample.ok, allowed), params, {"overkill_bound": bound})
+    ok, bound = sample.ok, min(1.0, (allowed + 1) / (sample.ok.size + 1))
+    value = ok[0] if allowed >= ok.size else np.nextafter(ok[-1 - allowed], np.inf)
+    return Choice(float(value), params, {"overkill_bound": bound})

@@ -109,14 +109,10 @@ def two_thresholds(
     high = threshold(scores, labels, policy="max_overkill", overkill=overkill, source=source)
     if low > high:
         params = {"miss": miss, "overkill": overkill}
-        middle = threshold(scores, labels, policy="manual", value=_middle(high, low))
+        middle = min(max(high + (low - high) / 2, high), low)
+        middle = threshold(scores, labels, policy="manual", value=middle)
         n = low.n + high.n
         low = high = Threshold(middle, "two_thresholds", params, source, n, middle.expected)
     return TwoThresholds(
         low, high, TwoThresholds(low, high).rates(scores, labels, prevalence=prevalence)
     )
-
-
-def _middle(low: float, high: float) -> float:
-    middle = low + (high - low) / 2
-    return middle if low <= middle <= high else low

@@ -278,13 +278,13 @@ class ImageReport(Report):
             self.say("none_shown", "NG" if word == "NG" else "good")
             return
         near = self._nearest_good(chosen) if like else [()] * len(chosen)
-        cards = [self._card(i, word, photos) for i, photos in zip(chosen, near, strict=True)]
+        test, seen = self.test, map(self.detector.evaluate_one, self.test[chosen])
+        cards = [
+            Card(evaluation, test.names[i], word, test.kinds[i], test.mask(i), photos)
+            for i, evaluation, photos in zip(chosen, seen, near, strict=True)
+        ]
         caption = wording.say(section, self.metrics)
         display.html(cards_html(cards, caption), f"{caption} {', '.join(c.name for c in cards)}")
-
-    def _card(self, i: int, word: str, like: Sequence[tuple[bytes, str]]) -> Card:
-        evaluation, mask = self.detector.evaluate_one(self.test[i]), self.test.mask(i)
-        return Card(evaluation, self.test.names[i], word, self.test.kinds[i], mask, like)
 
     def _nearest_good(self, chosen: list[int]) -> list[Sequence[tuple[bytes, str]]]:
         """Photo and name of the good parts that were trained on and look most like each."""

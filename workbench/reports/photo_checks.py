@@ -57,7 +57,7 @@ class PhotoCheck(Report):
         return {
             "duplicates": {
                 "pairs": len(self._pairs),
-                "identical": sum(self._identical(pair) for pair in self._pairs),
+                "identical": sum(self.digests[a] == self.digests[b] for a, b, _ in self._pairs),
                 "test_images": len({b for _, b, _ in self._pairs}),
                 "train_images": len({a for a, _, _ in self._pairs}),
                 "closest": [
@@ -85,7 +85,10 @@ class PhotoCheck(Report):
         """Say and show whether the test photos were taken as the training photos were."""
         self.say("drift", DRIFT, ACCIDENT)
         if self.metrics["drift"]:
-            groups = {name: self._measures(chosen) for name, chosen in self._groups().items()}
+            groups = {
+                name: {measure: self.table[measure][chosen] for measure in MEASURES}
+                for name, chosen in self._groups().items()
+            }
             self.draw(plots.distributions(groups, MEASURES), "distributions")
 
     def thumbnails(self, chosen: Sequence[int]) -> list[bytes]:
@@ -110,9 +113,6 @@ class PhotoCheck(Report):
         )
         return [(int(train[i]), int(test[j]), min(c, 1.0)) for i, j, c in found]
 
-    def _identical(self, pair: tuple[int, int, float]) -> bool:
-        return self.digests[pair[0]] == self.digests[pair[1]]
-
     def _rows(self, *splits: str) -> NDArray[np.intp]:
         inside = np.array([split in splits for split in self.parts.splits], dtype=bool)
         return np.flatnonzero(inside & self.table["ok"])
@@ -124,9 +124,6 @@ class PhotoCheck(Report):
             return groups | {"test": test}
         groups |= {"test, good": test[~labels[test]], "test, NG": test[labels[test]]}
         return {name: rows for name, rows in groups.items() if len(rows)}
-
-    def _measures(self, chosen: NDArray[np.intp]) -> dict[str, NDArray[np.float64]]:
-        return {measure: self.table[measure][chosen] for measure in MEASURES}
 
     def _drift(self) -> list[dict[str, Any]]:
         from scipy.stats import ks_2samp  # takes a second, which nothing else here needs

@@ -55,11 +55,6 @@ class Job(NamedTuple):
         return fingerprint(self.name, self.manifest, self.source, self.parameters)
 
     @property
-    def about_reports(self) -> bool:
-        """Whether it reads other reports, not a model."""
-        return not self.manifest and not self.error
-
-    @property
     def status(self) -> dict[str, Any]:
         """What is known before it runs."""
         return {
@@ -205,7 +200,8 @@ def _all(
     done: dict[str, ReportRun] = {}
     with bar(total=len(found), desc="reports", unit="report", progress=progress) as shown:
         for late in (False, True):
-            group = [job for job in found if job.about_reports == late]
+            # those without a model read other reports
+            group = [job for job in found if late == (not job.manifest and not job.error)]
             for job in group:
                 if spare and (last := job.last(spare)):
                     runs.point_at_newest(job.name)

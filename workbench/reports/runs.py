@@ -101,8 +101,9 @@ def point_at_newest(name: str) -> None:
     home, page = workspace.report(name), run.folder / PAGE
     if _latest(home) != run.folder.name:
         _link(home, run.folder.name)
-    if page.exists() and not _as_new(home / PAGE, page):
-        with workspace.written(home / PAGE) as file:
+    copy = home / PAGE
+    if page.exists() and not (copy.exists() and copy.stat().st_mtime >= page.stat().st_mtime):
+        with workspace.written(copy) as file:
             folder = f"{RUNS}/{run.folder.name}/"
             file.write(_moved(page.read_text("utf-8"), folder).encode())
 
@@ -148,10 +149,6 @@ def _link(home: Path, run: str) -> None:
     except OSError:  # a file system or a Windows account without links
         part.write_text(f"{RUNS}/{run}\n", "utf-8")
     part.replace(home / LATEST)
-
-
-def _as_new(copy: Path, page: Path) -> bool:
-    return copy.exists() and copy.stat().st_mtime_ns >= page.stat().st_mtime_ns
 
 
 def _moved(page: str, folder: str) -> str:

@@ -3,7 +3,6 @@
 from dataclasses import asdict
 from functools import cached_property
 from io import BytesIO
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -177,7 +176,8 @@ class SensorReport(Report):
         kept = [run.folder / self._events_file for run in runs.history(self.name)]
         known = [path for path in kept if path.exists()][-1:]
         listed = workspace.report(self.name) / self._events_file
-        for path in sorted({*known, *([listed] if listed.exists() else [])}, key=_written):
+        paths = {*known, *([listed] if listed.exists() else [])}
+        for path in sorted(paths, key=lambda path: path.stat().st_mtime):
             found = remembered(found, load(path))
         return found
 
@@ -227,7 +227,3 @@ class SensorReport(Report):
             "expected": one.reconstruction[event.sensor],
             "label": "-" if labels is None else "fault" if fault else "normal",
         }
-
-
-def _written(path: Path) -> float:
-    return path.stat().st_mtime

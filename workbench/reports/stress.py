@@ -120,12 +120,9 @@ class StressTest:
 
     def _score(self, rows: list[int]) -> Table:
         # photo by photo: all changes of all photos at once may not fit into memory
-        scores = np.array([self._changed(self._rows[i]) for i in rows])
-        return {"scores": scores, "ok": np.isfinite(scores).all(axis=1)}
-
-    def _changed(self, i: int) -> NDArray[np.float64]:
-        photo = Image.fromarray(self.images.image(i))
-        return self.detector.score([change(photo) for change in CHANGES.values()])
+        photos = (Image.fromarray(self.images.image(self._rows[i])) for i in rows)
+        scores = [self.detector.score([c(photo) for c in CHANGES.values()]) for photo in photos]
+        return {"scores": np.array(scores), "ok": np.isfinite(scores).all(axis=1)}
 
     def _row(self, name: str, after: NDArray[np.float64]) -> dict[str, Any]:
         limit, before, ng = float(self.detector.threshold), self._before, self._ng

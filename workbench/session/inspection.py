@@ -20,12 +20,10 @@ from numpy.typing import NDArray
 from workbench import metrics
 from workbench.errors import DataError
 
-from .navigation import Navigation
-from .prefetch import Prefetcher, lock_of
+from .background import PartScores, Prefetcher, lock_of
+from .navigation import Navigation, Selection
 from .record import Record
 from .results import COLUMNS, OWN_COLUMNS, Verdict, outcome
-from .scoring import PartScores
-from .selection import Selection
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,7 +72,9 @@ class InspectionSession(Navigation):
             raise DataError("a session needs at least one image, got an empty folder of parts")
         self.detector, self.parts = detector, parts
         self.position, self.lock = 0, RLock()
-        self.prefetcher = Prefetcher(self._evaluate, _bytes, lock_of(detector))
+        self.prefetcher = Prefetcher(
+            self._evaluate, lambda e: e.image.nbytes + e.heatmap.nbytes, lock_of(detector)
+        )
         # scores by index in `parts`, as far as they are known
         self.all_scores = self._part_scores()
         self._threshold = float(detector.threshold)
@@ -216,13 +216,10 @@ class InspectionSession(Navigation):
             self._follow_threshold()
             key = (self._threshold, self._record.changes)
             if self._overall is None or self._overall[0] != key:
-                self._overall = key, self._measure()
+                known = [i for i in range(len(self.parts)) if self.truth(i) and self.prediction(i)]
+                judged = [self.score_of(i) for i in known], [self.truth(i) == "NG" for i in known]
+                self._overall = key, metrics.evaluate(*judged, self._threshold)
             return self._overall[1]
-
-    def _measure(self) -> metrics.Metrics:
-        known = [i for i in range(len(self.parts)) if self.truth(i) and self.prediction(i)]
-        labels = [self.truth(i) == "NG" for i in known]
-        return metrics.evaluate([self.score_of(i) for i in known], labels, self._threshold)
 
     def prediction(self, index: int) -> str:
         """What the detector says of an image of `parts`, or "" while that is not known."""
@@ -352,7 +349,3 @@ class InspectionSession(Navigation):
                 score = self.prefetcher.get(self.parts.names.index(row.name)).score
                 return bool(np.isclose(score, row.score, rtol=SAME_SCORE, atol=1e-9))
         return True
-
-
-def _bytes(evaluation: "Evaluation") -> int:
-    return evaluation.image.nbytes + evaluation.heatmap.nbytes

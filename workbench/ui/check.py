@@ -16,7 +16,7 @@ from workbench.data import load_images
 from workbench.data.opening import SUFFIXES
 from workbench.language import translator
 from workbench.session import COLUMNS
-from workbench.session.prefetch import lock_of
+from workbench.session.background import lock_of
 
 from . import part_html
 from .controls import html, row, styled, visible

@@ -103,11 +103,14 @@ def quantise(
     whole = detector.prepare()
     if not isinstance(whole, OnnxEngine) or whole.precision != "float32":
         raise ValueError(f"only a float graph can be quantised, got {whole.describe()}")
-    photos = _squares(detector, detector.parts().calibration)
+    config, calibration = detector.config, detector.parts().calibration
+    each = batches(calibration, config.size, config.together, white=config.white)
+    photos = np.concatenate([squares for _, squares, _ in each])
     before, auroc_before = _found(detector, whole, photos, images)
     limit, tried = float(detector.threshold), []
     for share in bar(FLOATS, desc="integers", progress=progress):
-        engine, gain = _made(whole, photos, share)
+        engine = OnnxEngine(to_int8(whole.model, photos[:CALIBRATION], share), "int8")
+        gain = _gain(whole, engine, photos[:1])
         after, auroc_after = _found(detector, engine, photos, images)
         flips = int(((after >= limit) != (before >= limit)).sum())
         harmless = not flips and not auroc_before - auroc_after > AUROC_LOSS
@@ -130,11 +133,6 @@ def floats_again(detector: "CSFlowDetector") -> None:
     detector.engine = None
 
 
-def _made(whole: OnnxEngine, photos: NDArray[np.uint8], share: float) -> tuple[OnnxEngine, float]:
-    engine = OnnxEngine(to_int8(whole.model, photos[:CALIBRATION], share), "int8")
-    return engine, _gain(whole, engine, photos[:1])
-
-
 def _found(
     detector: "CSFlowDetector", engine: OnnxEngine, photos: NDArray[np.uint8],
     images: ImageFolder | None,
@@ -149,12 +147,6 @@ def _found(
         return scored, auroc(detector.score(images), images.labels)
     finally:
         detector.engine = before
-
-
-def _squares(detector: "CSFlowDetector", images: ImageFolder) -> NDArray[np.uint8]:
-    config = detector.config
-    found = batches(images, config.size, config.together, white=config.white)
-    return np.concatenate([squares for _, squares, _ in found])
 
 
 def _gain(a: OnnxEngine, b: OnnxEngine, square: NDArray[np.uint8]) -> float:

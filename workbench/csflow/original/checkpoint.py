@@ -134,9 +134,6 @@ class Unpickler(pickle._Unpickler):
         elif not isinstance(target, Table):  # that of a state dict is its versions: not needed
             raise TypeError(f"sets the state of a {type(target).__name__}")
 
-    def _table(self) -> None:
-        self.append(Table())
-
     dispatch: ClassVar[dict[int, Callable[[Any], None]]] = {
         getattr(pickle, name)[0]: pickle._Unpickler.dispatch[getattr(pickle, name)[0]]
         for name in OPCODES.split()
@@ -144,7 +141,7 @@ class Unpickler(pickle._Unpickler):
         pickle.REDUCE[0]: _call,
         pickle.NEWOBJ[0]: _call,
         pickle.BUILD[0]: _build,
-        pickle.EMPTY_DICT[0]: _table,
+        pickle.EMPTY_DICT[0]: lambda self: self.append(Table()),
     }
 
 

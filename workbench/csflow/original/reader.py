@@ -134,11 +134,9 @@ def _find(tree: Any) -> Made | Block:  # noqa: ANN401
 
 def _couplings(graph: Made) -> tuple[list[Made], list[list[Any]]]:
     """Coupling layers and the permutations before them, in the order in which they run."""
-    chain = [
-        layer
-        for _, layer in sorted(_modules(_modules(graph)["module_list"]).items(), key=_number)
-        if isinstance(layer, Made) and not layer.name.endswith(".dummy")
-    ]
+    layers = _modules(_modules(graph)["module_list"])
+    chain = [layers[number] for number in sorted(layers, key=int)]
+    chain = [x for x in chain if isinstance(x, Made) and not x.name.endswith(".dummy")]
     kinds = [layer.name.rpartition(".")[2] for layer in chain]
     if kinds != ["ParallelPermute", "parallel_glow_coupling_layer"] * (len(kinds) // 2):
         raise ArtifactError(f"must chain permutations and couplings, got {', '.join(kinds)}")
@@ -245,10 +243,6 @@ def _of(made: Any, attribute: str) -> Any:  # noqa: ANN401
     if not isinstance(made, Made) or not isinstance(made.state, dict):
         raise ArtifactError(f"must hold a module with {attribute}, got {_named(made)}")
     return made.state[attribute]
-
-
-def _number(item: tuple[str, Any]) -> int:
-    return int(item[0])
 
 
 def _named(value: Any) -> str:  # noqa: ANN401
