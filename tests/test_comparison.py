@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from workbench import metrics
-from workbench.data import load_images, read_relabels, relabels_path, write_relabel
+from workbench.data import load_images, read_relabels, relabels_path, write_relabels
 from workbench.errors import DataError
 
 from .doubles import write_parts
@@ -74,17 +74,17 @@ def test_relabels_lie_beside_the_data_and_can_be_taken_back(tmp_path):
     before = sorted(root.rglob("*"))
     path = relabels_path(root)
     assert path == tmp_path / "lens.relabels.csv" and read_relabels(path) == {}
-    write_relabel(path, "OK/ok_0.png", True)
-    write_relabel(path, "NG/부품, 1.png", False)
+    write_relabels(path, {"OK/ok_0.png": True})
+    write_relabels(path, {"NG/부품, 1.png": False})
     # with the mark by which spreadsheets know UTF-8
     lines = 'file name,label\nOK/ok_0.png,NG\n"NG/부품, 1.png",OK\n'
     assert path.read_bytes() == lines.encode("utf-8-sig")
-    assert write_relabel(path, "OK/ok_0.png", False) == {
+    assert write_relabels(path, {"OK/ok_0.png": False}) == {
         "NG/부품, 1.png": False, "OK/ok_0.png": False
     }  # fmt: skip
     assert read_relabels(path) == {"NG/부품, 1.png": False, "OK/ok_0.png": False}
-    write_relabel(path, "OK/ok_0.png", None)
-    write_relabel(path, "NG/부품, 1.png", None)
+    write_relabels(path, {"OK/ok_0.png": None})
+    write_relabels(path, {"NG/부품, 1.png": None})
     assert sorted(root.rglob("*")) == before and read_relabels(path) == {}
     assert path.exists()  # to be told from a file that was lost
 
@@ -100,7 +100,7 @@ def test_another_file_is_refused_and_kept(tmp_path, text):
     path = tmp_path / "a.csv"
     path.write_bytes(text.encode("latin-1"))
     with pytest.raises(DataError, match="must"):
-        write_relabel(path, "a", True)
+        write_relabels(path, {"a": True})
     assert path.read_bytes() == text.encode("latin-1")
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.data.csv import BOM, csv_bytes, encoding_of, read_table
-from workbench.data.relabels import read_relabels, write_relabel
+from workbench.data.relabels import read_relabels, write_relabels
 from workbench.session.results import COLUMNS, Verdict, result_table
 
 NAMES = ["양품_0.png", "=1+1.png", "+cmd|' /C calc'!A0.png", "@x.png", "-1.png", "'quoted.png",
@@ -77,7 +77,7 @@ def test_any_text_comes_back(tmp_path_factory, rows):
 
 def test_relabels_come_back_from_another_encoding(tmp_path):
     path = tmp_path / "in.relabels.csv"
-    write_relabel(path, "OK/양품_0.png", True)
+    write_relabels(path, {"OK/양품_0.png": True})
     assert path.read_bytes().startswith(BOM)
     path.write_bytes(path.read_bytes().decode("utf-8-sig").encode("cp949"))
     assert read_relabels(path) == {"OK/양품_0.png": True}

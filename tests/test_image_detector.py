@@ -14,7 +14,7 @@ from workbench.csflow.heatmap import blend, colourise, enlarge
 from workbench.csflow.regions import region_level
 from workbench.csflow.split import split_images
 from workbench.csflow.typical import shares_by_scale
-from workbench.data import relabels_path, write_relabel
+from workbench.data import relabels_path, write_relabels
 from workbench.errors import DataError, NotFittedError
 
 from .conftest import photo
@@ -188,11 +188,11 @@ def test_relabels_count_in_training_and_in_its_parts(photos, tiny_config, tmp_pa
         (root / "OK").mkdir(parents=True, exist_ok=True)
         Image.fromarray(image).save(root / "OK" / f"{i:02}.png")
     found, later = load_images(root).train.names[:2]
-    write_relabel(relabels_path(root), found, True)
+    write_relabels(relabels_path(root), {found: True})
     parts = load_images(root)
     detector = CSFlowDetector(replace(tiny_config, epochs=1)).fit(parts, progress=False)
     assert found not in detector.data["split"] and detector.data["relabelled"] == 1
-    write_relabel(relabels_path(root), later, True)
+    write_relabels(relabels_path(root), {later: True})
     parts = detector.parts()
     assert parts.ng.names == tuple(sorted([found, later])) and parts.test.ng.names == (found,)
     assert later not in parts.train.names, "neither learned from again nor tested on"

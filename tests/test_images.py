@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from workbench.data import load_images, read_image, relabels_path, write_relabel
+from workbench.data import load_images, read_image, relabels_path, write_relabels
 from workbench.errors import DataError
 
 H, W = 12, 20
@@ -389,10 +389,10 @@ def test_real_boards(real_data):
 
 
 def test_relabels_beside_the_folder_are_applied(okng):
-    write_relabel(relabels_path(okng), "OK/03.png", True)
-    write_relabel(relabels_path(okng), "NG/scratch_1.png", False)
-    write_relabel(relabels_path(okng), "OK/gone.png", True)
-    write_relabel(relabels_path(okng), "OK/04.png", False)  # what it was anyway
+    write_relabels(relabels_path(okng), {"OK/03.png": True})
+    write_relabels(relabels_path(okng), {"NG/scratch_1.png": False})
+    write_relabels(relabels_path(okng), {"OK/gone.png": True})
+    write_relabels(relabels_path(okng), {"OK/04.png": False})  # what it was anyway
     folder, plain = load_images(okng), load_images(okng, relabels=False)
     ng = dict(zip(folder.names, folder.labels, strict=True))
     assert ng["OK/03.png"] and not ng["NG/scratch_1.png"] and folder.labels.sum() == 6
@@ -407,5 +407,5 @@ def test_relabels_beside_the_folder_are_applied(okng):
 def test_a_flat_folder_has_no_labels_to_correct(tmp_path):
     root = tmp_path / "lot"
     save(root / "a.png")
-    write_relabel(relabels_path(root), "a.png", True)
+    write_relabels(relabels_path(root), {"a.png": True})
     assert load_images(root).labels is None

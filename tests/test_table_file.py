@@ -11,7 +11,7 @@ from threading import Thread
 import psutil
 import pytest
 
-from workbench.data import load_images, relabels_path, write_relabel
+from workbench.data import load_images, relabels_path, write_relabels
 from workbench.data.table_file import TableFile
 from workbench.errors import DataError
 from workbench.session import InspectionSession
@@ -199,9 +199,9 @@ def full(_):
 
 RELABEL = """
 import sys
-from workbench.data import write_relabel
+from workbench.data import write_relabels
 for number in range(150):
-    write_relabel(sys.argv[1], f"{sys.argv[2]} {number}", True)
+    write_relabels(sys.argv[1], {f"{sys.argv[2]} {number}": True})
 """
 
 
@@ -225,7 +225,7 @@ def test_relabels_that_were_lost_come_back_from_the_results(parts, results):
     assert session.go(0).verdict.relabel == "OK" and rows(results)[1][4] == "OK"
     assert load_images(parts.root).labels.tolist() == [False, True, False, False, False]
     session.close()
-    write_relabel(relabels_path(parts.root), "NG/ng_0.png", None)  # taken back: not lost
+    write_relabels(relabels_path(parts.root), {"NG/ng_0.png": None})  # taken back: not lost
     assert reopened(parts, results).go(0).verdict.relabel == ""
 
 

@@ -92,8 +92,6 @@ def learn(name: str, folder: Path, *, progress: bool = True) -> Learned:
         DataError: No relabels, or the data folder has its labels from a table.
         ValueError: A model of sensor rows, or one that knows no folder.
     """
-    from workbench.csflow.detector import CSFlowDetector
-
     before = artifacts.load(workspace.model(name))
     if before.kind != "csflow":
         raise ValueError(f"{name} must be a model of photos, got one of sensor rows")

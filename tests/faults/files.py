@@ -19,7 +19,7 @@ from workbench.autoencoder import events
 from workbench.bulk import files as bulk
 from workbench.cache import Cache
 from workbench.csflow.resume import Checkpoint
-from workbench.data import load_images, read_relabels, write_relabel
+from workbench.data import load_images, read_relabels, write_relabels
 from workbench.metrics import Threshold
 from workbench.session import InspectionSession
 from workbench.session.threshold_history import append_change, read_history
@@ -129,7 +129,7 @@ def lost_scores(folder: Path, said: list[str]) -> list[str]:
 def write_relabels(folder: Path, who: str, say: Say) -> None:
     known = len(read_relabels(folder / "x.relabels.csv"))
     for number in range(known, known + STEPS):
-        write_relabel(folder / "x.relabels.csv", f"{who} {number}.png", number % 2 == 0)
+        write_relabels(folder / "x.relabels.csv", {f"{who} {number}.png": number % 2 == 0})
         say(f"{who} {number}.png {number % 2 == 0}")
 
 

@@ -12,7 +12,7 @@ __all__, __getattr__, __dir__ = lazily(
         "decode": ["read_image"],
         "folder": ["ImageFolder"],
         "images": ["load_images"],
-        "relabels": ["read_relabels", "relabels_path", "write_relabel"],
+        "relabels": ["read_relabels", "relabels_path", "write_relabels"],
         "walk": ["BadFile"],
         "rows": ["load_rows"],
         "table": ["BadRow", "SensorTable"],

@@ -31,11 +31,6 @@ def read_relabels(path: Path | str) -> dict[str, bool]:
     return {name: _WORDS[word] for name, word in _table(path).read()}
 
 
-def write_relabel(path: Path | str, name: str, label: bool | None) -> dict[str, bool]:
-    """Set the label of one image, by its posix path below the folder; as `write_relabels`."""
-    return write_relabels(path, {name: label})
-
-
 def write_relabels(path: Path | str, labels: Mapping[str, bool | None]) -> dict[str, bool]:
     """Set labels, True for NG, or take relabels back with None; give back all there are.
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.metrics.pixel.maps import BINS, Area, MarkedMaps, bin_of, lowest_of
+from workbench.metrics.pixel.maps import BINS, Area, MarkedMaps, binned, lowest_of
 
 BOUNDS = (1e-5, 1e-4)
 
@@ -91,10 +91,8 @@ class _Counted:
                 continue
             self.n_good += 1
             self.n_background += pair.heat.size
-            bins = bin_of(pair.heat.ravel())
-            first = int(bins.min())  # a map's scores lie in few bins
-            shares = np.bincount(bins - first) / bins.size
-            total[first : first + shares.size] += shares
+            at, counts = binned(pair.heat)
+            total[at] += counts / pair.heat.size
         self._total = total
 
     def floor(self, share: float) -> int:

@@ -1,39 +1,28 @@
 """Pixel metrics over all images together: AUROC and AUPRO.
 
-Each has an exact mode, which goes through the maps twice. For each distinct score s of a
-defective pixel there is
+Each is an area under a curve: what was found over the background pixels, B in all, that reach a
+threshold. Down through the scores, the step at score s takes in
 
-    counts(s)  = #{defective pixels of score s}       weights(s) = sum of 1 / |its region|
-    above(s)   = #{background pixels > s}             atleast(s) = #{background pixels >= s}
+    before(s) = #{background pixels > s},    tied(s) = #{background pixels = s}
 
-and with B background and D defective pixels in R regions every pixel metric is a sum over s:
+and finds a share p(s): for AUROC of the defective pixels, for AUPRO the mean share of the regions.
+The curve is flat between two steps and straight within one, so that up to a limit of L background
+pixels, of which t = min(tied(s), L - before(s)) lie in the step, it adds to the area
 
-    AUROC = sum counts(s) (B - (above(s) + atleast(s)) / 2) / (B D)
-    AUPRO = sum weights(s) (F B - (above(s) + atleast(s)) / 2) / (F B R),  up to the limit F
+    p(s) (L - before(s) - tied(s)) + p(s) t^2 / (2 tied(s)),  neither below 0.
 
-Memory holds the defective scores, 40 bytes each; the background streams past in batches that are
-sorted and looked up.
-
-A binned mode goes through the maps once, holds 24 MB for any number of them, and states in
-`.error` how far off it can be: within a bin the order of pixels is unknown, so the error is what
-the two extreme orders differ by.
+The exact mode has a step for each distinct score of a defective pixel. It goes through the maps
+twice: memory holds the defective scores, 40 bytes each, and the background streams past in batches
+that are sorted and looked up. The binned mode goes through them once and holds 24 MB for any
+number of maps; within a bin the order of pixels is unknown, and `.error` is how far off that is.
 """
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.metrics.pixel.maps import (
-    BINS,
-    Area,
-    MarkedMaps,
-    PixelCounts,
-    batched,
-    bin_of,
-    histogram,
-)
+from workbench.metrics.pixel.maps import BINS, Area, MarkedMap, MarkedMaps, batched, binned
 
 
 def pixel_auroc(
@@ -60,16 +49,7 @@ def pixel_auroc(
         >>> float(pixel_auroc([[[0.1, 0.9]]], [[[False, True]]]))
         1.0
     """
-    pairs = MarkedMaps(maps, masks, progress=progress)
-    if not exact:
-        bins = _Binned(pairs)
-        return bins.seen.undefined or bins.area(bins.counts / bins.counts.sum(), 1.0)
-    levels = Levels(pairs)
-    seen = levels.seen
-    if gap := seen.undefined:
-        return gap
-    won = float(levels.counts @ (seen.n_background - (levels.above + levels.atleast) / 2))
-    return seen.area(won / (seen.n_background * seen.n_defective))
+    return _Steps(MarkedMaps(maps, masks, progress=progress), exact).area()
 
 
 def aupro(
@@ -101,119 +81,69 @@ def aupro(
     """
     if not 0 < limit <= 1:
         raise ValueError(f"limit must be in (0, 1], got {limit}")
-    pairs = MarkedMaps(maps, masks, progress=progress)
-    if not exact:
-        bins = _Binned(pairs)
-        return bins.seen.undefined or bins.area(bins.weights / bins.seen.n_regions, limit)
-    levels = Levels(pairs, limit)
-    seen, end = levels.seen, levels.limit
-    if gap := seen.undefined:
-        return gap
-    assert end is not None  # there is background
-    # of the background before the limit, which part scores below each defective pixel
-    inside, tied = levels.scores > end.score, levels.scores == end.score
-    weights = levels.weights[inside]
-    above = float(weights.sum())
-    behind = float(weights @ (levels.above[inside] + levels.atleast[inside]) / 2)
-    won = above * end.above - behind
-    won += end.share * end.tied * (above + end.share * levels.weights[tied].sum() / 2)
-    return seen.area(won / (limit * seen.n_background * seen.n_regions))
+    steps = _Steps(MarkedMaps(maps, masks, progress=progress), exact)
+    return steps.area(limit, by_region=True)
 
 
-class _Binned:
-    """Background, defective pixels and their region weights in bins, highest bin first."""
+class _Steps:
+    """The steps of the curve; of each the background before it and in it, and what it finds."""
 
-    def __init__(self, pairs: MarkedMaps) -> None:
-        counts, weights = np.zeros(BINS, np.int64), np.zeros(BINS)
+    before: NDArray[np.int64]  # (S,), as the next three
+    tied: NDArray[np.int64]
+    counts: NDArray[np.int64]  # defective pixels
+    weights: NDArray[np.float64]  # their sum of 1 / size of the region
 
-        def take(scores: NDArray, shares: NDArray) -> None:
-            nonlocal counts, weights
-            counts += histogram(scores)
-            weights += histogram(scores, shares)
+    def __init__(self, pairs: MarkedMaps, exact: bool) -> None:
+        self.n_background = self.n_defective = self.n_regions = 0
+        self._exact = exact
+        (self._by_score if exact else self._by_bin)(pairs)
 
-        self.seen = PixelCounts(pairs, take)
-        used = np.flatnonzero(self.seen.background + counts)[::-1]
-        self.background = self.seen.background[used]
-        self.counts, self.weights = counts[used], weights[used]
+    def area(self, limit: float = 1.0, *, by_region: bool = False) -> Area:
+        """Under the curve up to a share of the background, divided by that."""
+        seen = {"n_background": self.n_background, "n_regions": self.n_regions}
+        if not self.n_background or not self.n_defective:
+            missing = "every pixel is" if self.n_defective else "no pixel is marked as"
+            return Area(np.nan, reason=f"{missing} defective", **seen)
+        found = self.weights / self.n_regions if by_region else self.counts / self.n_defective
+        wanted = limit * self.n_background
+        taken = np.clip(wanted - self.before, 0, self.tied)
+        within = np.divide(taken**2, 2 * self.tied, out=np.zeros(len(taken)), where=self.tied > 0)
+        after = np.maximum(wanted - self.before - self.tied, 0)
+        error = 0.0 if self._exact else float(found @ (taken - within)) / wanted
+        return Area(float(found @ (after + within)) / wanted, error=error, **seen)
 
-    def area(self, shares: NDArray[np.float64], limit: float) -> Area:
-        """Under the curve of cumulative shares over the background, up to the limit."""
-        wanted = limit * self.background.sum()
-        before = np.cumsum(self.background) - self.background
-        taken = np.clip(wanted - before, 0, self.background)
-        # in a bin the shares found lie between those before it and those after it
-        middle = np.cumsum(shares) - shares / 2
-        error = float(taken @ shares) / wanted / 2
-        return self.seen.area(float(taken @ middle) / wanted, error)
-
-
-class Limit(NamedTuple):
-    """Where a number of background pixels, counted from the highest score, is reached."""
-
-    score: float
-    above: int  # background pixels that score higher
-    tied: int  # those of exactly this score
-    share: float  # of the tied ones, until the number is reached
-
-
-class Levels:
-    """The distinct scores of defective pixels, ascending, and what lies above them.
-
-    Args:
-        share: Of the background pixels, in (0, 1], for a limit: what scores below it is not
-            counted. None counts all.
-
-    Attributes:
-        seen: How many pixels and regions there are.
-        limit: Of the share.
-        scores: Shape (R,), as the next four.
-        counts: Defective pixels of this score.
-        weights: Their sum of 1 / size of the region.
-        above: Background pixels that score higher.
-        atleast: Background pixels that score as high or higher.
-    """
-
-    def __init__(self, pairs: MarkedMaps, share: float | None = None) -> None:
-        parts: list[tuple[NDArray, NDArray]] = []
-        self.seen = PixelCounts(pairs, lambda *defects: parts.append(defects))
-        self.limit: Limit | None = None
-        if self.seen.undefined:
+    def _by_score(self, pairs: MarkedMaps) -> None:
+        parts = [(scores, weights) for _, scores, weights in self._counted(pairs)]
+        if not self.n_defective:
             return
         scores, weights = (np.concatenate(part) for part in zip(*parts, strict=True))
-        self.scores, at, self.counts = np.unique(scores, return_inverse=True, return_counts=True)
+        scores, at, self.counts = np.unique(scores, return_inverse=True, return_counts=True)
         self.weights = np.bincount(at, weights)
-        self.above, self.atleast = np.zeros((2, self.scores.size), np.int64)
-        # background pixels in a bin or a higher one
-        reached = np.cumsum(self.seen.background[::-1])[::-1]
-        wanted = (share or 0) * self.seen.n_background
-        edge = _last(reached >= wanted) if share else 0
-        tied = self._rank(pairs, edge)
-        if share:
-            above = int(reached[edge] - self.seen.background[edge])
-            self.limit = _limit(tied, above, wanted)
-
-    def _rank(self, pairs: MarkedMaps, edge: int) -> list[tuple[NDArray, NDArray]]:
-        """The second pass; returns the background scores of the bin at the edge, counted."""
-        tied = []
+        self.before, self.tied = np.zeros((2, scores.size), np.int64)
         for batch in batched(pair.background for pair in pairs.run("rank pixels")):
-            bins = bin_of(batch)
-            tied.append(np.unique(batch[bins == edge], return_counts=True))
-            batch = np.sort(batch[bins >= edge])
-            self.above += batch.size - np.searchsorted(batch, self.scores, "right")
-            self.atleast += batch.size - np.searchsorted(batch, self.scores, "left")
-        return tied
+            batch.sort()
+            below, upto = (np.searchsorted(batch, scores, side) for side in ("left", "right"))
+            self.before += batch.size - upto
+            self.tied += upto - below
 
+    def _by_bin(self, pairs: MarkedMaps) -> None:
+        background, counts = np.zeros((2, BINS), np.int64)
+        self.weights = np.zeros(BINS)
+        for pair, scores, weights in self._counted(pairs):
+            for total, of in ((background, pair.background), (counts, scores)):
+                at, n = binned(of)
+                total[at] += n
+            at, found = binned(scores, weights)
+            self.weights[at] += found
+        used = np.flatnonzero(counts)
+        self.counts, self.weights, self.tied = counts[used], self.weights[used], background[used]
+        self.before = self.n_background - np.cumsum(background)[used]
 
-def _limit(tied: list[tuple[NDArray, NDArray]], above: int, wanted: float) -> Limit:
-    """The background score, of those at the edge, at which the wanted number is reached."""
-    scores, counts = (np.concatenate(part) for part in zip(*tied, strict=True))
-    scores, at = np.unique(scores, return_inverse=True)
-    counts = np.bincount(at, counts).astype(np.int64)
-    reached = above + np.cumsum(counts[::-1])[::-1]
-    i = _last(reached >= wanted)
-    above, n = int(reached[i] - counts[i]), int(counts[i])
-    return Limit(scores[i], above, n, (wanted - above) / n)
-
-
-def _last(found: NDArray[np.bool_]) -> int:
-    return int(np.flatnonzero(found)[-1])
+    def _counted(self, pairs: MarkedMaps) -> Iterator[tuple[MarkedMap, NDArray, NDArray]]:
+        """The first pass, with scores and weights of the defective pixels of each map."""
+        for pair in pairs.run("count pixels"):
+            scores, weights, n = pair.defects()
+            self.n_defective += scores.size
+            self.n_background += pair.heat.size - scores.size
+            self.n_regions += n
+            yield pair, scores, weights

@@ -1,6 +1,6 @@
 """Heat maps and masks as a stream: checked, labelled, cut into batches and counted in bins."""
 
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Iterable, Iterator, Sized
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -10,7 +10,6 @@ BATCH = 1 << 22  # pixels that are sorted or counted at once
 BINS = 1 << 20  # 2048 bins for each doubling of the score
 _DROPPED = 12  # bits of a float32 that tell no bins apart
 EIGHT = np.ones((3, 3), bool)  # regions touch at corners too
-_NO_DEFECT = "no pixel is marked as defective"
 
 
 class Area(float):
@@ -100,53 +99,6 @@ class MarkedMaps:
                 yield _checked(i, heat, mask)
 
 
-class PixelCounts:
-    """The first pass: background pixels in bins; defective ones are handed on, batch by batch.
-
-    Args:
-        take: Called with scores (P,) of defective pixels and 1 / size of the region of each.
-
-    Attributes:
-        background: Pixels without a defect by bin, shape (BINS,).
-        n_background: All of them.
-        n_defective: Pixels with a defect.
-        n_regions: Connected defects.
-    """
-
-    def __init__(self, pairs: MarkedMaps, take: Callable[[NDArray, NDArray], Any]) -> None:
-        self.background, self.n_defective, self.n_regions = np.zeros(BINS, np.int64), 0, 0
-        waiting: list[tuple[NDArray, NDArray]] = []
-
-        def read() -> Iterator[NDArray]:
-            for pair in pairs.run("count pixels"):
-                scores, weights, n = pair.defects()
-                self.n_defective += scores.size
-                self.n_regions += n
-                waiting.append((scores, weights))
-                yield pair.background
-
-        for batch in batched(read()):
-            self.background += histogram(batch)
-            take(*(np.concatenate(part) for part in zip(*waiting, strict=True)))
-            waiting.clear()
-        if waiting:  # of images without any background
-            take(*(np.concatenate(part) for part in zip(*waiting, strict=True)))
-        self.n_background = int(self.background.sum())
-
-    @property
-    def undefined(self) -> Area | None:
-        """NaN with its reason, where there is not a pixel of each class."""
-        if self.n_background and self.n_defective:
-            return None
-        missing = "every pixel is defective" if self.n_defective else _NO_DEFECT
-        return self.area(np.nan, reason=missing)
-
-    def area(self, value: float, error: float = 0.0, reason: str = "") -> Area:
-        """A metric of these pixels."""
-        counts = {"n_background": self.n_background, "n_regions": self.n_regions}
-        return Area(float(value), error=error, reason=reason, **counts)
-
-
 def _checked(i: int, heat: ArrayLike, mask: ArrayLike) -> MarkedMap:
     heat, mask = np.asarray(heat), np.asarray(mask)
     if heat.dtype not in (np.float32, np.float64):
@@ -207,8 +159,19 @@ def lowest_of(bin_: int) -> np.float32:
     return (bits ^ ((bits >> 31) & np.int32(0x7FFFFFFF))).view(np.float32)
 
 
-def histogram(
+def binned(
     scores: NDArray[np.floating], weights: NDArray[np.float64] | None = None
-) -> NDArray[Any]:
-    """How many scores, or how much weight, each bin holds; shape (BINS,)."""
-    return np.bincount(bin_of(scores), weights, minlength=BINS)
+) -> tuple[slice, NDArray[Any]]:
+    """A range of bins that holds all scores, and how many, or how much weight, each of it holds.
+
+    Example:
+        >>> at, counts = binned(np.array([1.0, 1.0001, 1.001]))
+        >>> at.stop - at.start, counts.tolist()
+        (3, [2, 0, 1])
+    """
+    if not scores.size:
+        return slice(0), np.empty(0, np.int64)
+    bins = bin_of(scores.ravel())
+    first = int(bins.min())  # a map's scores lie in few bins
+    found = np.bincount(bins - first, weights)
+    return slice(first, first + found.size), found
