@@ -126,7 +126,7 @@ def lost_scores(folder: Path, said: list[str]) -> list[str]:
     return wrong + [line for line in said if line not in there and "before" not in line]
 
 
-def write_relabels(folder: Path, who: str, say: Say) -> None:
+def write_labels(folder: Path, who: str, say: Say) -> None:
     known = len(read_relabels(folder / "x.relabels.csv"))
     for number in range(known, known + STEPS):
         write_relabels(folder / "x.relabels.csv", {f"{who} {number}.png": number % 2 == 0})
@@ -231,7 +231,7 @@ KINDS = {
     for kind in (
         Kind("result CSV", photos, write_results, lost_results, shared=False),
         Kind("score CSV", photos, write_scores, lost_scores, shared=False),
-        Kind("relabels", nothing, write_relabels, lost_relabels),
+        Kind("relabels", nothing, write_labels, lost_relabels),
         Kind("events", nothing, write_events, lost_events),
         Kind("threshold history", nothing, write_history, lost_history),
         Kind("saved detector", trained, write_model, lost_model),

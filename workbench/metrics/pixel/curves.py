@@ -18,6 +18,7 @@ number of maps; within a bin the order of pixels is unknown, and `.error` is how
 """
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,7 +92,7 @@ class _Steps:
     before: NDArray[np.int64]  # (S,), as the next three
     tied: NDArray[np.int64]
     counts: NDArray[np.int64]  # defective pixels
-    weights: NDArray[np.float64]  # their sum of 1 / size of the region
+    weights: NDArray[Any]  # their sum of 1 / size of the region
 
     def __init__(self, pairs: MarkedMaps, exact: bool) -> None:
         self.n_background = self.n_defective = self.n_regions = 0
