@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from math import log
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 from workbench.metrics.pixel.maps import BINS, Area, MarkedMaps, binned, lowest_of
 
 BOUNDS = (1e-5, 1e-4)
+_ROUNDING = 1 + 1e-9
 
 
 def aupimo(
@@ -25,8 +25,8 @@ def aupimo(
     shares of their pixels that reach a threshold. For each image with a defect, the share of
     its defective pixels found is integrated over log FPR between the bounds and divided by the
     width. The curve has a point at each distinct score and is straight over log FPR where
-    scores tie. Exact; three passes, in memory for the highest scores of good images only. Maps and
-    masks are as for `pixel_auroc`; an image whose mask is empty is a good one.
+    scores tie. Exact, in two passes; memory holds the scores of defective pixels. Maps and masks
+    are as for `pixel_auroc`; an image whose mask is empty is a good one.
 
     Args:
         bounds: Lowest and highest shared FPR, within (0, 1].
@@ -53,90 +53,58 @@ def aupimo(
     if not 0 < low < high <= 1:
         raise ValueError(f"bounds must ascend within (0, 1], got {bounds}")
     pairs = MarkedMaps(maps, masks, progress=progress)
-    counted = _Counted(pairs)
-    gap = Area(np.nan, n_background=counted.n_background, n_regions=counted.n_defective)
-    if not counted.n_good or not counted.n_defective:
-        missing = "without a defect" if not counted.n_good else "with a defect"
-        gap.reason = f"there is no image {missing}"
+    defects: dict[int, NDArray] = {}  # scores by image
+    n_images = n_good = n_background = 0
+    bins, top = np.zeros(BINS), -np.inf
+    for pair in pairs.run("count pixels"):
+        n_images = pair.index + 1
+        if pair.mask.any():
+            defects[pair.index] = pair.heat[pair.mask]
+            continue
+        at, counts = binned(pair.heat)
+        bins[at] += counts / pair.heat.size
+        n_good, n_background = n_good + 1, n_background + pair.heat.size
+        top = max(top, pair.heat.max())
+    gap = Area(np.nan, n_background=n_background, n_regions=len(defects))
+    if not n_good or not defects:
+        gap.reason = f"there is no image {'with' if n_good else 'without'} a defect"
         return gap
-    curve = _Curve.of(pairs, counted, low, high)
-    if curve is None:
+    # what scores below this is found at higher rates only; rounded as the bins are
+    reached = np.cumsum(bins[::-1])[::-1] / n_good
+    edge = lowest_of(int(np.flatnonzero(reached >= min(high * _ROUNDING, reached[0]))[-1]))
+    scores = {i: of[of.astype(np.float32) >= edge] for i, of in defects.items()}
+    steps = np.unique(np.concatenate([*scores.values(), [top]]))
+    before, upto = np.zeros((2, steps.size))  # FPR above each, and with it
+    for pair in pairs.run("rank good pixels"):
+        if not pair.mask.any():
+            good = np.sort(pair.heat[pair.heat.astype(np.float32) >= edge])
+            weight = 1 / (pair.heat.size * n_good)
+            before += weight * (good.size - np.searchsorted(good, steps, "right"))
+            upto += weight * (good.size - np.searchsorted(good, steps, "left"))
+    if upto[np.searchsorted(steps, top)] > low * _ROUNDING:
         gap.reason = (
             f"the lowest false positive rate that good images can show lies above {low:g}: "
             "more or larger good images are needed, or maps with fewer equal scores"
         )
         return gap
-    found = np.full(counted.n_images, np.nan)
-    for pair in pairs.run("rank defects"):
-        if pair.mask.any():
-            found[pair.index] = curve.area(pair.heat[pair.mask])
-    return Area(
-        float(np.nanmean(found)),
-        n_background=counted.n_background,
-        n_regions=counted.n_defective,
-        per_image=found,
-    )
+    shares = _between(before, upto, low, high)
+    found = np.full(n_images, np.nan)
+    for i, of in scores.items():
+        found[i] = shares[np.searchsorted(steps, of)].sum() / defects[i].size
+    mean = float(np.nanmean(found))
+    return Area(mean, n_background=n_background, n_regions=len(defects), per_image=found)
 
 
-class _Counted:
-    """The first pass: mean share of a good image's pixels in each bin."""
-
-    def __init__(self, pairs: MarkedMaps) -> None:
-        self.n_good = self.n_defective = self.n_background = self.n_images = 0
-        total = np.zeros(BINS)
-        for pair in pairs.run("count pixels"):
-            self.n_images = pair.index + 1
-            if pair.mask.any():
-                self.n_defective += 1
-                continue
-            self.n_good += 1
-            self.n_background += pair.heat.size
-            at, counts = binned(pair.heat)
-            total[at] += counts / pair.heat.size
-        self._total = total
-
-    def floor(self, share: float) -> int:
-        """The highest bin from which on the mean share is reached, to be safe with a margin."""
-        reached = np.cumsum(self._total[::-1])[::-1] / self.n_good
-        return int(np.flatnonzero(reached >= min(share * (1 + 1e-9), reached[0]))[-1])
-
-
-class _Curve(NamedTuple):
-    """The thresholds between the bounds; each segment ends at a good image's score."""
-
-    scores: NDArray[np.floating]  # (K,) descending
-    starts: NDArray[np.float64]  # (K,) log FPR of all scores higher
-    ends: NDArray[np.float64]  # (K,) log FPR with this score
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, pairs: MarkedMaps, counted: _Counted, low: float, high: float) -> "_Curve | None":
-        """The second pass; None if the lower bound is not resolved."""
-        edge = lowest_of(counted.floor(high))
-        found_scores: list[NDArray] = []
-        shares: list[NDArray] = []
-        for pair in pairs.run("rank good pixels"):
-            if not pair.mask.any():
-                # rounded as the bins are, so that no score of the lowest bin is lost
-                found = pair.heat[pair.heat.astype(np.float32) >= edge]
-                found_scores.append(found)
-                shares.append(np.full(found.size, 1 / (pair.heat.size * counted.n_good)))
-        scores, at = np.unique(np.concatenate(found_scores), return_inverse=True)
-        rates = np.cumsum(np.bincount(at, np.concatenate(shares))[::-1])
-        if rates[0] > low * (1 + 1e-9):
-            return None
-        logs = np.log(rates)
-        starts = np.append(-np.inf, logs[:-1])
-        used = (logs > log(low)) & (starts < log(high))
-        return cls(scores[::-1][used], starts[used], logs[used], log(low), log(high))
-
-    def area(self, defect: NDArray[np.floating]) -> float:
-        """Mean share of the defective pixels found between the bounds."""
-        defect = np.sort(defect)
-        before = 1 - np.searchsorted(defect, self.scores, "right") / defect.size
-        after = 1 - np.searchsorted(defect, self.scores, "left") / defect.size
-        slope = (after - before) / (self.ends - self.starts)
-        left, right = np.maximum(self.starts, self.low), np.minimum(self.ends, self.high)
-        middle = before + slope * ((left + right) / 2 - self.starts)
-        return float((right - left) @ middle / (self.high - self.low))
+def _between(
+    before: NDArray[np.float64], upto: NDArray[np.float64], low: float, high: float
+) -> NDArray[np.float64]:
+    """Of the way from low to high in log FPR, where a pixel is found; half, where scores tie."""
+    with np.errstate(divide="ignore"):
+        start, end = np.log(before), np.log(upto)
+    left, right = np.maximum(start, log(low)), np.minimum(end, log(high))
+    ramp = np.isfinite(start) & (left < right)  # found in part: as straight as the curve
+    first, last, begin, stop = (each[ramp] for each in (start, end, left, right))
+    part = np.zeros(start.size)
+    part[ramp] = (stop - begin) * ((begin + stop) / 2 - first) / (last - first)
+    whole = np.maximum(log(high) - np.maximum(end, log(low)), 0)
+    return (part + whole) / log(high / low)
