@@ -100,11 +100,10 @@ def _between(
 ) -> NDArray[np.float64]:
     """Of the way from low to high in log FPR, where a pixel is found; half, where scores tie."""
     with np.errstate(divide="ignore"):
-        start, end = np.log(before), np.log(upto)
-    left, right = np.maximum(start, log(low)), np.minimum(end, log(high))
+        start, end, low, high = np.log(before), np.log(upto), log(low), log(high)
+    left, right = np.maximum(start, low), np.minimum(end, high)
     ramp = np.isfinite(start) & (left < right)  # found in part: as straight as the curve
     first, last, begin, stop = (each[ramp] for each in (start, end, left, right))
     part = np.zeros(start.size)
     part[ramp] = (stop - begin) * ((begin + stop) / 2 - first) / (last - first)
-    whole = np.maximum(log(high) - np.maximum(end, log(low)), 0)
-    return (part + whole) / log(high / low)
+    return (part + np.maximum(high - np.maximum(end, low), 0)) / (high - low)
