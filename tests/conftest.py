@@ -25,12 +25,16 @@ os.environ.setdefault("WORKBENCH_PRECISION", "float32")  # the same numbers on e
 TINY = {"image_size": 128, "hidden": 8, "kernels": (3,), "epochs": 1}
 
 
+# a test with this fixture, and the example of this function, is so marked
+MARKS = {"browser": "browser", "fitted": "slow", "workbench.csflow.onnx.export.build": "slow"}
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """What opens a browser is a browser test, marked or not."""
+    """What opens a browser is a browser test, and what trains a slow one, marked or not."""
     for item in items:
-        if "browser" in getattr(item, "fixturenames", ()):
-            item.add_marker("browser")
+        for used in {item.name, *getattr(item, "fixturenames", ())} & MARKS.keys():
+            item.add_marker(MARKS[used])
 
 
 @pytest.fixture(scope="session")

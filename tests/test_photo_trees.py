@@ -142,6 +142,7 @@ def test_trees_of_train_and_test(files):
 @given(st.lists(st.tuples(names, st.sampled_from(["OK", "NG", "양품", "불량", "pass", "", "1"])),
                 min_size=1, max_size=8, unique_by=lambda pair: pair[0][0]),
        st.sampled_from(",;\t"))  # fmt: skip
+@pytest.mark.slow
 def test_tables_of_names_and_labels(rows, separator):
     label_of = {"OK": "OK", "양품": "OK", "pass": "OK", "NG": "NG", "불량": "NG"}
     said = {name: word for name, word in rows}

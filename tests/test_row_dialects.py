@@ -135,6 +135,7 @@ def outcomes():
     print(f"\ntables in random dialects: {dict(counts)}")  # noqa: T201
 
 
+@pytest.mark.slow
 def test_random_dialects_are_read_back_or_refused(tmp_path_factory, outcomes, capsys):
     path = tmp_path_factory.mktemp("dialects") / "rows.csv"
 

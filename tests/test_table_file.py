@@ -122,6 +122,7 @@ table.lock.release()
 """
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_in_the_middle_of_a_row_loses_that_row_only(tmp_path):
     path = tmp_path / "scores.csv"
     for _ in range(2):
@@ -205,6 +206,7 @@ for number in range(150):
 """
 
 
+@pytest.mark.slow
 def test_two_writers_of_relabels_lose_none(tmp_path):
     path = tmp_path / "lens.relabels.csv"
     writers = [
@@ -230,6 +232,7 @@ def test_relabels_that_were_lost_come_back_from_the_results(parts, results):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no such processes")
+@pytest.mark.slow
 def test_a_writer_that_ended_and_was_not_waited_for_holds_nothing(tmp_path):
     table = TableFile(tmp_path / "a.csv", COLUMNS, tuple)
     child = subprocess.Popen(

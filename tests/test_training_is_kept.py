@@ -106,6 +106,7 @@ with workspace.written(Path(sys.argv[1]) / "other.txt") as file:
 """
 
 
+@pytest.mark.slow
 def test_leftovers_go_at_the_next_start_when_their_writer_is_gone(tmp_path):
     mine = tmp_path / ".letter.part"  # not of ours
     mine.write_text("")

@@ -85,6 +85,7 @@ for i in count():
 
 
 @pytest.mark.skipif(not sys.platform.startswith(("linux", "darwin")), reason="cannot swap names")
+@pytest.mark.slow
 def test_a_writer_that_is_killed_leaves_the_former_or_the_new_folder(tmp_path):
     folder = tmp_path / "model"
     rng = random.Random(0)
