@@ -30,7 +30,7 @@ from workbench.data.walk import BadFile
 from workbench.errors import ArtifactError, DataError
 from workbench.reports import display, gallery, numbers, runs, wording
 from workbench.reports.report_page import to_html
-from workbench.samples import NOTE, sample
+from workbench.samples import NOTE, make_samples
 
 from .browser import chromium
 
@@ -65,12 +65,12 @@ def home(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WORKBENCH_HOME", str(folder))
         patch.setenv("OMP_NUM_THREADS", "1")
-        parts = load_images(sample("lens", ok=30, ng=10, size=96))
+        parts = load_images(make_samples("lens", ok=30, ng=10, size=96))
         detector = wb.CSFlowDetector(wb.CSFlowConfig(**TINY))
         wb.save(
             detector.fit(parts.train, parts.calibration, progress=False), workspace.model("lens")
         )
-        rows = load_rows(sample("pump"))
+        rows = load_rows(make_samples("pump"))
         model = wb.AutoEncoderDetector(wb.AutoEncoderConfig(epochs=5))
         wb.save(model.fit(rows, progress=False), workspace.model("pump"))
         yield folder

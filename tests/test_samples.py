@@ -8,7 +8,7 @@ from PIL import Image
 
 from workbench.data import load_images, load_rows
 from workbench.errors import DataError
-from workbench.samples import NOTE, PRODUCTS, kind_of, make_samples, photograph, sample
+from workbench.samples import NOTE, PRODUCTS, kind_of, make_samples, photograph
 
 SIZE = 96
 
@@ -80,8 +80,8 @@ def test_all_writes_four_datasets(tmp_path):
 
 def test_sample_goes_to_the_workspace(tmp_path, monkeypatch):
     monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path))
-    assert sample("flex", ok=1, ng=0, size=64) == tmp_path / "data" / "flex"
-    assert sample("pump") == tmp_path / "data" / "pump.csv"
+    assert make_samples("flex", ok=1, ng=0, size=64) == tmp_path / "data" / "flex"
+    assert make_samples("pump") == tmp_path / "data" / "pump.csv"
 
 
 def test_what_is_there_is_kept_or_refused_but_never_lost(tmp_path):

@@ -36,7 +36,7 @@ def ensure_data(name: str) -> Path:
 
     path = workspace.data(f"{name}.csv" if name in SENSORS else name)
     if not path.exists() and name in SAMPLES:
-        samples.sample(name, path)
+        samples.make_samples(name, path)
     return path
 
 

@@ -51,9 +51,9 @@ def data_make(
     seed: Annotated[int, typer.Option(help="Another seed, other pictures.")] = 0,
 ) -> Answer:
     """Generate sample data, for demo and tests only."""
-    from workbench.samples import NOTE, sample
+    from workbench.samples import NOTE, make_samples
 
-    made = sample(name, folder, seed=seed)
+    made = make_samples(name, folder, seed=seed)
     return Answer([f"made {shown(made)}: {NOTE}"], {"path": made, "note": NOTE})
 
 

@@ -209,13 +209,14 @@ class SensorReport(Report):
             groups["test"] = test
         else:
             groups |= {"test, normal": test & ~labels, "test, NG": labels}
-        return [self._error_row(name, rows) for name, rows in groups.items() if rows.any()]
-
-    def _error_row(self, name: str, rows: NDArray[np.bool_]) -> dict[str, Any]:
-        middle, high, largest = np.quantile(self.scores[rows], (0.5, 0.99, 1)).tolist()
-        flagged = float(self.flags[rows].mean())
-        found = {"median": middle, "99 %": high, "largest": largest, "flagged": flagged}
-        return {"rows": name, "n": int(rows.sum())} | found
+        found = []
+        for name, rows in groups.items():
+            if rows.any():
+                at = np.quantile(self.scores[rows], (0.5, 0.99, 1)).tolist()
+                row = dict(zip(("median", "99 %", "largest"), at, strict=True))
+                row |= {"flagged": float(self.flags[rows].mean())}
+                found.append({"rows": name, "n": int(rows.sum())} | row)
+        return found
 
     def _event_row(self, event: Event) -> dict[str, Any]:
         labels, stop = self.rows.labels, len(self.rows) if event.end is None else event.end + 1

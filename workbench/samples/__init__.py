@@ -42,7 +42,7 @@ class Photo(NamedTuple):
 
 def make_samples(
     name: str,
-    folder: Path | str,
+    folder: Path | str | None = None,
     *,
     ok: int = 160,
     ng: int = 60,
@@ -57,7 +57,8 @@ def make_samples(
 
     Args:
         name: "lens", "flex", "SMT", "pump" (in any case) or "all".
-        folder: Where the dataset goes; with "all", where the four of them go.
+        folder: Where the dataset goes, by default `data/NAME` in the workspace; with "all",
+            where the four of them go.
         ok: Number of good pictures; the pump has a fixed number of rows.
         ng: Number of defective pictures.
         seed: Another seed, other pictures of the same product.
@@ -70,7 +71,9 @@ def make_samples(
         ValueError: No such sample, or a number out of range.
         DataError: Something else is at `folder` already.
     """
-    name, folder = _known(name), Path(folder)
+    name = _known(name)
+    default = {"pump": "pump.csv", "all": ""}.get(name, name)
+    folder = workspace.data(default) if folder is None else Path(folder)
     if name == "all":
         for each in NAMES:
             target = folder / ("pump.csv" if each == "pump" else each)
@@ -84,13 +87,6 @@ def make_samples(
         folder.parent.mkdir(parents=True, exist_ok=True)
         _write(folder, recipe)
     return folder
-
-
-def sample(name: str, folder: Path | str | None = None, **settings) -> Path:
-    """`make_samples`, by default into the workspace's `data/NAME`; returns what to load."""
-    name = _known(name)
-    default = {"pump": "pump.csv", "all": ""}.get(name, name)
-    return make_samples(name, workspace.data(default) if folder is None else folder, **settings)
 
 
 def photograph(
