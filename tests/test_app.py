@@ -235,7 +235,7 @@ def test_regions_are_ignored_at_once_and_everything_is_shown_anew(home):
     simulator.on_message({"box": [0, 0, 0.4, 1], "done": 1})
     simulator.ignore.use.click()
     again = page.tabs.children[0]
-    assert again is not simulator and "these regions are ignored from now on" in again.message
+    assert again is not simulator and "in force from now on" in again.message
     assert page.session.current.heatmap[:, :20].max() == 0 and page.session.judged == 0
     assert not isinstance(page.tabs.children[2], HistogramExplorer)  # it is made anew
     saved = load(workspace.model("disc"))
@@ -249,6 +249,41 @@ def test_regions_are_ignored_at_once_and_everything_is_shown_anew(home):
     operator.worker.join()
     assert operator.tabs.children[0].ignore.use.layout.display == "none"
     operator.close()
+
+
+def header(view):
+    return next(part.value for part in view.children if "wb-header" in part._dom_classes)
+
+
+def test_what_counts_by_regions_is_tried_first_and_saved_after_a_question(home):
+    page = AppPage("disc", order="name")
+    page.worker.join()
+    page.tabs.selected_index = 2
+    page.worker.join()
+    view, folder = page.tabs.children[2], workspace.model("disc")
+    former, scores = page.session.detector.threshold, page.session.scores()
+    assert view.rule.save.disabled and "not saved" not in header(view)
+    view.rule.smallest.value = 5
+    view.rule.regions.value = 2
+    assert "changed, not saved" in header(view)
+    view.rule.save.click()
+    asked = view.saving.question.value
+    assert "from 5 % of the photo on count, 2 of them" in asked and "would be missed" in asked
+    assert page.session.detector.threshold == former and load(folder).config.smallest == 0
+    view.saving.why.value = "dust"
+    view.saving.confirm.click()
+    assert "in force from now on" in view.message and "not saved" not in header(view)
+    assert view.rule.smallest.value == 5 and view.rule.save.disabled
+    saved = load(folder)
+    assert (saved.config.smallest, saved.config.regions) == (0.05, 2)
+    expected = saved.score(page.session.parts)
+    assert page.session.scores() == pytest.approx(expected, rel=1e-4)
+    assert (expected <= scores + 1e-6).all() and (expected < scores - 1e-6).any()
+    assert f"instead of {former:.4g}" in asked and f"{saved.threshold:.4g} instead" in asked
+    assert f"{saved.threshold:.4g}" in header(view)
+    history = read_history(threshold_file(folder))
+    assert "from 5 % of the photo" in history[0].why and history[0].why.endswith("dust")
+    page.close()
 
 
 def test_a_page_without_its_model_says_so(home):

@@ -485,6 +485,39 @@ def test_a_threshold_is_typed_saved_with_a_reason_and_restored(page, web, inspec
     until(lambda: value() == before)
 
 
+def test_the_size_of_regions_that_count_has_the_same_brake(page, web, inspected):
+    folder = inspected / "models" / "lens"
+    kept = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    open_page(page, web[0])
+    page.get_by_role("tab", name="히스토그램").click()
+    view = page.locator(".wb-view .wb-view:visible")
+    view.locator(".wb-expert").click()
+    field = view.locator(".wb-smallest input")
+    expect(view.locator(".wb-rule-save")).to_be_disabled()
+    field.fill("5")
+    field.press("Enter")
+    expect(view.locator(".wb-note")).to_contain_text("저장 안 됨")
+    view.locator(".wb-rule-save").click()
+    expect(view.locator(".wb-consequence")).to_contain_text(
+        re.compile(r"5 % 이상인.*양품 \d+개 중")
+    )
+    try:
+        view.locator(".wb-confirm").click()
+        expect(view.locator(".wb-status")).to_contain_text("이제부터 적용됩니다")
+        saved = json.loads((folder / "detector.json").read_text("utf-8"))
+        assert saved["config"]["smallest"] == 0.05
+        expect(view.locator(".wb-rule-save")).to_be_hidden()  # shown anew, in the same tab
+        view.locator(".wb-expert").click()
+        expect(view.locator(".wb-smallest input")).to_have_value("5")
+        page.get_by_role("tab", name="시뮬레이터").click()
+        expect(page.locator(".wb-simulator .wb-totals").first).to_contain_text("넘겨 본 부품 0개")
+        shows_pictures(page)
+    finally:
+        page.goto("about:blank")
+        for path, content in kept.items():
+            path.write_bytes(content)
+
+
 def test_an_operator_sees_the_threshold_and_cannot_move_it(page, inspected, tmp_path_factory):
     with serving(inspected, tmp_path_factory, "lens", "--operator", "--language=en") as (url, *_):
         open_page(page, url)
@@ -493,7 +526,8 @@ def test_an_operator_sees_the_threshold_and_cannot_move_it(page, inspected, tmp_
         place = view.locator(".wb-position")
         expect(place).to_contain_text("threshold")
         before = place.inner_text()
-        for name in ("wb-exact", "wb-threshold", "wb-save", "wb-goal", "wb-policy"):
+        for name in ("wb-exact", "wb-threshold", "wb-save", "wb-goal", "wb-policy", "wb-expert",
+                     "wb-smallest"):  # fmt: skip
             expect(view.locator(f".{name}").first).to_be_hidden()
         x, box = line(view), view.locator(".wb-histogram svg").bounding_box()
         at = box["x"] + x / 1000 * box["width"], box["y"] + box["height"] / 2

@@ -4,14 +4,12 @@ The page is there at once; the model, and what the later tabs need, is loaded in
 """
 
 from collections.abc import Callable
-from pathlib import Path
 from threading import RLock, Thread
 
 import ipywidgets as widgets
 
-from workbench import artifacts, workspace
+from workbench import workspace
 from workbench.session import InspectionSession
-from workbench.session.threshold_history import append_change, threshold_file
 
 from . import preload
 from .audit import AuditView
@@ -22,9 +20,10 @@ from .histogram import HistogramExplorer
 from .markup import render
 from .notice import WriterNotice
 from .overview import Overview
+from .saving import adjust
 from .sensors import SensorExplorer
 from .simulator import Simulator
-from .view import View, described
+from .view import View
 
 
 class AppPage(View):
@@ -119,20 +118,12 @@ class AppPage(View):
             }
         )  # fmt: skip
 
-    def _adjust(self, ignored: Path) -> None:
-        """Let the model ignore what a picture shows, save it, and show all anew."""
-        session, model = self.session, workspace.model(self._name)
-        former = session.detector.threshold
-        self._made[0].say(self.t("setting the threshold anew from calibration photos ..."))
-        found = session.adjust(ignore=ignored)
-        artifacts.save(session.detector, model)
-        now = session.detector.threshold
-        append_change(threshold_file(model), now, self.t("Ignore regions"), former=former)
+    def _adjust(self, why: str, **changes: object) -> None:
+        """Let other things count, save it, and show all anew."""
+        model = workspace.model(self._name)
+        said = adjust(self._made[0], self.session, model, why, **changes)
         self._offer(self._makers)
-        said = "these regions are ignored from now on; threshold {0}"
-        if not found:
-            said = "these regions are ignored from now on; without calibration photos it stays {0}"
-        self._made[0].say(self.t(said, described(now, self.t)))
+        self._made[0].say(said)
 
     def _open_sensors(self, detector: object) -> None:
         from workbench.autoencoder.alarms import NEAR, AlarmRule

@@ -32,7 +32,8 @@ class AuditView(Simulator):
         super().__init__(session, language=language)
 
     def resume(self) -> None:
-        """Go on here after another view of the session chose other parts."""
+        """Go on here with what is suspicious by now."""
+        self.suspects = self._suspects(self.session) or self.suspects
         names = [suspect.name for suspect in self.suspects]
         self.guard(self.session.arrange)(names)
         self.refresh()

@@ -11,7 +11,7 @@ from threading import RLock
 
 import ipywidgets as widgets
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from workbench import metrics, workspace
 from workbench.metrics import SortedScores, Threshold, TwoThresholds
@@ -23,7 +23,8 @@ from .markup import render
 from .part_list import PartList
 from .policies import Policies
 from .rates import count_table, rate_table, review_table
-from .saving import Saving
+from .region_rule import RegionRule
+from .saving import Saving, adjust
 from .view import View, described, identity
 
 BY_HAND = "set by hand in the histogram"
@@ -65,25 +66,15 @@ class HistogramExplorer(View):
         operator: bool = False,
         opened: Callable[[], None] | None = None,
     ) -> None:
-        session = source if isinstance(source, InspectionSession) else None
-        if session:
-            source, labels = session.scores(), session.labels()
-            threshold = session.detector.threshold
+        self.session = session = source if isinstance(source, InspectionSession) else None
         self._read(source, labels)
         key, lock = (identity(session), session.lock) if session else (id(self), RLock())
         super().__init__(key, lock, language)
-        self.session, self._detector = session, session.detector if session else None
-        highest = float(self._scores.max())
-        self.threshold = self._own = Threshold.of(highest if threshold is None else threshold)
+        self._detector = session.detector if session else None
         self._name = session.parts.root.name if session else self.t("Scores")
-        self._chosen: int | None = None
-        self._low: Threshold | None = None  # parts from here to the threshold are looked at again
-        self._bins = bins or int(np.clip(2 * len(self._scores) ** 0.5, 12, 60))
-        self.chart = self._new_chart(metrics.long_tailed(self._scores))
-        self.opener = PartList(self, session, opened)
-        self._make_widgets(model)
-        self._lay_out(operator)
-        self._show()
+        self._model, self._operator = None if model is None else Path(model), operator
+        self._given, self._bins, self._opened = threshold, bins, opened
+        self._open()
 
     def __repr__(self) -> str:
         return f"HistogramExplorer({self._name}, threshold {float(self.threshold):.4g})"
@@ -93,7 +84,29 @@ class HistogramExplorer(View):
         """The confusion counts at the present threshold."""
         return self.scores.confusion(float(self.threshold))
 
-    def _read(self, source: ArrayLike, labels: ArrayLike | None) -> None:
+    def _open(self) -> None:
+        given = self.session.detector.threshold if self.session else self._given
+        given = float(self._scores.max()) if given is None else given
+        self.threshold = self._own = Threshold.of(given)
+        self._chosen: int | None = None
+        self._low: Threshold | None = None  # parts from here to the threshold are looked at again
+        self._n_bars = self._bins or int(np.clip(2 * len(self._scores) ** 0.5, 12, 60))
+        self.chart = self._new_chart(metrics.long_tailed(self._scores))
+        self.opener = PartList(self, self.session, self._opened)
+        self._make_widgets()
+        self._lay_out()
+        self._show()
+
+    def _adjust(self, why: str, **changes: object) -> None:
+        """Let other regions count, and show what they make of the scores."""
+        said = adjust(self, self.session, self._model, why, **changes)
+        self._read(self.session, None)
+        self._open()
+        self.say(said)
+
+    def _read(self, source: InspectionSession | ArrayLike, labels: ArrayLike | None) -> None:
+        if self.session:
+            source, labels = self.session.scores(), self.session.labels()
         scores = np.asarray(source, np.float64)
         ng = None if labels is None else metrics.as_labels(labels)
         if ng is not None and len(ng) != len(scores):
@@ -107,16 +120,15 @@ class HistogramExplorer(View):
         self.scores = SortedScores.of(
             self._scores, np.zeros(len(self._scores), bool) if ng is None else self._ng
         )
-
-    def _classes(self) -> dict[str, NDArray[np.float64]]:
-        if self._ng is None:
-            return {"all": self.scores.ok}
-        return {"OK": self.scores.ok, "NG": self.scores.ng}
+        self._auroc = None if ng is None else metrics.auroc(self._scores, self._ng)
 
     def _new_chart(self, log_x: bool) -> Chart:
-        return Chart(self._classes(), self._bins, self._own, log_x=log_x, t=self.t)
+        classes = {"OK": self.scores.ok, "NG": self.scores.ng}
+        if self._ng is None:
+            classes = {"all": self.scores.ok}
+        return Chart(classes, self._n_bars, self._own, log_x=log_x, t=self.t)
 
-    def _make_widgets(self, model: Path | str | None) -> None:
+    def _make_widgets(self) -> None:
         self._head, self._plot = html("wb-header"), html("wb-histogram")
         self._counts, self._rates = html("wb-counts"), html("wb-rates")
         self.log_counts = self.toggle("Log counts", "", "wb-log", lambda _: self._show())
@@ -141,25 +153,25 @@ class HistogramExplorer(View):
         )
         visible(self.two, self._ng is not None)
         self.expert = self.toggle("Expert", "", "wb-expert", lambda on: visible(self._experts, on))
-        self._experts = self.policies.expert()
-        visible(self._experts, False)
         self.saving = Saving(
             self, self._own, self.scores, self._ng is not None, self._choose,
-            detector=self._detector, model=model,
+            detector=self._detector, model=self._model,
         )  # fmt: skip
+        self.rule = RegionRule(self, self.session, self.saving, self._show, self._adjust)
+        self._experts = widgets.VBox([self.policies.expert(), self.rule.box])
+        visible(self._experts, False)
         self.export = self.button("Export", "download", "wb-export", self._export)
         self.bars = self.dropdown("Parts scored", [("-", -1)], "wb-bars", self._choose_bar)
         self._offer_bars()
 
-    def _lay_out(self, operator: bool) -> None:
-        self._operator = operator
+    def _lay_out(self) -> None:
         tables = widgets.VBox([self._counts, self._rates])
         evidence = styled(widgets.Box([self._plot, tables]), "wb-evidence")
         ways = row(self.own, self.two, self.expert)
         choosing = styled(widgets.VBox([self.policies.goals(), ways, self._experts]), "wb-panel")
         line, shown = row(self.slider, self.exact), [self.log_counts, self.log_scores, self.bars]
         self.slider.layout.flex = "1 1 300px"
-        for part in (line, choosing, *self.saving.buttons) if operator else ():
+        for part in (line, choosing, *self.saving.buttons) if self._operator else ():
             visible(part, False)
         self.fill(
             self._head, evidence, line, self.saving.box, choosing,
@@ -178,16 +190,10 @@ class HistogramExplorer(View):
         )  # fmt: skip
 
     def _offer_bars(self) -> None:
-        edges, counts = self.chart.edges, self.chart.counts
-        words = [
-            ", ".join(f"{n[bar]} {name}" for name, n in counts.items() if n[bar])
-            for bar in range(self._bins)
-        ]
-        options = [
-            (f"{edges[bar]:.4g} - {edges[bar + 1]:.4g}: {said}", bar)
-            for bar, said in enumerate(words)
-            if said
-        ]
+        edges, counts, options = self.chart.edges, self.chart.counts, []
+        for bar in range(self._n_bars):
+            if said := ", ".join(f"{n[bar]} {name}" for name, n in counts.items() if n[bar]):
+                options.append((f"{edges[bar]:.4g} - {edges[bar + 1]:.4g}: {said}", bar))
         self.bars.options = [("-", -1), *options]
 
     def on_message(self, message: dict) -> None:
@@ -261,7 +267,7 @@ class HistogramExplorer(View):
         counts, t = self.counts, self.t
         labelled = self._ng is not None
         self._counts.value = count_table(counts, labelled, t)
-        self._rates.value = rate_table(counts, labelled, self.policies.value, t)
+        self._rates.value = rate_table(counts, self._auroc, self.policies.value, t)
         if self._low is not None:
             both = TwoThresholds(self._low, self.threshold)
             prevalence = self.policies.value("prevalence")
@@ -269,6 +275,7 @@ class HistogramExplorer(View):
             self._counts.value += review_table(rates, t)
         self.exact.value = float(self.threshold)
         self.saving.show(self.threshold)
+        self.rule.show()
         self._head.value = self._header()
         self.say(t("threshold {0}", described(self.threshold, t)))
         self._plot.value = self.chart.draw(
@@ -278,10 +285,10 @@ class HistogramExplorer(View):
 
     def _header(self) -> str:
         t, n = self.t, f"{len(self._scores):,}"
-        place = t("threshold {0}", f"{float(self.threshold):.4g}")
         out = t(", {0} without a score left out", self._left_out) if self._left_out else ""
-        unsaved = t("changed, not saved") if self.saving.unsaved and self.session else ""
+        changed = self.session and (self.saving.unsaved or self.rule.unsaved)
+        unsaved = t("changed, not saved") if changed else ""
         return render(
             "part.head", title=self._name, note=unsaved, name=t("{0} scores", n) + out, rates="",
-            position=place,
+            position=t("threshold {0}", f"{float(self.threshold):.4g}"),
         )  # fmt: skip

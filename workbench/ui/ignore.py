@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench import workspace
@@ -33,7 +32,7 @@ class IgnoreRegions:
         view: "View",
         session: InspectionSession,
         show: Callable[[tuple[Corners, ...]], None],
-        apply: Callable[[Path], None] | None = None,
+        apply: Callable[..., None] | None = None,
     ) -> None:
         self._view, self._session, self._show = view, session, show
         root = session.parts.root
@@ -96,9 +95,9 @@ class IgnoreRegions:
             self._view.t("saved to {0}; at once: {1}; better, trained anew: {2}", path, *ways)
         )
 
-    def _use(self, apply: Callable[[Path], None]) -> None:
+    def _use(self, apply: Callable[..., None]) -> None:
         self._save()
-        apply(self.path)
+        apply(self._view.t("Ignore regions"), ignore=self.path)
 
 
 def _within(at: tuple[float, float]) -> tuple[float, float]:

@@ -221,16 +221,16 @@ class Frames:
         settings: DisplaySettings,
     ) -> Frame:
         """The frame of a part, from what is kept of it as far as that serves."""
-        boxes = tuple(region.box for region in regions)
+        wanted = settings, evaluation.heat_range, tuple(region.box for region in regions)
         with self._lock:
             kept, seen, frame = self._entries.get(index, (None, None, None))
-        if seen == (settings, boxes):
+        if seen == wanted:
             return frame
         if kept is None or not kept.fits(settings, *evaluation.heatmap.shape[::-1]):
             kept = crop(evaluation, mask(), settings)
         frame = draw(kept, settings, evaluation.heat_range, regions)
         with self._lock:
-            self._entries[index] = kept, (settings, boxes), frame
+            self._entries[index] = kept, wanted, frame
             self._entries.move_to_end(index)
             while len(self._entries) > self._most:
                 self._entries.popitem(last=False)

@@ -18,10 +18,14 @@ def count_table(counts: metrics.Confusion, labelled: bool, t: Words) -> str:
 
 
 def rate_table(
-    counts: metrics.Confusion, labelled: bool, value: Callable[[str], float], t: Words
+    counts: metrics.Confusion, auroc: float | None, value: Callable[[str], float], t: Words
 ) -> str:
-    """Rates with intervals, and what they come to on the line."""
-    if not labelled:
+    """Rates with intervals, and what they come to on the line by the fields' values.
+
+    Args:
+        auroc: None for unlabelled parts.
+    """
+    if auroc is None:
         return table({t("Share called NG"): rate_cell(counts.fp, counts.n, t)})
     given = {name: value(name) for name in ("prevalence", "miss_cost", "overkill_cost")}
     escaped = metrics.escape(counts.miss_rate, given["prevalence"])
@@ -32,6 +36,7 @@ def rate_table(
             t("Overkill rate 과검율"): rate_with_interval(counts.fp, counts.n_ok, t),
             t("Escapes per million made"): _number(escaped, ",.0f"),
             t("Cost per 1000 parts"): _number(1000 * cost, ",.4g"),
+            "AUROC": _number(auroc, ".3f"),
         }
     )
 

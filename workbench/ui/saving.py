@@ -1,6 +1,6 @@
-"""The brake on a threshold: saving says what follows and asks; former ones can be restored."""
+"""The brake: saving says what follows and asks; former thresholds can be restored."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from workbench import artifacts, metrics, workspace
 from workbench.metrics import SortedScores, Threshold
+from workbench.session import InspectionSession
 from workbench.session.threshold_history import append_change, read_history, threshold_file
 
 from .controls import html, row, visible
@@ -51,7 +52,7 @@ class Saving:
         self._detector, self._model = detector, None if model is None else Path(model)
         self.save = view.button("Save to detector", "save", "wb-save", self.ask, style="primary")
         self.question, self.why = html("wb-consequence"), view.field("Why", "wb-why", lambda _: 0)
-        self.confirm = view.button("Save", "check", "wb-confirm", self._save, style="primary")
+        self.confirm = view.button("Save", "check", "wb-confirm", self._confirmed, style="primary")
         self.cancel = view.button(
             "Cancel", "times", "wb-cancel", lambda: visible(self._asking, False)
         )
@@ -80,8 +81,14 @@ class Saving:
 
     def ask(self) -> None:
         """Say in counts what saving would do, and ask."""
-        text = ". ".join(self._consequence())
-        self.question.value = render("part.say", text=text, error=True, more="")
+        cuts = self.own, self._present
+        counts = [self._scores.confusion(float(cut)) for cut in cuts]
+        self.propose(self.compared(cuts, counts), self._save)
+
+    def propose(self, said: Sequence[str], act: Callable[[str], None]) -> None:
+        """Ask before something is saved; `act` is called with the reason."""
+        self._act = act
+        self.question.value = render("part.say", text=". ".join(said), error=True, more="")
         visible(self._asking, True)
 
     def measured(self) -> Threshold:
@@ -96,23 +103,29 @@ class Saving:
             source=present.source,
         )  # fmt: skip
 
-    def _consequence(self) -> list[str]:
-        t, present = self._view.t, self._present
-        before, after = (self._scores.confusion(float(cut)) for cut in (self.own, present))
-        said = t("Threshold {0} instead of {1}", f"{present:.4g}", f"{self.own:.4g}")
+    def compared(
+        self, cuts: tuple[Threshold, Threshold], counts: Sequence[metrics.Confusion]
+    ) -> list[str]:
+        """Thresholds and what follows from them in counts, each before and after."""
+        t, (before, after) = self._view.t, counts
+        said = t("Threshold {0} instead of {1}", f"{cuts[1]:.4g}", f"{cuts[0]:.4g}")
         if not self._labelled:
             return [said, t(self._words[2], after.fp, after.n, before.fp)]
         good, bad = (after.fp, after.n_ok, before.fp), (after.fn, after.n_ng, before.fn)
         return [said, t(self._words[0], *good), t(self._words[1], *bad)]
 
-    def _save(self) -> None:
+    def _confirmed(self) -> None:
+        self._act(self.why.value)
+        self.why.value = ""
+        visible(self._asking, False)
+
+    def _save(self, why: str) -> None:
         threshold, t = self.measured(), self._view.t
         if self._model:
             artifacts.save_threshold(self._model, threshold, self._detector)
-            append_change(threshold_file(self._model), threshold, self.why.value, former=self.own)
+            append_change(threshold_file(self._model), threshold, why, former=self.own)
         self._detector.threshold = self.own = threshold
-        self.why.value, self.history.value = "", False
-        visible(self._asking, False)
+        self.history.value = False
         self._choose(threshold)
         where = workspace.portable(self._model) if self._model else t("memory only")
         said = t("saved to {0}: the detector cuts at {1}", where, described(threshold, t))
@@ -133,3 +146,23 @@ class Saving:
         if 0 <= self.past.value < len(changes):
             self._choose(changes[self.past.value].threshold)
             self.ask()
+
+
+def adjust(
+    view: View, session: InspectionSession, model: Path | None, why: str, **changes: object
+) -> str:
+    """Let other things count, save that where a model's folder is given, and what to say of it.
+
+    Args:
+        changes: As for `CSFlowDetector.adjust`.
+    """
+    t, former = view.t, session.detector.threshold
+    view.say(t("setting the threshold anew from calibration photos ..."))
+    found, now = session.adjust(**changes), session.detector.threshold
+    if model:
+        artifacts.save(session.detector, model)
+        append_change(threshold_file(model), now, why, former=former)
+    said = "in force from now on; threshold {0}"
+    if not found:
+        said = "in force from now on; without calibration photos the threshold stays {0}"
+    return t(said, described(now, t))

@@ -40,7 +40,7 @@ class Simulator(Looking):
         session: The inspection to show; a former simulator of it, or of another session with
             the same result file, is closed.
         play_ms: Milliseconds between two images when playing, at least 300.
-        adjust: Makes the model ignore what a picture shows, where that can be done here.
+        adjust: Called with a reason and what the model is to ignore, where that can be done here.
 
     Raises:
         ValueError: `play_ms` is too short to see a picture, or another language.
@@ -52,7 +52,7 @@ class Simulator(Looking):
         *,
         play_ms: int = 500,
         language: str | None = None,
-        adjust: Callable[[Path], None] | None = None,
+        adjust: Callable[..., None] | None = None,
     ) -> None:
         if play_ms < 300:
             raise ValueError(f"play_ms must be at least 300, got {play_ms}")

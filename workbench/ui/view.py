@@ -63,7 +63,10 @@ class View(Controls, widgets.VBox):
         self.say(self.t("exported to {0}", workspace.portable(path)), more=link)
 
     def fill(self, *parts: widgets.Widget, gestures: widgets.Widget | None = None) -> None:
-        """Set the content between the style sheet and the status line."""
+        """Set the content between the style sheet and the status line, in place of the former."""
+        for former in set(self.children) - {self._status}:
+            for widget in (*_inside(former), former):
+                widget.close()
         style = html()
         style.value, style.layout.display = f"<style>{CSS}</style>", "none"
         self._gestures = gestures
