@@ -54,9 +54,11 @@ def clopper_pearson(count: ArrayLike, n: ArrayLike, confidence: float = 0.95) ->
         >>> [round(end, 3) for end in clopper_pearson(1, 50)]
         [0.001, 0.106]
     """
-    from scipy.special import betaincinv
-
     count, n = _counts(count, n, confidence)
+    if not n.any():
+        return _ends(n * np.nan, n * np.nan)
+    from scipy.special import betaincinv  # a quarter of a second, for a page that has just opened
+
     tail = (1 - confidence) / 2
     # a beta distribution needs positive parameters; those that have none are the plain ends
     low = betaincinv(np.maximum(count, 1), n - count + 1, tail)

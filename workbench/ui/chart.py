@@ -9,8 +9,8 @@ from workbench.language import translator
 
 from .markup import render, unique
 
-WIDTH, FLOOR = 1000, 256  # of the drawing; the bars stand on FLOOR
-LEFT, RIGHT = 50, 980  # as in the template
+WIDE, NARROW = 1000, 400  # of drawings
+LEFT, RIGHT, FLOOR = 50, 20, 256  # margins as in the template; the bars stand on FLOOR
 
 
 class Chart:
@@ -22,6 +22,7 @@ class Chart:
         classes: Scores by "OK" and "NG", or by "all" alone, each of shape (N,).
         threshold: Kept within the horizontal range.
         log_x: Scores on a logarithmic axis; only where all are positive.
+        narrow: Drawn for a telephone.
         t: From English to the user's language.
 
     Attributes:
@@ -38,9 +39,11 @@ class Chart:
         threshold: float,
         *,
         log_x: bool = False,
+        narrow: bool = False,
         t: Callable[..., str] | None = None,
     ) -> None:
         low, high = _range([scores for scores in classes.values() if len(scores)])
+        self.width, self._right = (w := NARROW if narrow else WIDE), w - RIGHT
         self.log_x, self._t = bool(log_x and low > 0), t or translator("en")
         threshold = np.clip(threshold, low, high) if np.isinf(threshold) else float(threshold)
         if self.log_x:
@@ -78,7 +81,7 @@ class Chart:
         words = f"{t('histogram of scores')}, {t('threshold {0}', f'{threshold:.4g}')}"
         return render(
             "charts.histogram", fixed=self._fixed[log], lines=lines, band=band, chosen=mark,
-            label=words,
+            label=words, width=self.width,
         )  # fmt: skip
 
     def score_at(self, x: float) -> float:
@@ -89,7 +92,7 @@ class Chart:
             >>> round(chart.score_at(515), 3)
             0.5
         """
-        part = (min(max(x, LEFT), RIGHT) - LEFT) / (RIGHT - LEFT)
+        part = (min(max(x, LEFT), self._right) - LEFT) / (self._right - LEFT)
         if self.log_x:
             return float(self.low * (self.high / self.low) ** part)
         return float(self.low + part * (self.high - self.low))
@@ -112,11 +115,11 @@ class Chart:
             part = np.log(np.maximum(score, self.low) / self.low) / np.log(self.high / self.low)
         else:
             part = (score - self.low) / (self.high - self.low)
-        return LEFT + (RIGHT - LEFT) * part
+        return LEFT + (self._right - LEFT) * part
 
     def _line(self, score: float, text: str, y: int = 30) -> dict[str, object]:
         x = round(float(self.x_of(np.clip(score, self.low, self.high))), 1)
-        side = "end" if x > WIDTH / 2 else "start"
+        side = "end" if x > self.width / 2 else "start"
         shift = -8 if side == "end" else 8
         return {"x": x, "text_x": x + shift, "anchor": side, "text": text, "y": y}
 
@@ -135,7 +138,7 @@ class Chart:
         ]
         return render(
             "charts.bars", shapes=shapes, rug=self._rug(classes.get("NG", np.empty(0))),
-            ticks=self._ticks(), legend=legend, hatch_id=unique("wb-ng"),
+            ticks=self._ticks(), legend=legend, hatch_id=unique("wb-ng"), right=self._right,
             most=f"{max(int(counts.max()) for counts in self.counts.values()):,}",
             counts_unit=self._t("parts, log" if log else "parts"),
             score_unit=self._t("score, log" if self.log_x else "score"),
@@ -151,7 +154,7 @@ class Chart:
         return "".join(f"M{x} {FLOOR + 2} v8" for x in np.unique(self.x_of(ng).round()))
 
     def _ticks(self) -> Sequence[tuple[str, str]]:
-        ticks = (_log_ticks if self.log_x else _round_ticks)(self.low, self.high)
+        ticks = (_log_ticks if self.log_x else _round_ticks)(self.low, self.high, self.width // 90)
         return [(f"{self.x_of(tick):.1f}", f"{tick:.6g}") for tick in ticks]
 
 
@@ -161,15 +164,19 @@ def _range(classes: list[NDArray[np.float64]]) -> tuple[float, float]:
     return (low, high) if high > low else (low - 0.5, high + 0.5)
 
 
-def _round_ticks(low: float, high: float) -> NDArray[np.float64]:
-    """About eight round numbers within a range."""
-    step = 10 ** np.floor(np.log10((high - low) / 4))
-    step *= next(m for m in (1, 2, 5) if (high - low) / (m * step) <= 10)
+def _round_ticks(low: float, high: float, most: int) -> NDArray[np.float64]:
+    """Round numbers within a range, about as many."""
+    step = 10 ** np.floor(np.log10((high - low) / most))
+    step *= next(m for m in (1, 2, 5, 10) if (high - low) / (m * step) <= most)
     return np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step
 
 
-def _log_ticks(low: float, high: float) -> NDArray[np.float64]:
-    """1, 2 and 5 times the powers of ten within a range; powers alone where it is wide."""
+def _log_ticks(low: float, high: float, most: int) -> NDArray[np.float64]:
+    """1, 2 and 5 times the powers of ten within a range; powers alone where these are many."""
     powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
-    ticks = np.sort(np.outer(powers, (1, 2, 5) if len(powers) < 5 else (1,)).ravel())
-    return ticks[(ticks >= low) & (ticks <= high)]
+    for steps in ((1, 2, 5), (1,)):
+        ticks = np.sort(np.outer(powers, steps).ravel())
+        ticks = ticks[(ticks >= low) & (ticks <= high)]
+        if len(ticks) <= most:
+            break
+    return ticks

@@ -233,6 +233,10 @@ function render({ model, el }) {
     const pixels = Math.max(contentRect.width, contentRect.height) * window.devicePixelRatio;
     if (pixels > 50) later = setTimeout(() => tell({ size: Math.round(pixels) }), 200);
   });
+  let narrow = false;
+  const widths = new ResizeObserver(([{ contentRect: { width } }]) => {
+    if (width && narrow !== width < 560) tell({ narrow: (narrow = !narrow) ? 1 : 0 });
+  });
   const listeners = [
     ["pointerdown", onDown, false], ["click", onClick, false], ["dblclick", onDouble, false],
     ["wheel", onWheel, { passive: false }], ["change", onChange, false],
@@ -248,6 +252,7 @@ function render({ model, el }) {
     window.addEventListener("pointerup", onUp);
     if (!root.parentElement.closest(".wb-view")) watched = watch(model, root);
     name();
+    widths.observe(root);
     arrived.observe(root, { childList: true, subtree: true });
   };
   let soon = 0;  // controls arrive one after another, some later than this
@@ -262,6 +267,7 @@ function render({ model, el }) {
     model.off("msg:custom", heard);
     watched?.stop();
     sizes.disconnect();
+    widths.disconnect();
     arrived.disconnect();
     window.removeEventListener("pointermove", onMove);
     window.removeEventListener("pointerup", onUp);

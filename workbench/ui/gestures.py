@@ -31,8 +31,9 @@ def gestures(
         on_message: Called with {"action": name of a key's action}, {"pan": [x, y]},
             {"zoom": factor, "at": [x, y]}, {"box": [x, y, x, y], "done": 1},
             {"corner": [x, y], "done": 1}, {"close": 1, "done": 1},
-            {"line": x, "which": i}, {"bar": x}, {"open": name of what was clicked} or
-            {"size": pixels of the pictures}; fractions of the picture, units of the chart.
+            {"line": x, "which": i}, {"bar": x}, {"open": name of what was clicked},
+            {"narrow": 1} or {"size": pixels of the pictures}; fractions of the picture, units of
+            the chart.
         label: What a screen reader calls the view.
         pictures: Words for the images of these CSS classes.
         keys: Actions by key; "full" and "bare" are done by the browser.

@@ -126,7 +126,7 @@ class HistogramExplorer(View):
         classes = {"OK": self.scores.ok, "NG": self.scores.ng}
         if self._ng is None:
             classes = {"all": self.scores.ok}
-        return Chart(classes, self._n_bars, self._own, log_x=log_x, t=self.t)
+        return Chart(classes, self._n_bars, self._own, log_x=log_x, narrow=self.narrow, t=self.t)
 
     def _make_widgets(self) -> None:
         self._head, self._plot = html("wb-header"), html("wb-histogram")
@@ -136,7 +136,10 @@ class HistogramExplorer(View):
         with self.set_quietly():
             self.log_scores.value = self.chart.log_x
         visible(self.log_scores, self._scores.min() > 0)
-        self.slider = self.bind(self._make_slider(), "wb-threshold", self._moved)
+        steps = 10_000 if self.chart.log_x else 1000  # most parts share the axis's low end
+        self.slider = self.threshold_slider(
+            float(self.threshold), self.chart.low, self.chart.high, steps, self._moved
+        )
         exact = widgets.FloatText(
             float(self.threshold), step=None, description=self.t("Exactly"),
             layout={"width": "220px"}, style={"description_width": "initial"},
@@ -179,16 +182,6 @@ class HistogramExplorer(View):
             gestures=self.listen("Histogram"),
         )  # fmt: skip
 
-    def _make_slider(self) -> widgets.FloatSlider:
-        low, high = self.chart.low, self.chart.high
-        steps = 10_000 if self.chart.log_x else 1000  # most parts share the axis's low end
-        # no readout: it would round, and the header says the exact number
-        return widgets.FloatSlider(
-            np.clip(float(self.threshold), low, high), min=low, max=high,
-            step=(high - low) / steps, description=self.t("Threshold"), readout=False,
-            layout={"width": "100%"},
-        )  # fmt: skip
-
     def _offer_bars(self) -> None:
         edges, counts, options = self.chart.edges, self.chart.counts, []
         for bar in range(self._n_bars):
@@ -205,6 +198,12 @@ class HistogramExplorer(View):
             bar = self.chart.bar_at(message["bar"])
             offered = [value for _, value in self.bars.options]
             self.bars.value = bar if bar in offered else -1
+        else:
+            super().on_message(message)
+
+    def fit(self) -> None:
+        """Draw anew because the view has become narrow or wide."""
+        self._rescale(self.chart.log_x)
 
     def _drag(self, threshold: Threshold, which: int) -> None:
         if which:  # the lower of the two

@@ -54,6 +54,10 @@ class Overview(View):
         """Show what labels and threshold have become since."""
         self.guard(self._show)()
 
+    def fit(self) -> None:
+        """Draw anew because the view has become narrow or wide."""
+        self._show()
+
     def open_chip(self, chip: str) -> None:
         """Show the parts of a chip or a cell of the table."""
         self._chip, self._from = chip, 0
@@ -124,7 +128,7 @@ class Overview(View):
         flagged = [session.prediction(i) == "NG" for i in known]
         truths = [session.truth(i) or "" for i in known]
         rows = metrics.by_group(flagged, truths, [values[i] for i in known])
-        return p_chart(rows, column, self.t)
+        return p_chart(rows, column, self.t, self.narrow)
 
     def _columns(self) -> dict[str, list[str]]:
         """Columns of a table of labels, such as lot and camera, that divide the parts in a few."""

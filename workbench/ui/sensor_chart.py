@@ -7,9 +7,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from workbench.autoencoder.alarms import stretches
 
+from .chart import NARROW, WIDE
 from .markup import render
 
-WIDTH, LEFT, RIGHT = 1000, 150, 12  # of the drawing and of its margins
+LEFT, RIGHT = 150, 12  # margins
+LETTER = 7  # width of one
 STRIP, SCORE, GAP = 34, 96, 8  # heights
 
 
@@ -23,8 +25,10 @@ class SensorChart:
         scores: NDArray[np.float64],
         labels: NDArray[np.bool_] | None,
         t: Callable[..., str],
+        narrow: bool = False,
     ) -> None:
         self._n, self._t = len(scores), t
+        self._width, self._left = (NARROW, 100) if narrow else (WIDE, LEFT)
         self._top = len(columns) * (STRIP + GAP) + 8
         self.height = self._top + SCORE + 24
         # a score is a distance from 0, and its largest values would flatten all others
@@ -36,7 +40,7 @@ class SensorChart:
                 self._strip(values[:, i], name, i * (STRIP + GAP))
                 for i, name in enumerate(columns)
             ],
-            score={"path": score, "y": self._top + 16}, left=LEFT - 8, t=t,
+            score={"path": score, "y": self._top + 16}, left=self._left - 8, t=t,
         )  # fmt: skip
 
     def draw(self, threshold: float, moment: int, active: ArrayLike, raised: ArrayLike) -> str:
@@ -53,30 +57,34 @@ class SensorChart:
             self._n, len(np.asarray(raised)), f"{threshold:.4g}",
         )  # fmt: skip
         line = {
-            "path": f"M{LEFT} {y:.1f} H{WIDTH - RIGHT}",
+            "path": f"M{self._left} {y:.1f} H{self._width - RIGHT}",
             "y": f"{y + 4:.1f}",
             "text": self._t("NG from {0}", f"{threshold:.3g}"),
         }
         return render(
-            "charts.sensors", fixed=self._fixed, width=WIDTH, height=self.height, left=LEFT - 8,
-            base=base, threshold=line, moment=f"{self._place(moment):.1f}", runs=bars,
-            raised=ticks, label=label, t=self._t,
+            "charts.sensors", fixed=self._fixed, width=self._width, height=self.height,
+            left=self._left - 8, base=base, threshold=line, moment=f"{self._place(moment):.1f}",
+            runs=bars, raised=ticks, label=label, t=self._t,
         )  # fmt: skip
 
     def _place(self, row: ArrayLike) -> NDArray[np.float64]:
-        return LEFT + (WIDTH - LEFT - RIGHT) * np.asarray(row, float) / max(self._n - 1, 1)
+        room = self._width - self._left - RIGHT
+        return self._left + room * np.asarray(row, float) / max(self._n - 1, 1)
 
     def _strip(self, values: NDArray[np.float64], name: str, top: int) -> dict[str, object]:
         low, high = np.quantile(values, (0.001, 0.999)).tolist()
         line = self._line(values.clip(low, high), top, STRIP, low, high)
-        shown = name if len(name) <= 20 else f"{name[:19]}…"
+        most = self._left // LETTER - 1
+        shown = name if len(name) <= most else f"{name[: most - 1]}…"
         return {"path": line, "y": top + STRIP / 2 + 4, "name": shown}
 
     def _line(
         self, values: NDArray[np.float64], top: int, height: int, low: float, high: float
     ) -> str:
         """Lowest and highest of each pixel column, so that no peak is lost."""
-        columns = np.minimum(np.arange(self._n) * (WIDTH - LEFT) // max(self._n, 1), WIDTH)
+        columns = np.minimum(
+            np.arange(self._n) * (self._width - self._left) // max(self._n, 1), self._width
+        )
         starts = np.flatnonzero(np.diff(columns, prepend=-1))
         least, most = np.minimum.reduceat(values, starts), np.maximum.reduceat(values, starts)
         unit = height / (high - low) if high > low else 0.0

@@ -91,32 +91,22 @@ class SensorExplorer(View):
         self._values = values_of(detector, rows)
         self.labels, self.time = getattr(rows, "labels", None), getattr(rows, "time", None)
         self.threshold = Threshold.of(detector.threshold)
-        shown = range(min(SENSORS_SHOWN, len(detector.columns)))
-        self._strips = SensorChart(
-            self._values[:, shown], detector.columns[: len(shown)], self.scores, self.labels,
-            self.t,
-        )  # fmt: skip
         self._make_widgets(model, operator)
-        self._show()
+        self.fit()
 
     def __repr__(self) -> str:
         return f"SensorExplorer({len(self.scores)} rows, threshold {float(self.threshold):.4g})"
 
     def _make_widgets(self, model: Path | str | None, operator: bool) -> None:
-        t, wide = self.t, {"width": "100%"}
         self._head, self._chart = html("wb-header"), html("wb-strips")
         self._blame, self._alarms = html("wb-blame"), html("wb-counts")
         moment = widgets.IntSlider(
-            int(self.scores.argmax()), min=0, max=len(self.scores) - 1, description=t("Row"),
-            layout=wide,
+            int(self.scores.argmax()), min=0, max=len(self.scores) - 1,
+            description=self.t("Row"), layout={"width": "100%"},
         )  # fmt: skip
         self.moment = self.bind(moment, "wb-moment", lambda _: self._show())
         high = max(2 * float(self.threshold), float(np.quantile(self.scores, 0.995)))
-        slider = widgets.FloatSlider(
-            float(self.threshold), min=0, max=high, step=high / 1000, description=t("Threshold"),
-            readout=False, layout=wide,
-        )  # fmt: skip
-        self.slider = self.bind(slider, "wb-threshold", self._moved)
+        self.slider = self.threshold_slider(float(self.threshold), 0, high, 1000, self._moved)
         self.next = self.button("Next alarm", "arrow-right", "wb-next-alarm", self._next)
         labels = np.zeros(len(self.scores), bool) if self.labels is None else self.labels
         self.saving = Saving(
@@ -131,6 +121,15 @@ class SensorExplorer(View):
             self._head, self._chart, self.moment, self.slider, controls, self.saving.box, facts,
             gestures=self.listen("Sensors"),
         )  # fmt: skip
+
+    def fit(self) -> None:
+        """Draw anew because the view has become narrow or wide."""
+        n = min(SENSORS_SHOWN, len(self.detector.columns))
+        self._strips = SensorChart(
+            self._values[:, :n], self.detector.columns[:n], self.scores, self.labels, self.t,
+            self.narrow,
+        )  # fmt: skip
+        self._show()
 
     @property
     def raised(self) -> list[int]:

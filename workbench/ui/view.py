@@ -31,6 +31,7 @@ class View(Controls, widgets.VBox):
     _key: Hashable = None  # ipywidgets closes what fails half-built, too
     _lock: Any = nullcontext()
     _gestures: widgets.Widget | None = None
+    narrow = False  # as on a telephone; see `fit`
 
     def __init__(self, key: Hashable, lock: RLock, speech: str | None = None) -> None:
         self.t = language.translator(speech)
@@ -85,9 +86,15 @@ class View(Controls, widgets.VBox):
 
     def on_message(self, message: dict) -> None:
         """What keyboard and pointer did: a click on "what which" calls `open_what(which)`."""
+        if "narrow" in message:
+            self.narrow = bool(message["narrow"])
+            self.guard(self.fit)()
         what, _, which = message.get("open", "").partition(" ")
         if what:
             self.guard(getattr(self, f"open_{what}"))(which)
+
+    def fit(self) -> None:
+        """Draw anew because the view has become narrow or wide."""
 
     @classmethod
     def opened(cls, key: Hashable) -> "View | None":
