@@ -236,7 +236,7 @@ def test_the_page_is_readable_without_a_kernel(page, lens, home):
     assert "<title>lens: inspection report</title>" in page and "<h1>lens</h1>" in page
     assert "viewport" in page and "@media print" in page and "Malgun Gothic" in page
     assert NOTE.capitalize() in page
-    for code in ("wb.load", "report.answer()", "papermill", "score and localise", str(home)):
+    for code in ("wb.load", 'report.say("answer")', "papermill", "score and localise", str(home)):
         assert code not in page
     assert re.search(r"<details class=.facts.>\s*<summary>How this was made", page)
     for fact in ("sha256", "efficientnet-lite0", trained, "torch", "seed"):

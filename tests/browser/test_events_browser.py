@@ -23,7 +23,7 @@ def test_an_event_is_acknowledged_and_closed_and_its_file_says_so(page, lab):
     expect(panel.locator(".wb-blame")).to_contain_text("sensor_3")
     rows.nth(1).locator("button").click()
     expect(rows.nth(1)).to_have_attribute("aria-current", "true")
-    panel.locator(".wb-note input").fill("Lager, bestellt")
+    panel.locator(".wb-event-note input").fill("Lager, bestellt")
     panel.locator(".wb-acknowledge").click()
     expect(rows.nth(1)).to_contain_text("acknowledged")
     expect(rows.nth(1)).to_contain_text("Lager, bestellt")

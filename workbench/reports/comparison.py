@@ -67,14 +67,6 @@ class ComparisonReport(Report):
             "pairs": pairs, "versions": artifacts.versions(),
         }  # fmt: skip
 
-    def answer(self) -> None:
-        """Say which dataset is worst off, and which of two models is better."""
-        self.say("compared")
-
-    def table(self) -> None:
-        """Show all reports by metric."""
-        self.say("compared_table")
-
     def rates(self) -> None:
         """Show miss and overkill of all reports with their intervals."""
         rows = self.metrics["reports"]

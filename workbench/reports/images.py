@@ -175,10 +175,6 @@ class ImageReport(Report):
             chart = metrics.p_chart([row["flagged"] for row in rows], [row["n"] for row in rows])
             self.draw(plots.p_chart([row["group"] for row in rows], chart), "p_chart")
 
-    def by_part(self) -> None:
-        """Show the rates of parts that several photos show, beside those of photos."""
-        self.say("parts")
-
     def regions(self) -> None:
         """Show the rates by the size of the smallest region that counts."""
         self.say("regions")
@@ -187,10 +183,6 @@ class ImageReport(Report):
             words = {"xlabel": "size of the region, % of the photo"}
             shares = 100 * self._areas, self.test.labels, 100 * self._smallest
             self.draw(plots.rates(*shares, **words), "region_rates")
-
-    def agreement(self) -> None:
-        """Show how far two inspectors agree, or one with the detector."""
-        self.say("agreement")
 
     def calmest_ng(self) -> None:
         """Show the NG parts with the lowest scores, the worst misses first."""

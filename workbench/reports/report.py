@@ -19,18 +19,6 @@ class Report:
         """Show a figure with its caption."""
         display.figure(drawn, wording.say(section, self.metrics, *given))
 
-    def answer(self) -> None:
-        """Say what was missed and what was thrown away, and show the rates."""
-        self.say("answer")
-
-    def claims(self) -> None:
-        """Say what the test proves, and how many parts a stronger claim would take."""
-        self.say("claims")
-
-    def left_out(self) -> None:
-        """List what could not be read."""
-        self.say("left_out")
-
     def origins(self) -> None:
         """Show, folded, how the report was made."""
         self.say("origins", wording.origins(self.metrics))

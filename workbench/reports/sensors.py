@@ -89,10 +89,6 @@ class SensorReport(Report):
         """True where the score reaches the threshold, for all rows."""
         return self.scores >= self.detector.threshold
 
-    def alternatives(self) -> None:
-        """Show what other thresholds, and a second look, would have done."""
-        self.say("alternatives")
-
     def setting(self) -> None:
         """Say what was tested and with what."""
         detector, file = self.detector, self.rows.source.rpartition("/")[2]

@@ -71,7 +71,7 @@ class EventList(View):
             self.chosen = 0
         self._head, self._table = html("wb-caption"), html("wb-events")
         self._blame = html("wb-blame")
-        self.note = self.field("Note", "wb-note", lambda _: None, 420)
+        self.note = self.field("Note", "wb-event-note", lambda _: None, 420)
         self.seen = self.button("Acknowledge", "check", "wb-acknowledge",
                                 lambda: self._set("acknowledged"), style="primary",
                                 tip="somebody looks after it")  # fmt: skip
@@ -121,7 +121,7 @@ class EventList(View):
 
     def _show(self) -> None:
         t, counts = self.t, Counter(event.state for event in self.events)
-        states = ", ".join(f"{counts[s]} {t(s)}" for s in ("new", "acknowledged", "closed"))
+        states = ", ".join(f"{t(s)} {counts[s]}" for s in ("new", "acknowledged", "closed"))
         self._head.value = t("{0} events: {1}", len(self.events), states)
         self._table.value = render("tables.events", events=self.events, chosen=self.chosen, t=t)
         event = None if self.chosen is None else self.events[self.chosen]

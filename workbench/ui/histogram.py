@@ -161,7 +161,7 @@ class HistogramExplorer(View):
             detector=self._detector, model=self._model,
         )  # fmt: skip
         self.rule = RegionRule(self, self.session, self.saving, self._show, self._adjust)
-        self._experts = widgets.VBox([self.policies.expert(), self.rule.box])
+        self._experts = styled(widgets.VBox([self.policies.expert(), self.rule.box]), "wb-panel")
         visible(self._experts, False)
         self.export = self.button("Export", "download", "wb-export", self._export)
         self.bars = self.dropdown("Parts scored", [("-", -1)], "wb-bars", self._choose_bar)
@@ -177,8 +177,8 @@ class HistogramExplorer(View):
         for part in (line, choosing, *self.saving.buttons) if self._operator else ():
             visible(part, False)
         self.fill(
-            self._head, evidence, line, self.saving.box, choosing,
-            row(*self.saving.buttons, self.export, *shown), self.opener.box,
+            self._head, evidence, line, choosing,
+            row(*self.saving.buttons, self.export, *shown), self.saving.box, self.opener.box,
             gestures=self.listen("Histogram"),
         )  # fmt: skip
 

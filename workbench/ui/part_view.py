@@ -43,7 +43,7 @@ class PartView:
             html(f"wb-{name}") for name in names
         )
         self.alike = html("wb-alike-box")
-        words = [self.sign, self.part, self.totals, self.why, self.alike, self._time]
+        words = [self.sign, self.part, self.alike, self.totals, self.why, self._time]
         side = styled(widgets.VBox(words), "wb-side")
         self.stage = styled(widgets.Box([self._pair.box, side]), "wb-stage")
 

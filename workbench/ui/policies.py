@@ -91,9 +91,8 @@ class Policies:
         return row(*(self._offered(policy) for policy in GOALS if policy in self.buttons))
 
     def expert(self) -> widgets.Widget:
-        """All other policies, one a line."""
-        lines = [self._offered(policy) for policy in EXPERT if policy in self.buttons]
-        return widgets.VBox(lines)
+        """All other policies."""
+        return row(*(self._offered(policy) for policy in EXPERT if policy in self.buttons))
 
     def value(self, field: str) -> float:
         """What a field stands for: a share where it says per cent."""

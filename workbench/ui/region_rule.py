@@ -4,7 +4,6 @@ from collections.abc import Callable
 from copy import copy
 from typing import TYPE_CHECKING
 
-import ipywidgets as widgets
 import numpy as np
 
 from workbench import metrics
@@ -12,7 +11,7 @@ from workbench.metrics import SortedScores
 from workbench.session import InspectionSession
 from workbench.session.background import lock_of
 
-from .controls import row, visible
+from .controls import row, styled, visible
 from .saving import Saving
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ class RegionRule:
         self.regions = view.number(more, regions, 1, 100, "wb-regions", lambda _: changed())
         self.smallest.layout.width, self.regions.step = "370px", 1
         self.save = view.button("Save what counts", "save", "wb-rule-save", self.ask)
-        self.box: widgets.Widget = row(self.smallest, self.regions, self.save)
+        self.box = styled(row(self.smallest, self.regions, self.save), "wb-goal")
         visible(self.box, self._config)
 
     @property

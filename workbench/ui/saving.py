@@ -51,7 +51,8 @@ class Saving:
         self._scores, self._labelled, self._words = scores, labelled, words
         self._detector, self._model = detector, None if model is None else Path(model)
         self.save = view.button("Save to detector", "save", "wb-save", self.ask, style="primary")
-        self.question, self.why = html("wb-consequence"), view.field("Why", "wb-why", lambda _: 0)
+        self.question = html("wb-consequence")
+        self.why = view.field("Reason", "wb-why", lambda _: 0)
         self.confirm = view.button("Save", "check", "wb-confirm", self._confirmed, style="primary")
         self.cancel = view.button(
             "Cancel", "times", "wb-cancel", lambda: visible(self._asking, False)
