@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from workbench.errors import DataError
-from workbench.language import translator
+from workbench.language import said_again, translator
 
 from .check import DataCheck
 from .csv import csv_text
@@ -56,7 +56,11 @@ def in_short(images: ImageFolder, t: Callable[..., str] | None = None) -> str:
     """
     t = t or translator("en")
     taken = t("Read as {0}.", t(images.layout)) + " " if images.layout else ""
-    further = " " + t("Assumed: {0}.", "; ".join(images.assumed)) if images.assumed else ""
+    further = (
+        " " + t("Assumed: {0}.", "; ".join(said_again(one, t) for one in images.assumed))
+        if images.assumed
+        else ""
+    )
     unused = [file.name for file in images.left_alone if file.reason not in _PLAIN]
     more = f" and {len(unused) - _SHOWN} more" if len(unused) > _SHOWN else ""
     left = t("Left alone: {0}.", ", ".join(unused[:_SHOWN]) + more)

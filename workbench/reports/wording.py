@@ -136,8 +136,10 @@ def origins(m: Numbers) -> list[tuple[str, str]]:
         "data": data.get("root") or data.get("source") or "a list in memory",
         "note on the data": data.get("note", ""),
         "fingerprint of the training data": f"sha256 {data.get('fingerprint', '-')}",
-        "split": ", ".join(f"{key} {n:,}" for key, n in split.items()),
-        "model": f"models/{m['name']} ({saved['kind']}), saved {saved['saved'][:16]}",
+        "split": ", ".join(f"{word_of(key)} {n:,}" for key, n in split.items()),
+        "model": word_of(
+            "{0} ({1}), saved {2}", f"models/{m['name']}", saved["kind"], saved["saved"][:16]
+        ),
         "weights": f"sha256 {saved['weights_sha256']}",
         "backbone": saved.get("backbone", {}).get("name", ""),
         "threshold": f"{m['threshold']:.6g}, {m['threshold_source']}",
