@@ -31,8 +31,12 @@ _WORDS, ERRORS = (
     json.loads(Path(__file__).with_name(f"{name}.json").read_text("utf-8"))
     for name in ("korean", "korean_errors")
 )
-KOREAN: dict[str, str] = _WORDS | ERRORS
-"""From English to Korean; {0}, {1} are places that are filled. ERRORS are those of exceptions."""
+_CASES = {
+    case(word): said for word, said in _WORDS.items() for case in (str.upper, str.capitalize)
+}
+KOREAN: dict[str, str] = _CASES | _WORDS | ERRORS
+"""From English to Korean, which knows no capitals; {0}, {1} are places that are filled. ERRORS are
+those of exceptions."""
 
 
 def current() -> str:
