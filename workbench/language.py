@@ -27,14 +27,12 @@ FONT_FILES = (
     "AppleGothic.ttf",
 )  # fmt: skip
 
-_WORDS, ERRORS = (
+WORDS, ERRORS = (
     json.loads(Path(__file__).with_name(f"{name}.json").read_text("utf-8"))
     for name in ("korean", "korean_errors")
 )
-_CASES = {
-    case(word): said for word, said in _WORDS.items() for case in (str.upper, str.capitalize)
-}
-KOREAN: dict[str, str] = _CASES | _WORDS | ERRORS
+_CASES = {case(word): said for word, said in WORDS.items() for case in (str.upper, str.capitalize)}
+KOREAN: dict[str, str] = _CASES | WORDS | ERRORS
 """From English to Korean, which knows no capitals; {0}, {1} are places that are filled. ERRORS are
 those of exceptions."""
 

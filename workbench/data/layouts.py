@@ -135,7 +135,7 @@ def read_beside(files: Files) -> Layout | None:
         kind, split = ("defect", "test") if ng else ("good", split)
         entries.append(Entry(name, ng, kind, split, tuple(of[name]) if ng else (), group))
     if any(entry.group for entry in entries):
-        assumed.append("photos of one folder show one part, so they share a split")
+        assumed += ["photos of one folder show one part, so they share a split"]
     return Layout("a mask beside each photo", entries, True, assumed)
 
 
@@ -282,10 +282,10 @@ def _kinds(places: Sequence[_Place]) -> list[str]:
 
 def _assumed(photos: Sequence[_Place], mvtec: bool) -> Iterable[str]:
     said = {(p.folders[p.label_at], p.ngs == {True}) for p in photos if p.label_at >= 0}
-    sides = [(sorted(f for f, ng in said if ng is which), name)
-             for which, name in ((False, "good"), (True, "NG"))]  # fmt: skip
-    yield "; ".join(f"{', '.join(folders)} say {name}" for folders, name in sides if folders)
-    if mvtec and (guessed := [f for f in sides[1][0] if word(f).ng is None]):
+    good, bad = (sorted(f for f, ng in said if ng is which) for which in (False, True))
+    sides = [f"{', '.join(good)} say good"] * bool(good) + [f"{', '.join(bad)} say NG"] * bool(bad)
+    yield "; ".join(sides)
+    if mvtec and (guessed := [f for f in bad if word(f).ng is None]):
         yield f"folders under test/ name kinds of defect: {', '.join(guessed)}"
     if any(place.split == "train" and place.ngs == {True} for place in photos):
         yield "NG photos under train/ are tested on: none is learned from"

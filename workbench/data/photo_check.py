@@ -56,11 +56,9 @@ def in_short(images: ImageFolder, t: Callable[..., str] | None = None) -> str:
     """
     t = t or translator("en")
     taken = t("Read as {0}.", t(images.layout)) + " " if images.layout else ""
-    further = (
-        " " + t("Assumed: {0}.", "; ".join(said_again(one, t) for one in images.assumed))
-        if images.assumed
-        else ""
-    )
+    each = filter(None, "; ".join(images.assumed).split("; "))
+    assumed = "; ".join(said_again(one, t) for one in each)
+    further = " " + t("Assumed: {0}.", assumed) if assumed else ""
     unused = [file.name for file in images.left_alone if file.reason not in _PLAIN]
     more = f" and {len(unused) - _SHOWN} more" if len(unused) > _SHOWN else ""
     left = t("Left alone: {0}.", ", ".join(unused[:_SHOWN]) + more)
