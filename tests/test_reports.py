@@ -454,7 +454,7 @@ def test_an_image_that_goes_bad_is_listed_and_not_scored(detector, tmp_path, has
     report = reports.ImageReport("lens", detector, moved)
     assert report.metrics["n"] == 2 and len(report.scores) == 2
     assert [bad["name"] for bad in report.metrics["bad"]] == [names[1]]
-    assert names[1] in shows(report.left_out)
+    assert names[1] in shows(section(report, "say left_out"))
 
 
 def test_corrected_labels_count_and_are_said(detector, tmp_path, monkeypatch):
@@ -512,7 +512,7 @@ def test_parts_are_rated_beside_photos_by_the_rule_of_the_model(detector, tmp_pa
     photo, rows = found["rows"][0], {row["rule"]: row for row in found["rows"][1:]}
     assert photo["n"] == 14 and photo["fn"] == report.metrics["fn"]
     assert rows["any"]["fn"] == (truth & ~worst).sum() and set(rows) == set(metrics.RULES)
-    assert "7 parts on 14 photos, 2 to 2 each" in shows(report.by_part)
+    assert "7 parts on 14 photos, 2 to 2 each" in shows(section(report, "say parts"))
     report.save_scores()
     table = pd.read_csv(tmp_path / "lens_scores.csv")
     assert list(table)[:4] == ["file name", "label", "prediction", "anomaly score"]
@@ -542,7 +542,9 @@ def test_inspectors_are_compared_with_each_other_or_with_the_detector(
     monkeypatch.setenv(display.FOLDER, str(tmp_path))
     parts = detector.parts()
     report = reports.ImageReport("lens", detector, parts)
-    assert report.metrics["agreement"] is None and "No second judgement" in shows(report.agreement)
+    assert report.metrics["agreement"] is None and "No second judgement" in shows(
+        section(report, "say agreement")
+    )
     truth = ["NG" if ng else "OK" for ng in report.test.labels]
     rows = pd.DataFrame({"file name": report.test.names, "label": truth, "prediction": "OK",
                          "anomaly score": 1.0})  # fmt: skip
@@ -556,7 +558,7 @@ def test_inspectors_are_compared_with_each_other_or_with_the_detector(
     report = reports.ImageReport("lens", detector, parts, inspectors=files)
     two = report.metrics["agreement"]
     assert (two["n"], two["only_first"], len(two["disagreed"])) == (13, 1, 4)
-    assert "first and second agree on 9 of 13 parts" in shows(report.agreement)
+    assert "first and second agree on 9 of 13 parts" in shows(section(report, "say agreement"))
     with pytest.raises(DataError, match="one or two result files, got 3"):
         _ = reports.ImageReport("lens", detector, parts, inspectors=["a", "b", "c"]).metrics
 

@@ -143,7 +143,7 @@ def test_an_event_is_picked_acknowledged_closed_and_kept(listed, detector, recor
     view, shown = listed
     (event,) = view.events
     assert 200 <= event.start < 206 and event.sensor == "<flow>"
-    assert "1 events: 1 new, 0 acknowledged, 0 closed" in text(view)
+    assert "1 events: new 1, acknowledged 0, closed 0" in text(view)
     assert "&lt;flow&gt;" in text(view)  # in the list, and with what was seen and expected
     view.open_event("0")
     view.show.click()

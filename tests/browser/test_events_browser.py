@@ -36,4 +36,4 @@ def test_an_event_is_acknowledged_and_closed_and_its_file_says_so(page, lab):
     assert [event.state for event in events.load(kept)] == ["new", "closed"]
     run_all(page)  # the view is made anew, from the file
     expect(panel.locator(".wb-event-table .wb-event-closed")).to_have_count(1)
-    expect(panel.locator(".wb-caption").first).to_contain_text("1 new, 0 acknowledged, 1 closed")
+    expect(panel.locator(".wb-caption").first).to_contain_text("new 1, acknowledged 0, closed 1")
