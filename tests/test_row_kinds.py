@@ -209,6 +209,15 @@ READ = {
         "INDEX,DATE,TIME,UNSIGNED,FLOAT\n" + rows("1,2,3,4,5", map(str, range(1, N + 1)),
             stamps("%Y/%m/%d"), stamps("%H:%M:%S"), *TV).partition("\n")[2],
         {"D100": TEMP, "D102": VIB}, TIMES),
+    "Kibana": Case(rows("@timestamp per 10 seconds;temp;vib",
+        stamps("%b %d, %Y @ %H:%M:%S.000"), *TV), BOTH, TIMES),
+    "catman, a time that equal steps could be taken for a counter": Case(
+        "HBM_CATMAN_DATAFILE\nKanäle\t3\n\n" + rows("Zeit  1 - Standardrate [s]\ttemp\tvib",
+            [f"{10 * i},000" for i in range(N)], german(TEMP), german(VIB, 2)),
+        BOTH, [10 * i for i in range(N)], encoding="cp1252"),
+    "CloudWatch, a number above the dates": Case(
+        "Id,m1,m2\nLabel,temp,vib\nStat,Average,Average\nPeriod,10,10\n"
+        + rows("1,2,3", ISO, *TV).partition("\n")[2], BOTH, TIMES, said=("Period 10 10",)),
     "a word among numbers that are none": Case(
         rows("time,remark,temp", ISO, but(["ok"] * N, at_7="5"), T), {"temp": TEMP}, TIMES,
         said=("remark",)),

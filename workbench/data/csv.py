@@ -65,25 +65,13 @@ def encoding_of(path: Path) -> str:
     return first
 
 
-def legacy_encoding(sample: bytes) -> str:
-    """The one of `LEGACY` whose characters are those that people write.
-
-    Example:
-        >>> [legacy_encoding(word.encode(code)) for word, code in
-        ...  [("온도", "cp949"), ("温度", "cp932"), ("°C", "cp1252"), ("温度", "euc_jp")]]
-        ['cp949', 'cp932', 'cp1252', 'euc_jp']
-    """
-    return legacy_readings(sample)[0][1]
-
-
 def legacy_readings(sample: bytes) -> list[tuple[str, str]]:
     """Text and encoding of what a sample may be, the likeliest first; one where it is clear.
 
     Example:
-        >>> legacy_readings("유량".encode("cp949"))
-        [('유량', 'cp949')]
-        >>> [name for _, name in legacy_readings("꼈탔".encode("cp949"))]
-        ['euc_jp']
+        >>> [legacy_readings(word.encode(code))[0] for word, code in
+        ...  [("온도", "cp949"), ("温度", "cp932"), ("°C", "cp1252"), ("温度", "euc_jp")]]
+        [('온도', 'cp949'), ('温度', 'cp932'), ('°C', 'cp1252'), ('温度', 'euc_jp')]
     """
     marks = {name: _plausibility(sample, name) for name in LEGACY}
     first, *others = sorted(marks, key=marks.__getitem__, reverse=True)
@@ -102,7 +90,7 @@ def decoded(content: bytes) -> str:
     if found := _marked(content[:4096]):
         return content.decode(found, errors="replace")
     sample = _not_utf8(io.BytesIO(content))
-    return content.decode("utf-8" if sample is None else legacy_encoding(sample), "replace")
+    return content.decode("utf-8" if sample is None else legacy_readings(sample)[0][1], "replace")
 
 
 def read_table(path: Path) -> tuple[Iterator[list[str]], bool]:
