@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.dates import ConciseDateFormatter
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
@@ -132,6 +133,10 @@ def _strips(
         _strip(ax, x, values, flags, table.labels)
         ax.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8)
     axes[-1].set_xlabel(words()("row" if table.time is None else "time"))
+    if x.dtype.kind == "M":
+        axis = axes[-1].xaxis
+        axis.set_major_formatter(ConciseDateFormatter(axis.get_major_locator()))
+        axis.get_offset_text().set_size(7)
     return figure, axes
 
 
