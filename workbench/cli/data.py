@@ -9,20 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from workbench import workspace
-from workbench.errors import DataError
 
-from .program import (
-    Answer,
-    Groups,
-    Layout,
-    Relabels,
-    app,
-    command,
-    photo_options,
-    refuse_row_options,
-    row_options,
-    shown,
-)
+from .program import Answer, Groups, Layout, Relabels, app, command, reading, shown
 
 data_app = typer.Typer(help="Sample data and a check-up of your own.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
@@ -76,13 +64,9 @@ def data_check(
     from workbench.data.check import check
     from workbench.data.rows import is_rows
 
-    if not source.exists():
-        raise DataError(f"{source} must be a folder of photos or a CSV file; nothing is there")
-    if is_rows(source):
-        options = row_options(options, layout)
-    else:
-        refuse_row_options(options)
-        options = photo_options(layout, groups, relabels) | ({"check": False} if headers else {})
+    options = reading(source, options, layout, groups, relabels)
+    if headers and not is_rows(source):
+        options["check"] = False
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # all of it is among the lines below
         found = check(source, **options)

@@ -9,12 +9,12 @@ import typer
 
 from workbench import workspace
 
-from .program import Answer, app, command, opened, shown
+from .program import Answer, Model, app, command, loaded, opened, shown
 
 if TYPE_CHECKING:
     from workbench.autoencoder import AutoEncoderDetector
 
-Model = Annotated[str, typer.Argument(help="The model, a folder under models/.")]
+ROWS = "autoencoder"  # the kind of model that these commands take
 
 
 @command(app, reads_rows=True)
@@ -30,7 +30,7 @@ def update(
     """Follow a slow change of the machine: units and threshold, or all, by recent normal rows."""
     from workbench import artifacts
 
-    detector, folder = _row_model(name), workspace.model(name)
+    detector, folder = loaded(name, ROWS), workspace.model(name)
     rows = opened(recent, rows=options)
     before = _figures(detector, rows)
     detector.update(rows, weight=weight, network=network)
@@ -52,7 +52,7 @@ def rollback(name: Model) -> Answer:
     """Undo the last update of a row model."""
     from workbench import artifacts
 
-    detector = _row_model(name).rollback()
+    detector = loaded(name, ROWS).rollback()
     artifacts.save(detector, workspace.model(name))
     line = f"threshold {detector.threshold.describe()}"
     return Answer([line], {"threshold": detector.threshold.to_json()})
@@ -75,7 +75,7 @@ def watch(
     from workbench.autoencoder.watching import follow
 
     rule = AlarmRule(smoothing=smoothing, k=k, n=n, hold_off=hold_off)
-    detector = _row_model(name)
+    detector = loaded(name, ROWS)
     time = time or detector.data.get("reading", {}).get("found", {}).get("time", "")
     found = follow(detector, source, rule, every=every, time_column=time, until=lambda: once)
     for path, event in found:
@@ -86,15 +86,6 @@ def watch(
         if event.end is not None:
             line = f"{path.name} {at}: over at {event.end_time or f'row {event.end + 1}'}"
         yield Answer([line], {"file": path, **asdict(event)})
-
-
-def _row_model(name: str) -> "AutoEncoderDetector":
-    from workbench import artifacts
-
-    detector = artifacts.load(workspace.model(name))
-    if detector.kind != "autoencoder":
-        raise ValueError(f"{name} must be a model of sensor rows, got one of photos")
-    return detector
 
 
 def _figures(detector: "AutoEncoderDetector", rows: Any) -> dict[str, Any]:  # noqa: ANN401

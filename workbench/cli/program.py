@@ -13,14 +13,18 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from workbench import workspace
 from workbench.errors import DataError
 
 if TYPE_CHECKING:
     from dask.distributed import Client
 
+    from workbench.autoencoder import AutoEncoderDetector
+    from workbench.csflow import CSFlowDetector
     from workbench.data import ImageFolder, SensorTable
 
     Dataset = ImageFolder | SensorTable
+    Detector = CSFlowDetector | AutoEncoderDetector
 
 app = typer.Typer(
     help="Anomaly detection for a production line: train on good parts, report on the rest.",
@@ -36,7 +40,9 @@ Groups = Annotated[
     str, typer.Option(help="Which photos show one part: a CSV, folder, or a pattern with {part}.")
 ]
 Relabels = Annotated[bool, typer.Option(help="Correct labels by what inspectors found (photos).")]
+Join = Annotated[str, typer.Option(help="How photos make a part's verdict: any, mean or 2 of n.")]
 Dask = Annotated[str, typer.Option(help="A scheduler's address, a number of processes, or local.")]
+Model = Annotated[str, typer.Argument(help="The model, a folder under models/.")]
 Name = Annotated[str, typer.Option("--name", "-n", help="The model, a folder under models/.")]
 _ROWS = {
     "label": (str, "Column of labels; NAME=VALUE says which value is NG (rows)."),
@@ -140,33 +146,76 @@ def note(line: str) -> None:
     typer.echo(line, err=True)
 
 
+def loaded(name: str, kind: str = "", **how: Any) -> "Detector":  # noqa: ANN401
+    """The saved detector of a name that was typed, of this kind if one is needed.
+
+    Raises:
+        ArtifactError: There is none.
+        ValueError: It is of the other kind.
+    """
+    from workbench import artifacts
+
+    detector = artifacts.load(workspace.model(name), **how)
+    if kind and detector.kind != kind:
+        of = "photos" if kind == "csflow" else "sensor rows"
+        raise ValueError(f"{name} must be a model of {of}, got one of kind {detector.kind}")
+    return detector
+
+
 def opened(
     source: Path,
     seed: int = 0,
     rows: Mapping[str, Any] = MappingProxyType({}),
-    **photos: Any,  # noqa: ANN401
+    **typed: Any,  # noqa: ANN401
 ) -> "Dataset":
-    """The photos or rows at a path that was typed, with options for either."""
+    """The photos or rows at a path that was typed, with options for either as of `reading`."""
     from workbench.data import load_images
     from workbench.data.rows import is_rows, load_rows
+
+    given = reading(source, rows, **typed)
+    if is_rows(source):
+        return load_rows(source, seed=seed, **given)
+    return load_images(source, seed=seed, progress=True, **given)
+
+
+def reading(
+    source: Path,
+    rows: Mapping[str, Any],
+    layout: list[str] | None = None,
+    groups: str = "",
+    relabels: bool = True,
+) -> dict[str, Any]:
+    """Options of `load_rows` or `load_images`, whichever reads the source, as they were typed.
+
+    Raises:
+        DataError: Nothing is there.
+        ValueError: Options for rows were typed for photos.
+    """
+    from workbench.data.rows import is_rows
 
     if not source.exists():
         raise DataError(f"{source} must be a folder of photos or a CSV file; nothing is there")
     if is_rows(source):
-        return load_rows(source, seed=seed, **rows)
+        return dict(rows) | ({"layout": layout[0]} if layout else {})
     refuse_row_options(rows)
-    return load_images(source, seed=seed, progress=True, **photos)
-
-
-def photo_options(layout: list[str] | None, groups: str, relabels: bool) -> dict[str, Any]:
-    """Options of `load_images` as they were typed, without those left to their default."""
-    given: dict[str, Any] = {"layout": ",".join(layout or ()), "groups": groups}
+    given = {"layout": ",".join(layout or ()), "groups": groups}
     return {key: value for key, value in given.items() if value} | {"relabels": relabels}
 
 
-def row_options(options: Mapping[str, Any], layout: list[str] | None) -> dict[str, Any]:
-    """Options of `load_rows` as they were typed."""
-    return dict(options) | ({"layout": layout[0]} if layout else {})
+def share(word: str) -> float | None:
+    """A share as typed: "2%", "2 %" or "0.02"; None for "".
+
+    Example:
+        >>> share("2%"), share("0.02"), share("")
+        (0.02, 0.02, None)
+    """
+    if not word:
+        return None
+    try:
+        number = float(word.removesuffix("%"))
+    except ValueError:
+        raise ValueError(f"a share must be a number such as 2% or 0.02, got {word!r}") from None
+    return number / 100 if word.endswith("%") else number
 
 
 def refuse_row_options(options: Mapping[str, Any]) -> None:

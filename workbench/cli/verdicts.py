@@ -15,12 +15,15 @@ from workbench.errors import DataError
 from .program import (
     Answer,
     Dask,
+    Model,
     Name,
     app,
     command,
+    loaded,
     note,
     opened,
     refuse_row_options,
+    share,
     shown,
     workers,
 )
@@ -28,9 +31,10 @@ from .program import (
 if TYPE_CHECKING:
     from workbench.autoencoder import AutoEncoderDetector
     from workbench.bulk import Scored
-    from workbench.csflow import CSFlowDetector
     from workbench.data import SensorTable
     from workbench.metrics import GroupRates
+
+    from .program import Detector
 
 
 @command(app, reads_rows=True)
@@ -44,9 +48,7 @@ def evaluate(
     options: dict[str, Any],
 ) -> Answer:
     """Score one image (or every row of a file) with a saved detector."""
-    from workbench import artifacts
-
-    detector = artifacts.load(workspace.model(name))
+    detector = loaded(name)
     if detector.kind == "autoencoder":
         return _evaluated_rows(detector, _rows_for(detector, name, source, options))
     _require_photos(name, source, options)
@@ -84,9 +86,9 @@ def score(
     options: dict[str, Any],
 ) -> Answer:
     """Score every photo of a folder, or every row of a file, into a CSV file."""
-    from workbench import artifacts, bulk
+    from workbench import bulk
 
-    detector = artifacts.load(workspace.model(name))
+    detector = loaded(name)
     if detector.kind == "autoencoder":
         rows = _rows_for(detector, name, Path(source), options)
         found = bulk.score_rows(detector, rows, out)
@@ -157,7 +159,7 @@ def _rows_for(
 
 @command(app)
 def accept(
-    name: Annotated[str, typer.Argument(help="The model, a folder under models/.")],
+    name: Model,
     misses: Annotated[
         str, typer.Option(help="Highest share of NG missed, as 1% or 0.01; 0: none seen.")
     ] = "",
@@ -168,11 +170,10 @@ def accept(
     ] = None,
 ) -> Answer:
     """Judge a model against stated rates; exit code 1 where the test does not prove them."""
-    from workbench import artifacts, metrics
+    from workbench import metrics
     from workbench.reports import wording
 
-    limits = {"misses": share(misses), "overkill": share(overkill)}
-    detector = artifacts.load(workspace.model(name))
+    limits, detector = {"misses": share(misses), "overkill": share(overkill)}, loaded(name)
     scores, labels = _tested(detector, name, labelled)
     found = metrics.accept(scores, labels, detector.threshold, **limits)
     values = [claim._asdict() for claim in found.claims]
@@ -241,24 +242,8 @@ def agree(
     return Answer(lines, found._asdict() | {"disagreed": disagreed} | left_out)
 
 
-def share(word: str) -> float | None:
-    """A share as typed: "2%", "2 %" or "0.02"; None for "".
-
-    Example:
-        >>> share("2%"), share("0.02"), share("")
-        (0.02, 0.02, None)
-    """
-    if not word:
-        return None
-    try:
-        number = float(word.removesuffix("%"))
-    except ValueError:
-        raise ValueError(f"a share must be a number such as 2% or 0.02, got {word!r}") from None
-    return number / 100 if word.endswith("%") else number
-
-
 def _tested(
-    detector: "CSFlowDetector | AutoEncoderDetector", name: str, labelled: Path | None
+    detector: "Detector", name: str, labelled: Path | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Scores and labels of what was given, else of the model's own test split."""
     if detector.kind == "autoencoder":

@@ -115,7 +115,7 @@ def sweep(
     if seeds < 1 or not grid or not combined:
         raise ValueError("a sweep needs a field with values, and seeds of 1 or more")
     configs = [
-        replace(_changed(config, changes), seed=config.seed + i)
+        replace(changed(config, changes), seed=config.seed + i)
         for changes in combined
         for i in range(seeds)
     ]
@@ -124,6 +124,12 @@ def sweep(
     work = partial(_of_config, parts, data, progress, shown)
     trials = (trial for _, trial in (each or _one_by_one)(work, configs))
     return [Setting(changes, tuple(next(trials) for _ in range(seeds))) for changes in combined]
+
+
+def changed(config: CSFlowConfig, changes: Mapping[str, Any]) -> CSFlowConfig:
+    """A configuration with other fields; another backbone is cut where it usually is."""
+    block = {"block": default_block(changes["backbone"])} if "backbone" in changes else {}
+    return replace(config, **block | dict(changes))
 
 
 def most_likely(settings: Sequence[Setting]) -> Setting:
@@ -169,11 +175,6 @@ def _of_seed(
 ) -> tuple[SeedResult, CSFlowDetector | None, bool]:
     result, detector = _trained(replace(config, seed=seed), parts, progress, **options)
     return result, detector if seed == config.seed else None, detector.interrupted
-
-
-def _changed(config: CSFlowConfig, changes: Mapping[str, Any]) -> CSFlowConfig:
-    block = {"block": default_block(changes["backbone"])} if "backbone" in changes else {}
-    return replace(config, **block | dict(changes))
 
 
 def _of_config(

@@ -1,14 +1,14 @@
 """What stands before every path: the key, the size of bodies, the number and time of requests."""
 
 import asyncio
-from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import keys
+from .problems import answer
 from .settings import Settings
 
 FREE = ("/health", "/v2/health/live", "/v2/health/ready")  # a load balancer has no key
@@ -74,7 +74,7 @@ class Gate:
         except TimeoutError:
             if not started:
                 text = f"not done within {self.settings.seconds:g} s"
-                await _refused(scope, 504, text)(scope, receive, send)
+                await answer(scope, 504, text)(scope, receive, send)
         finally:
             self.waiting -= 1
         if size > self.settings.body_bytes and not started:
@@ -84,13 +84,13 @@ class Gate:
         headers, path = Headers(scope=scope), scope["path"]
         if not self._allowed(scope["method"], path, headers):
             text = "an API key is needed in the header X-API-Key"
-            return _refused(scope, 401, text, {"WWW-Authenticate": "ApiKey"})
+            return answer(scope, 401, text, {"WWW-Authenticate": "ApiKey"})
         length = headers.get("content-length", "0")
         if length.isdigit() and int(length) > self.settings.body_bytes:
             return self._too_large(scope)
         if self.waiting >= self.settings.waiting and path not in FREE:
             text = f"{self.waiting} requests are under way; try again"
-            return _refused(scope, 429, text, {"Retry-After": "1"})
+            return answer(scope, 429, text, {"Retry-After": "1"})
         return None
 
     def _allowed(self, method: str, path: str, headers: Headers) -> bool:
@@ -102,11 +102,4 @@ class Gate:
         return keys.matches(headers.get("x-api-key", bearer), self.settings.key_sha256)
 
     def _too_large(self, scope: Scope) -> Response:
-        return _refused(scope, 413, f"a body may have {self.settings.body_bytes:,} bytes")
-
-
-def _refused(
-    scope: Scope, status: int, text: str, headers: dict[str, Any] | None = None
-) -> Response:
-    key = "error" if scope["path"].startswith("/v2") else "detail"
-    return JSONResponse({key: text}, status, headers)
+        return answer(scope, 413, f"a body may have {self.settings.body_bytes:,} bytes")

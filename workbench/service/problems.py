@@ -1,11 +1,13 @@
 """Errors as answers: every one is JSON, in the form that the path's clients parse."""
 
 import logging
+from collections.abc import Mapping
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
 from workbench.errors import ArtifactError, DataError
 
@@ -20,10 +22,12 @@ class BadRequest(Exception):  # noqa: N818
     """What was sent cannot be judged: 400."""
 
 
-def answer(request: Request, status: int, text: str) -> JSONResponse:
+def answer(
+    scope: Scope, status: int, text: str, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
     """An error as the path's clients expect it: `error` under /v2, else `detail`."""
-    key = "error" if request.url.path.startswith("/v2") else "detail"
-    return JSONResponse({key: text}, status)
+    key = "error" if scope["path"].startswith("/v2") else "detail"
+    return JSONResponse({key: text}, status, headers)
 
 
 def install(app: FastAPI) -> None:
@@ -31,7 +35,7 @@ def install(app: FastAPI) -> None:
 
     def handler(status: int):  # noqa: ANN202
         async def handle(request: Request, error: Exception) -> JSONResponse:
-            return answer(request, status, str(error))
+            return answer(request.scope, status, str(error))
 
         return handle
 
@@ -43,11 +47,11 @@ def install(app: FastAPI) -> None:
     async def unwell(request: Request, error: OSError) -> JSONResponse:
         LOG.error("a file cannot be read or written", exc_info=error)
         reason = error.strerror or type(error).__name__  # without the path
-        return answer(request, 503, f"the service cannot read or write a file: {reason}")
+        return answer(request.scope, 503, f"the service cannot read or write a file: {reason}")
 
     @app.exception_handler(HTTPException)
     async def stated(request: Request, error: HTTPException) -> JSONResponse:
-        return answer(request, error.status_code, str(error.detail))
+        return answer(request.scope, error.status_code, str(error.detail))
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -56,7 +60,7 @@ def install(app: FastAPI) -> None:
         ]
         if request.url.path.startswith("/v2"):
             text = "; ".join(f"{d['field']}: {d['message']}" for d in details)
-            return JSONResponse({"error": text}, 400)
+            return answer(request.scope, 400, text)
         return validation(details)
 
 
