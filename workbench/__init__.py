@@ -29,7 +29,7 @@ __all__, __getattr__, __dir__ = lazily(
         "session": ["InspectionSession"],
     },
     modules=[
-        "autoencoder", "csflow", "data", "demo", "metrics", "plots", "reports", "samples", "ui",
-        "workspace",
+        "autoencoder", "bulk", "csflow", "data", "demo", "metrics", "plots", "reports", "samples",
+        "ui", "workspace",
     ],
 )  # fmt: skip

@@ -37,7 +37,6 @@ def connected(where: str) -> Iterator["Client"]:
         from dask.distributed import Client, LocalCluster
     except ImportError as error:
         raise DataError("--dask needs Dask: pip install 'workbench[cluster]'") from error
-    cores = os.cpu_count() or 1
     if where != "local" and not where.isdigit():
         try:
             client = Client(where, timeout=20)
@@ -46,26 +45,31 @@ def connected(where: str) -> Iterator["Client"]:
         with client:
             yield client
         return
+    cores = os.cpu_count() or 1
     processes = cores if where == "local" else max(1, int(where))
-    threads = str(max(1, cores // processes))  # more than cores only get in each other's way
-    environment = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
+    threads = _threads(cores // processes)
     with (
-        dask.config.set(
-            {
-                "distributed.scheduler.allowed-failures": TRIES,
-                "distributed.nanny.pre-spawn-environ": environment,
-            }
-        ),
+        dask.config.set({"distributed.scheduler.allowed-failures": TRIES}),
         LocalCluster(
             n_workers=processes,
             threads_per_worker=1,
             silence_logs=50,
             dashboard_address="127.0.0.1:0",
+            env={"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads},
         ) as cluster,
         Client(cluster) as client,
     ):
         cluster.adapt(minimum=processes, maximum=processes)  # also after one died while it began
         yield client
+
+
+def _threads(share: int) -> str:
+    """Of a worker: its share of the cores, or `$OMP_NUM_THREADS` where that is less.
+
+    It would inherit that variable, and workers that all have all cores are slower than one.
+    """
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    return str(max(1, min(share, int(wanted)) if wanted.isdigit() else share))
 
 
 def in_order(

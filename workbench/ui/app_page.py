@@ -30,7 +30,8 @@ class AppPage(View):
     """The page of `workbench app`.
 
     Args:
-        operator: Nothing can be chosen or saved.
+        order: Of the parts; see `InspectionSession`.
+        take_over: Become the writer of the result file even if another page is.
 
     Attributes:
         session: The inspection, once a model of photos is loaded.
@@ -43,7 +44,9 @@ class AppPage(View):
         name: str,
         *,
         language: str | None = None,
+        order: str = "random",
         operator: bool = False,
+        take_over: bool = False,
     ) -> None:
         super().__init__(name, RLock(), language)
         self._name, self._language, self._operator = name, language, operator
@@ -59,7 +62,7 @@ class AppPage(View):
         self.fill(self._top, self.waiting, self.tabs, gestures=listening)
         visible(self.tabs, False)
         self.tabs.observe(self._visit, "selected_index")
-        self._start(lambda: self._load(name))
+        self._start(lambda: self._load(name, order, take_over))
 
     def __repr__(self) -> str:
         return f"AppPage({self._name})"
@@ -77,11 +80,11 @@ class AppPage(View):
     def _wait_for(self, text: str) -> None:
         self.waiting.value = render("part.waiting", text=text)
 
-    def _load(self, name: str) -> None:
+    def _load(self, name: str, order: str, take_over: bool) -> None:
         try:
             detector = preload.take(name)
             if detector.kind == "csflow":
-                self._open_photos(detector)
+                self._open_photos(detector, order, take_over)
             else:
                 self._open_sensors(detector)
         except Exception:
@@ -90,10 +93,12 @@ class AppPage(View):
         visible(self.waiting, False)
         visible(self.tabs, True)
 
-    def _open_photos(self, detector: object) -> None:
+    def _open_photos(self, detector: object, order: str, take_over: bool) -> None:
         parts = detector.parts().test
         results = workspace.report(self._name) / f"{self._name}_result.csv"
-        self.session = session = InspectionSession(detector, parts, results=results)
+        self.session = session = InspectionSession(
+            detector, parts, order, results=results, take_over=take_over
+        )
         self.notice = WriterNotice(self, session, self._writer_changed)
         self._top.children = [self.notice.box]
         speech, model = self._language, workspace.model(self._name)

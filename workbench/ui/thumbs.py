@@ -11,6 +11,7 @@ from workbench.data.encode import jpeg
 from .markup import render
 
 SIDE, SHOWN = 132, 60  # pixels, and how many at a time: a browser slows down with thousands
+FRAMES = {"missed": "missed", "overkill": "overkill"}
 
 
 def thumbs(
@@ -22,8 +23,7 @@ def thumbs(
     parts = []
     for index in indices[:SHOWN]:
         said = describe(index)
-        wrong = said["outcome"] in ("missed", "overkill")
-        kind = said["outcome"] if wrong else said["prediction"].lower() or "none"
+        kind = FRAMES.get(said["outcome"], said["prediction"].lower() or "none")
         parts.append(
             said
             | {"index": index, "kind": kind, "word": said["prediction"] or "?",
