@@ -190,7 +190,7 @@ def test_the_page_stands_at_once_and_makes_its_tabs_when_they_are_looked_at(home
         "workbench.artifacts.load",
         lambda folder: [wait(lambda: gate), load(folder)][1],
     )
-    page = AppPage("disc", order="name")
+    page = AppPage("disc")
     assert page.session is None and "loading the model disc" in page.waiting.value
     gate.append("open")
     page.worker.join()
@@ -222,7 +222,7 @@ def test_the_page_stands_at_once_and_makes_its_tabs_when_they_are_looked_at(home
 
 
 def test_regions_are_ignored_at_once_and_everything_is_shown_anew(home):
-    page = AppPage("disc", order="name")
+    page = AppPage("disc")
     page.worker.join()
     page.session.judge()
     page.tabs.selected_index = 2
@@ -256,7 +256,7 @@ def header(view):
 
 
 def test_what_counts_by_regions_is_tried_first_and_saved_after_a_question(home):
-    page = AppPage("disc", order="name")
+    page = AppPage("disc")
     page.worker.join()
     page.tabs.selected_index = 2
     page.worker.join()
@@ -296,7 +296,7 @@ def test_a_page_without_its_model_says_so(home):
 
 def test_a_later_page_can_look_and_take_over(home, monkeypatch):
     monkeypatch.setattr("workbench.ui.notice.GRACE", 0)
-    first = AppPage("disc", order="name")
+    first = AppPage("disc")
     first.worker.join()
     first.session.judge()
     lock = first.session.results.with_name("disc_result.csv.lock")
@@ -305,7 +305,7 @@ def test_a_later_page_can_look_and_take_over(home, monkeypatch):
     holder |= {"pid": parent.pid, "born": parent.create_time()}
     lock.write_text(json.dumps(holder))
     AppPage.open_views.clear()
-    second = AppPage("disc", order="name")
+    second = AppPage("disc")
     second.worker.join()
     second.notice.check()
     simulator = second.tabs.children[0]
@@ -327,7 +327,7 @@ def test_a_later_page_can_look_and_take_over(home, monkeypatch):
 
 def test_who_only_looks_stays_at_that(home, monkeypatch):
     monkeypatch.setattr("workbench.ui.notice.GRACE", 0)
-    page = AppPage("disc", order="name")
+    page = AppPage("disc")
     page.worker.join()
     other = InspectionSession(
         page.session.detector, page.session.parts, "name", results=page.session.results

@@ -125,6 +125,7 @@ def curved_rows(n=600, seed=0):
     return rows + 0.05 * random.normal(size=rows.shape)
 
 
+@pytest.mark.slow
 def test_a_network_finds_what_a_covariance_cannot_see():
     rows, normal = curved_rows(), curved_rows(seed=1)
     broken = curved_rows(seed=2)

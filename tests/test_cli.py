@@ -17,7 +17,7 @@ import pytest
 import typer
 from PIL import Image
 
-from workbench import cli, save
+from workbench import cli, load, save
 from workbench.errors import DataError
 
 from .conftest import photo
@@ -316,6 +316,24 @@ def test_a_row_model_is_updated_and_rolled_back(workbench, line):
     assert workbench("update", "disc", "recent.csv").returncode == 2
     few = workbench("update", "line", "recent.csv", "--network")
     assert few.returncode == 2 and "at least 400 rows judged normal" in few.stderr
+
+
+def test_scores_of_another_model_or_of_other_rows_are_not_replaced(workbench, line):
+    out = ("--name", "line", "--out", "line_scores.csv")
+    (line / "other.csv").write_bytes((line / "recent.csv").read_bytes())
+    assert workbench("score", "recent.csv", *out).returncode == 0
+    moved = load(line / "models" / "line")
+    moved.threshold = 3  # still the same model
+    save(moved, line / "models" / "line")
+    assert workbench("score", "recent.csv", *out).returncode == 0
+    before = (line / "line_scores.csv").read_bytes()
+    assert "they are of other rows; choose" in workbench("score", "other.csv", *out).stderr
+    workbench("update", "line", "recent.csv")
+    done = workbench("score", "recent.csv", *out)
+    assert done.returncode == 2 and "of another detector; choose another file" in done.stderr
+    (line / "line_scores.csv.json").unlink()
+    assert "not said whose; choose another" in workbench("score", "recent.csv", *out).stderr
+    assert (line / "line_scores.csv").read_bytes() == before
 
 
 def test_rows_that_look_wrong_do_not_update_a_model(workbench, line):

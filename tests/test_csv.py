@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import subprocess
 import sys
 
@@ -9,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workbench.data import load_rows
 from workbench.data.csv import BOM, csv_bytes, encoding_of, read_table
 from workbench.data.relabels import read_relabels, write_relabels
+from workbench.errors import AmbiguousError
 from workbench.session.results import COLUMNS, Verdict, result_table
 
 NAMES = ["양품_0.png", "=1+1.png", "+cmd|' /C calc'!A0.png", "@x.png", "-1.png", "'quoted.png",
@@ -84,13 +87,35 @@ def test_relabels_come_back_from_another_encoding(tmp_path):
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be", "cp949",
-                                      "cp932", "cp1252"])  # fmt: skip
+                                      "cp932", "cp1252", "euc_jp", "gb18030"])  # fmt: skip
 def test_encodings_are_told_apart(tmp_path, encoding):
-    text = {"cp949": "온도 (℃),압력\n", "cp932": "温度,圧力 (℃)\n"}.get(encoding, "°C,µm/s²\n")
+    text = {"cp949": "온도 (℃),압력\n", "cp932": "温度,圧力 (℃)\n", "euc_jp": "温度,圧力 (℃)\n",
+            "gb18030": "温度,转速\n"}.get(encoding, "°C,µm/s²\n")  # fmt: skip
     path = tmp_path / "rows.csv"
     path.write_bytes((text + "1.5,2.5\n" * 30).encode(encoding))
     with path.open(encoding=encoding_of(path)) as file:
         assert file.readline() == text
+
+
+@pytest.mark.parametrize(("word", "encoding", "other"), [
+    ("湿度", "euc_jp", "센텐"), ("ｶｲﾃﾝ", "cp932", "떤쵸"),
+    ("电流", "gb18030", "든직")])  # fmt: skip
+def test_words_of_two_languages_are_refused_with_the_choice(tmp_path, word, encoding, other):
+    path = tmp_path / "rows.csv"
+    path.write_bytes((f"{word},temp\n" + "1.5,2.5\n2.5,1.5\n" * 30).encode(encoding))
+    said = f"'{other}' (cp949) or '{word}' ({encoding}); pass encoding='cp949' or another (--enc"
+    with pytest.raises(AmbiguousError, match=re.escape(said)):
+        load_rows(path)
+    assert load_rows(path, encoding=encoding).columns == (word, "temp")
+
+
+def test_a_known_word_tells_the_encoding_of_unknown_ones(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_bytes("꽹꿱,temp\n".encode("cp949"))
+    with pytest.raises(AmbiguousError):
+        encoding_of(path)
+    path.write_bytes("일시,꽹꿱,temp\n".encode("cp949"))
+    assert encoding_of(path) == "cp949"
 
 
 @pytest.mark.slow

@@ -112,6 +112,12 @@ READ = {
         rows("日時,温度(℃),判定", halves("午前", "午後", "%Y/%m/%d {}%I:%M:%S"), T,
              words("良", "不良")),
         {"温度(℃)": TEMP}, TIMES, NG, encoding="cp932"),
+    "EUC-JP": Case(rows("日時,温度,圧力", ISO, *TV), {"温度": TEMP, "圧力": VIB}, TIMES,
+        said=("taken for euc_jp",), encoding="euc_jp"),
+    "Shift-JIS in half width": Case(rows("ｼﾞｺｸ,ｵﾝﾄﾞ,ｱﾂﾘｮｸ", ISO, *TV),
+        {"ｵﾝﾄﾞ": TEMP, "ｱﾂﾘｮｸ": VIB}, TIMES, said=("taken for cp932",), encoding="cp932"),
+    "GB 18030": Case(rows("时间,温度,压力", ISO, *TV), {"温度": TEMP, "压力": VIB}, TIMES,
+        said=("taken for gb18030",), encoding="gb18030"),
     "cp1252, French": Case(
         rows("Horodatage;Température (°C);Conformité", stamps("%d/%m/%Y %H:%M:%S", HOURS),
              german(TEMP), words("conforme", "non conforme")),
@@ -157,6 +163,64 @@ READ = {
         "date       time     temp   vib\n" + "".join(
             f"{t}  {a:>5}  {b:>5}\n" for t, a, b in zip(ISO, *TV, strict=True)),
         BOTH, TIMES, name="rows.txt"),
+    # programs
+    "WinCC, long, with its count below": Case(
+        '"VarName";"TimeString";"VarValue";"Validity";"Time_ms"\n' + "".join(
+            f'"{tag}";"{t:%d.%m.%Y %H:%M:%S}";{x};1;45426333,333\n'
+            for t, *xs in zip(TIMES, german(TEMP), german(VIB, 2), strict=True)
+            for tag, x in zip(BOTH, xs, strict=True)) + '"$RT_COUNT$";240;;;\n', BOTH, TIMES),
+    "Graphtec, signs apart from numbers": Case(
+        "Model,GL840\nCH,Signal name,Input,Range,Filter,Span\nCH1,CH1,TEMP,TC_K,Off,2000.0\nData\n"
+        "Number,Date&Time,ms,temp,vib,Alarm\nNO.,Time,ms,degC,V,A1\n" + rows("1,2,3,4,5,6",
+            map(str, range(1, N + 1)), ISO, [str(i % 10) for i in range(N)],
+            [f"+ {x}" for x in T], [f"- {x}" for x in TV[1]], ["L"] * N).partition("\n")[2],
+        {"temp": TEMP, "vib": -VIB},
+        [t + timedelta(milliseconds=i % 10) for i, t in enumerate(TIMES)],
+        said=("ms (another column of time)",)),
+    "LabVIEW, a name for remarks": Case(
+        "LabVIEW Measurement\t\nDate\t2024/05/14\nTime\t08:00:00\n***End_of_Header***\t\n\t\n"
+        "Channels\t2\t\t\nDate\t2024/05/14\t2024/05/14\t\nTime\t08:00:00\t08:00:00\t\n"
+        "Y_Unit_Label\tC\tbar\nX_Dimension\tTime\tTime\t\n***End_of_Header***\t\t\t\n"
+        + rows("X_Value\ttemp\tvib\tComment", map(str, range(N)), *TV),
+        BOTH, list(range(N)), said=("Comment (names without cells)",), name="rows.lvm"),
+    "Ignition, with a line of types": Case('"#NAMES"\n"t_stamp","temp","vib"\n"#TYPES"\n'
+        '"date","F","D"\n"#ROWS","60"\n' + rows("1,2,3", ISO, *TV).partition("\n")[2],
+        BOTH, TIMES),
+    "InfluxDB, annotated": Case(
+        "#group,false,false,true,false,true,true\n#datatype,string,long,dateTime:RFC3339,double,"
+        "string,string\n#default,_result,,,,,\n,result,table,_time,_value,_field,_measurement\n"
+        + "".join(f",,{i},{t.replace(' ', 'T')},{x},{tag},press\n"
+                  for i, (tag, xs) in enumerate(zip(BOTH, TV, strict=True))
+                  for t, x in zip(ISO, xs, strict=True)), BOTH, TIMES),
+    "a long table without a known word": Case("entity_id,state,last_changed\n" + "".join(
+        f"temp,{x},{t}\nvib,{'gone' if i == 9 else y},{t}\n"
+        for i, (t, x, y) in enumerate(zip(ISO, *TV, strict=True))),
+        {name: np.delete(x, 9) for name, x in BOTH.items()}, [*TIMES[:9], *TIMES[10:]],
+        said=("a long table",)),
+    "R, rows with names": Case('"zeit" "temp" "vib"\n' + "".join(
+        f'"{i}" "{t}" {x} {y}\n' for i, (t, x, y) in enumerate(zip(ISO, *TV, strict=True), 1)),
+        BOTH, TIMES, name="rows.txt"),
+    "names of groups, each with gaps below": Case(
+        "3호기 기록,,,\n일시,온도,,압력\n,상부(℃),하부(℃),(bar)\n"
+        + rows("1,2,3,4", ISO, *TV, T).partition("\n")[2],
+        {"상부(℃)": TEMP, "하부(℃)": VIB, "압력": TEMP}, TIMES,
+        encoding="cp949", units={"압력": "bar"}),
+    "types below the names": Case("[LOGGING]\n인덱스,날짜,시간,D100,D102\n"
+        "INDEX,DATE,TIME,UNSIGNED,FLOAT\n" + rows("1,2,3,4,5", map(str, range(1, N + 1)),
+            stamps("%Y/%m/%d"), stamps("%H:%M:%S"), *TV).partition("\n")[2],
+        {"D100": TEMP, "D102": VIB}, TIMES),
+    "Kibana": Case(rows("@timestamp per 10 seconds;temp;vib",
+        stamps("%b %d, %Y @ %H:%M:%S.000"), *TV), BOTH, TIMES),
+    "catman, a time that equal steps could be taken for a counter": Case(
+        "HBM_CATMAN_DATAFILE\nKanäle\t3\n\n" + rows("Zeit  1 - Standardrate [s]\ttemp\tvib",
+            [f"{10 * i},000" for i in range(N)], german(TEMP), german(VIB, 2)),
+        BOTH, [10 * i for i in range(N)], encoding="cp1252"),
+    "CloudWatch, a number above the dates": Case(
+        "Id,m1,m2\nLabel,temp,vib\nStat,Average,Average\nPeriod,10,10\n"
+        + rows("1,2,3", ISO, *TV).partition("\n")[2], BOTH, TIMES, said=("Period 10 10",)),
+    "a word among numbers that are none": Case(
+        rows("time,remark,temp", ISO, but(["ok"] * N, at_7="5"), T), {"temp": TEMP}, TIMES,
+        said=("remark",)),
     # numbers
     "thousands in quotes": Case(rows("time,flow,temp", ISO, [f"{x:,.0f}" for x in FLOW], T),
         {"flow": FLOW, "temp": TEMP}, TIMES),

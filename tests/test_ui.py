@@ -20,7 +20,7 @@ from workbench.session import InspectionSession
 from workbench.session.background import MOST, Prefetcher
 from workbench.ui import AuditView, Compare, HistogramExplorer, Simulator
 from workbench.ui.chart import Chart
-from workbench.ui.style import NG, OK
+from workbench.ui.view import CSS
 
 from .doubles import DarkSpotDetector, write_parts
 
@@ -226,9 +226,7 @@ def test_a_second_view_closes_the_first_and_nothing_is_left(session):
 
 
 def test_play_steps_to_the_last_part_and_stops(session):
-    with pytest.raises(ValueError, match="play_ms must be at least 300, got 100"):
-        Simulator(session, play_ms=100)
-    view = Simulator(session, play_ms=300)
+    view = Simulator(session)
     view.jump.value = 3
     view.play.value = True
     assert view.play.description == "Pause ␣"
@@ -240,7 +238,7 @@ def test_play_steps_to_the_last_part_and_stops(session):
 
 
 def test_pause_holds_where_it_is(session):
-    view = Simulator(session, play_ms=300)
+    view = Simulator(session)
     view.play.value = True
     view.play.value = False
     time.sleep(0.5)
@@ -394,10 +392,16 @@ def test_words_stand_out_from_what_they_are_written_on(theme):
         "light": ("#ffffff", "#eeeeee", "#212121", "#757575"),
         "dark": ("#212121", "#424242", "#e2e2e2", "#999999"),
     }[theme]
-    assert contrast("#ffffff", OK) >= 4.5 and contrast("#ffffff", NG) >= 4.5  # on the verdicts
+    dark = "" if theme == "light" else "-line"
+    ok, ng, ok_line, ng_line = (
+        re.findall(rf"--wb-{name}: (#\w+)", CSS)[0]
+        for name in ("ok", "ng", f"ok{dark}", f"ng{dark}")
+    )
+    assert contrast("#ffffff", ok) >= 4.5 and contrast("#ffffff", ng) >= 4.5  # on the verdicts
     assert contrast(ink, page) >= 4.5 and contrast(dim, page) >= 4.5
     assert contrast(ink, soft) >= 4.5 and contrast(dim, soft) >= 3  # "not judged", large
-    assert contrast(OK, page) >= 3 and contrast(NG, page) >= 3  # bars, rug, focus ring
+    assert contrast(ok, page) >= 3 and contrast(ng, page) >= 3  # bars, focus ring
+    assert contrast(ok_line, page) >= 4.5 and contrast(ng_line, page) >= 4.5  # words and lines
 
 
 def contrast(one, other):
@@ -691,7 +695,7 @@ def test_unlabelled_scores_show_the_share_called_ng():
 
 def test_log_counts_raise_the_low_bars():
     scores = np.r_[np.zeros(1000), 1.0]
-    view = HistogramExplorer(scores, scores > 0, 0.5, bins=2)
+    view = HistogramExplorer(scores, scores > 0, 0.5)
 
     def ng_height():  # the second outline; the floor is 256 and the top 46
         drawn = text_of(view, "wb-histogram")

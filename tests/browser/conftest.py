@@ -28,7 +28,7 @@ from workbench import ui
 parts = wb.load_images("data/lens")
 detector = wb.load("models/lens")
 session = wb.InspectionSession(detector, parts, "name", results="reports/lens/lens_result.csv")
-display(ui.Simulator(session, play_ms=300))
+display(ui.Simulator(session))
 """,
     "broken": """
 import workbench as wb

@@ -135,18 +135,24 @@ def score_folder(
 
 
 def score_rows(detector: "AutoEncoderDetector", rows: "SensorTable", out: Path | str) -> Bulk:
-    """Write one line a row to a CSV file, which is replaced as a whole.
+    """Write one line a row to a CSV file; one of the same detector and rows is replaced.
 
     Columns are `ROW_COLUMNS`: the line of the file that the row is in, its time, score, verdict
     and the sensor with the largest share of the error; and error, for a row that was left out.
     A recording of several files has their names in front.
 
     Raises:
-        DataError: The file holds something else.
+        DataError: The file holds something else, or scores of another detector or of other rows.
         OSError: It cannot be written.
         ValueError: Rows of other columns than the detector's.
     """
     require_columns(Path(out), ROW_COLUMNS)
+    about = {
+        "detector": artifacts.identity(detector),
+        "rows": workspace.portable(rows.source),
+        "threshold": float(detector.threshold),
+    }
+    _refuse_others(Path(out), about)
     start = time.perf_counter()
     scores, top = detector.score(rows), detector.blame(rows).argmax(1)
     flags = scores >= detector.threshold
@@ -166,9 +172,24 @@ def score_rows(detector: "AutoEncoderDetector", rows: "SensorTable", out: Path |
     lines += [(*blank, line, "", "", "", "", reason) for line, reason in rows.bad]
     if files is None:
         lines.sort(key=lambda row: row[0])
+    write_about(Path(out), about)
     with workspace.written(Path(out)) as file:
         file.write(csv_bytes([columns, *lines]))
     return Bulk(len(rows), int(flags.sum()), len(rows.bad), 0, time.perf_counter() - start)
+
+
+def _refuse_others(out: Path, about: Mapping[str, Any]) -> None:
+    """Keep the scores of another detector, or of other rows, from being replaced."""
+    if not out.exists() or not out.stat().st_size:
+        return
+    former = read_about(out)
+    for what, others in (("detector", "another detector"), ("rows", "other rows")):
+        if former.get(what) != about[what]:
+            of = f"of {others}" if what in former else "not said whose"
+            raise DataError(
+                f"{out} must hold scores of this detector and these rows to be replaced, but they "
+                f"are {of}; choose another file (--out), or delete this one"
+            )
 
 
 def _row(name: str, ng: bool | None, scored: Scored, threshold: float, place: str) -> list[str]:

@@ -10,7 +10,7 @@ from workbench.errors import DataError
 
 from .cells import Cells, Sheet
 from .decimals import like_a_number
-from .dialect import find_header, unique
+from .header import find_header, unique
 from .words import is_missing
 
 

@@ -12,14 +12,19 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from workbench.errors import DataError
+from workbench.errors import AmbiguousError, DataError
+
+from .words import LETTERS, known
 
 BOM = codecs.BOM_UTF8
 """What tells Excel that a file is UTF-8; the first bytes of the files that we write."""
-LEGACY = ("cp949", "cp932", "cp1252")
-"""Encodings without a mark: Korean, Japanese and western machines."""
+LEGACY = ("cp949", "cp932", "cp1252", "euc_jp", "gb18030")
+"""Encodings without a mark: Korean, Japanese, western and Chinese machines."""
+_SURE, _APART = 0.5, 0.25  # mark of a text that people write, and from any other reading
 _BLOCK = 1 << 20
 _SAMPLE = 1 << 16  # bytes from which a legacy encoding is told
+_CELL_ENDS = re.compile(r"[,;|\t\r\n]+")
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _QUOTED_FORMULA = re.compile(r"'+[=+\-@\t\r]")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|nan|[+-]?inf")
@@ -28,7 +33,11 @@ _SYMBOLS = set("℃℉㎛㎜㎝㎞㎏㎎㎍㎡㎥㎐㎑㎒㎾㎸㎃㎄㎲㎳㎷�
 
 
 def encoding_of(path: Path) -> str:
-    """The encoding of a text file by its mark, else UTF-8 if it is that, else a legacy one."""
+    """The encoding of a text file by its mark, else UTF-8 if it is that, else a legacy one.
+
+    Raises:
+        AmbiguousError: Several give words that people may have written.
+    """
     try:
         with path.open("rb") as file:
             start = file.read(4096)
@@ -42,19 +51,38 @@ def encoding_of(path: Path) -> str:
         raise DataError(f"{path} must be a CSV file; there is no such file") from None
     except OSError as error:
         raise DataError(f"{path} must be a CSV file: {error.strerror}") from None
-    return "utf-8" if sample is None else legacy_encoding(sample)
+    if sample is None:
+        return "utf-8"
+    (text, first), *others = legacy_readings(sample)
+    if others:
+        ways = " or ".join(
+            f"{_NOT_ASCII.findall(text)[0]!r} ({name})" for text, name in [(text, first), *others]
+        )
+        raise AmbiguousError(
+            f"{path}: its first word that is not ASCII may be {ways}; pass encoding={first!r} or "
+            "another (--encoding)", {"encoding": first}
+        )  # fmt: skip
+    return first
 
 
-def legacy_encoding(sample: bytes) -> str:
-    """The one of `LEGACY` whose characters are those that people write.
+def legacy_readings(sample: bytes) -> list[tuple[str, str]]:
+    """Text and encoding of what a sample may be, the likeliest first; one where it is clear.
 
     Example:
-        >>> [legacy_encoding(word.encode(code)) for word, code in
-        ...  [("온도", "cp949"), ("温度", "cp932"), ("°C", "cp1252"), ("Größe", "cp1252")]]
-        ['cp949', 'cp932', 'cp1252', 'cp1252']
+        >>> [legacy_readings(word.encode(code))[0] for word, code in
+        ...  [("온도", "cp949"), ("温度", "cp932"), ("°C", "cp1252"), ("温度", "euc_jp")]]
+        [('온도', 'cp949'), ('温度', 'cp932'), ('°C', 'cp1252'), ('温度', 'euc_jp')]
     """
     marks = {name: _plausibility(sample, name) for name in LEGACY}
-    return max(marks, key=marks.__getitem__)
+    first, *others = sorted(marks, key=marks.__getitem__, reverse=True)
+    best = marks[first]
+    texts = {sample.decode(first, "replace"): first}
+    for name in others:
+        if marks[name] > (best - _APART if best >= _SURE else -1):
+            texts.setdefault(sample.decode(name, "replace"), name)
+    readings = list(texts.items())
+    known_by_words = [r for r in readings if any(map(known, _CELL_ENDS.split(r[0])))]
+    return known_by_words if len(known_by_words) == 1 else readings
 
 
 def decoded(content: bytes) -> str:
@@ -62,7 +90,7 @@ def decoded(content: bytes) -> str:
     if found := _marked(content[:4096]):
         return content.decode(found, errors="replace")
     sample = _not_utf8(io.BytesIO(content))
-    return content.decode("utf-8" if sample is None else legacy_encoding(sample), "replace")
+    return content.decode("utf-8" if sample is None else legacy_readings(sample)[0][1], "replace")
 
 
 def read_table(path: Path) -> tuple[Iterator[list[str]], bool]:
@@ -154,23 +182,23 @@ def _plausibility(sample: bytes, encoding: str) -> float:
     try:
         text = sample.decode(encoding)
     except UnicodeDecodeError as error:
-        if error.start < len(sample) - 2:
+        if error.start < len(sample) - 2 or len(sample) < _SAMPLE:  # else it may be cut off
             return -2.0
         text = sample.decode(encoding, "ignore")
-    marks = [(_mark(char, encoding), len(char.encode(encoding, "ignore")))
-             for char in text if not char.isascii()]  # fmt: skip
+    marks = [(_mark(char, encoding, run), len(char.encode(encoding, "ignore")))
+             for run in _NOT_ASCII.findall(text) for char in run]  # fmt: skip
     return sum(mark * size for mark, size in marks) / max(1, sum(size for _, size in marks))
 
 
-def _mark(char: str, encoding: str) -> float:
-    if encoding == "cp1252":
-        return 1.0 if char in _WESTERN else -1.0
-    if char in _SYMBOLS:
+def _mark(char: str, encoding: str, run: str) -> float:
+    if encoding == "cp1252":  # whose letters and signs stand alone among ASCII, or two as in "öß"
+        alone = len(run) == 1 or (len(run) == 2 and run.islower())
+        return 1.0 if alone and char in _WESTERN else -1.0
+    name = unicodedata.name(char, "")
+    if char in _SYMBOLS or char in LETTERS:
         return 1.0
-    code, name = char.encode(encoding), unicodedata.name(char, "")
-    if encoding == "cp949":  # common syllables and signs have two bytes above ASCII
-        return 1.0 if name.startswith("HANGUL SYLLABLE") and min(code) > 0xA0 else -1.0
+    if name.startswith(("HIRAGANA", "KATAKANA", "FULLWIDTH")) and encoding != "cp949":
+        return 1.0
     if name.startswith("HALFWIDTH"):
-        return 0.5
-    common = name.startswith(("CJK", "HIRAGANA", "KATAKANA", "FULLWIDTH")) and code[0] < 0x99
-    return 1.0 if common else -0.5
+        return 0.6
+    return 0.2 if name.startswith(("HANGUL SYLLABLE", "CJK")) else -1.0

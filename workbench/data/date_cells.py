@@ -22,6 +22,7 @@ _MONTHS = {word: i for i, words in enumerate(WORDS["times"]["months"].split("|")
 _WEEKDAYS, _ZONES = listed("times", "weekdays"), WORDS["times"]["zones"]
 _WORD = re.compile(r"[ap]\.\s?m\.?|[^\W\d_]+\.?", re.IGNORECASE)
 _SIGNS = "년월일시분초年月日時分秒时h"  # which stand behind a number
+_BLANK = str.maketrans("()@", "   ")
 _OFFSET = re.compile(r"([+-])(00):?(00)?$")
 _BETWEEN = r"\s*([-./_,년年월月]?)\s*"
 _DATE = re.compile(rf"\s*(0{{1,4}}|M+){_BETWEEN}(00?|M+){_BETWEEN}(0{{1,4}})\s?[.,일日]?")
@@ -123,7 +124,7 @@ def _understood(shape: str) -> Form | None:
         elif said != "t" and (said not in _WEEKDAYS or (len(said) == 1 and behind != "(")):
             return None
         text = text[: found.start()] + sign * len(found[0]) + text[found.end() :]
-    text = text.replace("(", " ").replace(")", " ").rstrip(" ,")
+    text = text.translate(_BLANK).rstrip(" ,")
     if zone := _OFFSET.search(text):
         form = _numbers(text[: zone.start()].rstrip(), month)
         if form and form.clock:

@@ -1,6 +1,7 @@
 """Which signs a file writes its numbers with, decided over whole columns, never by the cell."""
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -30,12 +31,12 @@ class Signs(NamedTuple):
         loose = r"\d{1,3}" if strict else r"\d+"
         whole = rf"(?:[1-9]\d{{0,2}}(?:{comma}\d{{3}})+|{loose})" if comma else r"\d+"
         number = rf"(?:{whole}(?:{point}\d*)?|{point}\d+)(?:[eE][+\-−]?\d+)?"
-        return re.compile(rf"[+\-−]?{number}", re.ASCII)
+        return re.compile(rf"(?:[+\-−] *)?{number}", re.ASCII)
 
     def plain(self, cell: str) -> str:
         """The cell as every program writes a number."""
         cell = cell.replace(self.thousands, "") if self.thousands else cell
-        return cell.replace("−", "-").replace(self.decimal, ".")
+        return cell.replace(" ", "").replace("−", "-").replace(self.decimal, ".")
 
 
 def like_a_number(cell: str) -> bool:
@@ -60,7 +61,7 @@ def number_and_unit(cell: str) -> tuple[str, str]:
 
 
 def possible(cells: Iterable[str]) -> list[Signs]:
-    """The signs under which the most numbers of a column are some; [] where fewer than half are.
+    """The signs under which the most cells are numbers; [] where fewer than half are some.
 
     Only what leads to different values is told apart.
 
@@ -70,15 +71,16 @@ def possible(cells: Iterable[str]) -> list[Signs]:
         >>> possible(["1,102", "0,5"]), possible(["1 102", "5"])
         ([Signs(decimal=',', thousands='')], [Signs(decimal='.', thousands=' ')])
     """
-    numbers = [cell for cell in set(cells) if like_a_number(cell)]
+    counts = Counter(cells)
+    numbers = [cell for cell in counts if like_a_number(cell)]
     held = set().union(*map(set, numbers))
     points = ".," if held & {".", ","} else "."
     fits = {
-        signs: sum(map(bool, map(signs.pattern().fullmatch, numbers)))
+        signs: sum(counts[c] for c in filter(signs.pattern().fullmatch, numbers))
         for signs in (Signs(p, c) for p in points for c in _groups(held) if c != p)
     }
     most = max(fits.values(), default=0)
-    return [signs for signs, n in fits.items() if n == most and n and 2 * n >= len(numbers)]
+    return [signs for signs, n in fits.items() if n == most and n and 2 * n >= counts.total()]
 
 
 def decide(

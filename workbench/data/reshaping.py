@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 from workbench.errors import DataError
 
 from .cells import Cells
-from .columns import Column
+from .columns import Column, head
+from .decimals import possible
 from .recording import seconds
-from .words import GOOD_QUALITY, QUALITIES, TAGS, VALUES, bare
+from .table import BadRow
+from .words import COUNTERS, GOOD_QUALITY, QUALITIES, TAGS, VALUES, bare
 
 _MOST_TAGS = 1000
+_BLOCK = 1 << 13  # rows at once
 
 
 class Rows(NamedTuple):
@@ -52,13 +55,37 @@ class Long(NamedTuple):
     quality: str | None
 
 
-def find_long(cells: Mapping[str, Cells]) -> Long | None:
-    """The columns of a long table, by their names; None where the table is wide."""
+def find_long(cells: Mapping[str, Cells], time: Column) -> Long | None:
+    """The columns of a long table, by their names or their structure; None where it is wide.
+
+    A tag tells readings of one time apart. Without a word for it, one column of text does that
+    where there is one column of values.
+    """
     tags = [name for name in cells if bare(name) in TAGS and _are_tags(cells[name])]
     values = [name for name in cells if bare(name) in VALUES]
+    free = {n: c for n, c in cells.items() if bare(n) not in COUNTERS | QUALITIES}
+    numbers = [name for name, column in free.items() if _may_be_numbers(column)]
+    words = [n for n, c in free.items() if n not in numbers and c.is_text() and _are_tags(c)]
+    if not tags and not words:
+        return None
+    clock = pd.Series(time.values)[~time.bad]
+    recurs = clock.nunique() <= len(clock) / 2
+
+    def tells_apart(name: str) -> bool:
+        pairs = pd.DataFrame({"time": clock, "tag": cells[name].values[~time.bad]})
+        return recurs and not pairs.duplicated().any()
+
+    if len(tags) != 1 or (recurs and not tells_apart(tags[0])):
+        tags = list(filter(tells_apart, words)) or tags
+    if not values and tags and tells_apart(tags[0]):
+        values = numbers
     if len(tags) != 1 or len(values) != 1:
         return None
     return Long(tags[0], values[0], next((n for n in cells if bare(n) in QUALITIES), None))
+
+
+def _may_be_numbers(cells: Cells) -> bool:
+    return not cells.are_dates() if not cells.is_text() else bool(possible(head(cells)))
 
 
 def _are_tags(cells: Cells) -> bool:
@@ -89,6 +116,8 @@ def widened(
     columns, twice = {}, 0
     for tag in pd.unique(pd.Series(tags, dtype=object)):
         of_tag = (tags == tag) & (row_of >= 0)
+        if not of_tag.any():
+            continue
         here = np.flatnonzero(of_tag & usable)
         column = np.full(len(times), np.nan)
         column[row_of[here]] = value.values[here]
@@ -128,3 +157,32 @@ def by_time(sensors: Sequence[Column], rows: Rows) -> tuple[list[Column], Rows]:
     place = {name: i for i, name in enumerate(starts.sort_values(kind="stable").index)}
     order = np.argsort([place[name] for name in rows.files], kind="stable")
     return [sensor.take(order) for sensor in sensors], rows.take(order)
+
+
+def usable(
+    sensors: Sequence[Column], rows: Rows, ragged: Sequence[tuple[int, str]], gaps: int
+) -> tuple[NDArray[np.bool_], list[BadRow]]:
+    """Which rows lack at most `gaps` readings, and the others with the first bad column."""
+    others = [column for column in (rows.time, rows.label) if column]
+    columns, lack = [*sensors, *others], np.zeros(len(rows.lines), np.int32)
+    for column in sensors:
+        lack += column.bad
+    broken = lack > gaps
+    for column in others:
+        broken |= column.bad
+    bad = []
+    for row in np.flatnonzero(broken).tolist():
+        why = next(column for column in columns if column.bad[row]).reason(row)
+        where = "" if rows.files is None else f" ({rows.files[row]})"
+        bad.append(BadRow(int(rows.lines[row]), why + where))
+    return ~broken, sorted([*bad, *(BadRow(*row) for row in ragged)])
+
+
+def stacked(sensors: Sequence[Column], keep: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """The values of the rows that are kept, (N, D)."""
+    columns = [sensor.values if keep.all() else sensor.values[keep] for sensor in sensors]
+    values = np.empty((int(keep.sum()), len(sensors)))
+    for start in range(0, len(values), _BLOCK):  # as far as the processor's cache goes
+        for i, column in enumerate(columns):
+            values[start : start + _BLOCK, i] = column[start : start + _BLOCK]
+    return values

@@ -19,7 +19,7 @@ from .times import (
     clock_digits,
     read_times,
 )
-from .words import CALENDAR, COUNTERS, bare, is_time_name
+from .words import CALENDAR, COUNTERS, SECONDS, bare, is_time_name
 
 _DATE = {"year", "month", "day"}
 
@@ -29,6 +29,31 @@ def find_time(
 ) -> tuple[Column | None, Times | None, tuple[str, ...]]:
     """The column of times, its form, and the names of all columns that it was made of."""
     require(cells, [name], signs.path)
+    found, times, used = _found(cells, name, choice, signs)
+    if found and times and isinstance(found.values, pd.DatetimeIndex):
+        part = _of_second(cells, max(map(list(cells).index, used)) + 1)
+        if part is not None:
+            values = found.values + part[1]
+            found, times = found._replace(values=values), times._replace(values=values)
+            used = (*used, part[0])
+    return found, times, used
+
+
+def _of_second(cells: Mapping[str, Cells], at: int) -> tuple[str, pd.TimedeltaIndex] | None:
+    """The column right behind a time that holds its part of a second, by its unit alone."""
+    name = next(iter(list(cells)[at:]), "")
+    unit, column = SECONDS.get(bare(name), 60.0), cells.get(name)
+    if column is None or unit > 1 or column.is_text() or column.are_dates():
+        return None
+    parts = column.values.astype(np.float64) * unit
+    if not (np.isfinite(parts) & (parts >= 0) & (parts < 1)).all():
+        return None
+    return name, pd.to_timedelta(np.round(parts * 1e9), unit="ns")
+
+
+def _found(
+    cells: Mapping[str, Cells], name: str | None, choice: str | None, signs: FileSigns
+) -> tuple[Column | None, Times | None, tuple[str, ...]]:
     known = [name] if name else [n for n in cells if is_time_name(n)]
     dated = [n for n in known if are_dated(cells[n]) and not _are_days(cells[n], n)]
     days = [n for n in (cells if name else known) if _are_days(cells[n], n)]
@@ -45,7 +70,8 @@ def find_time(
     others = [n for n in free if are_dated(cells[n]) or are_since_1970(cells[n].values)]
     if not (dated or choice):
         _refuse_unread(cells, [n for n in known if n not in (*days, *of_day)], signs)
-    for candidate in dict.fromkeys([*dated, *days, *known, *others[:1]]):
+    running = [n for n in others if are_dated(cells[n]) and _changes(cells[n])]
+    for candidate in dict.fromkeys([*dated, *days, *running[:1], *known, *others[:1]]):
         column, unit = cells[candidate], signs.units.get(candidate, "")
         times = _read(column.values, candidate, choice, signs.path, unit=unit)
         if times is None and column.is_text():  # numbers that nobody has converted yet
@@ -61,6 +87,10 @@ def find_time(
     if name is not None:
         raise DataError(f"{signs.path}: the time column {name} must hold dates or numbers")
     return None, None, ()
+
+
+def _changes(cells: Cells) -> bool:
+    return len(pd.unique(pd.Series(cells.values[:1000]))) > 1
 
 
 def _are_days(cells: Cells, name: str) -> bool:

@@ -16,7 +16,6 @@ from workbench.errors import DataError
 
 from .cells import Cells, Sheet
 from .columns import (
-    Column,
     FileSigns,
     choose_sensors,
     name_columns,
@@ -25,17 +24,15 @@ from .columns import (
 )
 from .opening import SUFFIXES
 from .recording import fill
-from .reshaping import Rows, by_time, find_long, resampled, widened
+from .reshaping import Rows, by_time, find_long, resampled, stacked, usable, widened
 from .row_labels import find_label
 from .row_options import RowOptions, column_of
 from .row_times import find_time
 from .sheets import ENDINGS, find_files, joined, read_sheets
 from .splits import by_time as split_by_time
 from .splits import check_shares, rows_by_hash
-from .table import NOTE, BadRow, Reading, SensorTable
+from .table import NOTE, Reading, SensorTable
 from .words import bare
-
-_BLOCK = 1 << 13  # rows at once
 
 
 def is_rows(path: Path | str) -> bool:
@@ -197,7 +194,7 @@ def _load(
         sensors, rows = resampled(sensors, rows, options.every)
     clock = rows.time and rows.time.values
     sensors, filled = fill(sensors, options.missing, options.most, options.hold, clock)
-    keep, bad = _usable(sensors, rows, sheet.ragged, gaps)
+    keep, bad = usable(sensors, rows, sheet.ragged, gaps)
     if gaps:
         sensors = [s._replace(values=np.where(s.bad, np.nan, s.values)) for s in sensors]
     if options.missing == "refuse" and bad:
@@ -229,7 +226,7 @@ def _load(
     )  # fmt: skip
     labels = None if rows.label is None else rows.label.values[keep].astype(bool)
     table = SensorTable(
-        _stacked(sensors, keep), tuple(sensor.name for sensor in sensors), labels,
+        stacked(sensors, keep), tuple(sensor.name for sensor in sensors), labels,
         None if rows.time is None else rows.time.values[keep], source, bad=tuple(bad),
         note=NOTE if any(NOTE in line for line in sheet.comments) else "",
         filled=filled, options=options.chosen(), lines=rows.lines[keep],
@@ -248,7 +245,7 @@ def _wide(
 ) -> tuple[dict[str, Cells], Rows, list[str]]:
     """A long table as a wide one; a wide one as it is."""
     free = {name: column for name, column in cells.items() if name not in parts}
-    long = find_long(free) if options.layout != "wide" else None
+    long = find_long(free, rows.time) if options.layout != "wide" and rows.time else None
     if long is None or rows.time is None:
         if options.layout == "long":
             raise DataError(
@@ -272,34 +269,6 @@ def _file_of_rows(sheets: Sequence[Sheet]) -> NDArray[np.str_] | None:
     alone = max(Counter(s.path.name for s in sheets).values()) == 1
     names = [s.path.name if alone else s.path.as_posix() for s in sheets]
     return np.repeat(names, [len(s.lines) for s in sheets])
-
-
-def _usable(
-    sensors: Sequence[Column], rows: Rows, ragged: Sequence[tuple[int, str]], gaps: int
-) -> tuple[NDArray[np.bool_], list[BadRow]]:
-    """Which rows lack at most `gaps` readings, and the others with the first bad column."""
-    others = [column for column in (rows.time, rows.label) if column]
-    columns, lack = [*sensors, *others], np.zeros(len(rows.lines), np.int32)
-    for column in sensors:
-        lack += column.bad
-    broken = lack > gaps
-    for column in others:
-        broken |= column.bad
-    bad = []
-    for row in np.flatnonzero(broken).tolist():
-        why = next(column for column in columns if column.bad[row]).reason(row)
-        where = "" if rows.files is None else f" ({rows.files[row]})"
-        bad.append(BadRow(int(rows.lines[row]), why + where))
-    return ~broken, sorted([*bad, *(BadRow(*row) for row in ragged)])
-
-
-def _stacked(sensors: Sequence[Column], keep: NDArray[np.bool_]) -> NDArray[np.float64]:
-    columns = [sensor.values if keep.all() else sensor.values[keep] for sensor in sensors]
-    values = np.empty((int(keep.sum()), len(sensors)))
-    for start in range(0, len(values), _BLOCK):  # as far as the processor's cache goes
-        for i, column in enumerate(columns):
-            values[start : start + _BLOCK, i] = column[start : start + _BLOCK]
-    return values
 
 
 def _splits(table: SensorTable, options: RowOptions) -> partial[NDArray[np.str_]]:

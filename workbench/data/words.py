@@ -22,7 +22,7 @@ def listed(section: str, name: str = "") -> frozenset[str]:
 MISSING = listed("missing")
 _COLUMNS = {name: listed("columns", name) for name in WORDS["columns"]}
 TIMES, LABELS, TWO_SIDED, GOOD = (_COLUMNS[n] for n in ("times", "labels", "two_sided", "good"))
-COUNTERS, NOTES, UNITS = (_COLUMNS[n] for n in ("counters", "notes", "units"))
+COUNTERS, NOTES, UNITS, TYPES = (_COLUMNS[n] for n in ("counters", "notes", "units", "types"))
 TAGS, VALUES, QUALITIES = (_COLUMNS[n] for n in ("tags", "values", "qualities"))
 OK_CELLS, NG_CELLS, BARE, GOOD_QUALITY = (
     listed("cells", name) for name in ("ok", "ng", "bare", "good_quality")
@@ -33,6 +33,7 @@ _FOLDERS = {name: listed("folders", name) for name in WORDS["folders"]}
 PLAIN, DERIVED = _FOLDERS["plain"], _FOLDERS["derived"]
 MASKS, MASK_LABELS = _FOLDERS["masks"], _FOLDERS["mask_labels"]
 SPLIT_WORDS = {w: split for split in ("train", "calibration", "test") for w in _FOLDERS[split]}
+LETTERS = frozenset("".join(WORDS["letters"].values())) - {"\n"}
 _LONGEST = max(map(len, MISSING))
 
 
@@ -78,6 +79,8 @@ def is_time_name(name: str) -> bool:
     word, *parts = bare(name), *tokens(name)
     if len(parts) > 1 and parts[-1] in SECONDS and "".join(parts[:-1]) in TIMES:
         return True
+    if parts and parts[0] in TIMES and unit_of(name).casefold() in SECONDS:
+        return True
     return word in TIMES or word.endswith(("timestamp", "datetime", "epochms", "unixtime"))
 
 
@@ -101,6 +104,18 @@ def are_units(cells: Sequence[str]) -> bool:
     """
     held = [cell for cell in cells if cell]
     return bool(held) and 2 * sum(map(is_unit, held)) >= len(held)
+
+
+def are_types(cells: Sequence[str]) -> bool:
+    """Whether the cells of a row are names of data types, beside those of times and counters.
+
+    Example:
+        >>> are_types(["date", "F", "REAL"]), are_types(["time", "temp", "real"])
+        (True, False)
+    """
+    said = [cell.casefold() for cell in cells if cell]
+    named = sum(cell in TYPES for cell in said)
+    return named > 0 and named + sum(known(cell) > 0 for cell in cells) >= len(said)
 
 
 def is_unit(cell: str) -> bool:

@@ -30,8 +30,7 @@ class AppPage(View):
     """The page of `workbench app`.
 
     Args:
-        order: Of the parts; see `InspectionSession`.
-        take_over: Become the writer of the result file even if another page is.
+        operator: Nothing can be chosen or saved.
 
     Attributes:
         session: The inspection, once a model of photos is loaded.
@@ -44,9 +43,7 @@ class AppPage(View):
         name: str,
         *,
         language: str | None = None,
-        order: str = "random",
         operator: bool = False,
-        take_over: bool = False,
     ) -> None:
         super().__init__(name, RLock(), language)
         self._name, self._language, self._operator = name, language, operator
@@ -62,7 +59,7 @@ class AppPage(View):
         self.fill(self._top, self.waiting, self.tabs, gestures=listening)
         visible(self.tabs, False)
         self.tabs.observe(self._visit, "selected_index")
-        self._start(lambda: self._load(name, order, take_over))
+        self._start(lambda: self._load(name))
 
     def __repr__(self) -> str:
         return f"AppPage({self._name})"
@@ -80,11 +77,11 @@ class AppPage(View):
     def _wait_for(self, text: str) -> None:
         self.waiting.value = render("part.waiting", text=text)
 
-    def _load(self, name: str, order: str, take_over: bool) -> None:
+    def _load(self, name: str) -> None:
         try:
             detector = preload.take(name)
             if detector.kind == "csflow":
-                self._open_photos(detector, order, take_over)
+                self._open_photos(detector)
             else:
                 self._open_sensors(detector)
         except Exception:
@@ -93,12 +90,10 @@ class AppPage(View):
         visible(self.waiting, False)
         visible(self.tabs, True)
 
-    def _open_photos(self, detector: object, order: str, take_over: bool) -> None:
+    def _open_photos(self, detector: object) -> None:
         parts = detector.parts().test
         results = workspace.report(self._name) / f"{self._name}_result.csv"
-        self.session = session = InspectionSession(
-            detector, parts, order, results=results, take_over=take_over
-        )
+        self.session = session = InspectionSession(detector, parts, results=results)
         self.notice = WriterNotice(self, session, self._writer_changed)
         self._top.children = [self.notice.box]
         speech, model = self._language, workspace.model(self._name)

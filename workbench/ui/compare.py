@@ -13,6 +13,8 @@ from .rates import rate_pair
 from .scatter import Scatter
 from .view import View, identity, table
 
+PICTURES = ("wb-photo", "wb-first", "wb-second")
+
 
 class Compare(View):
     """Scores against scores, the changed verdicts, and any part under both heat maps.
@@ -41,7 +43,7 @@ class Compare(View):
         self._labels = None if labels is None else labels[self._rows]
         self._read()
         self._make_widgets()
-        self._show()
+        self._list()
 
     def __repr__(self) -> str:
         return f"Compare({' against '.join(self.names)}, {len(self._rows)} parts)"
@@ -67,7 +69,8 @@ class Compare(View):
         parts = widgets.Select(options=[], rows=10, description=t("Parts"))
         self.parts = self.bind(parts, "wb-names", self._look_at)
         self.parts.layout.width = "100%"
-        self.pictures = [picture(name) for name in ("wb-photo", "wb-first", "wb-second")]
+        words = dict(zip(PICTURES, (t("Photo"), *self.names), strict=True))
+        self.pictures = [picture(name) for name in PICTURES]
         self.captions = [html("wb-caption") for _ in self.pictures]
         side = widgets.VBox([self._facts, row(self.shown), self.parts])
         pictures = widgets.Box([*self.captions, *self.pictures])
@@ -75,22 +78,13 @@ class Compare(View):
             self._head,
             styled(widgets.Box([self._plot, side]), "wb-two"),
             styled(pictures, "wb-three"),
-            gestures=self.listen("Comparison", pictures=self._words()),
+            gestures=self.listen("Comparison", pictures=words),
         )
-
-    def _words(self) -> dict[str, str]:
-        return {
-            "wb-photo": self.t("Photo"), "wb-first": self.names[0], "wb-second": self.names[1]
-        }  # fmt: skip
-
-    def _show(self) -> None:
-        first = self.sessions[0].parts.root.name
         self._head.value = render(
-            "part.head", title=first, note="", name=" - ".join(self.names), rates="",
-            position=f"{len(self._rows):,}",
+            "part.head", title=self.sessions[0].parts.root.name, note="", rates="",
+            name=" - ".join(self.names), position=f"{len(self._rows):,}",
         )  # fmt: skip
         self._facts.value = self._table()
-        self._list()
 
     def _table(self) -> str:
         t, found = self.t, self.comparison
@@ -137,9 +131,7 @@ class Compare(View):
         self.captions[0].value = render(
             "part.time", stages="", said=self.sessions[0].parts.names[index]
         )
-        for caption, name, session in zip(
-            self.captions[1:], self.names, self.sessions, strict=True
-        ):
-            said = f"{name}: {self._verdict(session, index)}"
+        for caption, name, one in zip(self.captions[1:], self.names, self.sessions, strict=True):
+            said = f"{name}: {self._verdict(one, index)}"
             caption.value = render("part.time", stages="", said=said)
         self.say(self._line(row))

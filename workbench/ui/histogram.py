@@ -37,7 +37,6 @@ class HistogramExplorer(View):
         source: A session, whose parts are all scored, or scores of shape (N,).
         labels: With scores: True or "NG" for NG, shape (N,).
         threshold: With scores: where to start; the highest score if None.
-        bins: Number of bars, the same for OK and NG; by the number of scores if None.
         model: The saved detector's folder, for the threshold to be saved to; None keeps it in
             the detector of the session only.
         opened: Called when a part was opened, to show the session's simulator; by default it
@@ -60,7 +59,6 @@ class HistogramExplorer(View):
         labels: ArrayLike | None = None,
         threshold: float | None = None,
         *,
-        bins: int | None = None,
         model: Path | str | None = None,
         language: str | None = None,
         operator: bool = False,
@@ -73,7 +71,7 @@ class HistogramExplorer(View):
         self._detector = session.detector if session else None
         self._name = session.parts.root.name if session else self.t("Scores")
         self._model, self._operator = None if model is None else Path(model), operator
-        self._given, self._bins, self._opened = threshold, bins, opened
+        self._given, self._opened = threshold, opened
         self._open()
 
     def __repr__(self) -> str:
@@ -90,7 +88,7 @@ class HistogramExplorer(View):
         self.threshold = self._own = Threshold.of(given)
         self._chosen: int | None = None
         self._low: Threshold | None = None  # parts from here to the threshold are looked at again
-        self._n_bars = self._bins or int(np.clip(2 * len(self._scores) ** 0.5, 12, 60))
+        self._n_bars = int(np.clip(2 * len(self._scores) ** 0.5, 12, 60))
         self.chart = self._new_chart(metrics.long_tailed(self._scores))
         self.opener = PartList(self, self.session, self._opened)
         self._make_widgets()

@@ -29,6 +29,8 @@ from .pictures import sheet
 from .player import Player
 from .view import identity
 
+PLAY = 0.5  # seconds a part
+
 
 class Simulator(Looking):
     """Steps through a session with buttons, keys, a slider or by itself.
@@ -39,23 +41,16 @@ class Simulator(Looking):
     Args:
         session: The inspection to show; a former simulator of it, or of another session with
             the same result file, is closed.
-        play_ms: Milliseconds between two images when playing, at least 300.
         adjust: Called with a reason and what the model is to ignore, where that can be done here.
-
-    Raises:
-        ValueError: `play_ms` is too short to see a picture, or another language.
     """
 
     def __init__(
         self,
         session: InspectionSession,
         *,
-        play_ms: int = 500,
         language: str | None = None,
         adjust: Callable[..., None] | None = None,
     ) -> None:
-        if play_ms < 300:
-            raise ValueError(f"play_ms must be at least 300, got {play_ms}")
         super().__init__(identity(session), session.lock, language)
         self.add_class("wb-simulator")
         self.session, self.panel = session, PartView(session, self.t)
@@ -64,7 +59,7 @@ class Simulator(Looking):
         self.filter, self.order = self.chosen.filter, self.chosen.order
         self.ignore = IgnoreRegions(self, session, partial(self.look_with, "blank"), adjust)
         self.good_parts = GoodParts(self, session, self.panel)
-        self.player = Player(self._advance, play_ms / 1000, self._stop_playing)
+        self.player = Player(self._advance, PLAY, self._stop_playing)
         self.notice = WriterNotice(self, session, self.writer_changed)
         self.fill(*self.layout_parts(), gestures=self._listening())
         session.prefetcher.on_ready = self.panel.prepare

@@ -19,13 +19,11 @@ from .markup import render
 from .view import View, rate_cell
 
 
-def open_page(name: str = "", *, operator: bool = False, language: str | None = None) -> View:
+def open_page(name: str = "", *, operator: bool = False) -> View:
     """The page of a model, of that which the address names as `?model=`, or of all of them."""
     asked = parse_qs(os.environ.get("QUERY_STRING", "")).get("model", [""])[0]
     name = name or (workspace.plain(asked) if asked else "")
-    if not name:
-        return StartPage(language=language)
-    return AppPage(name, operator=operator, language=language)
+    return AppPage(name, operator=operator) if name else StartPage()
 
 
 class StartPage(View):
@@ -35,8 +33,8 @@ class StartPage(View):
         >>> StartPage().close()
     """
 
-    def __init__(self, *, language: str | None = None) -> None:
-        super().__init__("start", RLock(), language)
+    def __init__(self) -> None:
+        super().__init__("start", RLock())
         self.add_class("wb-app")
         self.add_class("wb-start-page")
         head, cards = html("wb-header"), html("wb-cards-box")

@@ -11,7 +11,6 @@ from workbench.data.encode import jpeg
 from .markup import render
 
 SIDE, SHOWN = 132, 60  # pixels, and how many at a time: a browser slows down with thousands
-FRAMES = {"missed": "missed", "overkill": "overkill"}
 
 
 def thumbs(
@@ -23,7 +22,8 @@ def thumbs(
     parts = []
     for index in indices[:SHOWN]:
         said = describe(index)
-        kind = FRAMES.get(said["outcome"], said["prediction"].lower() or "none")
+        wrong = said["outcome"] in ("missed", "overkill")
+        kind = said["outcome"] if wrong else said["prediction"].lower() or "none"
         parts.append(
             said
             | {"index": index, "kind": kind, "word": said["prediction"] or "?",

@@ -14,8 +14,8 @@ from workbench import language, metrics, workspace
 from .controls import Controls, html
 from .gestures import gestures
 from .markup import render
-from .style import CSS
 
+CSS = Path(__file__).with_name("style.css").read_text("utf-8")
 _ENGLISH = language.translator("en")
 
 

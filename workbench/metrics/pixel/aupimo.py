@@ -74,13 +74,7 @@ def aupimo(
     edge = lowest_of(int(np.flatnonzero(reached >= min(high * _ROUNDING, reached[0]))[-1]))
     scores = {i: of[of.astype(np.float32) >= edge] for i, of in defects.items()}
     steps = np.unique(np.concatenate([*scores.values(), [top]]))
-    before, upto = np.zeros((2, steps.size))  # FPR above each, and with it
-    for pair in pairs.run("rank good pixels"):
-        if not pair.mask.any():
-            good = np.sort(pair.heat[pair.heat.astype(np.float32) >= edge])
-            weight = 1 / (pair.heat.size * n_good)
-            before += weight * (good.size - np.searchsorted(good, steps, "right"))
-            upto += weight * (good.size - np.searchsorted(good, steps, "left"))
+    before, upto = _rates(pairs, steps, edge, n_good)
     if upto[np.searchsorted(steps, top)] > low * _ROUNDING:
         gap.reason = (
             f"the lowest false positive rate that good images can show lies above {low:g}: "
@@ -93,6 +87,20 @@ def aupimo(
         found[i] = shares[np.searchsorted(steps, of)].sum() / defects[i].size
     mean = float(np.nanmean(found))
     return Area(mean, n_background=n_background, n_regions=len(defects), per_image=found)
+
+
+def _rates(
+    pairs: MarkedMaps, steps: NDArray, edge: np.float32, n_good: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The second pass: false positive rates above each step, and with it."""
+    before, upto = np.zeros((2, steps.size))
+    for pair in pairs.run("rank good pixels"):
+        if not pair.mask.any():
+            good = np.sort(pair.heat[pair.heat.astype(np.float32) >= edge])
+            weight = 1 / (pair.heat.size * n_good)
+            before += weight * (good.size - np.searchsorted(good, steps, "right"))
+            upto += weight * (good.size - np.searchsorted(good, steps, "left"))
+    return before, upto
 
 
 def _between(
