@@ -68,7 +68,7 @@ class Compare(View):
         self.shown = self.dropdown("Show", kinds, "wb-shown", lambda _: self._list())
         parts = widgets.Select(options=[], rows=10, description=t("Parts"))
         self.parts = self.bind(parts, "wb-names", self._look_at)
-        self.parts.layout.width = "100%"
+        self.parts.layout.width, self.parts.style.description_width = "100%", "initial"
         words = dict(zip(PICTURES, (t("Photo"), *self.names), strict=True))
         self.pictures = [picture(name) for name in PICTURES]
         self.captions = [html("wb-caption") for _ in self.pictures]
