@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
+import time
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from PIL import Image
 
 import workbench as wb
 from workbench import bulk
+from workbench.csflow.onnx.runtime import threads
 from workbench.errors import ArtifactError, DataError
 
 pytestmark = pytest.mark.slow
@@ -56,6 +57,8 @@ def home(tmp_path_factory, photos, tiny_config):
     (root / "line" / "OK" / "broken.png").write_bytes(b"\x89PNG")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WORKBENCH_HOME", str(root))
+        patch.setenv("WORKBENCH_ENGINE", "onnx")  # each of many processes starts without torch
+        patch.setenv("WORKBENCH_CACHE", str(root / "cache"))  # with the graph, built once
         for label, count in (("OK", 24), ("NG", 6)):
             for path in sorted((root / "line" / label).glob("부품*"))[:count]:
                 (root / "small" / label).mkdir(parents=True, exist_ok=True)
@@ -76,8 +79,10 @@ def serial(home):
 
 @pytest.fixture(scope="module")
 def client(home):
-    with bulk.connected("2") as client:
-        yield client
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")  # as `serial`, however many cores there are
+        with bulk.connected("2") as client:
+            yield client
 
 
 def environment(home):
@@ -193,7 +198,7 @@ def test_a_chunk_holds_whole_batches_so_that_its_borders_change_no_score(home):
 
 
 @pytest.mark.parametrize("line", COMMANDS)
-def test_every_command_of_the_page_runs(home, client, serial, line):
+def test_every_command_of_the_page_runs(home, client, serial, line, monkeypatch):
     for old, new in SMALLER.items():
         line = line.replace(old, new)
     line = line.replace("s3://bucket/line3", (home / "line").as_uri())
@@ -204,12 +209,27 @@ def test_every_command_of_the_page_runs(home, client, serial, line):
         (home / "whole.csv").unlink(missing_ok=True)
     if words[0] == "merge":
         command(home, "score", "line", "--name=lens", "--out=piece-3.csv", "--shard=3/16")
+    if words[0] == "train":
+        monkeypatch.setenv("WORKBENCH_ENGINE", "torch")  # a graph of this model nobody needs
     assert command(home, *words, code=int(words[0] == "merge"))  # one share has gaps
     if whole:
         scores = (
             pd.read_csv(home / name, usecols=range(4)) for name in ("whole.csv", "serial.csv")
         )
         pd.testing.assert_frame_equal(*scores)
+
+
+def test_the_python_of_the_page_runs(home, client):
+    code = re.search(r"```python\n(.*?)```", PAGE, re.S)[1]
+    for old, new in (
+        ("tcp://scheduler:8786", client.scheduler.address),
+        ("models/lens", str(home / "models" / "lens")),
+        ("...", "found.append((source, score, error))"),
+    ):
+        code = code.replace(old, new)
+    paths, found = sorted((home / "line" / "NG").iterdir())[:3], []
+    exec(code, {"wb": wb, "paths": paths, "found": found})
+    assert found == list(wb.bulk.score(paths, home / "models" / "lens"))
 
 
 def test_a_model_that_workers_do_not_have_is_said_with_the_remedy(home, client, tmp_path):
@@ -235,26 +255,35 @@ def test_addresses_of_other_stores_are_read(home, client, tmp_path):
         bulk.score_folder(detector, "nosuch://a", tmp_path / "x.csv", progress=False)
 
 
-def test_killed_workers_lose_and_double_nothing(home, serial, tmp_path):
-    kills, chance, done = [], random.Random(0), threading.Event()
+def test_killed_workers_lose_and_double_nothing(home, serial, tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "64")  # workers have their share of the cores instead
+    chance, killed = random.Random(0), set()
 
     def kill(nannies):
-        while len(kills) < 20 and not done.wait(chance.uniform(0.2, 3)):
-            for nanny in chance.sample(list(nannies.values()), k=min(1, len(nannies))):
-                process = getattr(nanny, "process", None)
-                if process is not None and process.pid:
-                    os.kill(process.pid, signal.SIGKILL)
-                    kills.append(process.pid)
+        for _ in range(1200):  # until there is one that was not killed yet
+            processes = [getattr(nanny, "process", None) for nanny in list(nannies.values())]
+            alive = {process.pid for process in processes if process} - killed - {None}
+            if alive:
+                killed.add(pid := chance.choice(sorted(alive)))
+                os.kill(pid, signal.SIGKILL)
+                return
+            time.sleep(0.1)
+        pytest.fail("no worker came back")
+
+    def scored(client, paths):
+        when = chance.sample(range(200), 20)
+        found = bulk.score(paths, home / "models" / "lens", client=client, chunk=4)
+        for i, one in enumerate(found):
+            if i in when:
+                kill(client.cluster.workers)
+            yield one
 
     detector = wb.load(home / "models" / "lens")
-    with bulk.connected("2") as client:
-        killer = threading.Thread(target=kill, args=(client.cluster.workers,))
-        killer.start()
-        by = partial(bulk.score, model=home / "models" / "lens", client=client, chunk=4)
+    with bulk.connected("local") as client:
+        assert set(client.run(threads).values()) == {1}
+        by = partial(scored, client)
         bulk.score_folder(detector, home / "line", tmp_path / "out.csv", by=by, progress=False)
-        done.set()
-        killer.join()
-    assert len(kills) >= 3  # twenty, unless it is done before
+    assert len(killed) == 20
     assert (tmp_path / "out.csv").read_bytes() == serial
 
 
