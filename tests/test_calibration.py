@@ -152,8 +152,34 @@ def test_epochs_fit_the_time_that_there_is():
     assert (few.epochs, many.epochs, most.epochs) == (28, 8, 1)
     assert decide(CSFlowConfig(image_size=1024), [photo] * 200).epochs == 5
     assert decide(CSFlowConfig(image_size=256), [photo] * 9).epochs == 40
-    given = CSFlowConfig(image_size=128, epochs=3)
+    given = CSFlowConfig(image_size=128, scales=2, epochs=3, alterations=())
     assert decide(given, [photo] * 9) == given
+
+
+@pytest.mark.parametrize(
+    ("sides", "count", "scales", "altered", "size"),
+    [
+        ((285, 330), 504, 5, ("place",), (384, 384)),
+        ((640, 640), 76, 3, ("place", "light"), (512, 512)),
+        ((640, 640), 299, 3, ("place", "light"), (512, 512)),
+        ((640, 640), 300, 5, ("place",), (512, 512)),
+        ((100, 1600), 300, 5, ("place",), (256, 1024)),
+    ],
+)
+def test_many_photos_are_looked_at_coarser_too_and_only_few_change_their_light(
+    sides, count, scales, altered, size
+):
+    decided = decide(CSFlowConfig(epochs=1), [np.zeros((*sides, 3), np.uint8)] * count)
+    assert (decided.scales, decided.alterations, decided.image_size) == (scales, altered, size)
+
+
+@pytest.mark.parametrize(
+    ("size", "scales"), [((320, 416), 3), ((320, 448), 4), ((256, 384), 5), (1024, 5)]
+)
+def test_there_are_as_many_scales_as_the_size_asked_for_has_whole_cells_of(size, scales):
+    photos = [np.zeros((8, 8, 3), np.uint8)] * 1000
+    assert decide(CSFlowConfig(image_size=size), photos).scales == scales
+    assert decide(CSFlowConfig(image_size=size, scales=2), photos).scales == 2
 
 
 @pytest.mark.parametrize(
@@ -162,6 +188,12 @@ def test_epochs_fit_the_time_that_there_is():
 def test_other_words_and_numbers_are_refused(bad):
     with pytest.raises(ValueError, match=f"{next(iter(bad))} must be at least 1, at most"):
         CSFlowConfig(**bad)
+
+
+@pytest.mark.parametrize("bad", [("turned",), "light", (3,)])
+def test_alterations_of_other_kinds_are_refused(bad):
+    with pytest.raises((ValueError, TypeError), match="alterations must be"):
+        CSFlowConfig(alterations=bad)
 
 
 @pytest.mark.parametrize(

@@ -80,8 +80,8 @@ def test_every_field_of_the_configuration_that_moves_features_moves_the_key():
     }  # fmt: skip
     others = {
         "standardise", "kernels", "hidden", "clamp", "lr", "schedule", "adam_eps",
-        "weight_decay", "grad_norm", "batch", "epochs", "noise", "altered", "patience",
-        "precision", "seed", "score", "top_k", "heat", "policy", "percentile",
+        "weight_decay", "grad_norm", "batch", "epochs", "noise", "altered", "alterations",
+        "patience", "precision", "seed", "score", "top_k", "heat", "policy", "percentile",
     }  # fmt: skip
     assert moving.keys() | others == CSFlowConfig().to_dict().keys()
     configs = [CSFlowConfig(), *(CSFlowConfig(**{k: v}) for k, v in moving.items())]
@@ -211,7 +211,8 @@ def test_a_second_training_computes_no_features_and_is_the_same(
 ):
     first = CSFlowDetector(tiny_config).fit(files, progress=False)
     assert_same(first, fitted)  # which had no cache, and arrays instead of files
-    assert len(entries(cached)) == len(files)
+    copies = len(files) - len(first.calibration)
+    assert len(entries(cached)) == len(files) + copies
     again = CSFlowDetector(tiny_config, engine="torch")
     monkeypatch.setattr(FeaturePyramid, "forward", lambda *_: pytest.fail("computed"))
     assert_same(again.fit(files, progress=False), fitted)
@@ -302,6 +303,15 @@ def test_an_altered_copy_looks_like_the_photo(shape):
     assert 0.7 < ratio.min() < 0.9 and 1.1 < ratio.max() < 1.3
     alike = [np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in zip(plain, copies, strict=True)]
     assert min(alike) > 0.5 and max(alike) < 1
+
+
+def test_only_what_is_to_change_of_a_photo_changes():
+    y, x = np.mgrid[:64, :96]
+    photo = np.repeat((100 + 60 * np.sin(x / 16) * np.cos(y / 9)).astype(np.uint8)[None], 3, 0)
+    moved, lit = (altered(np.stack([photo]), (kind,))[0] for kind in ("place", "light"))
+    assert set(np.unique(moved)) <= set(np.unique(photo)) and (moved != photo).any()
+    order = np.argsort(photo[0], axis=None)  # another light leaves the darkest the darkest
+    assert (np.diff(lit.mean(0).ravel()[order]) > -2).all() and (lit != photo).any()
 
 
 # what is kept when

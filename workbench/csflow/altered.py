@@ -1,16 +1,20 @@
 """Photos as a line alters them: another light, another focus, a little aside, compressed.
 
 A flow that has seen good parts so does not take a changed line for a defect. What moves more than
-this, or turns parts, would hide defects.
+this, or turns parts, would hide defects. Another light and another place cost nothing where that
+was measured; another focus and compression blur what small defects are told by.
 """
 
 import io
 import zlib
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+
+from .config import ALTERATIONS
 
 ASIDE = 0.03  # of a side
 LIGHT, COLOUR = 0.25, 0.1  # of the levels, of contrast and saturation
@@ -18,7 +22,7 @@ BLUR = (0.05, 0.5)  # sigma in hundredths of the longer side
 QUALITY = (20, 95)  # of JPEG
 
 
-def altered(squares: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def altered(squares: NDArray[np.uint8], kinds: Sequence[str] = ALTERATIONS) -> NDArray[np.uint8]:
     """One altered copy of each image, uint8 (B, 3, H, W); of the same image the same.
 
     Example:
@@ -33,18 +37,14 @@ def altered(squares: NDArray[np.uint8]) -> NDArray[np.uint8]:
     longer = max(height, width)
     size = 2 * round(0.015 * longer) + 1  # three standard deviations to each side
     sigma = tuple(share / 100 * longer for share in BLUR)
-    change = v2.Compose(
-        [
-            v2.RandomCrop(
-                (height, width),
-                padding=[round(ASIDE * width), round(ASIDE * height)],
-                padding_mode="edge",
-            ),
-            v2.ColorJitter(LIGHT, COLOUR, COLOUR, 0.01),
-            v2.RandomApply([v2.GaussianBlur(size, sigma)], 0.3),
-            v2.RandomApply([v2.Lambda(_compressed)], 0.3),
-        ]
-    )
+    aside = [round(ASIDE * width), round(ASIDE * height)]
+    changes = {
+        "place": v2.RandomCrop((height, width), padding=aside, padding_mode="edge"),
+        "light": v2.ColorJitter(LIGHT, COLOUR, COLOUR, 0.01),
+        "focus": v2.RandomApply([v2.GaussianBlur(size, sigma)], 0.3),
+        "compression": v2.RandomApply([v2.Lambda(_compressed)], 0.3),
+    }
+    change = v2.Compose([changes[kind] for kind in ALTERATIONS if kind in kinds])
     with torch.random.fork_rng(devices=[]):
         return np.stack([_seeded(change, square) for square in squares])
 

@@ -1,6 +1,6 @@
-"""What a configuration leaves to the photos: their size before the network, and the epochs.
+"""What a configuration leaves to the photos: size, scales, epochs, and how to alter them.
 
-Both follow from the photos alone, never from labels or results, so that a training can be told
+They follow from the photos alone, never from labels or results, so that a training can be told
 beforehand and repeated.
 """
 
@@ -17,11 +17,14 @@ from workbench.data.decode import image_size
 from workbench.data.opening import ImageSource
 
 from .batches import Images, sources_of
-from .config import CSFlowConfig
+from .config import FEWEST_SCALES, CSFlowConfig
 
 SIDES = (256, 384, 512)  # a photo takes about 10, 20 and 40 ms on two cores
 STRIDE = 32  # pixels a cell of an EfficientNet's output, at most
 LONGEST = 4.0  # sides as 4 : 1 at most
+MANY = 300  # photos: they show by themselves what light there is, and how uneven good parts are
+MOST_SCALES = 5  # of many; a few would be learned by heart where a cell sees half of the photo
+ALTERED = {False: ("place", "light"), True: ("place",)}  # of few, of many
 STEPS = 700  # of the optimiser: beyond, calibration parts become hardly more likely
 LEAST_EPOCHS, MOST_EPOCHS = 8, 40  # the steps are too few for hundreds of photos
 BUDGET = 1e9  # pixels seen in training: about five minutes of two cores, features included
@@ -32,7 +35,8 @@ def decide(config: CSFlowConfig, images: Images) -> CSFlowConfig:
     """The configuration with numbers in place of "auto".
 
     Photos are brought to one size: as many pixels as the smallest of 256, 384 and 512 squared
-    that is no less than their own, in the shape of the median photo.
+    that is no less than their own, in the shape of the median photo. Many are looked at at half
+    that size and at a quarter too, and keep the light that they have.
 
     Example:
         >>> photo = np.zeros((300, 420, 3), np.uint8)
@@ -40,15 +44,33 @@ def decide(config: CSFlowConfig, images: Images) -> CSFlowConfig:
         >>> config.image_size, config.epochs
         ((320, 448), 14)
     """
+    many = len(images) >= MANY
+    if config.alterations == "auto":
+        config = replace(config, alterations=ALTERED[many])
+    if config.scales == "auto":
+        config = replace(config, scales=_most_scales(config) if many else FEWEST_SCALES)
     if config.image_size == "auto":
-        step = STRIDE << max(0, config.scales - config.finer - 1)  # whole cells at every scale
-        config = replace(config, image_size=_size(sources_of(images), step))
+        config = replace(config, image_size=_size(sources_of(images), _coarsest(config)))
     if config.epochs == "auto":
         useful = max(LEAST_EPOCHS, STEPS * config.batch / len(images))
         most = BUDGET / (len(images) * prod(config.size))
         epochs = np.clip(round(min(useful, most)), 1, MOST_EPOCHS)
         config = replace(config, epochs=int(epochs))
     return config
+
+
+def _most_scales(config: CSFlowConfig) -> int:
+    """As many as give whole cells of the size that was asked for."""
+    if config.image_size == "auto":
+        return MOST_SCALES
+    tried = [replace(config, scales=n) for n in range(FEWEST_SCALES + 1, MOST_SCALES + 1)]
+    whole = [c.depth for c in tried if not any(side % _coarsest(c) for side in c.size)]
+    return max(whole, default=FEWEST_SCALES)
+
+
+def _coarsest(config: CSFlowConfig) -> int:
+    """Pixels a cell of the coarsest scale: sides are multiples, for whole cells at every scale."""
+    return STRIDE << max(0, config.depth - config.finer - 1)
 
 
 def _size(sources: Sequence[ImageSource], step: int) -> tuple[int, int]:

@@ -14,6 +14,9 @@ DOWNSCALES = ("nearest", "area")
 PRECISIONS = ("auto", "float32", "bfloat16")
 POLICIES = ("tail", "percentile")
 SCHEDULES = ("constant", "one-cycle")
+FEWEST_SCALES = 3
+ALTERATIONS = ("place", "light", "focus", "compression")
+AUTO = ("image_size", "scales", "epochs")  # what may be left to the photos, see `csflow.auto`
 # A saved configuration may come from anywhere, and its network is built before it is compared.
 _MOST = {
     "image_size": 3072,
@@ -47,7 +50,8 @@ class CSFlowConfig:
     # width; "auto" is decided by `fit` from the size and shape of the photos, see `csflow.auto`
     image_size: int | tuple[int, int] | str = "auto"
     white: int = 0  # value of 16-bit images that is white; 0: of the range that training ones use
-    scales: int = 3  # finest first, each at half the resolution of the one before
+    # finest first, each at half the resolution of the one before; "auto" is decided by `fit`
+    scales: int | str = "auto"
     finer: int = 2  # scales from shallower blocks; the others: the image, half of it, ...
     downscale: str = "area"  # how half and quarter are made; the original takes "nearest"
     standardise: bool = True  # per channel and scale, by the statistics of the training images
@@ -66,7 +70,8 @@ class CSFlowConfig:
     batch: int = 2  # many steps count for more than large ones: a photo has thousands of cells
     epochs: int | str = "auto"  # by the number of photos, see `csflow.auto`
     noise: float = 0.1  # on standardised features while training, against learning them by heart
-    altered: float = 0.0  # share of training photos that are altered, see `csflow.altered`
+    altered: float = 0.5  # share of photos of which an altered copy is learned from
+    alterations: tuple[str, ...] | str = "auto"  # how they are altered, see `csflow.altered`
     patience: int = 10  # epochs without a better calibration likelihood before it stops; 0: never
     precision: str = "auto"  # of training: "float32", "bfloat16", or what the device is fastest in
     seed: int = 0
@@ -86,15 +91,16 @@ class CSFlowConfig:
         """Refuse what could not work, naming the field."""
         object.__setattr__(self, "kernels", tuple(self.kernels))  # JSON knows lists only
         object.__setattr__(self, "finer", int(self.finer))  # it was yes or no
-        if isinstance(self.image_size, list | tuple):
-            object.__setattr__(self, "image_size", tuple(self.image_size))
+        for name in ("image_size", "alterations"):
+            if isinstance(value := getattr(self, name), list):
+                object.__setattr__(self, name, tuple(value))
         if not 1 <= len(self.kernels) <= 64 or not set(self.kernels) <= _KERNELS:
             raise ValueError(f"kernels must be 1 to 64 odd numbers up to 31, got {self.kernels}")
         for name, most in _MOST.items():
             found = np.atleast_1d(value := getattr(self, name))
             many = len(found) > (2 if name == "image_size" else 1)
             wrong = found.dtype.kind != "i" or many or found.min() < 1 or found.max() > most
-            if wrong and not (value == "auto" and name in ("image_size", "epochs")):
+            if wrong and not (value == "auto" and name in AUTO):
                 raise ValueError(f"{name} must be at least 1, at most {most}, got {value!r}")
         require_types(self)
         if self.white and not 1 <= self.white <= 65535:
@@ -103,6 +109,9 @@ class CSFlowConfig:
             raise ValueError(f"noise must be 0 or more standard deviations, got {self.noise}")
         if not 0 <= self.altered <= 1:
             raise ValueError(f"altered must be in [0, 1], got {self.altered}")
+        if self.alterations != "auto" and not {*self.alterations} <= {*ALTERATIONS}:
+            kinds = ", ".join(ALTERATIONS)
+            raise ValueError(f"alterations must be some of {kinds}, got {self.alterations}")
         if not 0 <= self.smallest < 1:
             raise ValueError(f"smallest must be a share in [0, 1), got {self.smallest}")
         if self.patience < 0:
@@ -131,6 +140,11 @@ class CSFlowConfig:
         if isinstance(self.image_size, str):
             raise ValueError("image_size must be a number here, got auto; only fit decides it")
         return sides(self.image_size)
+
+    @property
+    def depth(self) -> int:
+        """How many scales there are; three as long as no photos have decided."""
+        return FEWEST_SCALES if isinstance(self.scales, str) else self.scales
 
     @property
     def together(self) -> int:
@@ -162,6 +176,7 @@ class CSFlowConfig:
         if (resize := saved.get("resize", "pil")) != "pil":
             raise ValueError(f"resize must be pil, got {resize!r}; train the model again")
         before: dict[str, Any] = {"policy": "percentile", "altered": 0.0}
+        before["alterations"] = ALTERATIONS
         known = {name: value for name, value in saved.items() if name != "resize"}
         return cls(**before | known)
 
@@ -186,27 +201,11 @@ def sides(size: Size) -> tuple[int, int]:
 
 
 _PAPER = CSFlowConfig(
-    backbone="efficientnet-b5",
-    block=35,
-    image_size=768,
-    scales=3,
-    finer=0,
-    downscale="nearest",
-    standardise=False,
-    kernels=(3, 3, 3, 5),
-    hidden=1024,
-    lr=2e-4,
-    adam_eps=1e-4,
-    schedule="constant",
-    batch=16,
-    epochs=240,
-    noise=0.0,
-    patience=0,
-    precision="float32",
-    score="mean",
-    heat="finest",
-    policy="percentile",
-)
+    backbone="efficientnet-b5", block=35, image_size=768, scales=3, finer=0,
+    downscale="nearest", standardise=False, kernels=(3, 3, 3, 5), hidden=1024,
+    lr=2e-4, adam_eps=1e-4, schedule="constant", batch=16, epochs=240, noise=0.0, altered=0.0,
+    patience=0, precision="float32", score="mean", heat="finest", policy="percentile",
+)  # fmt: skip
 PRESETS = {
     "lite": CSFlowConfig(),
     "simulator": replace(_PAPER, image_size=512, kernels=(5,), hidden=512, score="std"),

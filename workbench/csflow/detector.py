@@ -89,7 +89,7 @@ class CSFlowDetector:
         self.calibration_scores: NDArray[np.float64] = np.empty(0)
         self.heat_range = (0.0, 1.0)  # ends of the fixed colour scale of heat maps
         self.typical: Typical | None = None  # what "calibrated" scores and heat maps compare with
-        self.typical_energy = (0.0,) * self.config.scales  # finest first, of the median image
+        self.typical_energy = (0.0,) * self.config.depth  # finest first, of the median image
         self.data: dict[str, Any] = {}  # name, root, fingerprint, split and counts of the images
         self.ignore: NDArray[np.bool_] | None = None  # (H, W) as the network sees, not looked at
         self.masked: NDArray[np.bool_] | None = None  # the same, said after training by `adjust`

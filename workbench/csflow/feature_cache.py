@@ -35,7 +35,7 @@ from .network import CSFlowNetwork
 
 IN_MEMORY = 1 << 30  # bytes; beyond it the system pages a temporary file instead
 DEFAULT_GB = 10.0
-ALTERED = 1  # to be raised when images are altered in another way
+ALTERED = 2  # to be raised when images are altered in another way
 FORMAT = 1  # to be raised when images are decoded or features computed in another way
 # Images computed at once, for any batch of the training and any state of the cache: the
 # rounding of a convolution depends on the size of the batch, and the same images must give the
@@ -53,14 +53,15 @@ def extract(
     title: str,
     progress: bool,
     cache: bool,
-    alter: bool = False,
+    alter: Sequence[str] = (),
     ranks: Alone = ALONE,
 ) -> tuple[list[int], Pyramid]:
     """Raw features in half precision, the same with and without a cache.
 
     Args:
         cache: Whether to take them from the workspace's cache and keep them there.
-        alter: Of an altered copy of each image, see `csflow.altered`.
+        alter: How copies are altered that features are taken of, see `csflow.altered`; none for
+            those of the images themselves.
         ranks: Each computes a share of what is not in the cache and takes the rest from there.
 
     Returns:
@@ -76,7 +77,7 @@ def extract(
     if (watched := network.pyramid.watched) is not None:
         about["watched"] = hashlib.sha256(watched.cpu().numpy().tobytes()).hexdigest()
     if alter:
-        about["altered"] = ALTERED
+        about["altered"] = [ALTERED, *alter]
     store = open_cache(about) if cache else None
     keys: list[str | None] = _keys(store, sources) if store else [None] * len(sources)
     keeping = store if store and store.holds(len(sources), shapes) else None
@@ -230,13 +231,13 @@ def _computed(
     white: int,
     title: str,
     progress: bool,
-    alter: bool,
+    alter: Sequence[str],
 ) -> Iterator[tuple[int, Pyramid]]:
     """Position and features of every image that is missing and can be read."""
     size, images = network.pyramid.size, [sources[i] for i in missing]
     for places, squares, _ in batches(images, size, TOGETHER, title, progress, white=white):
         full = [min(i, len(places) - 1) for i in range(TOGETHER)]  # the last one fills up
-        features = network.features((altered(squares) if alter else squares)[full])
+        features = network.features((altered(squares, alter) if alter else squares)[full])
         for i, place in enumerate(places):
             yield missing[place], [half(x[i]) for x in features]
 

@@ -33,7 +33,7 @@ class CSFlowNetwork(nn.Module):
         super().__init__()
         backbone = load_backbone(config.backbone, config.block, weights)
         self.pyramid = FeaturePyramid(
-            backbone, config.size, config.scales, config.downscale, config.finer
+            backbone, config.size, config.depth, config.downscale, config.finer
         )
         channels = self.pyramid.channels
         self.standardise = Standardise(channels)
@@ -43,7 +43,7 @@ class CSFlowNetwork(nn.Module):
                 channels,
                 kernels=config.kernels,
                 hidden=config.hidden,
-                scales=config.scales,
+                scales=config.depth,
                 clamp=config.clamp,
             )
         # NHWC is what CPU convolution kernels and tensor cores are fastest on

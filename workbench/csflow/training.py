@@ -63,10 +63,10 @@ def learn(
     _, features = read(train, title="features")
     places, watched = read(calibration, title="features (calibration)")
     copies: Pyramid = []
-    if config.altered:
+    if config.altered and config.alterations:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what cannot be read was named above
-            _, copies = read(train, title="features (altered)", alter=True)
+            _, copies = read(train, title="features (altered)", alter=config.alterations)
     if config.standardise:
         network.standardise.fit(features)
     trained = train_flow(
