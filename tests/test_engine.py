@@ -439,7 +439,8 @@ def test_the_held_out_part_that_set_the_threshold_counts_too(disc, empty, monkey
         "workbench.csflow.onnx.int8._found",
         lambda _, engine, *__: (scores.get(engine, np.array([1.0, 1.99])), 0.9),
     )
-    monkeypatch.setattr("workbench.csflow.onnx.int8._made", lambda *_: (object(), 1.5))
+    monkeypatch.setattr("workbench.csflow.onnx.int8.to_int8", lambda model, *_: model)
+    monkeypatch.setattr("workbench.csflow.onnx.int8._gain", lambda *_: 1.5)
     tried = quantise(detector)
     assert [(attempt.flips, attempt.accepted) for attempt in tried] == [(1, False)] * len(tried)
     assert detector.engine is floats
