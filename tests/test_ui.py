@@ -743,6 +743,17 @@ def test_the_rounding_of_a_browser_is_no_move(explorer):
     assert explorer.threshold.policy == "manual" and explorer.threshold > 90
 
 
+def test_a_late_answer_of_a_browser_takes_no_drag_back(explorer):
+    explorer.on_message({"line": 300})
+    before = explorer.slider.value
+    explorer.on_message({"line": 700})
+    dragged = float(explorer.threshold)
+    explorer.slider.value = before + explorer.slider.step / 3  # of the line's first place
+    assert float(explorer.threshold) == dragged
+    explorer.slider.value = before + 2 * explorer.slider.step
+    assert float(explorer.threshold) == explorer.slider.value
+
+
 HOSTILE = "<img src=x onerror=alert(1)>&\"'"
 
 

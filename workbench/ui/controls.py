@@ -2,9 +2,12 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from time import monotonic
 from typing import Any
 
 import ipywidgets as widgets
+
+ANSWER = 5.0  # seconds that a browser may take
 
 
 class Controls:
@@ -129,10 +132,37 @@ def styled(widget: widgets.DOMWidget, *classes: str) -> widgets.DOMWidget:
     return widget
 
 
-def moved(slider: widgets.FloatSlider, value: float, threshold: float) -> bool:
-    """Whether a hand did: a browser rounds what it is sent to a step, and reports that back."""
-    shown = min(max(threshold, slider.min), slider.max)
-    return abs(value - shown) > 0.501 * slider.step
+class Sent:
+    """What a slider was set to; a browser rounds that to a step, and reports it back.
+
+    Such an answer is no move of a hand, also if the slider has been set again meanwhile.
+
+    Example:
+        >>> slider = widgets.FloatSlider(2, min=0, max=10, step=0.1)
+        >>> sent = Sent(slider)
+        >>> sent.set(3.01)
+        >>> [sent.answered(value) for value in (2.0, 3.0, 4.0, 3.0)]
+        [True, True, False, False]
+    """
+
+    def __init__(self, slider: widgets.FloatSlider) -> None:
+        self.slider, self._values = slider, [(monotonic(), float(slider.value))]
+
+    def set(self, value: float) -> None:
+        """Set the slider, within its ends."""
+        value = min(max(value, self.slider.min), self.slider.max)
+        if value != self.slider.value:
+            self._values = [*self._recent(), (monotonic(), value)]
+            self.slider.value = value
+
+    def answered(self, value: float) -> bool:
+        """Whether a value that came is such an answer; else a hand moved the slider."""
+        known = any(abs(value - own) <= 0.501 * self.slider.step for _, own in self._recent())
+        self._values = self._values if known else []
+        return known
+
+    def _recent(self) -> list[tuple[float, float]]:
+        return [v for v in self._values[:-1] if monotonic() - v[0] < ANSWER] + self._values[-1:]
 
 
 def visible(widget: widgets.DOMWidget, on: object) -> None:

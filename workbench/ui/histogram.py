@@ -18,7 +18,7 @@ from workbench.metrics import SortedScores, Threshold, TwoThresholds
 from workbench.session import InspectionSession
 
 from .chart import Chart
-from .controls import html, moved, row, styled, visible
+from .controls import Sent, html, row, styled, visible
 from .markup import render
 from .part_list import PartList
 from .policies import Policies
@@ -138,6 +138,7 @@ class HistogramExplorer(View):
         self.slider = self.threshold_slider(
             float(self.threshold), self.chart.low, self.chart.high, steps, self._moved
         )
+        self._sent = Sent(self.slider)
         exact = widgets.FloatText(
             float(self.threshold), step=None, description=self.t("Exactly"),
             layout={"width": "220px"}, style={"description_width": "initial"},
@@ -229,11 +230,11 @@ class HistogramExplorer(View):
         self.threshold = threshold
         if self._low is not None:
             self._low = min(self._low, threshold)
-        self.slider.value = float(threshold)  # the slider may be there already, or clip it
+        self._sent.set(float(threshold))  # the slider may be there already
         self._show()
 
     def _moved(self, value: float) -> None:
-        if moved(self.slider, value, float(self.threshold)):
+        if not self._sent.answered(value):
             self._choose(Threshold(value, source=BY_HAND))
 
     def _rescale(self, log_x: bool) -> None:

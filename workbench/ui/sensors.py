@@ -10,7 +10,7 @@ import numpy as np
 
 from workbench.metrics import SortedScores, Threshold
 
-from .controls import html, moved, row, styled, visible
+from .controls import Sent, html, row, styled, visible
 from .markup import render
 from .saving import ROWS, Saving
 from .sensor_chart import SensorChart
@@ -107,6 +107,7 @@ class SensorExplorer(View):
         self.moment = self.bind(moment, "wb-moment", lambda _: self._show())
         high = max(2 * float(self.threshold), float(np.quantile(self.scores, 0.995)))
         self.slider = self.threshold_slider(float(self.threshold), 0, high, 1000, self._moved)
+        self._sent = Sent(self.slider)
         self.next = self.button("Next alarm", "arrow-right", "wb-next-alarm", self._next)
         labels = np.zeros(len(self.scores), bool) if self.labels is None else self.labels
         self.saving = Saving(
@@ -141,13 +142,13 @@ class SensorExplorer(View):
         self.moment.value = row
 
     def _moved(self, value: float) -> None:
-        if moved(self.slider, value, float(self.threshold)):
+        if not self._sent.answered(value):
             self._choose(Threshold(value, source=BY_HAND))
 
     def _choose(self, threshold: Threshold) -> None:
         self.threshold = threshold
         with self.set_quietly():
-            self.slider.value = float(threshold)
+            self._sent.set(float(threshold))
         self._show()
 
     def _next(self) -> None:
