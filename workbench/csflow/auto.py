@@ -5,6 +5,7 @@ beforehand and repeated.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 from math import prod, sqrt
@@ -13,8 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from workbench.data import read_image
-from workbench.data.decode import image_size
+from workbench.data.decode import WHITE, image_size
 from workbench.data.opening import ImageSource
+from workbench.errors import DataError
 
 from .batches import Images, sources_of
 from .config import FEWEST_SCALES, CSFlowConfig
@@ -22,13 +24,14 @@ from .config import FEWEST_SCALES, CSFlowConfig
 SIDES = (256, 384, 512)  # a photo takes about 10, 20 and 40 ms on two cores
 STRIDE = 32  # pixels a cell of an EfficientNet's output, at most
 LONGEST = 4.0  # sides as 4 : 1 at most
-MANY = 300  # photos: they show by themselves what light there is, and how uneven good parts are
-MOST_SCALES = 5  # of many; a few would be learned by heart where a cell sees half of the photo
-ALTERED = {False: ("place", "light"), True: ("place",)}  # of few, of many
+MANY = 300  # photos: enough to learn from what a cell sees half of a photo
+MOST_SCALES = 5  # of many
+EVEN = 0.1  # standard deviation of log brightness: more, and the photos show what light there is
 STEPS = 700  # of the optimiser: beyond, calibration parts become hardly more likely
 LEAST_EPOCHS, MOST_EPOCHS = 8, 40  # the steps are too few for hundreds of photos
 BUDGET = 1e9  # pixels seen in training: about five minutes of two cores, features included
 LOOKED_AT = 200  # photos whose size is read
+LIT = 40  # photos whose brightness is
 
 
 def decide(config: CSFlowConfig, images: Images) -> CSFlowConfig:
@@ -36,7 +39,8 @@ def decide(config: CSFlowConfig, images: Images) -> CSFlowConfig:
 
     Photos are brought to one size: as many pixels as the smallest of 256, 384 and 512 squared
     that is no less than their own, in the shape of the median photo. Many are looked at at half
-    that size and at a quarter too, and keep the light that they have.
+    that size and at a quarter too. All alike in brightness, they are learned from in other light
+    too; else what is too bright or too dark on a part would be learned as well.
 
     Example:
         >>> photo = np.zeros((300, 420, 3), np.uint8)
@@ -45,8 +49,9 @@ def decide(config: CSFlowConfig, images: Images) -> CSFlowConfig:
         ((320, 448), 14)
     """
     many = len(images) >= MANY
-    if config.alterations == "auto":
-        config = replace(config, alterations=ALTERED[many])
+    if config.alterations == "auto" and config.altered:
+        even = _spread(sources_of(images), config.white) < EVEN
+        config = replace(config, alterations=("place", "light") if even else ("place",))
     if config.scales == "auto":
         config = replace(config, scales=_most_scales(config) if many else FEWEST_SCALES)
     if config.image_size == "auto":
@@ -81,6 +86,16 @@ def _size(sources: Sequence[ImageSource], step: int) -> tuple[int, int]:
     shape = float(np.clip(sqrt(height / width), 1 / sqrt(LONGEST), sqrt(LONGEST)))
     height, width = (max(1, round(x / step)) * step for x in (side * shape, side / shape))
     return height, width
+
+
+def _spread(sources: Sequence[ImageSource], white: int) -> float:
+    """By how much a few photos differ in how bright their bright places are."""
+    levels = []
+    for source in islice(sources, 0, None, max(1, len(sources) // LIT)):
+        with suppress(DataError):  # what cannot be read is named where it is learned from
+            image = read_image(source, white or WHITE)
+            levels.append(np.quantile(image[:: len(image) // 128 + 1, ::4], 0.9))
+    return float(np.log(np.array(levels) + 1).std()) if levels else 0.0
 
 
 def _sides(source: ImageSource) -> tuple[int, int]:
