@@ -4,7 +4,7 @@ They follow from the photos alone, never from labels or results, so that a train
 beforehand and repeated.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
@@ -24,7 +24,7 @@ from .config import FEWEST_SCALES, CSFlowConfig
 SIDES = (256, 384, 512)  # a photo takes about 10, 20 and 40 ms on two cores
 STRIDE = 32  # pixels a cell of an EfficientNet's output, at most
 LONGEST = 4.0  # sides as 4 : 1 at most
-MANY = 300  # photos: enough to learn from what a cell sees half of a photo
+MANY = 300  # photos: enough to learn scales whose cells see half of a photo
 MOST_SCALES = 5  # of many
 EVEN = 0.1  # standard deviation of log brightness: more, and the photos show what light there is
 STEPS = 700  # of the optimiser: beyond, calibration parts become hardly more likely
@@ -38,9 +38,9 @@ def decide(config: CSFlowConfig, images: Images) -> CSFlowConfig:
     """The configuration with numbers in place of "auto".
 
     Photos are brought to one size: as many pixels as the smallest of 256, 384 and 512 squared
-    that is no less than their own, in the shape of the median photo. Many are looked at at half
-    that size and at a quarter too. All alike in brightness, they are learned from in other light
-    too; else what is too bright or too dark on a part would be learned as well.
+    that is no less than their own, in the shape of the median photo. Many are also looked at at
+    half and a quarter of that size. Where they hardly differ in brightness, copies in another
+    light are learned from; where they do, such copies would teach defects that are a shade.
 
     Example:
         >>> photo = np.zeros((300, 420, 3), np.uint8)
@@ -78,9 +78,13 @@ def _coarsest(config: CSFlowConfig) -> int:
     return STRIDE << max(0, config.depth - config.finer - 1)
 
 
+def _some(sources: Sequence[ImageSource], count: int) -> Iterator[ImageSource]:
+    """About so many, spread over all."""
+    return islice(sources, 0, None, max(1, len(sources) // count))
+
+
 def _size(sources: Sequence[ImageSource], step: int) -> tuple[int, int]:
-    every = max(1, len(sources) // LOOKED_AT)
-    sides = np.array([_sides(source) for source in islice(sources, 0, None, every)], float)
+    sides = np.array([_sides(source) for source in _some(sources, LOOKED_AT)], float)
     height, width = np.median(sides, axis=0)
     side = next((s for s in SIDES if s * s >= height * width), SIDES[-1])
     shape = float(np.clip(sqrt(height / width), 1 / sqrt(LONGEST), sqrt(LONGEST)))
@@ -91,7 +95,7 @@ def _size(sources: Sequence[ImageSource], step: int) -> tuple[int, int]:
 def _spread(sources: Sequence[ImageSource], white: int) -> float:
     """By how much a few photos differ in how bright their bright places are."""
     levels = []
-    for source in islice(sources, 0, None, max(1, len(sources) // LIT)):
+    for source in _some(sources, LIT):
         with suppress(DataError):  # what cannot be read is named where it is learned from
             image = read_image(source, white or WHITE)
             levels.append(np.quantile(image[:: len(image) // 128 + 1, ::4], 0.9))

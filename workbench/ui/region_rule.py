@@ -72,11 +72,8 @@ class RegionRule:
         with lock_of(session.detector):  # they share the network
             trial.adjust(**changes)
             after = trial.score(session.parts)
-        before, ng, limits = (
-            session.scores(),
-            session.labels(),
-            (self._saving.own, trial.threshold),
-        )
+        before, ng = session.scores(), session.labels()
+        limits = (self._saving.own, trial.threshold)
         known = np.isfinite(before) & np.isfinite(after)
         labels = np.zeros(known.sum(), bool) if ng is None else ng[known]
         counts = [
