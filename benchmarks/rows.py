@@ -5,6 +5,7 @@
 Beside the obvious PyTorch loop, which scores each row by a call of the module, in the same run.
 """
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -54,9 +55,10 @@ def at_once_by_torch(network, rows):
 
 def main():
     """Measure and leave the table."""
+    load = os.getloadavg()[0]
     random = np.random.default_rng(0)
-    load = random.normal(size=(MILLION, 2))
-    rows = load @ random.normal(size=(2, COLUMNS)) + 0.1 * random.normal(size=(MILLION, COLUMNS))
+    causes = random.normal(size=(MILLION, 2))
+    rows = causes @ random.normal(size=(2, COLUMNS)) + 0.1 * random.normal(size=(MILLION, COLUMNS))
     model = wb.AutoEncoderDetector().fit(rows[:2000], progress=False)
     windowed = wb.AutoEncoderDetector(wb.AutoEncoderConfig(window=10)).fit(
         rows[:2000], progress=False
@@ -104,7 +106,7 @@ def main():
     notes = [
         f"{COLUMNS} sensors, default configuration; the least of {REPEATS} runs (loads: 3 "
         "processes). PyTorch: the error of the same network, one row a call of the module in a "
-        "loop; a million rows at once. Other programs were running: trust the ratios."
+        f"loop; a million rows at once. Load of the machine before: {load:.1f}."
     ]
     leave("rows", "Cost of the row model", table, notes)
 
