@@ -27,11 +27,7 @@ TRAINING = {"lens": "20_train_csflow", "pump": "21_train_autoencoder"}  # the ot
 
 
 def ensure_data(name: str) -> Path:
-    """`data/NAME`, generated first where it is a sample's name and nothing is there.
-
-    Returns:
-        The folder of images, or the CSV file of sensor rows.
-    """
+    """`data/NAME`, a folder or a CSV; a sample is generated first if it is not there."""
     from workbench import samples
 
     path = workspace.data(f"{name}.csv" if name in SENSORS else name)
@@ -41,11 +37,7 @@ def ensure_data(name: str) -> Path:
 
 
 def ensure_model(name: str) -> "CSFlowDetector | AutoEncoderDetector":
-    """The detector in `models/NAME`, trained first where it is a sample's and not yet there.
-
-    Raises:
-        ArtifactError: No such model, and no sample of that name.
-    """
+    """The detector in `models/NAME`, trained first where it is a sample's and not yet there."""
     from workbench import artifacts  # brings torch, which the demo's own processes do without
 
     folder = workspace.model(name)
@@ -59,14 +51,7 @@ def ensure_model(name: str) -> "CSFlowDetector | AutoEncoderDetector":
 
 
 def run(jobs: int | None = None) -> Path:
-    """Generate the samples, train on them, execute the notebooks, write the reports.
-
-    Args:
-        jobs: Processes at once; by default one per two cores, but two at least where there
-            are two.
-
-    Returns:
-        The path of `reports/index.html`.
+    """Generate samples, train, execute the notebooks, report; returns `reports/index.html`.
 
     Raises:
         RuntimeError: Parts failed; the message names them, the rest was done.

@@ -51,11 +51,7 @@ def current() -> str:
 
 
 def speak(language: str) -> None:
-    """Make this the language of the setting, for this process and those that it starts.
-
-    Raises:
-        ValueError: Another one than "en" or "ko"; "" leaves the setting as it is.
-    """
+    """Make this the language of the setting, for this process and those that it starts."""
     if language:
         os.environ["WORKBENCH_LANG"] = _known(language, "language")
 

@@ -31,9 +31,6 @@ _LENGTH = 512  # bytes of a claim, always: who reads without the lock sees the o
 class FileLock:
     """The right to write one file.
 
-    Args:
-        remedy: What to do where another has that right, for the error.
-
     Example:
         >>> import tempfile
         >>> path = Path(tempfile.mkdtemp()) / "scores.csv"
@@ -56,11 +53,7 @@ class FileLock:
         }
 
     def take(self, *, by_force: bool = False) -> bool:
-        """Become the writer; a session of this process, or of a dead one, gives way.
-
-        Returns:
-            False where a session of another process writes this file.
-        """
+        """Become the writer; False where a live session of another process is, unless by force."""
         with self.alone() as claim:
             holder = self._holder()
             self._held = bool(by_force or not holder or self._gives_way(holder))
@@ -81,11 +74,7 @@ class FileLock:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """For a change by the writer; nobody becomes it meanwhile.
-
-        Raises:
-            DataError: Another one is.
-        """
+        """For a change by the writer; nobody becomes it meanwhile. DataError if another one is."""
         with self.alone() as claim:
             self.check()
             if self._holder() is None:  # somebody tidied up
@@ -93,11 +82,7 @@ class FileLock:
             yield
 
     def check(self) -> None:
-        """Make sure that we are the writer.
-
-        Raises:
-            DataError: Another one is.
-        """
+        """Make sure that we are the writer; DataError if another one is."""
         if not self.is_ours:
             self._held = False
             pid = (self._holder() or self._mine)["pid"]
@@ -108,12 +93,7 @@ class FileLock:
 
     @contextmanager
     def alone(self) -> Iterator[IO[bytes]]:
-        """Keep out all others for a moment; without a claim nothing is left behind.
-
-        Raises:
-            DataError: Another process stays in its moment.
-            OSError: The folder cannot be written.
-        """
+        """Keep out all others for a moment; without a claim nothing is left behind."""
         end = time.monotonic() + PATIENCE
         while (claim := self._entered()) is None:
             if time.monotonic() > end:

@@ -85,9 +85,6 @@ def learn(name: str, folder: Path, *, progress: bool = True) -> Learned:
     copied into the model's data folder. All other photos keep their split, so that both detectors
     are compared on parts that neither has learned from. The former one is kept as NAME-before.
 
-    Args:
-        folder: The review folder; its relabels lie beside it.
-
     Raises:
         DataError: No relabels, or the data folder has its labels from a table.
         ValueError: A model of sensor rows, or one that knows no folder.

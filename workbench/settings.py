@@ -14,9 +14,6 @@ def word(name: str, given: str, words: Sequence[str]) -> str:
 
     The variable of "engine" is `$WORKBENCH_ENGINE`.
 
-    Raises:
-        ValueError: It is none of the words.
-
     Example:
         >>> word("engine", "torch", ["auto", "torch", "onnx"])
         'torch'
@@ -30,11 +27,7 @@ def word(name: str, given: str, words: Sequence[str]) -> str:
 
 
 def number(name: str, default: float) -> float:
-    """The number in the variable of this name, or the default where it is not set.
-
-    Raises:
-        ValueError: It is no number.
-    """
+    """The number in the variable `WORKBENCH_NAME`, or the default where it is not set."""
     variable = f"WORKBENCH_{name}"
     given = os.environ.get(variable) or default
     try:

@@ -171,11 +171,7 @@ def staged(folder: Path) -> Iterator[Path]:
 
 
 def require_room(path: Path) -> None:
-    """Make sure that a file or folder of this name can be written, before hours of work for it.
-
-    Raises:
-        OSError: It cannot.
-    """
+    """Make sure that this can be written, before hours of work for it; OSError if not."""
     path.exists()  # a name that is too long
     path.parent.mkdir(parents=True, exist_ok=True)
     part = _part(path)

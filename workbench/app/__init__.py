@@ -27,10 +27,6 @@ def serve(
     Args:
         port: Of 127.0.0.1; the next free one if it is taken.
         token: What the address must carry; a new random one if empty.
-
-    Raises:
-        ArtifactError: No such model.
-        ValueError: The language is unknown.
     """
     check(name, language)
     voila = _voila()

@@ -16,11 +16,6 @@ class PageKernels(AsyncMappingKernelManager):
     The server's own culling spares kernels that compute, as each does while its page is built,
     and does not spare those that a page is about to connect to. The kernel of the first page
     starts with the server: it has loaded the model when the browser is there.
-
-    Attributes:
-        kernel_name: Of that first kernel.
-        unseen_seconds: In which a page must connect; where many start at once it takes a while.
-        gone_seconds: After which a page that lost its connection does not come back.
     """
 
     kernel_name = "workbench"

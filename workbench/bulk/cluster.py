@@ -79,9 +79,6 @@ def in_order(
 
     Only `ahead` tasks for each worker are with the scheduler at a time. A task whose worker dies
     is given to another; what it raises ends all.
-
-    Raises:
-        DataError: A task's workers died `TRIES` times over, or no worker is left.
     """
     from dask.distributed import KilledWorker
 

@@ -13,11 +13,7 @@ PART_COLUMNS = ("part", "part prediction")
 
 
 def rule_of(data: Mapping[str, Any]) -> str:
-    """How photos make a part's verdict, or "" where each is a part of its own.
-
-    Args:
-        data: What a detector remembers of its training.
-    """
+    """How photos make a part's verdict, or "" where each is a part of its own."""
     grouped = data.get("reading", {}).get("groups") is not None
     return str(data.get("join", "any")) if grouped else ""
 

@@ -147,12 +147,7 @@ def note(line: str) -> None:
 
 
 def loaded(name: str, kind: str = "", **how: Any) -> "Detector":  # noqa: ANN401
-    """The saved detector of a name that was typed, of this kind if one is needed.
-
-    Raises:
-        ArtifactError: There is none.
-        ValueError: It is of the other kind.
-    """
+    """The saved detector of a name that was typed, of this kind if one is needed."""
     from workbench import artifacts
 
     detector = artifacts.load(workspace.model(name), **how)
@@ -185,12 +180,7 @@ def reading(
     groups: str = "",
     relabels: bool = True,
 ) -> dict[str, Any]:
-    """Options of `load_rows` or `load_images`, whichever reads the source, as they were typed.
-
-    Raises:
-        DataError: Nothing is there.
-        ValueError: Options for rows were typed for photos.
-    """
+    """Options of `load_rows` or `load_images`, whichever reads the source, as they were typed."""
     from workbench.data.rows import is_rows
 
     if not source.exists():
@@ -219,11 +209,7 @@ def share(word: str) -> float | None:
 
 
 def refuse_row_options(options: Mapping[str, Any]) -> None:
-    """Say that options for rows mean nothing for photos.
-
-    Raises:
-        ValueError: There are any.
-    """
+    """Say that options for rows mean nothing for photos."""
     if options:
         raise ValueError(f"{', '.join(f'--{name}' for name in options)} are for sensor rows")
 

@@ -68,9 +68,6 @@ def history(
     Args:
         history: One mapping an epoch, as in `detector.history`.
         logy: Logarithmic vertical axis.
-
-    Raises:
-        ValueError: No epoch was trained.
     """
     if not len(history):
         raise ValueError("history must hold at least one epoch, got none; fit the detector first")
@@ -105,11 +102,7 @@ def edges(scores: NDArray[np.float64], bins: int) -> NDArray[np.float64]:
 def groups(
     scores: ArrayLike, labels: ArrayLike | None
 ) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
-    """The finite scores, all and by class.
-
-    Raises:
-        ValueError: Lengths differ, or no score is finite.
-    """
+    """The finite scores, all and by class; ValueError where there are none, or lengths differ."""
     scores = np.asarray(scores, np.float64)
     ng = None if labels is None else metrics.as_labels(labels)
     if ng is not None and len(ng) != len(scores):

@@ -31,9 +31,6 @@ def by_content(name: str, digests: Sequence[str], compute: Callable[[list[int]],
         digests: Of the pictures' bytes, N of them, "" for what could not be read.
         compute: Maps positions, B of them, to arrays (B, ...), always with the same names, one
             of which is "ok": rows where it is False are not kept.
-
-    Returns:
-        The arrays, (N, ...), in the order of the digests.
     """
     store = Cache(folder(), LIMIT)
     keys = {d: hashlib.sha256(f"{name} {d}".encode()).hexdigest() for d in digests}

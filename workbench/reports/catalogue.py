@@ -31,9 +31,6 @@ def listed() -> list[Listing]:
     `reports/datasets.yml` maps names to nothing, or to any of `template`, `parameters` and
     `timeout`. A name that is no model's needs a template.
 
-    Raises:
-        DataError: The file is no such mapping.
-
     Example:
         A `reports/datasets.yml` of two models and a comparison of them:
 

@@ -34,9 +34,6 @@ def execute(
         notebook: Its name there, or the path of any notebook.
         output: Where the executed notebook goes; what its kernel said goes beside it, `.log`.
 
-    Returns:
-        The path of the executed notebook.
-
     Raises:
         DataError: There is no such notebook.
         ValueError: A parameter that it does not declare.
@@ -53,11 +50,7 @@ def execute(
 
 
 def find(notebook: str | Path) -> Path:
-    """The path of a notebook given by path or by its name in `notebooks/`.
-
-    Raises:
-        DataError: There is none.
-    """
+    """The path of a notebook given by path or by its name in `notebooks/`."""
     path = Path(notebook)
     path = path if path.suffix == ".ipynb" else workspace.notebook(str(notebook))
     if not path.is_file():
@@ -67,9 +60,6 @@ def find(notebook: str | Path) -> Path:
 
 def parsed(words: Iterable[str]) -> dict[str, Any]:
     """Parameters as they are written on a command line: JSON where it is JSON, else a word.
-
-    Raises:
-        ValueError: One is not NAME=VALUE.
 
     Example:
         >>> parsed(["shown=3", "name=lens"])

@@ -19,9 +19,6 @@ def fingerprint(
 
     Data count by name, size and time of change, so that asking is cheap; a copied dataset is
     a changed one. A report without a model depends on the newest run of every other report.
-
-    Args:
-        manifest: `detector.json` of the model; empty without one.
     """
     total = hashlib.sha256(template.read_bytes())
     total.update(json.dumps([manifest, parameters], sort_keys=True).encode())

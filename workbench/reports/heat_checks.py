@@ -31,9 +31,6 @@ class HeatCheck(Report):
 
     Maps and masks are thinned to every k-th pixel, so that no side has more than 256: a heat
     map has far fewer cells than that, and 12-megapixel photos would not fit into memory.
-
-    Args:
-        cells: Their heat at the size of the cells, shape (N, h, w).
     """
 
     images: ImageFolder

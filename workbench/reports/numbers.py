@@ -72,12 +72,7 @@ def guarantees(
     known_good: NDArray[np.float64],
     target: Target = NOTHING_ASKED,
 ) -> dict[str, Any]:
-    """Rates at other thresholds, the judgement, and what a stronger claim would take.
-
-    Args:
-        known_good: Scores of calibration parts, shape (M,).
-        target: The rates that are asked for.
-    """
+    """Rates at other thresholds, the judgement, and what a stronger claim would take."""
     if labels is None:
         return {"alternatives": [], "claims": [], "judgement": None, "review": None}
     known = {CALIBRATION: (known_good, None), TEST: (scores, labels)}
@@ -121,15 +116,7 @@ def result_table(
 
 
 def by_lot(table: pd.DataFrame, by: str, details: str) -> dict[str, Any] | None:
-    """Rates of each lot, shift or other group; None where no column was stated.
-
-    Args:
-        by: The column; "" states none.
-        details: A CSV with further columns, from the workspace; "" is none.
-
-    Raises:
-        DataError: No such column or file.
-    """
+    """Rates of each lot, shift or other group; None where no column was stated."""
     if not by:
         return None
     rows = rates_by(table, by, details=workspace.resolve(details) if details else None)
@@ -148,11 +135,7 @@ def by_part(
     threshold: metrics.Threshold,
     rule: str,
 ) -> dict[str, Any] | None:
-    """Rates of photos and, by each rule, of parts; None where every photo is a part of its own.
-
-    Args:
-        rule: The one in use, as for `metrics.join_photos`.
-    """
+    """Rates of photos and, by each rule, of parts; None where every photo is a part of its own."""
     if len(set(parts)) == len(parts):
         return None
     rows = [_judged("photo", "", scores, labels, threshold)]
@@ -166,13 +149,7 @@ def by_part(
 def by_region(
     areas: NDArray[np.float64], labels: Labels, smallest: float, count: int
 ) -> dict[str, Any] | None:
-    """Rates by the smallest region that counts, as a share of the photo; None without labels.
-
-    Args:
-        areas: Of the `count`-th largest region of each photo, shape (N,).
-        smallest: The size in use.
-        count: Regions of that size that make a photo NG.
-    """
+    """Rates by the smallest region that counts, as a share of the photo; None without labels."""
     if labels is None:
         return None
     rows = [("in use", "set by hand", smallest)]
@@ -189,14 +166,7 @@ def by_region(
 
 
 def by_inspectors(table: pd.DataFrame, files: Sequence[str]) -> dict[str, Any] | None:
-    """How far two inspectors agree, or one with the detector; None without a result file.
-
-    Args:
-        files: One or two result files, from the workspace.
-
-    Raises:
-        DataError: More files, one that is no result file, or no part in common.
-    """
+    """How far two inspectors agree, or one with the detector; None without a result file."""
     if not files:
         return None
     if len(files) > 2:

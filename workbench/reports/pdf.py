@@ -44,11 +44,7 @@ def print_pdf(run: ReportRun) -> Path:
 
 
 def find_browser() -> str:
-    """Path of a Chromium or a browser made of it.
-
-    Raises:
-        RuntimeError: There is none.
-    """
+    """Path of a Chromium or a browser made of it."""
     named = os.environ.get("WORKBENCH_CHROMIUM")
     found = next(
         (path for name in (named, *BROWSERS) if name and (path := shutil.which(name))), ""

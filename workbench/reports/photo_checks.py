@@ -32,11 +32,7 @@ _NO_LOOK = PhotoStats(np.nan, np.nan, np.nan, 0, 0, np.zeros(256, np.float32))
 
 @dataclass(frozen=True)
 class PhotoCheck(Report):
-    """What the photos of a dataset say of themselves.
-
-    Args:
-        digests: SHA-256 of each file, "" where it cannot be read.
-    """
+    """What the photos of a dataset say of themselves."""
 
     parts: ImageFolder
     digests: Sequence[str]

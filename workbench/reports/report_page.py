@@ -43,11 +43,7 @@ def to_html(
     metrics: dict[str, Any],
     files: Iterable[Path] = (),
 ) -> str:
-    """An executed report notebook as one page, without its code.
-
-    Args:
-        files: Put into the page, so that it can be mailed alone.
-    """
+    """An executed report notebook as one page, without its code."""
     cells = [cell for cell in notebook.cells if not HIDDEN & set(cell.metadata.get("tags", ()))]
     translate = language.translator()
     for cell in cells:

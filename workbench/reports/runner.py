@@ -146,12 +146,7 @@ def watch(
     timeout: int | None = None,
     every: float = 2.0,
 ) -> Iterator[list[ReportRun]]:
-    """Make what is new or has changed, every few seconds; yields the runs of every look.
-
-    A report whose model, data, template or parameters change is made again, nothing else; one
-    that failed waits for a change too. Data that are still being copied are left to settle. The
-    arguments are those of `run_all`.
-    """
+    """Make what is new or has changed, every few seconds; arguments and runs as of `run_all`."""
     given = Listing("", template and str(template), parameters or {}, timeout)
     names, before = names and list(names), {}
     while True:

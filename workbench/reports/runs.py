@@ -41,12 +41,7 @@ class ReportRun:
 
     @classmethod
     def read(cls, folder: Path) -> "ReportRun":
-        """The run in a folder.
-
-        Raises:
-            OSError: It holds no status.
-            ValueError: The status is no JSON.
-        """
+        """The run in a folder."""
         details = read_json(folder / STATUS)
         metrics = read_json(folder / METRICS) if (folder / METRICS).exists() else {}
         status, seconds, error = (details[key] for key in ("status", "seconds", "error"))

@@ -27,14 +27,7 @@ class TestSet(NamedTuple):
 def score_test_set(
     detector: CSFlowDetector, parts: ImageFolder, digests: Sequence[str], key: str
 ) -> TestSet:
-    """Score the test images, those not scored before.
-
-    Args:
-        key: Of what the scores depend on beside the image.
-
-    Raises:
-        DataError: There are no test images, or none can be read.
-    """
+    """Score the test images, those not scored before."""
     tested = np.flatnonzero([split == "test" for split in parts.splits])
     test = parts[tested]
     if not len(test):

@@ -32,12 +32,7 @@ def figures(notebook: NotebookNode) -> int:
 
 
 def numbers(content: Any, key: str = "") -> list[tuple[str, float]]:  # noqa: ANN401
-    """Every number of nested dicts and lists, with the way to it.
-
-    Example:
-        >>> numbers({"a": [1, {"b": 2}]})
-        [('a.0', 1), ('a.1.b', 2)]
-    """
+    """Every number of nested dicts and lists, with the way to it."""
     if isinstance(content, dict | list):
         pairs = content.items() if isinstance(content, dict) else enumerate(content)
         within = [numbers(value, f"{key}.{name}" if key else str(name)) for name, value in pairs]

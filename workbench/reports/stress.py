@@ -56,15 +56,7 @@ CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
 
 @dataclass(frozen=True)
 class StressTest:
-    """Scores of a few test photos, changed as a line may change them.
-
-    Args:
-        key: The detector's hash, under which the scores are kept.
-        scores: Their scores as they are, shape (N,).
-        digests: SHA-256 of their files; the sample follows their order, which is random and
-            hardly changes when photos are added.
-        each: Good photos and NG photos in the sample, at most.
-    """
+    """Scores of a few test photos, changed as a line may change them."""
 
     detector: CSFlowDetector
     key: str

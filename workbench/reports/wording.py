@@ -113,12 +113,7 @@ def plain(text: str) -> str:
 
 
 def code(text: str) -> Markup:
-    """The same in the type of names: of files and folders.
-
-    Example:
-        >>> str(code("lens"))
-        '<code>lens</code>'
-    """
+    """The same in the type of names: of files and folders."""
     return Markup(f"<code>{plain(text)}</code>")
 
 

@@ -21,11 +21,7 @@ _LENGTH = 150  # rows of one fault, at one row every 10 seconds
 
 
 def csv_text(recipe: dict) -> str:
-    """The file: a comment that says what it is, time, five channels, label.
-
-    Args:
-        recipe: What `make_samples` records; `recipe["seed"]` decides the content.
-    """
+    """The file: a comment that says how it was made, time, five channels, label."""
     rng = np.random.default_rng([recipe["seed"], 0x70756D70])
     table, label = simulate(rng)
     time = pd.date_range("2024-03-04 06:00", periods=ROWS, freq="10s")

@@ -7,24 +7,20 @@ Photos are a BYTES tensor `image` of encoded pictures in base64, rows an FP64 te
 import base64
 import binascii
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Any
 
 import numpy as np
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from .photos import judged
 from .problems import BadRequest
-from .registry import PHOTOS, TURNS, Model, Registry
+from .registry import PHOTOS, TURNS, Model
 from .settings import Settings
-from .shared import encoded, monitor_of, registry_of, settings_of
-
-if TYPE_CHECKING:
-    from .monitoring import Monitor
+from .shared import Counters, Limits, Models, encoded
 
 # its clients name no content type
 router = APIRouter(prefix="/v2", tags=["Open Inference Protocol"], strict_content_type=False)
-Models = Annotated[Registry, Depends(registry_of)]
 NUMBERS = {"FP16", "FP32", "FP64", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32"}
 
 
@@ -115,8 +111,8 @@ def infer(
     name: str,
     request: InferRequest,
     models: Models,
-    settings: Annotated[Settings, Depends(settings_of)],
-    monitor: Annotated["Monitor", Depends(monitor_of)],
+    settings: Limits,
+    monitor: Counters,
     number: str = "1",
 ) -> dict[str, Any]:
     """Judge photos or rows, in the order they were sent."""
@@ -127,8 +123,7 @@ def infer(
     outputs = judge(found, tensor, settings, wanted)
     if unknown := wanted - outputs.keys():
         raise BadRequest(f"outputs must be of {', '.join(outputs)}, got {', '.join(unknown)}")
-    threshold = float(found.detector.threshold)
-    monitor.judged(found, outputs["score"]["data"], threshold)
+    monitor.judged(found, outputs["score"]["data"])
     chosen = [
         {"name": key, **value}
         for key, value in outputs.items()

@@ -25,11 +25,7 @@ def create() -> str:
 
 
 def known() -> str:
-    """The hash that is kept, or "" if no key was made.
-
-    Raises:
-        DataError: The file holds something else.
-    """
+    """The hash that is kept, "" if none was made; DataError where it is no hash."""
     try:
         found = path().read_text("ascii").strip()
     except FileNotFoundError:

@@ -41,8 +41,9 @@ class Monitor:
         self._recent: dict[str, deque[float]] = {}
         self._known: dict[str, Model] = {}
 
-    def judged(self, model: Model, scores: list[float], threshold: float) -> None:
+    def judged(self, model: Model, scores: list[float]) -> None:
         """Count the verdicts that scores get."""
+        threshold = float(model.detector.threshold)
         for score in scores:
             verdict = "NG" if score >= threshold else "OK"
             self.verdicts.labels(model.name, verdict).inc()

@@ -2,37 +2,35 @@
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Depends, File, Query, UploadFile
+from fastapi import APIRouter, File, Query, UploadFile
 
 from workbench.data.decode import header
 from workbench.errors import DataError
 
 from .problems import BadRequest
-from .registry import PHOTOS, TURNS, Model, Registry
+from .registry import PHOTOS, TURNS, Model
 from .settings import Settings
-from .shared import encoded, monitor_of, registry_of, settings_of
+from .shared import Counters, Limits, Models, encoded
 
 if TYPE_CHECKING:
     from workbench.csflow import Evaluation
-
-    from .monitoring import Monitor
 
 router = APIRouter(tags=["Photos"])
 
 
 @router.post("/evaluate")
 def evaluate(
-    registry: Annotated[Registry, Depends(registry_of)],
-    settings: Annotated[Settings, Depends(settings_of)],
-    monitor: Annotated["Monitor", Depends(monitor_of)],
+    models: Models,
+    settings: Limits,
+    monitor: Counters,
     file: Annotated[UploadFile, File(description="The photo")],
     model: Annotated[str, Query(description="Needed where there are several")] = "",
     overlay: bool = False,
 ) -> dict[str, Any]:
     """Score and explain one uploaded photo."""
-    found = registry.get(registry.chosen(PHOTOS, model), PHOTOS)
+    found = models.get(models.chosen(PHOTOS, model), PHOTOS)
     result = judged(found, file.file.read(), settings)
-    monitor.judged(found, [result.score], result.threshold)
+    monitor.judged(found, [result.score])
     answer = {
         "model": found.name,
         "score": float(result.score),
@@ -47,11 +45,7 @@ def evaluate(
 
 
 def judged(model: Model, content: bytes, settings: Settings) -> "Evaluation":
-    """The evaluation of an encoded photo.
-
-    Raises:
-        BadRequest: It is no photo, or has more pixels than the service takes.
-    """
+    """The evaluation of an encoded photo; BadRequest where it is none, or too large."""
     try:
         about = header(content)
         if about.width * about.height > settings.pixels:

@@ -71,10 +71,5 @@ def validation(details: list[dict[str, str]]) -> JSONResponse:
 
 
 def field(location: tuple[str | int, ...]) -> str:
-    """Where in the body: `values.1`.
-
-    Example:
-        >>> field(("body", "values", 1))
-        'values.1'
-    """
+    """Where in the body: `values.1`."""
     return ".".join(str(part) for part in location if part not in ("body", "query"))

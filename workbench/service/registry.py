@@ -53,11 +53,7 @@ class Registry:
         return sorted(path.parent.name for path in found if not path.parent.name.startswith("."))
 
     def get(self, name: str, kind: str = "") -> Model:
-        """The model of this name, of this kind.
-
-        Raises:
-            NotFound: There is none, or it cannot be loaded.
-        """
+        """The model of this name and kind; NotFound where none can be loaded."""
         found = name if name in self._models else self._listed(name)
         if found not in self._models:  # who asks for another does not wait
             with self._lock:
@@ -81,11 +77,7 @@ class Registry:
         return found
 
     def manifest(self, name: str) -> Mapping[str, Any]:
-        """What a model says of itself, without loading it.
-
-        Raises:
-            NotFound: Its `detector.json` is damaged.
-        """
+        """What a model says of itself, without loading it; NotFound where it is damaged."""
         try:
             return artifacts.read_manifest(workspace.model(name))
         except ArtifactError as error:
@@ -101,11 +93,7 @@ class Registry:
                     model.detector.evaluate_one(np.zeros((64, 64, 3), np.uint8))
 
     def chosen(self, kind: str, name: str = "") -> str:
-        """This name, or else that of the only model of its kind.
-
-        Raises:
-            NotFound: There are several, or none.
-        """
+        """This name, or else that of the only model of its kind; NotFound where none is."""
         names = [name] if name else [name for name in self.names() if self._kind(name) == kind]
         if len(names) != 1:
             raise NotFound(

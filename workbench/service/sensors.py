@@ -12,19 +12,15 @@ from pydantic import BaseModel, Field, FiniteFloat
 from starlette.concurrency import run_in_threadpool
 
 from .problems import BadRequest, validation
-from .registry import ROWS, Model, Registry
-from .shared import monitor_of, registry_of
+from .registry import ROWS, Model
+from .shared import Counters, Models
 
 if TYPE_CHECKING:
     from workbench.autoencoder.explanation import RowEvaluation
 
-    from .monitoring import Monitor
-
 # as their clients were answered, who need not name a content type
 router = APIRouter(tags=["Anomaly Detection"], strict_content_type=False)
 system = APIRouter(tags=["System"])
-Models = Annotated[Registry, Depends(registry_of)]
-Counters = Annotated["Monitor", Depends(monitor_of)]
 Name = Annotated[str, Query(description="Needed where there are several models of rows")]
 FEW = 64  # sensors of which a row is judged before others would have noticed
 
@@ -104,14 +100,14 @@ def version_info(models: Models) -> dict[str, str]:
     }
 
 
-async def _judged(model: Model, values: list[float], monitor: "Monitor") -> dict[str, Any]:
+async def _judged(model: Model, values: list[float], monitor: Counters) -> dict[str, Any]:
     if len(values) <= FEW:
         result = _evaluated(model, values)
     else:
         result = await run_in_threadpool(_evaluated, model, values)
     if not math.isfinite(result.score):
         raise BadRequest("the values are too large to be judged")
-    monitor.judged(model, [result.score], result.threshold)
+    monitor.judged(model, [result.score])
     return {
         "anomaly_score": float(result.score),
         "score": float(result.score),

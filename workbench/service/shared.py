@@ -5,18 +5,16 @@ longer than to judge a row.
 """
 
 import base64
-from typing import TYPE_CHECKING
+from typing import Annotated
 
-from fastapi import Request
+from fastapi import Depends, Request
 from PIL import Image
 
 from workbench.data.encode import jpeg
 
+from .monitoring import Monitor
 from .registry import Registry
 from .settings import Settings
-
-if TYPE_CHECKING:
-    from .monitoring import Monitor
 
 
 async def registry_of(request: Request) -> Registry:
@@ -29,9 +27,14 @@ async def settings_of(request: Request) -> Settings:
     return request.app.state.settings
 
 
-async def monitor_of(request: Request) -> "Monitor":
+async def monitor_of(request: Request) -> Monitor:
     """The counters."""
     return request.app.state.monitor
+
+
+Models = Annotated[Registry, Depends(registry_of)]
+Limits = Annotated[Settings, Depends(settings_of)]
+Counters = Annotated[Monitor, Depends(monitor_of)]
 
 
 def encoded(picture: Image.Image) -> str:

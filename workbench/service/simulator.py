@@ -10,7 +10,7 @@ import io
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, Depends, Query, Request
@@ -22,10 +22,7 @@ from workbench.session import InspectionSession
 
 from .problems import BadRequest, NotFound
 from .registry import PHOTOS, Model, Registry
-from .shared import encoded, monitor_of
-
-if TYPE_CHECKING:
-    from .monitoring import Monitor
+from .shared import Counters, encoded
 
 router = APIRouter(tags=["Simulator"])
 MODEL = "CS-Flow"
@@ -51,11 +48,7 @@ class Lines:
         self._registry, self._lines, self._lock = registry, {}, Lock()
 
     def get(self, dataset: str) -> Line:
-        """The inspection of a dataset, begun or resumed by the first who asks.
-
-        Raises:
-            NotFound: No such model, or its photos are gone.
-        """
+        """The inspection of a dataset, begun or resumed by the first who asks."""
         model = self._registry.get(dataset, PHOTOS)
         with self._lock:
             if dataset not in self._lines:
@@ -102,7 +95,7 @@ def get_all_data(lines: Known, dataset: Dataset) -> dict[str, list[str]]:
 @router.get("/predict")
 def predict(
     lines: Known,
-    monitor: Annotated["Monitor", Depends(monitor_of)],
+    monitor: Counters,
     dataset: Dataset,
     img_name: str = "",
     model: str = MODEL,
@@ -120,7 +113,7 @@ def predict(
         verdict = line.session.verdict
         path = line.session.parts[line.session.index]
         line.session.look_ahead()
-    monitor.judged(line.model, [result.score], result.threshold)
+    monitor.judged(line.model, [result.score])
     return {
         "label": verdict.truth or img_name[:2],
         "isAnomaly": bool(result.is_anomaly),

@@ -24,14 +24,9 @@ def lock_of(detector: object) -> RLock:
 
 
 class Prefetcher(Generic[Value]):
-    """Values by key, computed on demand or before that in one thread; the latest are kept.
+    """Values by key, computed under `lock` on demand or ahead in one thread; the latest are kept.
 
     The thread lives only while there is something to compute, so there is nothing to close.
-
-    Args:
-        compute: From key to value; runs under `lock`, in either thread.
-        lock: Held while computing.
-        budget: Bytes to keep, though never fewer than three values.
 
     Example:
         >>> squares = Prefetcher(lambda key: key**2, lambda value: 1, RLock())
@@ -137,11 +132,7 @@ class Prefetcher(Generic[Value]):
 
 
 class PartScores:
-    """Scores by position, NaN where they are not computed yet.
-
-    Args:
-        score: From some parts to their scores.
-        lock: Held while scoring.
+    """Scores by position, computed under `lock`; NaN where they are not known yet.
 
     Example:
         >>> scores = PartScores(lambda parts: parts * 2.0, np.arange(3), RLock())
@@ -184,12 +175,7 @@ class PartScores:
     def start(
         self, progress: Callable[[], None], give_way: Callable[[], None] = lambda: None
     ) -> None:
-        """Compute what is missing in the background.
-
-        Args:
-            progress: Called after each piece, in that thread.
-            give_way: Called before each piece; returns when nobody waits for the detector.
-        """
+        """Compute what is missing in the background; `progress` is called after each piece."""
         if self.complete or self._thread:
             return
 

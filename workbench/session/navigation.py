@@ -24,9 +24,6 @@ class NothingPasses(ValueError):
 class Selection:
     """An order and a filter; "" lets everything through.
 
-    Raises:
-        ValueError: A word that is none of these.
-
     Example:
         >>> Selection("name", outcome="missed").needs_verdicts
         True
@@ -125,15 +122,7 @@ class Navigation:
         return self
 
     def seek(self, outcome: str, step: int) -> bool:
-        """Move to the next image of this outcome among those shown, as far as scores are known.
-
-        Args:
-            outcome: "missed", "overkill" or "correct".
-            step: 1 for the next, -1 for the one before.
-
-        Returns:
-            Whether there is one.
-        """
+        """Move to the next image of this outcome (-1: the one before), if one is known."""
         with self.lock:
             ahead = range(self.position + step, len(self) if step > 0 else -1, step)
             found = next((p for p in ahead if self.outcome(self._order[p]) == outcome), None)
@@ -142,11 +131,7 @@ class Navigation:
             return found is not None
 
     def open(self, name: str) -> Self:
-        """Move to an image by its file name; a filter that hides it is lifted.
-
-        Raises:
-            ValueError: No such image.
-        """
+        """Move to an image by its file name; a filter that hides it is lifted."""
         if name not in self.parts.names:
             raise ValueError(f"no image {name!r} in this session; names look like {self.name!r}")
         with self.lock:
@@ -186,11 +171,7 @@ class Navigation:
         return self
 
     def arrange(self, names: list[str]) -> Self:
-        """Show these images only, in this order, from the first.
-
-        Raises:
-            ValueError: An unknown name, or none.
-        """
+        """Show these images only, in this order, from the first."""
         indices = {name: index for index, name in enumerate(self.parts.names)}
         if not names or (unknown := [name for name in names if name not in indices]):
             raise ValueError(

@@ -13,14 +13,6 @@ from .results import Verdict, result_table
 class Record:
     """Verdicts by file name, each on the disk before it counts here.
 
-    Args:
-        parts: The images, for their names and the folder's labels.
-        results: The result file, or None to keep the verdicts in memory only.
-        take_over: Become its writer even if another process is.
-
-    Raises:
-        DataError: `results` is a file of another kind.
-
     Attributes:
         verdicts: By file name, in the order of judging.
         note: What a user should know about the result file, or "".
@@ -55,12 +47,7 @@ class Record:
                 self.table.write(self._found)
 
     def resume(self, are_ours: Callable[[list[Verdict]], bool], threshold: float) -> None:
-        """Go on with the rows that were found; those of another detector are set aside.
-
-        Args:
-            are_ours: Whether the present detector gives the scores of these rows.
-            threshold: What the verdicts are held against.
-        """
+        """Go on with the rows that were found; those of another detector are set aside."""
         self.changes += 1
         labels = {name: self.label(index) for index, name in enumerate(self._parts.names)}
         ours = [row for row in self._found if row.name in labels]

@@ -89,31 +89,19 @@ def rates_by(
 
 
 def compare_inspectors(first: Path | str, second: Path | str) -> Inspected:
-    """Two result files of the same parts: what the inspectors say, and where they differ.
-
-    Raises:
-        DataError: One is no result file, or they have no judged part in common.
-    """
+    """Where two result files differ; DataError if one is none, or they share no part."""
     return agree(judged(first), judged(second))
 
 
 def judged(path: Path | str) -> pd.Series:
-    """What an inspector says of each part, by file name: the relabel, else the label let stand.
-
-    Raises:
-        DataError: No such file, or it is no result file.
-    """
+    """What an inspector says of each part, by file name: the relabel, else the label let stand."""
     table = read_results(path).drop_duplicates(NAME, keep="last").set_index(NAME)
     words = labels_of(table)
     return words[words.isin(["OK", "NG"])]
 
 
 def agree(first: pd.Series, second: pd.Series) -> Inspected:
-    """Two judgements, "OK" or "NG" by file name; parts without either are left out.
-
-    Raises:
-        DataError: They have no part in common.
-    """
+    """Two judgements, "OK" or "NG" by file name; parts without either are left out."""
     both = first.index.intersection(second.index, sort=False)
     if not len(both):
         raise DataError("the two judgements have no judged part in common")

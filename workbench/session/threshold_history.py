@@ -43,12 +43,7 @@ def read_history(path: Path) -> list[ThresholdChange]:
 
 
 def append_change(path: Path, threshold: Threshold, why: str, *, former: Threshold) -> None:
-    """Note a change.
-
-    Args:
-        why: In the words of who saved it.
-        former: What it replaces; it begins the history, so that it can be restored.
-    """
+    """Note a change, and who made it; `former`, what it replaces, begins the history."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path).alone():
         known = path.read_bytes() if path.exists() else b""

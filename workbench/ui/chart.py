@@ -17,19 +17,6 @@ class Chart:
     """The drawing: bars and ticks are made once, the threshold lines at every call.
 
     OK bars are filled, NG bars hatched and outlined, and each NG part is a tick below.
-
-    Args:
-        classes: Scores by "OK" and "NG", or by "all" alone, each of shape (N,).
-        threshold: Kept within the horizontal range.
-        log_x: Scores on a logarithmic axis; only where all are positive.
-        narrow: Drawn for a telephone.
-        t: From English to the user's language.
-
-    Attributes:
-        low: Lowest score on the axis.
-        high: Highest score on the axis.
-        edges: Of the bars, shape (bins + 1,).
-        counts: Parts in each bar by class, as `classes`, each of shape (bins,).
     """
 
     def __init__(
@@ -42,6 +29,7 @@ class Chart:
         narrow: bool = False,
         t: Callable[..., str] | None = None,
     ) -> None:
+        """`classes` are scores by "OK" and "NG", or "all", (N,); `log_x` only of positive ones."""
         low, high = _range([scores for scores in classes.values() if len(scores)])
         self.width, self._right = (w := NARROW if narrow else WIDE), w - RIGHT
         self.log_x, self._t = bool(log_x and low > 0), t or translator("en")

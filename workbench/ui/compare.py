@@ -17,11 +17,7 @@ PICTURES = ("wb-photo", "wb-first", "wb-second")
 
 
 class Compare(View):
-    """Scores against scores, the changed verdicts, and any part under both heat maps.
-
-    Raises:
-        ValueError: The sessions hold other parts.
-    """
+    """Scores against scores, the changed verdicts, and any part under both heat maps."""
 
     def __init__(
         self,

@@ -31,10 +31,6 @@ class EventList(View):
         opened: Shows a row of the recording elsewhere; None: there is no such view.
         language: "en" or "ko"; that of `$WORKBENCH_LANG` if None.
 
-    Attributes:
-        events: Oldest first, with their states.
-        chosen: Number of the one that is picked; None if there is none.
-
     Example:
         >>> import numpy as np
         >>> from workbench import AutoEncoderDetector

@@ -40,9 +40,6 @@ def gestures(
         on_ping: Called twice a second while the page is open.
         lost: What a page says that gets no answer any more, and the button that reloads it; then
             the same where a part is shown. The browser puts in {time} and {place}, its number.
-
-    Returns:
-        The widget, to be placed inside the view, or None without anywidget.
     """
     if anywidget is None:
         return None

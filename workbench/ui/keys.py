@@ -28,12 +28,7 @@ _SHOWN = {"ArrowRight": "→", "ArrowLeft": "←", " ": "␣", "Escape": "Esc"}
 
 
 def keys() -> dict[str, str]:
-    """Keys by action: as chosen by a person, else as above.
-
-    Example:
-        >>> keys()["full"]
-        'f'
-    """
+    """Keys by action: as chosen by a person, else as above."""
     try:
         chosen = json.loads(_path().read_text("utf-8"))
         chosen = {a: k for a, k in chosen.items() if a in ACTIONS and isinstance(k, str)}
@@ -43,14 +38,7 @@ def keys() -> dict[str, str]:
 
 
 def change_key(action: str, key: str) -> dict[str, str]:
-    """Give an action another key, for all pages of this workspace.
-
-    Returns:
-        All keys by action.
-
-    Raises:
-        ValueError: No such action, or the key is another's.
-    """
+    """Give an action another key, for all pages of this workspace; returns all keys by action."""
     present = keys()
     if action not in present or not key:
         raise ValueError(f"an action of {', '.join(present)} and a key are needed")
@@ -65,12 +53,7 @@ def change_key(action: str, key: str) -> dict[str, str]:
 
 
 def shown(key: str) -> str:
-    """A key as it is written on a button.
-
-    Example:
-        >>> shown("ArrowRight"), shown("o")
-        ('→', 'o')
-    """
+    """A key as it is written on a button."""
     return _SHOWN.get(key, key)
 
 

@@ -14,11 +14,7 @@ _numbers = count()
 
 
 def render(place: str, /, **values: Any) -> "Markup":  # noqa: ANN401
-    """What a macro makes of its values; the result is not escaped again in another macro.
-
-    Args:
-        place: "FILE.MACRO", the file without its ending.
-        **values: The macro's arguments.
+    """What the macro at "FILE.MACRO" makes of its values; not escaped again in another macro.
 
     Example:
         >>> str(render("tables.rows", rows={"a<b": 1}))

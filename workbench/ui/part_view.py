@@ -25,14 +25,7 @@ if TYPE_CHECKING:
 
 
 class PartView:
-    """Shows where a session stands; frames of the next parts are drawn ahead.
-
-    Attributes:
-        head: Model, part, rates and position in one line.
-        stage: Pictures, and beside them what is said of the part.
-        frames: The latest pictures.
-        settings: How parts are shown; set it with `show_photos`.
-    """
+    """Shows where a session stands; frames of the next parts are drawn ahead."""
 
     def __init__(self, session: InspectionSession, t: Callable[..., str]) -> None:
         self.session, self.settings, self._t = session, DisplaySettings(), t

@@ -22,13 +22,7 @@ CAPTIONS = {
 
 
 class PhotoPair:
-    """The two pictures.
-
-    Attributes:
-        box: To be placed in a view.
-        photo: The left picture.
-        overlay: The right one.
-    """
+    """The two pictures."""
 
     def __init__(self, t: Callable[..., str]) -> None:
         self._t, self._scaled, self._scale = t, None, html("wb-scale-box")

@@ -99,11 +99,7 @@ class Policies:
         return self.fields[field].value / FIELDS[field][4]
 
     def threshold(self, policy: str) -> Threshold:
-        """The threshold of a policy with the fields as they are.
-
-        Raises:
-            ValueError: The data are too few for what the fields ask.
-        """
+        """The threshold of a policy with the fields as they are."""
         params = {name: self.value(name) for name in OFFERS[policy].fields}
         if metrics.POLICIES[policy].needs == ("OK",) and self._calibration.size:
             return metrics.threshold(self._calibration, policy=policy, **params)

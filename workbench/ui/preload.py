@@ -21,11 +21,7 @@ def start() -> None:
 
 
 def take(name: str) -> Any:  # noqa: ANN401
-    """The model that was loaded ahead, else load it now.
-
-    Raises:
-        ArtifactError: No detector there, a damaged one, or one of a newer format.
-    """
+    """The model that was loaded ahead, else load it now."""
     with _lock:
         saved, model = _loaded.pop(name, (0, None))
         if model is None or saved != _saved(name):  # saved anew since

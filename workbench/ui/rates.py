@@ -20,11 +20,7 @@ def count_table(counts: metrics.Confusion, labelled: bool, t: Words) -> str:
 def rate_table(
     counts: metrics.Confusion, auroc: float | None, value: Callable[[str], float], t: Words
 ) -> str:
-    """Rates with intervals, and what they come to on the line by the fields' values.
-
-    Args:
-        auroc: None for unlabelled parts.
-    """
+    """Rates with intervals, and what they come to on the line by the fields' values."""
     if auroc is None:
         return table({t("Share called NG"): rate_cell(counts.fp, counts.n, t)})
     given = {name: value(name) for name in ("prevalence", "miss_cost", "overkill_cost")}

@@ -152,11 +152,7 @@ class Saving:
 def adjust(
     view: View, session: InspectionSession, model: Path | None, why: str, **changes: object
 ) -> str:
-    """Let other things count, save that where a model's folder is given, and what to say of it.
-
-    Args:
-        changes: As for `CSFlowDetector.adjust`.
-    """
+    """Let other things count, save that where a model's folder is given, and what to say of it."""
     t, former = view.t, session.detector.threshold
     view.say(t("setting the threshold anew from calibration photos ..."))
     found, now = session.adjust(**changes), session.detector.threshold

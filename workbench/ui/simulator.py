@@ -1,8 +1,4 @@
-"""The simulator: one part at a time, photo beside overlay, its outcome large.
-
-It holds no state but what it shows; order, verdicts and the result file are the session's.
-While a part is looked at the next ones are scored and drawn in the background.
-"""
+"""The simulator: one part at a time, photo beside overlay, its outcome large."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -37,11 +33,6 @@ class Simulator(Looking):
 
     A part counts as stepped through when one moves on from it, arrives at it by a step, or
     labels it; to open or reload a page steps through nothing.
-
-    Args:
-        session: The inspection to show; a former simulator of it, or of another session with
-            the same result file, is closed.
-        adjust: Called with a reason and what the model is to ignore, where that can be done here.
     """
 
     def __init__(

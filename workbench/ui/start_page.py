@@ -27,11 +27,7 @@ def open_page(name: str = "", *, operator: bool = False) -> View:
 
 
 class StartPage(View):
-    """A card for each saved model: photo, rates, date, kind; a click opens it.
-
-    Example:
-        >>> StartPage().close()
-    """
+    """A card for each saved model: photo, rates, date, kind; a click opens it."""
 
     def __init__(self) -> None:
         super().__init__("start", RLock())
