@@ -72,6 +72,16 @@ def test_the_heat_map_weighs_scales_by_what_good_parts_scatter(good):
     np.testing.assert_allclose(typical.heat(only), expected)
 
 
+def test_scales_beyond_the_third_are_in_the_score_and_not_in_the_heat_map(good):
+    coarser = [good[2][:, ::2, ::2], good[2][:, ::4, ::4]]
+    typical = Typical.of([*good, *coarser])
+    cells = [m[:1].copy() for m in (*good, *coarser)]
+    hot = [*cells[:3], 2 * cells[3], cells[4]]
+    np.testing.assert_array_equal(typical.heat(hot), typical.heat(cells))
+    assert typical.score(hot)[0] > typical.score(cells)[0]
+    assert typical.heat(cells).mean() == pytest.approx(1, rel=0.1)
+
+
 @pytest.mark.parametrize(
     ("scale", "rows", "columns", "name"),
     [(0, 2, 2, "hottest cells"), (0, 5, 4, "hottest cells"), (2, 1, 1, "hottest cells")],

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from .scores import Latents, at_finest
 
 HOTTEST = 0.03  # share of the cells
+POINTING = 3  # scales in the heat map, the finest
 CELLS, PEAK, ALL = "hottest cells", "peak of the heat map", "all cells"
 PRIOR = 4.0  # parts' worth of belief that all statistics scatter alike; few parts cannot tell
 LEAST = 0.02  # standard deviation of a logarithm, for parts that hardly differ
@@ -49,7 +50,8 @@ class Typical:
 
     Attributes:
         weights: What each scale counts for in the heat map, shape (K,): a cell is worth more
-            where good parts scatter less, and a fine one more than a coarse one.
+            where good parts scatter less, and a fine one more than a coarse one; scales beyond
+            the third see too much at once to say where.
         middle: Mean logarithm of every statistic, shape (K + 2,); models of before look at the
             first K + 1 alone.
         spread: Its standard deviation.
@@ -182,6 +184,7 @@ def watched_cells(ignore: NDArray[np.bool_], zs: Latents) -> list[NDArray[np.flo
 
 def _weights(cells: Latents) -> NDArray[np.float64]:
     fine = np.arange(len(cells), 0, -1.0)
+    fine[POINTING:] = 0
     weights = fine / [max(float(m.std()), 1e-12) for m in cells]
     return weights / (weights @ [float(m.mean()) for m in cells])
 
