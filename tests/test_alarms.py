@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workbench.autoencoder.alarms import AlarmRule, detections, stretches
+from workbench.autoencoder.alarms import AlarmRule, detections
+from workbench.metrics.events import stretches
 
 RULES = [
     AlarmRule(),

@@ -214,6 +214,23 @@ def test_train_and_evaluate_sensor_rows(workbench, home):
     assert facts["kind"] == "autoencoder" and facts["columns"] == ["sensor_1", "sensor_2"]
     done = workbench("evaluate", "press.csv", "--name", "press")
     assert "of 100 rows NG" in done.stdout and "worst row" in done.stdout
+    assert "--window" in workbench("train", "photos", "--window", 10).stderr
+
+
+def test_training_on_a_recording_proposes_windows(workbench, home):
+    random = np.random.default_rng(0)
+    load = random.normal(size=300)
+    rows = pd.DataFrame({"time": pd.date_range("2024-03-04", periods=300, freq="s"),
+                         "a": load, "b": -load + 0.1 * random.normal(size=300)})  # fmt: skip
+    rows.to_csv(home / "mill.csv", index=False)
+    alone = workbench("train", "mill.csv").stdout
+    assert "bottleneck 1 of 2" in alone and "overkill to be expected" in alone
+    assert "--window 10 judges ten together" in alone
+    together = workbench("train", "mill.csv", "--window", 10).stdout
+    assert "--window" not in together
+    facts = json.loads((home / "models" / "mill" / "detector.json").read_text("utf-8"))
+    assert facts["config"]["window"] == 10
+    assert "--window" not in workbench("train", "press.csv").stdout  # rows without a clock
 
 
 def test_train_on_photos_says_what_is_next(workbench, home):

@@ -22,7 +22,7 @@ def brute(scores, labels, length):
     """Range-based areas by the definition, one threshold after the other."""
     n = len(scores)
     soft = labels.astype(float)
-    segments = event_metrics.runs(labels)
+    segments = event_metrics.stretches(labels)
     for i in range(n):
         for start, stop in segments:
             if i < start and start - i <= length // 2:
@@ -31,7 +31,7 @@ def brute(scores, labels, length):
                 soft[i] += np.sqrt(1 - (i - stop + 1) / length)
     soft = np.minimum(soft, 1)
     positives = (labels.sum() + soft.sum()) / 2
-    ranges = event_metrics.runs(soft > 0)
+    ranges = event_metrics.stretches(soft > 0)
     points = [(0.0, 0.0, 1.0)]
     for limit in sorted(set(scores), reverse=True):
         called = scores >= limit
@@ -272,10 +272,23 @@ def test_a_rotated_file_is_read_from_its_start(detector, tmp_path):
     rows, path = recording(), tmp_path / "line.csv"
     path.write_text(HEAD + lines(rows[:50]))
     assert look(detector, tmp_path) == []  # a folder
+    with path.open("a") as file:
+        file.write(lines(rows[50:70], 50))  # after the last look
     path.rename(tmp_path / "line.1.old")
-    path.write_text(HEAD + lines(rows[50:100], 50))
-    told = look(detector, tmp_path)
-    assert [e.start for e in told] == [e.start for e in detector.watch(rows[:100], RULE)]
+    told = look(detector, path)  # nothing has taken its place so far
+    path.write_text(HEAD + lines(rows[70:100], 70))
+    told += look(detector, tmp_path)
+    whole = list(detector.watch(rows[:100], RULE))
+    assert [(e.start, e.start_time) for e in told] == [(e.start, str(e.start)) for e in whole]
+
+
+def test_another_file_under_the_same_number_is_read_from_its_start(detector, tmp_path):
+    rows, path = recording(), tmp_path / "line.csv"
+    path.write_text(HEAD + lines(rows[:20]))
+    assert look(detector, path) == []
+    path.write_text(HEAD + lines(rows[20:100], 20))  # in place: longer, and begins otherwise
+    told, whole = look(detector, path), detector.watch(rows[:100], RULE)
+    assert [e.start_time for e in told] == [str(e.start) for e in whole]
 
 
 def test_a_file_without_a_sensor_is_refused(detector, tmp_path):

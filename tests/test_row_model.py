@@ -558,6 +558,8 @@ def test_rates_that_differ_more_than_chance_widen_what_is_said():
     wild = expected_overkill(0.01, 400, [[0.0, 0.0], [0.3]])
     assert wild[0] == 0 and wild[1] > 0.3 > 5 * calm[1]
     assert expected_overkill(0.0, 50, [[0.0], [0.0]])[0] == 0
+    assert expected_overkill(0.005, 400, [[0.005], [0.006, 0.004]])[0] == 0  # short stretches
+    assert expected_overkill(0.5, 400, [[0.48], [0.5, 0.53]])[0] > 0.4
     assert np.isfinite(
         [expected_overkill(rate, n, [[1.0]] * 5) for rate in (0, 1) for n in (1, 9)]
     ).all()

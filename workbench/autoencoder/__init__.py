@@ -8,7 +8,7 @@ from workbench.lazy import lazily
 __all__, __getattr__, __dir__ = lazily(
     __name__,
     {
-        "alarms": ["AlarmRule", "Detection", "detections", "stretches"],
+        "alarms": ["AlarmRule", "Detection", "detections"],
         "config": ["AutoEncoderConfig"],
         "detector": ["AutoEncoderDetector"],
         "events": ["Event", "Watcher"],

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from workbench.metrics.events import stretches
+
 NEAR = 5  # rows; alarms that close belong to one event
 
 
@@ -49,7 +51,8 @@ class AlarmRule:
     def smoothed(self, scores: ArrayLike) -> NDArray[np.float64]:
         """Trailing mean of the scores, shape (N,); the first ones of what there is so far."""
         values = np.asarray(scores, np.float64)
-        return _trailing(values, self.smoothing) / _so_far(len(values), self.smoothing)
+        so_far = np.minimum(np.arange(1, len(values) + 1), self.smoothing)
+        return _trailing(values, self.smoothing) / so_far
 
     def active(self, scores: ArrayLike, threshold: float) -> NDArray[np.bool_]:
         """Whether the condition holds at each reading, shape (N,)."""
@@ -94,31 +97,12 @@ def detections(alarms: ArrayLike, labels: ArrayLike, time: Any = None) -> list[D
     return found
 
 
-def stretches(flags: ArrayLike, gap: int = 0) -> list[tuple[int, int]]:
-    """Start and stop (exclusive) of each run of True, runs at most `gap` apart joined.
-
-    Example:
-        >>> stretches([0, 1, 1, 0, 1], gap=0), stretches([0, 1, 1, 0, 1], gap=1)
-        ([(1, 3), (4, 5)], [(1, 5)])
-    """
-    at = np.flatnonzero(flags)
-    if not at.size:
-        return []
-    cut = np.flatnonzero(np.diff(at) > gap + 1)
-    starts, stops = at[np.append(0, cut + 1)], at[np.append(cut, len(at) - 1)] + 1
-    return list(zip(starts.tolist(), stops.tolist(), strict=True))
-
-
 def _trailing(values: NDArray, n: int) -> NDArray:
     """Sum of the last n values at each place."""
     if n == 1:
         return values
     window = np.lib.stride_tricks.sliding_window_view
     return window(np.concatenate([np.zeros(n - 1, values.dtype), values]), n).sum(axis=1)
-
-
-def _so_far(length: int, n: int) -> NDArray[np.int64]:
-    return np.minimum(np.arange(1, length + 1), n)
 
 
 def _seconds(distance: Any) -> float:  # noqa: ANN401

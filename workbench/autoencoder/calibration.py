@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 MOST = 3  # times the overkill aimed at, which later windows surely do not exceed
 BLOCKS = 12  # of time at most, by which it is tried how well the past foretells what follows
 LEAST = 4  # blocks: two to learn from, one for the threshold, one to try it
+LIKENESS = 4  # power of the share that a model learned from, by which its trials count
+DOUBT = 2  # times the variance of trials: models of one recording know much of the same
 SMALLEST = 0.02  # independent rows
+RARE = 0.01  # rate that a hundred rows may well show nothing of
 
 Trials = Sequence[Sequence[float]]  # rates of overkill that each of some models saw
 
@@ -90,7 +93,8 @@ def expected_overkill(rate: float, n: int, later: Trials) -> list[float]:
     """Where the overkill on later rows will be, in at least 9 of 10 recordings.
 
     The ends of a beta distribution of rates: as wide as n rows make it, or as the trials differ,
-    if that is wider. Where nothing could be tried, nothing is promised.
+    if that is wider. Where nothing could be tried, nothing is promised; that a later stretch has
+    any overkill at all is only said of rates that a hundred rows would show.
 
     Args:
         rate: On the calibration rows.
@@ -99,9 +103,9 @@ def expected_overkill(rate: float, n: int, later: Trials) -> list[float]:
 
     Example:
         >>> [round(x, 2) for x in expected_overkill(0.01, 400, [[0.0, 0.01], [0.02]])]
-        [0.0, 0.05]
+        [0.0, 0.04]
         >>> [round(x, 2) for x in expected_overkill(0.01, 400, [[0.0, 0.02], [0.25]])]
-        [0.0, 0.77]
+        [0.0, 0.52]
         >>> expected_overkill(0.01, 400, [])
         [0.0, 1.0]
     """
@@ -109,16 +113,19 @@ def expected_overkill(rate: float, n: int, later: Trials) -> list[float]:
         return [0.0, 1.0]
     from scipy.special import betaincinv  # takes a while, and only training needs it
 
-    rates, models = np.concatenate(later), len(later)
+    rates, left = np.concatenate(later), np.array([len(each) for each in later])
+    # a model that was tried on fewer blocks had learned from more: it is more like the one in use
+    like = np.repeat((1 - left / (2 * left.max())) ** LIKENESS, left)
+    like /= like.sum()
     # at least one row in n + 1 must be reckoned with, as by the conformal bound
-    middle = max((rate * n + 1) / (n + 1), float(rates.mean()))
+    middle = max((rate * n + 1) / (n + 1), float(like @ rates))
     middle = min(middle, 1 - 1 / (n + 2))
     most = middle * (1 - middle)
-    by_chance = (models + 1) / (models - 1)  # as the next of so few models may differ more
-    spread = max(most / (n + 1), by_chance * float(np.mean((rates - middle) ** 2)))
+    spread = max(most / (n + 1), DOUBT * float(like @ (rates - middle) ** 2))
     worth = max(most / spread - 1, SMALLEST)
-    low, high = betaincinv(middle * worth, (1 - middle) * worth, [0.025, 0.975])
-    return [float(min(low, rate, rates.min())), float(high)]
+    low, high = betaincinv(middle * worth, (1 - middle) * worth, [0.04, 0.96])
+    low = min(low, rate, rates.min())
+    return [float(low) if low > RARE else 0.0, float(high)]
 
 
 def trials(detector: "AutoEncoderDetector", normal: Split) -> list[list[float]]:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 
-from workbench.autoencoder.alarms import AlarmRule, stretches
+from workbench.autoencoder.alarms import AlarmRule
 from workbench.data.table_file import TableFile
+from workbench.metrics.events import stretches
 
 if TYPE_CHECKING:
     import pandas as pd

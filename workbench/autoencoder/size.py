@@ -131,17 +131,23 @@ def choose(
         few = _folds(seen, 0, widths, seed)
     found, widths = _path(seen, few, widths, given, seed, bottleneck)
     enough = ENOUGH * seen.shape[1]
-    path = [{"bottleneck": n, "likelihood": x} for n, x in sorted(found.items())]
     k = min(n for n, x in found.items() if x >= max(found.values()) - enough)
     width, loose, without = density.choose(plain, anywhere)
+    why = "which gains nothing"
     if k:  # several modes can be seen by the network or by the density: by which better?
         wide, free, gain = density.choose(_folds(z, k, widths, seed), anywhere)
         if gain >= without + ENOUGH * sensors or bottleneck is not None:
             reason = _reason(k, sensors, seen.shape[1], found, bottleneck)
-            return Size(k, widths, reason, wide, free, path)
+            return Size(k, widths, reason, wide, free, _as_path(found))
+        found |= {0: without, k: gain}
+        why = "as the rows' several modes tell more"
     k, reason = _linear(seen, few) if bottleneck is None else (bottleneck, "as configured")
-    reason = f"bottleneck {k} of {sensors}, without a network, which gains nothing; {reason}"
-    return Size(k, (), reason, width, loose, path)
+    reason = f"bottleneck {k} of {sensors}, without a network, {why}; {reason}"
+    return Size(k, (), reason, width, loose, _as_path(found))
+
+
+def _as_path(found: dict[int, float]) -> list[dict[str, Any]]:
+    return [{"bottleneck": n, "likelihood": x} for n, x in sorted(found.items())]
 
 
 def _path(

@@ -23,6 +23,7 @@ from workbench.workspace import written
 if TYPE_CHECKING:
     from workbench.autoencoder.detector import AutoEncoderDetector
 
+START = 200  # bytes, by which a file is told from one that took its number
 FEW = 10  # steps, below which it is not said that the clock ticks otherwise
 
 
@@ -41,38 +42,58 @@ class Follower:
             known = {}
         self.offset, self.watcher = known.get("offset", 0), known.get("watcher")
         self.file, self.head = known.get("file"), known.get("head", [])
+        self.start = known.get("start", "")  # what has been read of its first bytes
         self.separator = known.get("separator", ",")
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Whole lines that were added since; numbers that cannot be read are NaN.
 
+        Of a file that was moved aside, within its folder, the rest comes first.
+
         Raises:
             DataError: A sensor is missing from the first line.
         """
+        if self.file is not None and not self._is_known(self.path):
+            for path in filter(self._is_known, self.path.parent.iterdir()):
+                yield from self._added(path)
+            if self.path.exists():
+                self.file = None
+        if self.file is None and self.path.exists():  # else between two files of a rotation
+            self.file, self.offset, self.head, self.start = self.path.stat().st_ino, 0, [], ""
+        if self._is_known(self.path):
+            yield from self._added(self.path)
+
+    def save(self, watcher: dict[str, Any]) -> None:
+        """Keep how far the file has been read, with the state of its watcher."""
+        known = {"offset": self.offset, "file": self.file, "head": self.head,
+                 "start": self.start, "separator": self.separator, "watcher": watcher}  # fmt: skip
+        with written(self.place) as file:
+            file.write(json.dumps(known).encode())
+
+    def _is_known(self, path: Path) -> bool:
+        """Whether it is the file that has been read so far; numbers of files are used again."""
         try:
-            status = self.path.stat()
+            status = path.stat()
+            if status.st_ino != self.file or status.st_size < self.offset:
+                return False
+            with path.open("rb") as file:
+                return file.read(len(self.start)).decode("latin-1") == self.start
         except FileNotFoundError:
-            return  # between two files of a rotation
-        if self.file != status.st_ino or status.st_size < self.offset:
-            self.file, self.offset, self.head = status.st_ino, 0, []
-        with self.path.open("rb") as file:
+            return False
+
+    def _added(self, path: Path) -> Iterator[dict[str, Any]]:
+        with path.open("rb") as file:
             file.seek(self.offset)
             for line in file:
                 if not line.endswith(b"\n"):
                     return  # still being written
                 self.offset += len(line)
+                self.start += line.decode("latin-1") if len(self.start) < START else ""
                 text = line.decode("utf-8-sig", "replace").strip()
                 if not self.head:
                     self._begin(text)
                 elif text:
                     yield self._row(text)
-
-    def save(self, watcher: dict[str, Any]) -> None:
-        """Keep how far the file has been read, with the state of its watcher."""
-        known = {"offset": self.offset, "file": self.file, "head": self.head,
-                 "separator": self.separator, "watcher": watcher}  # fmt: skip
-        with written(self.place) as file:
-            file.write(json.dumps(known).encode())
 
     def _begin(self, text: str) -> None:
         self.separator = ";" if text.count(";") > text.count(",") else ","

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from workbench.autoencoder import AutoEncoderDetector
     from workbench.csflow.resume import Checkpoint
     from workbench.csflow.seeds import SeedResult
+    from workbench.data import SensorTable
 
 
 @command(app, reads_rows=True)
@@ -54,6 +55,9 @@ def train(
     ] = None,
     smallest: Smallest = "",
     regions: Annotated[int, typer.Option(help="Of that size that make a photo NG (photos).")] = 1,
+    window: Annotated[
+        int, typer.Option(help="Rows judged together; 10 finds small faults that last (rows).")
+    ] = 1,
     seeds: Annotated[
         int, typer.Option(help="Train this many; report their spread, save the first (photos).")
     ] = 1,
@@ -81,6 +85,8 @@ def train(
     from workbench.metrics.parts import rule_count
 
     rows, started = is_rows(source), "LOCAL_RANK" in os.environ  # by `launched` or torchrun
+    if window != 1 and not rows:
+        raise ValueError("--window is for sensor rows; photos are judged one by one")
     if (ranks != 1 or started) and (rows or seeds != 1 or ranks < 1):
         raise ValueError("ranks, 1 or more, share one training on photos")
     if dask and seeds == 1:
@@ -96,7 +102,9 @@ def train(
     artifacts.require_place(target)
     data = opened(source, seed, options, layout=layout, groups=groups, relabels=relabels)
     given = {"epochs": epochs, "backbone": backbone, "image_size": size}
-    if not rows:
+    if rows:
+        given["window"] = window
+    else:
         given |= {"smallest": share(smallest), "regions": regions}
     changes = {key: value for key, value in given.items() if value} | {"seed": seed}
     if resume and (seeds > 1 or rows):
@@ -133,7 +141,7 @@ def train(
     if checkpoint and folder == target and not detector.interrupted:
         checkpoint.clear()
     found = saved(detector, folder, f"workbench report {name}, workbench app {name}")
-    taken = [] if rows else [in_short(data)]
+    taken = _learned(detector, data) if rows else [in_short(data)]
     return Answer([*taken, *spread.lines, *found.lines], found.values | spread.values)
 
 
@@ -190,6 +198,21 @@ def _spread(results: "Sequence[SeedResult]", saved: int) -> Answer:
     ]
     lines.append(f"{describe(results)}; the detector of seed {saved} is saved")
     return Answer(lines, {"seeds": [asdict(result) for result in results]})
+
+
+def _learned(detector: "AutoEncoderDetector", rows: "SensorTable") -> list[str]:
+    """The size of a row model, what it promises, and what suits a recording better."""
+    low, high = detector.threshold.expected["overkill_interval"]
+    lines = [
+        detector.data["size"]["reason"],
+        f"overkill to be expected on later rows: {low:.0%} to {high:.0%}, in 9 of 10 recordings",
+    ]
+    if rows.time is not None and detector.config.window == 1:
+        lines.append(
+            "each row is judged alone; --window 10 judges ten together and finds smaller faults "
+            "that last, a few rows later"
+        )
+    return lines
 
 
 def _row_detector(changes: dict[str, Any], preset: str, seeds: int) -> "AutoEncoderDetector":

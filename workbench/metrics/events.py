@@ -20,15 +20,18 @@ class Volumes(NamedTuple):
     pr: float
 
 
-def runs(flags: ArrayLike) -> list[tuple[int, int]]:
-    """Start and stop (exclusive) of each run of True.
+def stretches(flags: ArrayLike, gap: int = 0) -> list[tuple[int, int]]:
+    """Start and stop (exclusive) of each run of True, runs at most `gap` apart joined.
 
     Example:
-        >>> runs([0, 1, 1, 0, 1])
-        [(1, 3), (4, 5)]
+        >>> stretches([0, 1, 1, 0, 1]), stretches([0, 1, 1, 0, 1], gap=1)
+        ([(1, 3), (4, 5)], [(1, 5)])
     """
-    edges = np.diff(np.concatenate([[0], np.asarray(flags, bool).astype(np.int8), [0]]))
-    starts, stops = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+    at = np.flatnonzero(flags)
+    if not at.size:
+        return []
+    cut = np.flatnonzero(np.diff(at) > gap + 1)
+    starts, stops = at[np.append(0, cut + 1)], at[np.append(cut, len(at) - 1)] + 1
     return list(zip(starts.tolist(), stops.tolist(), strict=True))
 
 
@@ -41,7 +44,7 @@ def false_alarms_a_day(alarms: ArrayLike, labels: ArrayLike, step_seconds: float
     """
     labels = as_labels(labels)
     days = float((~labels).sum()) * step_seconds / 86400
-    false = sum(not labels[start:stop].any() for start, stop in runs(alarms))
+    false = sum(not labels[start:stop].any() for start, stop in stretches(alarms))
     return false / days if days else float("nan")
 
 
@@ -56,7 +59,7 @@ def point_adjusted(alarms: ArrayLike, labels: ArrayLike) -> NDArray[np.bool_]:
         stacklevel=2,
     )
     found = np.asarray(alarms, bool).copy()
-    for start, stop in runs(as_labels(labels)):
+    for start, stop in stretches(as_labels(labels)):
         found[start:stop] |= found[start:stop].any()
     return found
 
@@ -102,7 +105,7 @@ def _areas(
     called = last + 1.0
     rank = np.empty(len(order), np.int64)
     rank[order] = np.arange(len(order))
-    first = np.sort([rank[start:stop].min() for start, stop in runs(soft > 0)])
+    first = np.sort([rank[start:stop].min() for start, stop in stretches(soft > 0)])
     existing = np.searchsorted(first, last, side="right") / len(first)
     recall = np.minimum(hits / positives, 1) * existing
     false = (called - hits) / (len(order) - positives)
@@ -117,7 +120,7 @@ def _areas(
 def _softened(labels: NDArray[np.bool_], length: int) -> NDArray[np.float64]:
     soft = labels.astype(float)
     if length:
-        for start, stop in runs(labels):
+        for start, stop in stretches(labels):
             after = np.arange(stop, min(stop + length // 2, len(soft)))
             before = np.arange(max(start - length // 2, 0), start)
             # alike on both sides, as in the paper; the authors' program ends a row early after

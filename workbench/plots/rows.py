@@ -93,16 +93,15 @@ def sizes(path: Sequence[Mapping[str, float]], bottleneck: int, *, ax: Axes | No
     Args:
         path: Mappings with `bottleneck` (0: no network) and `likelihood`, as a row model has them
             in `detector.data["size"]["path"]`.
-        bottleneck: What was chosen.
+        bottleneck: What was chosen; 0 for none.
     """
     if not len(path):
         raise ValueError("path must hold at least one size, got none: no column varies")
     ax = ax or new_axes(6, 3.2, "Likelihood of other rows by the size of the network")
     t, names = words(), [str(row["bottleneck"] or "-") for row in path]
     ax.plot(names, [row["likelihood"] for row in path], "o-", color=COLORS["ok"], lw=2)
-    if str(bottleneck) in names:
-        label = f"{t('chosen')} {bottleneck}"
-        ax.axvline(str(bottleneck), color=COLORS["line"], ls="--", label=label)
+    if (chosen := str(bottleneck or "-")) in names:
+        ax.axvline(chosen, color=COLORS["line"], ls="--", label=f"{t('chosen')} {chosen}")
     ax.set(xlabel=t("bottleneck (-: no network)"), ylabel=t("likelihood, nats a row"))
     return finish(ax, legend=True)
 

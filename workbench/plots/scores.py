@@ -50,6 +50,7 @@ def histogram(
     ax.set_xscale("log" if metrics.long_tailed(scores) else "linear")
     if len(by_class.get("NG", ())):
         sns.rugplot(x=by_class["NG"], ax=ax, color=COLORS["ng"], height=-0.03, lw=1, clip_on=False)
+        ax.tick_params(axis="x", which="both", pad=9)  # below the ticks of the parts
     mark_threshold(ax, threshold)
     tallest = max(np.histogram(values, bins_at)[0].max() for values in by_class.values())
     bottom, top = (0.7, 2 * tallest) if log else (0, 1.08 * tallest)

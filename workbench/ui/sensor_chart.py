@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from workbench.autoencoder.alarms import stretches
+from workbench.metrics.events import stretches
 
 from .chart import NARROW, WIDE
 from .markup import render
