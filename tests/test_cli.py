@@ -375,6 +375,8 @@ def test_a_growing_file_is_watched(workbench, line):
     found = json.loads(told.stdout)
     assert (found["start"], found["end"]) == (21, 21)
     assert (path.parent / "now.events.csv").is_file()
+    early = workbench("watch", "line", "stream/later.csv", "--once")
+    assert early.returncode == 0 and "later.csv is not there so far" in early.stderr
 
 
 def damaged(home, how):

@@ -21,6 +21,19 @@ from PIL import Image
 
 import workbench as wb
 
+RECORDING = """
+import numpy as np
+import workbench as wb
+from workbench import ui
+random = np.random.default_rng(0)
+load = random.normal(size=(300, 1))
+normal = load @ [[1.0, -2.0, 0.5]] + 0.1 * random.normal(size=(300, 3))
+rows = normal.copy()
+rows[60:90, 2] -= 5
+rows[200:220, 1] += 8
+detector = wb.AutoEncoderDetector(wb.AutoEncoderConfig(epochs=20)).fit(normal, progress=False)
+rule = wb.autoencoder.AlarmRule(k=4, n=5, hold_off=30)
+"""
 CELLS = {
     "simulator": """
 import workbench as wb
@@ -59,19 +72,16 @@ rows[200:220, 1] += 8
 detector = wb.AutoEncoderDetector(wb.AutoEncoderConfig(epochs=20)).fit(normal, progress=False)
 display(ui.SensorExplorer(detector, rows, wb.autoencoder.AlarmRule(hold_off=30)))
 """,
-    "events": """
-import numpy as np
-import workbench as wb
-from workbench import ui
-random = np.random.default_rng(0)
-load = random.normal(size=(300, 1))
-normal = load @ [[1.0, -2.0, 0.5]] + 0.1 * random.normal(size=(300, 3))
-rows = normal.copy()
-rows[60:90, 2] -= 5
-rows[200:220, 1] += 8
-detector = wb.AutoEncoderDetector(wb.AutoEncoderConfig(epochs=20)).fit(normal, progress=False)
-rule = wb.autoencoder.AlarmRule(k=4, n=5, hold_off=30)
+    "events": RECORDING
+    + """
 display(ui.EventList(detector, rows, rule, path="reports/press/press_events.csv"))
+""",
+    "shown": RECORDING
+    + """
+from ipywidgets import HTML
+explorer = ui.SensorExplorer(detector, rows, rule)
+listed = ui.EventList(detector, rows, rule, opened=explorer.look)
+display(explorer, HTML("<div style='height: 1500px'></div>"), listed)
 """,
 }
 REPOSITORY = Path(__file__).parents[2]

@@ -1,5 +1,7 @@
 """Events of a recording in JupyterLab: picked, acknowledged with a note, closed, and kept."""
 
+import re
+
 import pytest
 
 pytest.importorskip("playwright", reason="playwright needed: pip install 'workbench[test]'")
@@ -37,3 +39,13 @@ def test_an_event_is_acknowledged_and_closed_and_its_file_says_so(page, lab):
     run_all(page)  # the view is made anew, from the file
     expect(panel.locator(".wb-event-table .wb-event-closed")).to_have_count(1)
     expect(panel.locator(".wb-caption").first).to_contain_text("new 1, acknowledged 0, closed 1")
+
+
+@in_thread
+def test_an_event_is_shown_in_the_recording_though_that_is_out_of_sight(page, lab):
+    panel = open_notebook(page, lab, "shown", ready=".wb-event-table")
+    panel.locator(".wb-event-table tr[class]").first.locator("button").click()
+    expect(panel.locator(".wb-strips")).not_to_be_in_viewport()
+    panel.locator(".wb-show-event").click()
+    expect(panel.locator(".wb-strips")).to_be_in_viewport()
+    expect(panel.locator(".wb-header")).to_contain_text(re.compile(r"row [678]\d"))

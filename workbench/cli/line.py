@@ -9,7 +9,7 @@ import typer
 
 from workbench import workspace
 
-from .program import Answer, Model, app, command, loaded, opened, shown
+from .program import Answer, Model, app, command, loaded, note, opened, shown
 
 if TYPE_CHECKING:
     from workbench.autoencoder import AutoEncoderDetector
@@ -76,6 +76,8 @@ def watch(
 
     rule = AlarmRule(smoothing=smoothing, k=k, n=n, hold_off=hold_off)
     detector = loaded(name, ROWS)
+    if not source.exists():
+        note(f"{shown(source)} is not there so far: waiting for it")
     time = time or detector.data.get("reading", {}).get("found", {}).get("time", "")
     found = follow(detector, source, rule, every=every, time_column=time, until=lambda: once)
     for path, event in found:

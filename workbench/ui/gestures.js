@@ -80,6 +80,7 @@ function render({ model, el }) {
   };
   const heard = (message) => {
     if (message.pong) watched?.found();
+    else if (message.here) root?.scrollIntoView({ block: "nearest" });
     else if (pending > 0 && --pending === 0 && queue.length) send(queue.shift());
   };
   model.on("msg:custom", heard);

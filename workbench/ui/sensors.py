@@ -138,8 +138,10 @@ class SensorExplorer(View):
         return self.rule.raised(self.scores, float(self.threshold)).tolist()
 
     def look(self, row: int) -> None:
-        """Show a moment."""
+        """Show a moment, and the view itself where it is out of sight."""
         self.moment.value = row
+        if self._gestures:
+            self._gestures.send({"here": 1})
 
     def _moved(self, value: float) -> None:
         if not self._sent.answered(value):
