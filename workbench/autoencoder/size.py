@@ -42,9 +42,7 @@ class Size(NamedTuple):
     """What was chosen, why, and what else was tried."""
 
     bottleneck: int
-    layers: tuple[
-        int, ...
-    ]  # hidden ones of the network; none if predicting the rest gains nothing
+    layers: tuple[int, ...]  # hidden ones; none if no network gains anything
     reason: str
     width: float  # of the density, see `density.of`
     loose: float
