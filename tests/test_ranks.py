@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,46 +12,55 @@ import pytest
 import torch
 from PIL import Image
 
-from workbench import CSFlowConfig
-from workbench.csflow import CrossScaleFlow, CSFlowNetwork
-from workbench.csflow.alone import Alone
+from workbench import CSFlowConfig, CSFlowDetector
+from workbench.csflow import Checkpoint, CrossScaleFlow, CSFlowNetwork
+from workbench.csflow.alone import ALONE, Alone
 from workbench.csflow.feature_cache import extract
+from workbench.csflow.launch import launched
 from workbench.csflow.training import train_flow
 from workbench.errors import DataError
 
 pytestmark = pytest.mark.slow
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs" / "scale.md").read_text("utf-8")
 EPOCHS = 4
-# 17 photos: the last batch of 8 has one, for the first rank alone
-SCRIPT = f"""
-import json, os, signal, sys
-from contextlib import nullcontext
-from pathlib import Path
-import workbench as wb
-from workbench.csflow.alone import ALONE
+SCRIPT = """
+import json, os, sys
 
-count, resume, die = int(sys.argv[1]), "resume" in sys.argv, "die" in sys.argv
-if count > 1:
-    from workbench.csflow.ranks import joined, launched
-    if "RANK" not in os.environ:
-        try:
-            sys.exit(launched(sys.argv, count))
-        except ValueError as error:
-            sys.exit(str(error))
-config = wb.CSFlowConfig(image_size=128, hidden=8, kernels=(3,), epochs={EPOCHS}, batch=8,
-                         altered=0.3, precision="float32")
-photos = sorted(Path("line/OK").glob("*.png"))
-checkpoint = wb.csflow.Checkpoint("checkpoint.pt", every=0, resume=resume)
-with joined() if count > 1 else nullcontext(ALONE) as ranks:
-    if die and ranks.rank == 1:  # in the third epoch; each has two sums
+if "RANK" not in os.environ:
+    from workbench.csflow.launch import launched
+    try:
+        sys.exit(launched(sys.argv, 2))
+    except ValueError as error:
+        sys.exit(str(error))
+from tests.test_ranks import learned
+from workbench.csflow.ranks import joined
+
+with joined() as ranks:
+    if "die" in sys.argv and ranks.rank == 1:  # in the third epoch; each has two sums
         add, calls = ranks.sum, []
         ranks.sum = lambda x: calls.append(len(calls) == 4 and os.kill(os.getpid(), 9)) or add(x)
-    detector = wb.CSFlowDetector(config)
-    detector.fit(photos[:17], photos[17:], checkpoint=checkpoint, ranks=ranks, progress=False)
+    history = learned(ranks)
 if ranks.rank == 0:
-    print(json.dumps(detector.history))
-    loaded = {{"workbench.csflow.ranks"}} & set(sys.modules)
-    assert bool(loaded) == (count > 1)
+    print(json.dumps(history))
 """
+
+
+def learned(ranks=ALONE, resume=False):
+    """The history of a training on the photos of the current folder.
+
+    Of 17 photos the last batch of 8 has one, for the first rank alone.
+    """
+    config = CSFlowConfig(
+        image_size=128, hidden=8, kernels=(3,), epochs=EPOCHS, batch=8, altered=0.3,
+        precision="float32",
+    )  # fmt: skip
+    photos = sorted(Path("line/OK").glob("*.png"))
+    checkpoint = Checkpoint("checkpoint.pt", every=0, resume=resume)
+    detector = CSFlowDetector(config).fit(
+        photos[:17], photos[17:], checkpoint=checkpoint, ranks=ranks, progress=False
+    )
+    return detector.history
 
 
 @pytest.fixture(scope="module")
@@ -64,20 +74,17 @@ def home(tmp_path_factory, photos):
         picture.putpixel((i, 0), (255, 0, i))
         picture.save(root / "line" / "OK" / f"{i:02}.png")
     (root / "train.py").write_text(SCRIPT)
-    return root
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        patch.setenv("WORKBENCH_HOME", str(root))
+        patch.setenv("OMP_NUM_THREADS", "1")
+        patch.setenv("TQDM_DISABLE", "1")
+        patch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
+        yield root
 
 
-def run(home, *words):
-    fixed = {"WORKBENCH_HOME": str(home), "OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
-    return subprocess.run(
-        [sys.executable, *map(str, words)], cwd=home, env=os.environ | fixed,
-        capture_output=True, text=True,
-    )  # fmt: skip
-
-
-def history(done):
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+def run(*words):
+    return subprocess.run([sys.executable, *words], capture_output=True, text=True)
 
 
 def curve(epochs):
@@ -86,45 +93,66 @@ def curve(epochs):
 
 @pytest.fixture(scope="module")
 def one_by_eight(home):
-    return curve(history(run(home, "train.py", 1)))
+    history = learned()
+    assert "workbench.csflow.ranks" not in sys.modules
+    return curve(history)
 
 
-def test_two_ranks_by_four_learn_what_one_by_eight_does(home, one_by_eight):
-    two = curve(history(run(home, "train.py", 2)))
+def test_two_ranks_by_four_learn_what_one_by_eight_does(one_by_eight):
+    done = run("train.py")
+    assert done.returncode == 0, done.stderr
+    two = curve(json.loads(done.stdout))
     np.testing.assert_allclose(two, one_by_eight, rtol=1e-5)
     assert len({nll for nll, _ in two}) == EPOCHS  # it learned
 
 
 def test_a_rank_that_dies_ends_all_and_any_number_goes_on(home, one_by_eight):
-    died = run(home, "train.py", 2, "die")
+    died = run("train.py", "die")
     assert died.returncode == 1 and not died.stdout
     (line,) = died.stderr.splitlines()
     assert line.startswith("rank 1 of 2 ended (SIGKILL); train again with --resume")
-    saved = torch.load(home / "checkpoint.pt", weights_only=True)["state"]
-    assert len(saved["history"]) in (1, 2)  # a slow disk is written to less often
-    resumed = history(run(home, "train.py", 1, "resume"))
-    assert (
-        resumed[: len(saved["history"])] == saved["history"]
-    )  # with their seconds: not trained again
+    saved = torch.load("checkpoint.pt", weights_only=True)["state"]["history"]
+    assert len(saved) in (1, 2)  # a slow disk is written to less often
+    resumed = learned(resume=True)
+    assert resumed[: len(saved)] == saved  # with their seconds: not trained again
     np.testing.assert_allclose(curve(resumed), one_by_eight, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("rank_0", "rank_1", "code", "said"),
+    [
+        ("0", "0", 0, ""),
+        ("'no room'", "'no room'", 1, "no room"),  # by the first, once
+        ("time.sleep(60)", "'no room'", None, "rank 1 of 2 ended (no room); train again with"),
+        ("time.sleep(60)", "os.abort()", None, "rank 1 of 2 ended (SIGABRT); train again with"),
+    ],
+)
+def test_the_first_rank_that_ends_badly_is_named(rank_0, rank_1, code, said, capfd):
+    one = f"import os, sys, time; sys.exit([lambda: {rank_0}, lambda: {rank_1}]"
+    words = ["-c", f"{one}[int(os.environ['RANK'])]())"]
+    if code is None:
+        with pytest.raises(DataError, match=re.escape(said)):
+            launched(words, 2)
+    else:
+        assert launched(words, 2) == code
+        assert capfd.readouterr().err.strip() == said
 
 
 def trained(home, name, command):
     """Run a command of docs/scale.md on small photos; the manifest of the model."""
-    assert command in (Path(__file__).parents[1] / "docs" / "scale.md").read_text("utf-8")
     words = command.replace("LINE3 --name lens", f"line --name {name} --size 128 --epochs 1")
     module = {"workbench": "workbench.cli", "torchrun": "torch.distributed.run"}
     start, *words = words.split()
-    done = run(home, "-m", module[start], *words)
+    done = run("-m", module[start], *words)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count(f"saved models/{name}") == 1  # by the first rank alone
     return json.loads((home / "models" / name / "detector.json").read_text("utf-8"))
 
 
 def test_ranks_are_started_by_the_command_or_by_torchrun(home):
-    two = trained(home, "two", "workbench train LINE3 --name lens --ranks 2")
-    torchrun = "torchrun --standalone --nproc-per-node 2 -m workbench.csflow.train"
-    three = trained(home, "three", f"{torchrun} LINE3 --name lens")
+    lines = re.findall(r"^(?:torchrun|workbench).*(?:--ranks|csflow\.train).*", PAGE, re.M)
+    by_command, by_torchrun = (line for line in lines if "# run by hand" not in line)
+    two, three = trained(home, "two", by_command), trained(home, "three", by_torchrun)
     for name in ("train_nll", "held_out_nll"):
         assert two["history"][0][name] == pytest.approx(three["history"][0][name])
 
@@ -132,13 +160,12 @@ def test_ranks_are_started_by_the_command_or_by_torchrun(home):
 @pytest.mark.parametrize(
     ("options", "wrong"),
     [
-        (["--ranks=3", "--size=128"], "one of each batch of 2, got"),
         (["--ranks=2", "--seeds=2"], "share one training on photos"),
         (["--dask=2"], "trains several seeds"),
     ],
 )
 def test_ranks_that_cannot_be_are_refused_in_one_line(home, options, wrong):
-    refused = run(home, "-m", "workbench.cli", "train", "line", "--name=four", *options)
+    refused = run("-m", "workbench.cli", "train", "line", "--name=four", *options)
     assert refused.returncode == 2 and refused.stderr.count(wrong) == 1
     assert not (home / "models" / "four").exists()
 
@@ -172,15 +199,17 @@ def test_each_rank_extracts_a_share_and_takes_the_rest_from_the_cache(
     assert all(torch.equal(x, y) for x, y in zip(by_two, alone, strict=True))
 
 
-def test_ranks_that_read_other_images_are_refused():
-    class Second(Alone):
-        rank, size = 1, 2
+@pytest.mark.parametrize(("ranks", "others"), [(2, [9, 9]), (3, [8, 8])])
+def test_ranks_of_other_images_or_without_an_image_are_refused(ranks, others):
+    class Last(Alone):
+        rank, size = ranks - 1, ranks
 
         def first(self, value):
-            return [9, 9] if isinstance(value, list) else value
+            return others if isinstance(value, list) else value
 
     ones = [torch.ones(8, 4, 8, 8), torch.ones(8, 4, 4, 4)]
     flow = CrossScaleFlow(4, kernels=(3,), hidden=2, scales=2)
     config = CSFlowConfig(scales=2, epochs=1, batch=2)
-    with pytest.raises(DataError, match="all ranks need the same images .* got 8 images"):
-        train_flow(flow, torch.nn.Identity(), ones, ones, config, ranks=Second(), progress=False)
+    wrong = f"the same images and one of each batch of 2, got 8 images and {ranks} ranks"
+    with pytest.raises(DataError, match=wrong):
+        train_flow(flow, torch.nn.Identity(), ones, ones, config, ranks=Last(), progress=False)

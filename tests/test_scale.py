@@ -8,7 +8,9 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from concurrent.futures import Future
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -18,12 +20,13 @@ import pytest
 from PIL import Image
 
 import workbench as wb
-from workbench import bulk
+from workbench import bulk, cli
 from workbench.csflow.onnx.runtime import threads
 from workbench.errors import ArtifactError, DataError
 
 pytestmark = pytest.mark.slow
-PAGE = (Path(__file__).parents[1] / "docs" / "scale.md").read_text("utf-8")
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs" / "scale.md").read_text("utf-8")
 LINES = [
     line for block in re.findall(r"```sh\n(.*?)```", PAGE, re.S) for line in block.splitlines()
 ]
@@ -35,8 +38,8 @@ COMMANDS = [
 ]  # fmt: skip
 SMALLER = {
     "part-": "piece-", "train LINE3 --name lens": "train small --name more --size 128",
-    "LINE3": "line", "--dask 4": "--dask ADDRESS", "--dask local": "--dask ADDRESS",
-    "tcp://scheduler:8786": "ADDRESS", "report --all": "report lens", "*": "3",
+    "LINE3": "line", "lens --dask 4": "lens --dask 2", "--dask local": "--dask ADDRESS",
+    "--dask 4": "--dask ADDRESS", "tcp://scheduler:8786": "ADDRESS", "*": "3",
     "--seeds 8": "--seeds 2 --epochs 1", "image_size=256,384": "image_size=128",
     "hidden=64,128": "hidden=8,16 --seeds 1",
 }  # fmt: skip
@@ -56,14 +59,17 @@ def home(tmp_path_factory, photos, tiny_config):
             picture.save(root / "line" / label / f"부품 {i:03}.png")
     (root / "line" / "OK" / "broken.png").write_bytes(b"\x89PNG")
     with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
         patch.setenv("WORKBENCH_HOME", str(root))
+        patch.setenv("OMP_NUM_THREADS", "1")  # in each process, so that all round alike
+        patch.setenv("TQDM_DISABLE", "1")
         patch.setenv("WORKBENCH_ENGINE", "onnx")  # each of many processes starts without torch
         patch.setenv("WORKBENCH_CACHE", str(root / "cache"))  # with the graph, built once
-        for label, count in (("OK", 24), ("NG", 6)):
+        for label, count in (("OK", 14), ("NG", 2)):
             for path in sorted((root / "line" / label).glob("부품*"))[:count]:
                 (root / "small" / label).mkdir(parents=True, exist_ok=True)
                 shutil.copy(path, root / "small" / label)
-        detector = wb.CSFlowDetector(tiny_config)
+        detector = wb.CSFlowDetector(replace(tiny_config, epochs=1))
         detector.fit(wb.load_images(root / "small"), progress=False)
         wb.save(detector, root / "models" / "lens")
         yield root
@@ -72,30 +78,31 @@ def home(tmp_path_factory, photos, tiny_config):
 @pytest.fixture(scope="module")
 def serial(home):
     """The file of one process with one thread, as every worker has."""
-    out = home / "serial.csv"
-    command(home, "score", "line", "--name=lens", "--out=serial.csv")
-    return out.read_bytes()
+    detector = wb.load(home / "models" / "lens")
+    bulk.score_folder(detector, home / "line", home / "serial.csv", progress=False)
+    return (home / "serial.csv").read_bytes()
 
 
 @pytest.fixture(scope="module")
 def client(home):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OMP_NUM_THREADS", "1")  # as `serial`, however many cores there are
-        with bulk.connected("2") as client:
-            yield client
+    with bulk.connected("2") as client:
+        yield client
 
 
-def environment(home):
-    return os.environ | {"WORKBENCH_HOME": str(home), "OMP_NUM_THREADS": "1"}
+@pytest.fixture
+def command(home, monkeypatch, capsys):
+    """Run `workbench WORDS` in this process; what it says."""
 
+    def run(*words, code=0):
+        monkeypatch.setattr(sys, "argv", ["workbench", *words])
+        with pytest.raises(SystemExit) as stop, warnings.catch_warnings():
+            warnings.simplefilter("default")
+            cli.main()
+        said = "".join(capsys.readouterr())
+        assert (stop.value.code or 0) == code, said
+        return said
 
-def command(home, *words, code=0):
-    done = subprocess.run(
-        [sys.executable, "-m", "workbench.cli", *words],
-        cwd=home, env=environment(home), capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == code, done.stderr
-    return done.stdout + done.stderr
+    return run
 
 
 def test_shares_cover_all_and_overlap_nowhere():
@@ -111,12 +118,12 @@ def test_a_word_that_names_no_share_is_refused(word):
         bulk.Shard.parse(word)
 
 
-def test_shares_scored_side_by_side_are_joined_whole(home, serial):
+def test_shares_scored_side_by_side_are_joined_whole(home, serial, command):
     parts = [f"part-{i}.csv" for i in (1, 2, 3)]
     slurm = re.search(r"--wrap '([^']+)'", PAGE)[1]
     parallel = re.search(r"parallel -j 4 (.+?) :::", PAGE)[1]
     jobs = [(slurm, 1), (slurm, 2), (parallel.replace("{}", "3"), 3)]
-    env = environment(home) | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    env = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     running = [
         subprocess.Popen(
             line.replace("/16", "/3").replace("LINE3", "line"), shell=True, cwd=home,
@@ -125,9 +132,9 @@ def test_shares_scored_side_by_side_are_joined_whole(home, serial):
         for line, number in jobs
     ]  # fmt: skip
     assert [job.wait() for job in running] == [0, 0, 0]
-    said = command(home, "merge", *parts[:2], "--out=some.csv", code=1)
+    said = command("merge", *parts[:2], "--out=some.csv", code=1)
     assert "without a row" in said
-    command(home, "merge", *parts, "--out=all.csv")
+    command("merge", *parts, "--out=all.csv")
     one, all_ = (pd.read_csv(home / name, keep_default_na=False) for name in
                  ("serial.csv", "all.csv"))  # fmt: skip
     assert one["file name"].tolist() == all_["file name"].tolist()
@@ -135,16 +142,16 @@ def test_shares_scored_side_by_side_are_joined_whole(home, serial):
     scores = [pd.to_numeric(table["anomaly score"]) for table in (one, all_)]
     np.testing.assert_allclose(*scores, rtol=1e-4)  # other batches, other rounding
     before = (home / "all.csv").read_bytes()
-    command(home, "merge", *parts, "--out=all.csv")
+    command("merge", *parts, "--out=all.csv")
     assert (home / "all.csv").read_bytes() == before
-    assert "in several files" in command(home, "merge", parts[0], *parts, "--out=twice.csv")
+    assert "in several files" in command("merge", parts[0], *parts, "--out=twice.csv")
     assert (home / "twice.csv").read_bytes() == before
-    command(home, "merge", *parts, "--out=all.parquet")
+    command("merge", *parts, "--out=all.parquet")
     table = pd.read_parquet(home / "all.parquet")
     assert table["anomaly score"].dtype == float and len(table) == len(all_)
 
 
-def test_two_scores_of_one_photo_are_not_joined(home, serial, tmp_path):
+def test_two_scores_of_one_photo_are_not_joined(tmp_path):
     for name, score in (("a.csv", "1.5"), ("b.csv", "2.5")):
         text = f"{','.join(bulk.COLUMNS)}\nOK/x.png,OK,OK,{score},\n"
         (tmp_path / name).write_text(text, encoding="utf-8")
@@ -155,9 +162,9 @@ def test_two_scores_of_one_photo_are_not_joined(home, serial, tmp_path):
     assert not (tmp_path / "out.csv").exists()
 
 
-def test_a_share_is_not_continued_as_another(home, serial):
-    command(home, "score", "line", "--name=lens", "--out=mine.csv", "--shard=1/9")
-    said = command(home, "score", "line", "--name=lens", "--out=mine.csv", "--shard=2/9", code=2)
+def test_a_share_is_not_continued_as_another(command):
+    command("score", "line", "--name=lens", "--out=mine.csv", "--shard=1/9")
+    said = command("score", "line", "--name=lens", "--out=mine.csv", "--shard=2/9", code=2)
     assert "another shard" in said
 
 
@@ -176,8 +183,8 @@ def test_a_chunk_holds_whole_batches_so_that_its_borders_change_no_score(home):
 
         sizes = []
 
-        def scheduler_info(self, n_workers):
-            return {"workers": {"here": {}}}
+        def nthreads(self):
+            return {"here": 1}
 
         def submit(self, work, task, pure):
             self.sizes.append(len(task))
@@ -198,7 +205,7 @@ def test_a_chunk_holds_whole_batches_so_that_its_borders_change_no_score(home):
 
 
 @pytest.mark.parametrize("line", COMMANDS)
-def test_every_command_of_the_page_runs(home, client, serial, line, monkeypatch):
+def test_every_command_of_the_page_runs(home, client, serial, command, line, monkeypatch):
     for old, new in SMALLER.items():
         line = line.replace(old, new)
     line = line.replace("s3://bucket/line3", (home / "line").as_uri())
@@ -208,10 +215,10 @@ def test_every_command_of_the_page_runs(home, client, serial, line, monkeypatch)
         words += ["--out", "whole.csv"]
         (home / "whole.csv").unlink(missing_ok=True)
     if words[0] == "merge":
-        command(home, "score", "line", "--name=lens", "--out=piece-3.csv", "--shard=3/16")
+        command("score", "line", "--name=lens", "--out=piece-3.csv", "--shard=3/16")
     if words[0] == "train":
         monkeypatch.setenv("WORKBENCH_ENGINE", "torch")  # a graph of this model nobody needs
-    assert command(home, *words, code=int(words[0] == "merge"))  # one share has gaps
+    assert command(*words, code=int(words[0] == "merge"))  # one share has gaps
     if whole:
         scores = (
             pd.read_csv(home / name, usecols=range(4)) for name in ("whole.csv", "serial.csv")
@@ -230,6 +237,13 @@ def test_the_python_of_the_page_runs(home, client):
     paths, found = sorted((home / "line" / "NG").iterdir())[:3], []
     exec(code, {"wb": wb, "paths": paths, "found": found})
     assert found == list(wb.bulk.score(paths, home / "models" / "lens"))
+
+
+def test_a_task_that_kills_its_workers_is_given_up(client, monkeypatch):
+    monkeypatch.setattr(client.cluster.scheduler, "allowed_failures", 1)
+    with pytest.raises(DataError, match=r"2 workers died over one task; the log of tcp://"):
+        list(bulk.in_order(client, os._exit, [9]))
+    assert list(bulk.in_order(client, abs, [-1, 2])) == [(-1, 1), (2, 2)]  # others came
 
 
 def test_a_model_that_workers_do_not_have_is_said_with_the_remedy(home, client, tmp_path):
@@ -290,3 +304,10 @@ def test_killed_workers_lose_and_double_nothing(home, serial, tmp_path, monkeypa
 def test_a_scheduler_that_is_not_there_is_said():
     with pytest.raises(DataError, match="scheduler that answers"), bulk.connected("tcp://x"):
         pass
+
+
+def test_the_page_quotes_what_was_measured():
+    measured = (ROOT / "benchmarks" / "results" / "cluster.md").read_text("utf-8")
+    told = re.findall(r"^\| [^|]+ \| ([$\d.]+) \|", measured, re.M)
+    told += re.findall(r"[\d.]+ (?:TB|MB|Gbit)|[\d.]+(?= of them)", measured)
+    assert len(told) == 12 and not [figure for figure in told if figure not in PAGE]

@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from workbench.errors import DataError
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 AHEAD = 3  # tasks a worker has at hand; more only fill the scheduler's memory
 PATIENCE, POLL = 120.0, 5.0  # seconds without a worker; between two looks
-TRIES = 5  # times that a task is given out again after its workers died
+FAILURES = 10  # deaths of workers over one task that our own scheduler forgives
 TASK, FOUND = TypeVar("TASK"), TypeVar("FOUND")
 
 
@@ -33,11 +34,10 @@ def connected(where: str) -> Iterator["Client"]:
         DataError: Dask is not installed, or nothing answers there.
     """
     try:
-        import dask
         from dask.distributed import Client, LocalCluster
     except ImportError as error:
         raise DataError("--dask needs Dask: pip install 'workbench[cluster]'") from error
-    if where != "local" and not where.isdigit():
+    if where != "local" and not where.isdecimal():
         try:
             client = Client(where, timeout=20)
         except (OSError, ValueError) as error:
@@ -49,12 +49,12 @@ def connected(where: str) -> Iterator["Client"]:
     processes = cores if where == "local" else max(1, int(where))
     threads = _threads(cores // processes)
     with (
-        dask.config.set({"distributed.scheduler.allowed-failures": TRIES}),
         LocalCluster(
             n_workers=processes,
             threads_per_worker=1,
             silence_logs=50,
             dashboard_address="127.0.0.1:0",
+            scheduler_kwargs={"allowed_failures": FAILURES},
             env={"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads},
         ) as cluster,
         Client(cluster) as client,
@@ -82,29 +82,24 @@ def in_order(
     """
     from dask.distributed import KilledWorker
 
-    remaining, waiting = iter(tasks), deque[tuple[TASK, Any]]()
+    remaining, waiting = iter(tasks), deque[tuple[TASK, "Future"]]()
     room, asked = 0, float("-inf")
     while True:
         if time.monotonic() - asked > 1:  # workers come and go
-            room, asked = ahead * max(1, _workers(client)), time.monotonic()
-        while len(waiting) < room:
-            task = next(remaining, None)
-            if task is None:
-                break
+            room, asked = ahead * max(1, len(client.nthreads())), time.monotonic()
+        for task in islice(remaining, max(0, room - len(waiting))):
             waiting.append((task, client.submit(work, task, pure=False)))
         if not waiting:
             return
         task, future = waiting.popleft()
-        for _ in range(TRIES):
-            try:
-                found = _waited(client, future)
-            except KilledWorker:
-                future = client.submit(work, task, pure=False)
-            else:
-                yield task, found
-                break
-        else:
-            raise DataError(f"the workers died {TRIES} times over one task; see their logs")
+        try:
+            found = _waited(client, future)
+        except KilledWorker as error:
+            died, last = error.allowed_failures + 1, error.last_worker.address
+            raise DataError(
+                f"{died} workers died over one task; the log of {last} may say why"
+            ) from None
+        yield task, found
 
 
 def _waited(client: "Client", future: "Future") -> Any:  # noqa: ANN401
@@ -112,9 +107,5 @@ def _waited(client: "Client", future: "Future") -> Any:  # noqa: ANN401
     while alone < PATIENCE:
         with suppress(TimeoutError):
             return future.result(timeout=POLL)
-        alone = 0.0 if _workers(client) else alone + POLL
+        alone = 0.0 if client.nthreads() else alone + POLL
     raise DataError(f"no worker has been there for {PATIENCE:g} s; start some and run it again")
-
-
-def _workers(client: "Client") -> int:
-    return len(client.scheduler_info(n_workers=-1)["workers"])

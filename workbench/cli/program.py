@@ -187,7 +187,7 @@ def reading(
         raise DataError(f"{source} must be a folder of photos or a CSV file; nothing is there")
     if is_rows(source):
         return dict(rows) | ({"layout": layout[0]} if layout else {})
-    refuse_row_options(rows)
+    refuse(rows, "sensor rows")
     given = {"layout": ",".join(layout or ()), "groups": groups}
     return {key: value for key, value in given.items() if value} | {"relabels": relabels}
 
@@ -208,10 +208,10 @@ def share(word: str) -> float | None:
     return number / 100 if word.endswith("%") else number
 
 
-def refuse_row_options(options: Mapping[str, Any]) -> None:
-    """Say that options for rows mean nothing for photos."""
-    if options:
-        raise ValueError(f"{', '.join(f'--{name}' for name in options)} are for sensor rows")
+def refuse(options: Iterable[str], of: str) -> None:
+    """Say that options of these names, if there are any, mean something for other data only."""
+    if names := ", ".join(f"--{name}" for name in options):
+        raise ValueError(f"{names} are for {of}")
 
 
 @contextmanager

@@ -28,6 +28,7 @@ from .program import (
     loaded,
     note,
     opened,
+    refuse,
     share,
 )
 
@@ -84,20 +85,27 @@ def train(
     from workbench.data.rows import is_rows
     from workbench.metrics.parts import rule_count
 
+    for_photos = {
+        "preset": preset != "lite", "backbone": backbone, "weights": weights, "size": size,
+        "blank": blank, "smallest": smallest, "regions": regions != 1, "seeds": seeds != 1,
+        "resume": resume, "groups": groups, "join": join != "any",
+    }  # fmt: skip
     rows, started = is_rows(source), "LOCAL_RANK" in os.environ  # by `launched` or torchrun
-    if window != 1 and not rows:
+    if rows:
+        refuse((name for name, typed in for_photos.items() if typed), "photos")
+    elif window != 1:
         raise ValueError("--window is for sensor rows; photos are judged one by one")
     if (ranks != 1 or started) and (rows or seeds != 1 or ranks < 1):
         raise ValueError("ranks, 1 or more, share one training on photos")
     if dask and seeds == 1:
         raise ValueError("--dask trains several seeds side by side; add --seeds, or take --ranks")
     if ranks > 1 and not started:
-        from workbench.csflow.ranks import launched
+        from workbench.csflow.launch import launched
 
         raise typer.Exit(launched(["-m", "workbench.cli", *sys.argv[1:]], ranks))
     name = name or source.resolve().stem
     if dask:  # workers run in folders of their own
-        source, weights = source.absolute(), weights and weights.absolute()
+        source, weights, blank = (path and path.absolute() for path in (source, weights, blank))
     target = workspace.model(name)
     artifacts.require_place(target)
     data = opened(source, seed, options, layout=layout, groups=groups, relabels=relabels)
@@ -107,12 +115,15 @@ def train(
     else:
         given |= {"smallest": share(smallest), "regions": regions}
     changes = {key: value for key, value in given.items() if value} | {"seed": seed}
-    if resume and (seeds > 1 or rows):
-        raise ValueError("--resume goes on with one training on photos; leave it out")
+    if resume and seeds > 1:
+        raise ValueError("--resume goes on with one training; leave it out, or --seeds")
     rule_count(join)
     checkpoint, spread, rank = None, Answer([], {}), 0
     if rows:
-        detector = _row_detector(changes, preset, seeds).fit(data)
+        from workbench.autoencoder import AutoEncoderConfig
+        from workbench.autoencoder.detector import AutoEncoderDetector
+
+        detector = AutoEncoderDetector(AutoEncoderConfig(**changes)).fit(data)
     else:
         from workbench.csflow import CSFlowConfig, CSFlowDetector
         from workbench.csflow import seeds as training
@@ -122,7 +133,7 @@ def train(
         if seeds != 1:
             with by_workers(dask) as each:
                 detector, results = training.fit_seeds(
-                    config, data, seeds, each=each, weights=weights
+                    config, data, seeds, ignore=blank, each=each, weights=weights
                 )
             spread = _spread(results, config.seed)
         else:
@@ -213,12 +224,3 @@ def _learned(detector: "AutoEncoderDetector", rows: "SensorTable") -> list[str]:
             "that last, a few rows later"
         )
     return lines
-
-
-def _row_detector(changes: dict[str, Any], preset: str, seeds: int) -> "AutoEncoderDetector":
-    from workbench.autoencoder import AutoEncoderConfig
-    from workbench.autoencoder.detector import AutoEncoderDetector
-
-    if preset != "lite" or "backbone" in changes or seeds != 1:
-        raise ValueError("presets, backbones and seeds are for photos; a CSV trains one network")
-    return AutoEncoderDetector(AutoEncoderConfig(**changes))

@@ -22,7 +22,7 @@ from .program import (
     loaded,
     note,
     opened,
-    refuse_row_options,
+    refuse,
     share,
     shown,
     workers,
@@ -140,7 +140,7 @@ def _require_photos(name: str, source: Path, options: Mapping[str, Any]) -> None
 
     if source.suffix.lower() in ENDINGS or (source.is_dir() and is_rows(source)):
         raise DataError(f"model {name} judges photos, got sensor rows ({source})")
-    refuse_row_options(options)
+    refuse(options, "sensor rows")
 
 
 def _rows_for(

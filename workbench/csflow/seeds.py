@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from workbench import metrics, workspace
 from workbench.cache import Cache
 from workbench.data import ImageFolder
+from workbench.data.opening import ImageSource
 
 from .backbones import default_block
 from .config import CSFlowConfig
@@ -61,6 +62,7 @@ def fit_seeds(
     parts: ImageFolder,
     count: int,
     *,
+    ignore: ImageSource | None = None,
     progress: bool = True,
     each: Each | None = None,
     **options: Any,  # noqa: ANN401
@@ -72,6 +74,7 @@ def fit_seeds(
 
     Args:
         parts: A folder; its test images are scored, and never chosen by.
+        ignore: As of `CSFlowDetector.fit`.
         each: What trains them, by default one after the other.
 
     Returns:
@@ -83,7 +86,7 @@ def fit_seeds(
     detectors, results = [], []
     seeds = range(config.seed, config.seed + count)
     for _, (result, detector, interrupted) in (each or _one_by_one)(
-        partial(_of_seed, config, parts, progress, options), seeds
+        partial(_of_seed, config, parts, progress, {"ignore": ignore} | options), seeds
     ):
         detectors.append(detector)
         results.append(result)
@@ -204,7 +207,7 @@ def _trained(
     config: CSFlowConfig,
     parts: ImageFolder,
     progress: bool,
-    ignore: NDArray[np.uint8] | None = None,
+    ignore: ImageSource | None = None,
     **options: Any,  # noqa: ANN401
 ) -> tuple[SeedResult, CSFlowDetector]:
     detector = CSFlowDetector(config, **options).fit(parts, ignore=ignore, progress=progress)
