@@ -27,6 +27,7 @@ from .conftest import photo
 def home(tmp_path_factory, fitted):
     root = tmp_path_factory.mktemp("home")
     save(fitted, root / "models" / "disc")
+    (root / "r.csv").write_text("a,b\n1,2\n")
     Image.fromarray(photo(1, defect=True)).save(root / "part.png")
     return root
 
@@ -74,6 +75,7 @@ def test_evaluate_prints_the_verdict_and_writes_the_overlay(workbench, home):
         (["report", "data/pump.csv"], "got 'data/pump.csv'; did you mean pump?"),
         (["report", "absent"], "models/absent holds no detector"),
         (["train", ".", "--seeds", "2", "--resume"], "--resume goes on with one training"),
+        (["train", "r.csv", "--size", "256", "--join", "mean"], "--size, --join are for photos"),
         (["report"], "report needs a model's name or --all, got neither"),
         (["report", "disc", "--all"], "report needs a model's name or --all, got both"),
         (["report", "disc", "-j", "0"], "jobs must be at least 1, got 0"),
@@ -242,6 +244,14 @@ def test_train_on_photos_says_what_is_next(workbench, home):
     assert done.returncode == 0, done.stderr
     assert "warning: " in done.stderr and "broken.png" in done.stderr
     assert "saved models/discs; next: workbench report discs" in done.stdout
+    how = "256 x 256 pixels, 3 scales, 1 epoch, 50 % of the photos altered (place, light)"
+    assert how in done.stdout.splitlines()
+    (home / "models" / "torn").mkdir()
+    (home / "models" / "torn" / "detector.json").write_text("{")
+    doctor = workbench("doctor").stdout
+    shutil.rmtree(home / "models" / "torn")
+    assert f"{'discs':18} photos, {how}" in doctor.splitlines()
+    assert f"{'torn':18} damaged: " in doctor
     checked = workbench("data", "check", "discs")
     assert "images: 8" in checked.stdout and "broken.png" in checked.stdout
 
@@ -288,7 +298,11 @@ def test_a_training_that_is_killed_leaves_the_former_model_and_goes_on(workbench
 
 @pytest.mark.slow
 def test_seeds_report_their_spread_and_save_the_first(workbench, home, few):
-    done = workbench("train", few, "--epochs", 2, "--name", "three", "--seeds", 3)
+    stripe = np.zeros((96, 96), np.uint8)
+    stripe[:, :30] = 255
+    Image.fromarray(stripe).save(home / "blank.png")
+    given = ["train", few, "--epochs", 2, "--blank", "blank.png"]
+    done = workbench(*given, "--name", "three", "--seeds", 3)
     assert done.returncode == 0, done.stderr
     lines = [line for line in done.stdout.splitlines() if line.startswith("seed")]
     values = {k: [float(x.split()[k].rstrip(",")) for x in lines[:3]] for k in (4, 8)}
@@ -297,8 +311,8 @@ def test_seeds_report_their_spread_and_save_the_first(workbench, home, few):
     assert lines[3] == (
         f"seeds 0-2: calibration NLL {nll}, AUROC on test {auroc}; the detector of seed 0 is saved"
     )
-    assert workbench("train", few, "--epochs", 2, "--name", "one").returncode == 0
-    assert weights(home, "one") == weights(home, "three")
+    assert workbench(*given, "--name", "one").returncode == 0
+    assert weights(home, "one") == weights(home, "three")  # what is ignored is among them
 
 
 @pytest.fixture

@@ -252,6 +252,11 @@ def test_numbers_in_the_prose_come_from_the_metrics(page, lens):
     assert f"{m['fp']} of {m['n_ok']} ({wording.percent(m['overkill_rate'])})" in page
 
 
+def test_what_training_decided_is_said(page):
+    told = "128 x 128 pixels, 3 scales, 2 epochs, 50 % of the photos altered (place, light)"
+    assert f"Training: {told}." in page
+
+
 def test_the_executed_notebook_is_clean(lens, home):
     notebook = nbformat.read(lens.folder / "report.ipynb", as_version=4)
     assert notebook.metadata.language_info.name == "python"

@@ -83,7 +83,7 @@ def data_check(
 
 @command(app)
 def doctor() -> Answer:
-    """Print versions, the device, and where each backbone's weights were found."""
+    """Print versions, the device, where weights were found, and how each model was trained."""
     import torch
 
     from workbench import artifacts
@@ -104,8 +104,27 @@ def doctor() -> Answer:
         f"{name:18} {path or 'no weights here; ' + _remedy(name)}"
         for name, path in weights.items()
     ]
+    folders = sorted((workspace.root() / "models").glob(f"[!.]*/{artifacts.MANIFEST}"))
+    models = {path.parent.name: _trained(path.parent) for path in folders}
+    lines += [f"{name:18} {trained}" for name, trained in models.items()]
     machine = {"gpu": gpu, "cores": cores, "threads": threads, "workspace": workspace.root()}
-    return Answer(lines, {"versions": versions, **machine, "weights": weights})
+    found = {"versions": versions, **machine, "weights": weights, "models": models}
+    return Answer(lines, found)
+
+
+def _trained(folder: Path) -> str:
+    from workbench import artifacts
+    from workbench.csflow import CSFlowConfig
+    from workbench.csflow.auto import in_words
+
+    try:
+        known = artifacts.read_manifest(folder)
+        if known["kind"] != "csflow":
+            return f"sensor rows, {len(known['columns'])} sensors"
+        config = CSFlowConfig.from_dict(known["config"])
+        return f"photos, {in_words(config, len(known['history']))}"
+    except (KeyError, TypeError, ValueError) as error:
+        return f"damaged: {error}"
 
 
 def _remedy(name: str) -> str:

@@ -153,7 +153,8 @@ def saved(detector: "Detector", folder: Path, follows: str) -> Answer:
         f"saved {shown(folder)}; next: {follows}",
     ]
     if detector.kind == "csflow":
-        c = detector.config
-        lines.insert(0, "photos at {} x {} pixels, {} epochs".format(*c.size, c.epochs))
+        from workbench.csflow.auto import in_words
+
+        lines.insert(0, in_words(detector.config, len(detector.history)))
     threshold = detector.threshold.to_json()
     return Answer(lines, {"model": folder, "kind": detector.kind, "threshold": threshold})

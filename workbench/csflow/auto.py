@@ -4,7 +4,7 @@ They follow from the photos alone, never from labels or results, so that a train
 beforehand and repeated.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
@@ -17,6 +17,7 @@ from workbench.data import read_image
 from workbench.data.decode import WHITE, image_size
 from workbench.data.opening import ImageSource
 from workbench.errors import DataError
+from workbench.language import translator
 
 from .batches import Images, sources_of
 from .config import FEWEST_SCALES, CSFlowConfig
@@ -62,6 +63,27 @@ def decide(config: CSFlowConfig, images: Images) -> CSFlowConfig:
         epochs = np.clip(round(min(useful, most)), 1, MOST_EPOCHS)
         config = replace(config, epochs=int(epochs))
     return config
+
+
+def in_words(config: CSFlowConfig, epochs: int, t: Callable[..., str] | None = None) -> str:
+    """What was decided, once no "auto" is left.
+
+    Args:
+        epochs: That were trained; 0, as of an imported detector, where that is not known.
+        t: As from `language.translator`; None says it in English.
+
+    Example:
+        >>> in_words(CSFlowConfig(image_size=(320, 448), alterations=("place", "light")), 14)
+        '320 x 448 pixels, 3 scales, 14 epochs, 50 % of the photos altered (place, light)'
+    """
+    t = t or translator("en")
+    said = [t("{0} x {1} pixels", *config.size), t("{0} scales", config.depth)]
+    if epochs:
+        said.append(t("{0} epoch" if epochs == 1 else "{0} epochs", epochs))
+    if epochs and config.altered and config.alterations:
+        kinds = ", ".join(map(t, config.alterations))
+        said.append(t("{0} % of the photos altered ({1})", f"{100 * config.altered:.0f}", kinds))
+    return ", ".join(said)
 
 
 def _most_scales(config: CSFlowConfig) -> int:

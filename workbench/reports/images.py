@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from workbench import artifacts, metrics, plots, workspace
+from workbench.csflow.auto import in_words
 from workbench.csflow.detector import CSFlowDetector
 from workbench.data import ImageFolder
 from workbench.data.photo_check import in_short
@@ -212,7 +213,8 @@ class ImageReport(Report):
     def training(self) -> None:
         """Show the training curve."""
         if history := self.detector.history:
-            self.draw(plots.history(history), "training", history[-1])
+            told = in_words(self.detector.config, len(history), wording.word_of)
+            self.draw(plots.history(history), "training", told, history[-1])
         else:
             self.say("no_history")
 

@@ -130,7 +130,7 @@ class SensorReport(Report):
         """Show the training curve, and errors on training and other rows side by side."""
         self.say("errors")
         if self.detector.history:
-            self.draw(plots.history(self.detector.history, logy=True), "training", None)
+            self.draw(plots.history(self.detector.history, logy=True), "training")
         else:
             self.say("no_history")
 
