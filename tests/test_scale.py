@@ -166,6 +166,9 @@ def test_a_share_is_not_continued_as_another(command):
     command("score", "line", "--name=lens", "--out=mine.csv", "--shard=1/9")
     said = command("score", "line", "--name=lens", "--out=mine.csv", "--shard=2/9", code=2)
     assert "another shard" in said
+    command("score", "line", "--name=lens", "--out=mine.parquet", "--shard=1/9")
+    grown = pd.read_csv("mine.csv", keep_default_na=False)
+    assert pd.read_parquet("mine.parquet")["file name"].tolist() == grown["file name"].tolist()
 
 
 def test_workers_write_the_file_of_one_process(home, client, serial, tmp_path):
