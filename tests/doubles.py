@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from threading import RLock
+from types import SimpleNamespace
 
 import numpy as np
 from PIL import Image
@@ -77,3 +79,21 @@ def write_parts(root, ok=(10, 20, 120), ng=(90, 200)):
             image[4:8, 4:8] = 255 - score
             Image.fromarray(image).save(root / label / f"{label.lower()}_{i}.png")
     return root
+
+
+class ScoredSession:
+    """Scores as they come, where a session would have scored its parts."""
+
+    results = None
+
+    def __init__(self, scores, labels=None, threshold=0.0):
+        self._scores, self._labels, self.lock = np.asarray(scores, float), labels, RLock()
+        self.detector = SimpleNamespace(threshold=Threshold.of(threshold))
+        names = tuple(map(str, range(len(self._scores))))
+        self.parts = SimpleNamespace(root=Path("scores"), names=names)
+
+    def scores(self):
+        return self._scores
+
+    def labels(self):
+        return None if self._labels is None else np.asarray(self._labels, bool)

@@ -438,7 +438,7 @@ def test_a_killed_session_loses_nothing_and_its_lock_is_recovered(parts, results
 @pytest.mark.slow
 def test_a_live_session_can_be_taken_over(parts, results, other):
     other.stdout.readline()
-    session = open_session(parts, results, take_over=True)
+    session = open_session(parts, results).take_over()
     session.annotate("mine")
     assert session.judged >= 1
 

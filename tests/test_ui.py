@@ -22,7 +22,7 @@ from workbench.ui import AuditView, Compare, HistogramExplorer, Simulator
 from workbench.ui.chart import Chart
 from workbench.ui.view import CSS
 
-from .doubles import DarkSpotDetector, write_parts
+from .doubles import DarkSpotDetector, ScoredSession, write_parts
 
 
 @pytest.fixture
@@ -666,7 +666,7 @@ def test_every_score_is_in_exactly_one_bar():
 
 def test_long_tails_get_a_log_axis_that_can_be_switched():
     scores = np.r_[np.linspace(0.5, 1.5, 99), 46.0]
-    view = HistogramExplorer(scores, scores > 40, 1.2)
+    view = HistogramExplorer(ScoredSession(scores, scores > 40, 1.2))
     assert view.log_scores.value and "score, log" in text_of(view, "wb-histogram")
     x = view.chart.x_of(np.array(1.2))
     assert x > 200  # on a linear axis it would stand at 65
@@ -674,28 +674,27 @@ def test_long_tails_get_a_log_axis_that_can_be_switched():
     view.log_scores.value = False
     assert "score, log" not in text_of(view, "wb-histogram") and view.chart.x_of(1.2) < 100
     view.close()
-    plain = HistogramExplorer([-1.0, 2.0], threshold=0.0)
+    plain = HistogramExplorer(ScoredSession([-1.0, 2.0]))
     assert plain.log_scores.layout.display == "none" and not plain.chart.log_x
     plain.close()
 
 
-def test_plain_scores_have_no_detector_to_save_to():
-    view = HistogramExplorer([1.0, np.nan, 3.0], ["OK", "OK", "NG"], 2.0)
-    assert view.saving.save.layout.display == "none" and "1 without a score left out" in text(view)
-    assert view.own.description == "As given" and "f1" in view.policies.buttons
+def test_parts_without_a_score_are_left_out_and_counted():
+    view = HistogramExplorer(ScoredSession([1.0, np.nan, 3.0], [False, False, True], 2.0))
+    assert "1 without a score left out" in text(view) and "f1" in view.policies.buttons
     assert view.counts == (1, 0, 1, 0)
     view.close()
 
 
 def test_unlabelled_scores_show_the_share_called_ng():
-    view = HistogramExplorer([1.0, 2.0, 3.0, 4.0], threshold=4.0)
+    view = HistogramExplorer(ScoredSession([1.0, 2.0, 3.0, 4.0], threshold=4.0))
     assert "Share called NG 1 of 4 = 25.0 %" in text(view) and not view.policies.buttons
     view.close()
 
 
 def test_log_counts_raise_the_low_bars():
     scores = np.r_[np.zeros(1000), 1.0]
-    view = HistogramExplorer(scores, scores > 0, 0.5)
+    view = HistogramExplorer(ScoredSession(scores, scores > 0, 0.5))
 
     def ng_height():  # the second outline; the floor is 256 and the top 46
         drawn = text_of(view, "wb-histogram")
@@ -710,14 +709,14 @@ def test_log_counts_raise_the_low_bars():
 
 @pytest.mark.parametrize("scores", [[2.0], [2.0, 2.0, 2.0]])
 def test_equal_scores_are_drawn(scores):
-    view = HistogramExplorer(scores, [False] * len(scores), 2.0)
+    view = HistogramExplorer(ScoredSession(scores, [False] * len(scores), 2.0))
     assert view.counts.fp == len(scores) and "nan" not in text_of(view, "wb-histogram")
     view.close()
 
 
 def test_a_hundred_thousand_scores_stay_fluent():
     rng = np.random.default_rng(0)
-    view = HistogramExplorer(rng.normal(size=100_000), rng.random(100_000) < 0.1, 0.0)
+    view = HistogramExplorer(ScoredSession(rng.normal(size=100_000), rng.random(100_000) < 0.1))
     times = []
     for value in np.linspace(-2, 2, 20):
         start = time.perf_counter()
@@ -729,9 +728,9 @@ def test_a_hundred_thousand_scores_stay_fluent():
 
 def test_scores_that_cannot_be_drawn_are_refused():
     with pytest.raises(ValueError, match="as many as scores, 2, got 1"):
-        HistogramExplorer([1.0, 2.0], [True])
+        HistogramExplorer(ScoredSession([1.0, 2.0], [True]))
     with pytest.raises(ValueError, match="finite number, got 1 without one"):
-        HistogramExplorer([np.nan])
+        HistogramExplorer(ScoredSession([np.nan]))
 
 
 def test_the_rounding_of_a_browser_is_no_move(explorer):

@@ -5,16 +5,14 @@ the user's own, even under a sample's name.
 """
 
 import os
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from multiprocessing import get_context
+from concurrent.futures import FIRST_COMPLETED, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from tqdm.auto import tqdm
 
-from workbench import reports, workspace
+from workbench import reports, settings, workspace
 from workbench.errors import ArtifactError
-from workbench.settings import take_up
 
 if TYPE_CHECKING:
     from workbench.autoencoder.detector import AutoEncoderDetector
@@ -90,12 +88,10 @@ def _all(jobs: int | None, first: list[Task], then: dict[str, list[Task]]) -> li
     """Run the tasks, those of `then` when the first of that name is done; return failures."""
     cores = os.cpu_count() or 1
     jobs = jobs or min(cores, max(2, cores // 2))
-    # one bar is enough, and threads of one process must not wait for those of another
-    theirs = {"OMP_NUM_THREADS": str(max(1, cores // jobs)), "TQDM_DISABLE": "1"}
     failed: list[str] = []
     total = len(first) + sum(map(len, then.values()))
     with (
-        ProcessPoolExecutor(jobs, get_context("spawn"), take_up, (theirs,)) as pool,
+        settings.pool(jobs, TQDM_DISABLE="1") as pool,  # one bar is enough
         tqdm(total=total, desc="demo", unit="step", disable=False) as bar,
     ):
         running = {pool.submit(task): task for task in first}

@@ -38,15 +38,7 @@ those of exceptions."""
 
 
 def current() -> str:
-    """The language that `$WORKBENCH_LANG` names, "en" if it is not set.
-
-    Raises:
-        ValueError: It names another one.
-
-    Example:
-        >>> current() in LANGUAGES
-        True
-    """
+    """The language that `$WORKBENCH_LANG` names, "en" if it is not set; ValueError for another."""
     return _known(os.environ.get("WORKBENCH_LANG") or "en", "$WORKBENCH_LANG")
 
 
@@ -76,12 +68,7 @@ def translator(language: str | None = None) -> Callable[..., str]:
 
 
 def said_again(text: str, t: Callable[..., str]) -> str:
-    """What an error says in English, in the language of `t` where we know the sentence.
-
-    Example:
-        >>> said_again("no such thing", translator("ko"))
-        'no such thing'
-    """
+    """What an error says in English, in the language of `t` where we know the sentence."""
     for pattern, sentence in _errors():
         if found := pattern.fullmatch(text):
             return t(sentence, *found.groups())

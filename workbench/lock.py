@@ -29,15 +29,7 @@ _LENGTH = 512  # bytes of a claim, always: who reads without the lock sees the o
 
 
 class FileLock:
-    """The right to write one file.
-
-    Example:
-        >>> import tempfile
-        >>> path = Path(tempfile.mkdtemp()) / "scores.csv"
-        >>> lock = FileLock(path)
-        >>> lock.take(), lock.is_ours, lock.release(), lock.path.exists()
-        (True, True, None, False)
-    """
+    """The right to write one file."""
 
     def __init__(
         self, path: Path, remedy: str = "wait until it ends, or choose another file"

@@ -79,7 +79,7 @@ def collect(
 
 
 def learn(name: str, folder: Path, *, progress: bool = True) -> Learned:
-    """Train a photo model anew with what inspectors said of a review folder.
+    """Train a photo model again with what inspectors said of a review folder.
 
     Photos called OK become training and calibration data, photos called NG test data: they are
     copied into the model's data folder. All other photos keep their split, so that both detectors

@@ -2,8 +2,10 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import fields
 from math import isfinite
+from multiprocessing import get_context
 from numbers import Integral, Real
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -13,10 +15,6 @@ def word(name: str, given: str, words: Sequence[str]) -> str:
     """The word that was given; instead of "auto" that of the variable, where it is set.
 
     The variable of "engine" is `$WORKBENCH_ENGINE`.
-
-    Example:
-        >>> word("engine", "torch", ["auto", "torch", "onnx"])
-        'torch'
     """
     if given == "auto":
         name = f"$WORKBENCH_{name.upper()}"
@@ -36,16 +34,23 @@ def number(name: str, default: float) -> float:
         raise ValueError(f"${variable} must be a number, got {given!r}") from None
 
 
-def take_up(variables: Mapping[str, str]) -> None:
-    """Set environment variables: the first act of a process that another one starts."""
-    os.environ |= variables
+def threads(processes: int) -> str:
+    """`$OMP_NUM_THREADS` for each of these processes: its share of the cores, or less as set.
+
+    Each would inherit that variable, and processes that all have all cores are slower than one.
+    """
+    share, given = (os.cpu_count() or 1) // processes, os.environ.get("OMP_NUM_THREADS", "")
+    return str(max(1, min(share, int(given)) if given.isdigit() else share))
+
+
+def pool(processes: int, **variables: str) -> ProcessPoolExecutor:
+    """Processes that share the cores, started with these environment variables."""
+    theirs = {"OMP_NUM_THREADS": threads(processes)} | variables
+    return ProcessPoolExecutor(processes, get_context("spawn"), _take_up, (theirs,))
 
 
 def require_types(config: Any) -> None:  # noqa: ANN401
     """Refuse a field of a configuration that is not of its annotated type, as files may hold.
-
-    Raises:
-        TypeError: There is one.
 
     Example:
         >>> from dataclasses import dataclass
@@ -61,6 +66,10 @@ def require_types(config: Any) -> None:  # noqa: ANN401
     for field in fields(config):
         if not _fits(value := getattr(config, field.name), hints[field.name]):
             raise TypeError(f"{field.name} must be {hints[field.name]}, got {value!r:.80}")
+
+
+def _take_up(variables: Mapping[str, str]) -> None:
+    os.environ |= variables
 
 
 def _fits(value: Any, hint: Any) -> bool:  # noqa: ANN401

@@ -29,12 +29,7 @@ _HERE, _EXCHANGE = -100, 2  # AT_FDCWD of Linux; RENAME_EXCHANGE of Linux, RENAM
 
 
 def root() -> Path:
-    """The workspace folder, absolute.
-
-    Example:
-        >>> root().is_absolute()
-        True
-    """
+    """The workspace folder, absolute."""
     return _found() or Path.cwd()
 
 
@@ -44,12 +39,7 @@ def cache() -> Path | None:
 
 
 def user_cache() -> Path:
-    """`$WORKBENCH_CACHE`, or a folder of the user's own: nobody mails it, or gets it by mail.
-
-    Example:
-        >>> user_cache().is_absolute()
-        True
-    """
+    """`$WORKBENCH_CACHE`, or a folder of the user's own: nobody mails it, or gets it by mail."""
     import platformdirs  # each system has another place for it
 
     given = os.environ.get("WORKBENCH_CACHE")
@@ -76,15 +66,7 @@ def report(name: str) -> Path:
 
 
 def plain(name: str) -> str:
-    """The name, if it can be that of a folder under `models/` and `reports/`.
-
-    Raises:
-        ArtifactError: It is empty, hidden, too long or a path, or holds what cannot be printed.
-
-    Example:
-        >>> plain("lens")
-        'lens'
-    """
+    """The name, if it can be that of a model, a folder under `models/`; else ArtifactError."""
     if len(name.encode(errors="replace")) > LONGEST:
         raise ArtifactError(f"a name must have at most {LONGEST} bytes, got {name[:20]!r}...")
     if not name or name != name.strip("./\\ ") or set(name) & set("/\\") or not name.isprintable():

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from workbench import settings
 from workbench.errors import DataError
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def connected(where: str) -> Iterator["Client"]:
         return
     cores = os.cpu_count() or 1
     processes = cores if where == "local" else max(1, int(where))
-    threads = _threads(cores // processes)
+    threads = settings.threads(processes)
     with (
         LocalCluster(
             n_workers=processes,
@@ -61,15 +62,6 @@ def connected(where: str) -> Iterator["Client"]:
     ):
         cluster.adapt(minimum=processes, maximum=processes)  # also after one died while it began
         yield client
-
-
-def _threads(share: int) -> str:
-    """Of a worker: its share of the cores, or `$OMP_NUM_THREADS` where that is less.
-
-    It would inherit that variable, and workers that all have all cores are slower than one.
-    """
-    wanted = os.environ.get("OMP_NUM_THREADS", "")
-    return str(max(1, min(share, int(wanted)) if wanted.isdigit() else share))
 
 
 def in_order(

@@ -29,13 +29,7 @@ def parts_of(data: Mapping[str, Any], root: Path | str, names: Sequence[str]) ->
 
 
 def with_parts(rows: Iterable[Sequence[str]], threshold: float, rule: str) -> list[list[str]]:
-    """Rows with the verdict on the part of each; photos without a score have no say.
-
-    Example:
-        >>> rows = [["a1", "", "NG", "5.0", "", "a", ""], ["a2", "", "OK", "1.0", "", "a", ""]]
-        >>> [row[-1] for row in with_parts(rows, 2.0, "any")]
-        ['NG', 'NG']
-    """
+    """Rows with the verdict on the part of each; photos without a score have no say."""
     found = [[*row[:5], row[5] if len(row) > 5 else row[0]] for row in rows]
     scored = [row for row in found if row[3]]
     joined = metrics.join_photos(

@@ -28,7 +28,7 @@ def adjust(
     regions: Annotated[int | None, typer.Option(help="Of that size that make a photo NG.")] = None,
     join: Join = "",
 ) -> Answer:
-    """Change what counts, without training; the threshold is set anew from calibration photos."""
+    """Change what counts, without training; the threshold is set again from calibration photos."""
     from workbench import artifacts
     from workbench.metrics.parts import rule_count
 
@@ -49,7 +49,7 @@ def learn(
     name: Model,
     folder: Annotated[Path, typer.Argument(help="A review folder whose photos were relabelled.")],
 ) -> Answer:
-    """Train anew with what inspectors said of collected photos; compare before and after."""
+    """Train again with what inspectors said of collected photos; compare before and after."""
     from workbench import review
 
     found = review.learn(name, folder)

@@ -165,7 +165,7 @@ def sweep(
     seeds: Annotated[int, typer.Option(help="Trainings of each setting.")] = 3,
     dask: Dask = "",
 ) -> Answer:
-    """Train a model anew with every combination of settings, and compare them.
+    """Train a model again with every combination of settings, and compare them.
 
     What was trained before is not trained again; the model itself stays as it is.
     """

@@ -235,17 +235,15 @@ def agree(
             f"judged by one only and left out: {both.only_first} in {first.name}, "
             f"{both.only_second} in {second.name}"
         )
-    disagreed = [
-        {"file name": name, "first": one, "second": other} for name, one, other in both.disagreed
-    ]
-    left_out = {"only_first": both.only_first, "only_second": both.only_second}
-    return Answer(lines, found._asdict() | {"disagreed": disagreed} | left_out)
+    return Answer(lines, both.to_dict())
 
 
 def _tested(
     detector: "Detector", name: str, labelled: Path | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Scores and labels of what was given, else of the model's own test split."""
+    from workbench import metrics
+
     if detector.kind == "autoencoder":
         from workbench.data.rows import known_rows
 
@@ -257,11 +255,10 @@ def _tested(
         data = opened(labelled) if labelled else detector.parts().test
     if data.labels is None:
         raise DataError("an acceptance needs labels: OK/ and NG/ folders, or a label column")
-    scores = np.asarray(detector.score(data))
-    read = np.isfinite(scores)
-    if unread := int((~read).sum()):
+    rows, scores, labels = metrics.readable(detector.score(data), data.labels)
+    if unread := len(data.labels) - len(rows):
         note(f"warning: {unread} could not be read and are left out")
-    return scores[read], np.asarray(data.labels)[read]
+    return scores, labels
 
 
 def _rates_line(row: "GroupRates", out: bool) -> str:

@@ -6,8 +6,8 @@ denominator is NaN, never 0. Counts and rates are computed in `counts.py` and no
 Read `counts`, `ranking`, `thresholds`, `policies`, then `rates` and `intervals`; `pixel/` is
 about heat maps, and the rest compares, audits and watches. Everywhere `scores` are anomaly scores,
 shape (N,), and `labels` say which of the N parts are NG, shape (N,), in any form that
-`inputs.as_labels` knows; ValueError is raised where their lengths differ, a score is not finite
-or a label is unknown.
+`inputs.as_labels` knows; ValueError is raised where their lengths differ, a score is not finite,
+a label is unknown or a number out of its range.
 """
 
 from workbench.metrics.acceptance import Acceptance, Claim, accept, parts_needed
@@ -18,7 +18,7 @@ from workbench.metrics.comparison import ChangedVerdict, Comparison, compare
 from workbench.metrics.counts import Confusion, SortedScores, confusion, rate
 from workbench.metrics.drift import Drift, drift
 from workbench.metrics.events import false_alarms_a_day, point_adjusted, vus
-from workbench.metrics.inputs import as_labels, as_scores, long_tailed
+from workbench.metrics.inputs import as_labels, as_scores, long_tailed, readable
 from workbench.metrics.intervals import clopper_pearson, ng_needed, wilson
 from workbench.metrics.parts import RULES, Parts, join_photos
 from workbench.metrics.pixel.aupimo import aupimo

@@ -14,19 +14,10 @@ Shares = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 def auroc_interval(scores: ArrayLike, labels: ArrayLike, *, confidence: float = 0.95) -> Ends:
-    """DeLong's confidence interval of the AUROC.
+    """DeLong's confidence interval of the AUROC; NaN twice with fewer than two parts of a class.
 
     It shrinks to a point where every NG scores above every OK: then the data cannot say how
     sure they are.
-
-    Args:
-        confidence: The share of such intervals that hold the true area, about.
-
-    Returns:
-        Both ends in [0, 1]; NaN twice with fewer than two parts of a class.
-
-    Raises:
-        ValueError: The confidence is outside (0, 1).
 
     References:
         DeLong, DeLong and Clarke-Pearson 1988; Sun and Xu 2014, Fast implementation of
@@ -42,13 +33,7 @@ def auroc_interval(scores: ArrayLike, labels: ArrayLike, *, confidence: float = 
 
 
 def difference_interval(a: ArrayLike, b: ArrayLike, labels: ArrayLike) -> Ends:
-    """DeLong's 95 % interval of the AUROC of b minus that of a, on the same parts.
-
-    Example:
-        >>> ends = difference_interval([1, 2, 3, 4], [1, 3, 2, 4], [0, 1, 0, 1])
-        >>> [round(end, 3) for end in ends]
-        [-0.443, 0.943]
-    """
+    """DeLong's 95 % interval of the AUROC of b minus that of a, on the same parts."""
     first, second = _placements(a, labels), _placements(b, labels)
     return _interval((second[0] - first[0], second[1] - first[1]), 0.95)
 

@@ -63,16 +63,30 @@ def as_scores(scores: ArrayLike, names: Sequence[str] | None = None) -> NDArray[
 def pair(
     scores: ArrayLike, labels: ArrayLike, names: Sequence[str] | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Checked scores and labels of one length: what every metric calls first.
-
-    Example:
-        >>> pair([1], ["NG"])
-        (array([1.]), array([ True]))
-    """
+    """Checked scores and labels of one length: what every metric calls first."""
     scores, labels = as_scores(scores, names), as_labels(labels)
     if len(scores) != len(labels):
         raise ValueError(f"labels must be one per score, got {len(labels)} for {len(scores)}")
     return scores, labels
+
+
+def readable(
+    scores: ArrayLike, labels: ArrayLike | None
+) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.bool_] | None]:
+    """Positions of the finite scores, these scores, and their labels, or None without labels.
+
+    Example:
+        >>> readable([1, np.nan, 3], ["OK", "OK", "NG"])
+        (array([0, 2]), array([1., 3.]), array([False,  True]))
+    """
+    scores = np.asarray(scores, np.float64)
+    ng = None if labels is None else as_labels(labels)
+    if ng is not None and len(ng) != len(scores):
+        raise ValueError(f"labels must be as many as scores, {len(scores)}, got {len(ng)}")
+    rows = np.flatnonzero(np.isfinite(scores))
+    if not len(rows):
+        raise ValueError(f"scores must hold a finite number, got {len(scores)} without one")
+    return rows, scores[rows], None if ng is None else ng[rows]
 
 
 def long_tailed(scores: NDArray[np.float64]) -> bool:
@@ -86,12 +100,7 @@ def long_tailed(scores: NDArray[np.float64]) -> bool:
 
 
 def named(names: Sequence[str] | None, n: int) -> list[str]:
-    """The names of n images as words, their numbers where there are none.
-
-    Example:
-        >>> named(None, 2)
-        ['0', '1']
-    """
+    """The names of n images as words, their numbers where there are none."""
     found = [str(name) for name in (range(n) if names is None else names)]
     if len(found) != n:
         raise ValueError(f"names must be one per score, got {len(found)} for {n}")

@@ -37,9 +37,6 @@ def join_photos(
 ) -> Parts:
     """One score for each part.
 
-    Args:
-        rule: How photos make a part, see above.
-
     Raises:
         ValueError: Not one part per photo, or another rule.
 
@@ -64,15 +61,7 @@ def join_photos(
 
 
 def rule_count(rule: str) -> int:
-    """How many photos must be NG for the part to be; 0 where their mean decides.
-
-    Raises:
-        ValueError: Another rule.
-
-    Example:
-        >>> rule_count("any"), rule_count("3 of n"), rule_count("mean")
-        (1, 3, 0)
-    """
+    """How many photos must be NG for the part to be; 0 where their mean decides."""
     counted = re.fullmatch(r"([1-9]\d*) of n", rule)
     if rule not in ("any", "mean") and not counted:
         raise ValueError(f"rule must be any, mean, or such as 2 of n, got {rule!r}")

@@ -99,15 +99,7 @@ def evaluate(
 
 
 def mixed(ng: Share, ok: Share, prevalence: float) -> Share:
-    """A share of all parts made, from its share among NG and its share among OK.
-
-    Raises:
-        ValueError: The prevalence, the share of NG in production, is outside [0, 1].
-
-    Example:
-        >>> mixed(1.0, 0.0, prevalence=0.25)
-        0.25
-    """
+    """A share of all parts made, from its share among NG and its share among OK."""
     if not 0 <= prevalence <= 1:
         raise ValueError(
             f"prevalence is a share of the parts made and must be in [0, 1], got {prevalence}"

@@ -1,7 +1,8 @@
 """Figures: axes in, axes out; functions that need several axes return a `Figure`.
 
 Everywhere `scores` are of shape (N,), higher is worse, `labels` are True or "NG" for NG, shape
-(N,), and `ax` are the axes to draw on, by default those of a new figure.
+(N,), and `ax` are the axes to draw on, by default those of a new figure. ValueError is raised
+where there is nothing to draw, or lengths differ.
 
 Figures are made without pyplot, whose hidden state breaks when JupyterLab runs a callback
 beside a cell. `Picture` shows itself in a notebook as PNG. Colours go by meaning, are told

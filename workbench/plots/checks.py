@@ -69,19 +69,23 @@ def agreement(
     second: NDArray[np.float64],
     labels: NDArray[np.bool_],
     names: tuple[str, str],
+    cuts: tuple[float, float],
     *,
+    chosen: int | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Scores of the same parts by two models, in thresholds; off the corners they disagree."""
+    """Scores by two models, thresholds `cuts`, `chosen` ringed; off the corners they differ."""
     t = words()
     ax = ax or new_axes(5, 4.6, f"Scores of the same parts by {names[0]} and by {names[1]}")
     _by_class(ax, first, second, labels)
-    ax.axvline(1, color=COLORS["threshold"], lw=1.2, ls="--", label=t("thresholds"))
-    ax.axhline(1, color=COLORS["threshold"], lw=1.2, ls="--")
-    if min(first.min(), second.min()) > 0 and max(first.max(), second.max()) > 5:
+    ax.axvline(cuts[0], color=COLORS["threshold"], lw=1.2, ls="--", label=t("thresholds"))
+    ax.axhline(cuts[1], color=COLORS["threshold"], lw=1.2, ls="--")
+    if chosen is not None:
+        ax.plot(first[chosen], second[chosen], "o", ms=13, mfc="none", color=COLORS["line"])
+    far = first.max() > 5 * cuts[0] or second.max() > 5 * cuts[1]
+    if min(first.min(), second.min()) > 0 and far:
         ax.set(xscale="log", yscale="log")
-    ax.set_xlabel(t("{0}, in thresholds", names[0]))
-    ax.set_ylabel(t("{0}, in thresholds", names[1]))
+    ax.set(xlabel=names[0], ylabel=names[1])
     return finish(ax, legend=True)
 
 

@@ -127,10 +127,8 @@ def cost(
     t = words()
     ax = ax or new_axes(7, 3.2, "Expected cost against the threshold")
     params = {"prevalence": prevalence, "miss_cost": miss_cost, "overkill_cost": overkill_cost}
-    kept = np.isfinite(np.asarray(scores, np.float64))
-    best = metrics.threshold(
-        np.asarray(scores)[kept], metrics.as_labels(labels)[kept], policy="cost", **params
-    )
+    _, *known = metrics.readable(scores, labels)
+    best = metrics.threshold(*known, policy="cost", **params)
     at, counts = _against_threshold(ax, scores, labels)
     for name, color, style, free in (
         ("misses", "miss", ":", {"overkill_cost": 0.0}),

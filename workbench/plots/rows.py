@@ -113,7 +113,7 @@ def _strips(
     flags: ArrayLike | None,
     last: float = 1.0,
 ) -> tuple[Figure, NDArray]:
-    """A figure with one strip below the other, the last one so many times as high."""
+    """A figure with one strip below the other, the last one `last` times as high."""
     heights = [1.0] * (len(strips) - 1) + [last]
     figure = Picture(figsize=(9, 0.6 + height * sum(heights)), layout="constrained")
     axes = figure.subplots(len(strips), sharex=True, height_ratios=heights, squeeze=False)[:, 0]

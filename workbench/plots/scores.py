@@ -104,13 +104,5 @@ def groups(
     scores: ArrayLike, labels: ArrayLike | None
 ) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
     """The finite scores, all and by class; ValueError where there are none, or lengths differ."""
-    scores = np.asarray(scores, np.float64)
-    ng = None if labels is None else metrics.as_labels(labels)
-    if ng is not None and len(ng) != len(scores):
-        raise ValueError(f"labels must be as many as scores, {len(scores)}, got {len(ng)}")
-    finite = np.isfinite(scores)
-    if not finite.any():
-        raise ValueError(f"scores must hold a finite number, got {len(scores)} without one")
-    if ng is None:
-        return scores[finite], {"all": scores[finite]}
-    return scores[finite], {"OK": scores[finite & ~ng], "NG": scores[finite & ng]}
+    _, known, ng = metrics.readable(scores, labels)
+    return known, {"all": known} if ng is None else {"OK": known[~ng], "NG": known[ng]}

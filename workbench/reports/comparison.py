@@ -82,9 +82,8 @@ class ComparisonReport(Report):
             self.say("no_pairs")
         for (a, b, table, found), numbers in zip(self._pairs, self.metrics["pairs"], strict=True):
             self.say("pair_section", numbers)
-            (first, second), labels = _scores(table), _labels(table)
-            first, second = first / a.metrics["threshold"], second / b.metrics["threshold"]
-            drawn = plots.agreement(first, second, labels, (a.name, b.name))
+            labels, limits = _labels(table), (a.metrics["threshold"], b.metrics["threshold"])
+            drawn = plots.agreement(*_scores(table), labels, (a.name, b.name), limits)
             self.draw(drawn, "pair_figure", numbers, len(labels))
             if found.changes:
                 self.say("changes", numbers, found.changes[:CHANGES], len(found.changes))

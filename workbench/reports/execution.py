@@ -24,8 +24,6 @@ STOPPED_TAG = "papermill-error-cell-tag"
 def execute(
     notebook: str | Path,
     output: Path,
-    *,
-    kernel_name: str = "python3",
     **parameters: Any,  # noqa: ANN401
 ) -> Path:
     """Execute a notebook of `notebooks/`, by name or path, and keep what it became.
@@ -43,7 +41,7 @@ def execute(
     source = find(notebook)
     parameters = checked(source, parameters)
     output.parent.mkdir(parents=True, exist_ok=True)
-    if error := attempt(source, output, output.with_suffix(".log"), parameters, kernel_name):
+    if error := attempt(source, output, output.with_suffix(".log"), parameters):
         raise RuntimeError(f"{source.stem}: {error}")
     without_paths(output)
     return output
@@ -116,7 +114,7 @@ def attempt(
     output: Path,
     log: Path,
     parameters: dict[str, Any],
-    kernel_name: str,
+    kernel_name: str = "python3",
     progress: str = "",
     timeout: int | None = None,
 ) -> str:

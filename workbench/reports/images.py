@@ -200,11 +200,11 @@ class ImageReport(Report):
     def sheet(self) -> None:
         """Show all tested parts as small photos, folded, by falling score."""
         order = np.argsort(-self.scores, kind="stable")[:SHEET]
-        photos = self.photos.thumbnails([self._rows[i] for i in order])
+        photos = self.photos.named([self._rows[i] for i in order])
         table = self._table.iloc[order, :4].itertuples(index=False)
         rows = [
             (photo, name, OUTCOMES.get(label + verdict, verdict), f"{score:.3g}")
-            for photo, (name, label, verdict, score) in zip(photos, table, strict=True)
+            for (photo, _), (name, label, verdict, score) in zip(photos, table, strict=True)
         ]
         title = wording.say("sheet_title", self.metrics, len(rows))
         caption = wording.say("sheet", self.metrics, len(rows))
@@ -288,6 +288,4 @@ class ImageReport(Report):
         if not len(good):
             return [()] * len(chosen)
         found = good[nearest_good(self.detector, self.test[chosen], self.parts[good], LIKE)]
-        names = self.parts.names
-        return [[(p, names[i]) for p, i in zip(self.photos.thumbnails(row), row, strict=True)]
-                for row in found]  # fmt: skip
+        return [self.photos.named(row) for row in found]

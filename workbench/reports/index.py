@@ -1,6 +1,5 @@
 """`reports/index.html`: every report in one table, readable from a USB stick."""
 
-from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,7 @@ def build_index() -> Path:
 def _entry(history: list[ReportRun]) -> dict[str, Any]:
     """One row: what is shown and, where it sorts otherwise, the plain number."""
     run, good = history[-1], [run for run in history if run.status == "ok"]
-    m = run.metrics
+    m, picture = run.metrics, (good or history)[-1].folder / THUMBNAIL
     return {
         **run.details,
         "name": run.name,
@@ -40,7 +39,7 @@ def _entry(history: list[ReportRun]) -> dict[str, Any]:
         "link": _link(run),
         "runs": len(history),
         "last_good": _link(good[-1]) if good and run is not good[-1] else "",
-        "thumbnail": _thumbnail((good or history)[-1].folder / THUMBNAIL),
+        "thumbnail": picture.read_bytes() if picture.exists() else b"",
         "counts": _counts(m),
         "state": _state(run),
         "cells": [
@@ -90,9 +89,3 @@ def _sparkline(values: list[float | None]) -> dict[str, Any]:
     words = language.translator()("AUROC over {0} runs: from {1} to {2}", *ends)
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     return {"points": line, "last": points[-1], "words": words}
-
-
-def _thumbnail(path: Path) -> str:
-    if not path.exists():
-        return ""
-    return f"data:image/jpeg;base64,{b64encode(path.read_bytes()).decode()}"

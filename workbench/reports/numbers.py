@@ -176,13 +176,8 @@ def by_inspectors(table: pd.DataFrame, files: Sequence[str]) -> dict[str, Any] |
         sides = {"the detector": table.set_index(COLUMNS[0])[COLUMNS[2]]} | sides
     if len(sides) != 2:
         raise DataError(f"inspectors must be result files of two names, got {', '.join(files)}")
-    both = agree(*sides.values())
-    rows = [
-        {"file name": name, "first": one, "second": other} for name, one, other in both.disagreed
-    ]
     named = dict(zip(("first", "second"), sides, strict=True))
-    counts = {"only_first": both.only_first, "only_second": both.only_second}
-    return plain(both.found._asdict()) | named | counts | {"disagreed": rows}
+    return plain(agree(*sides.values()).to_dict()) | named
 
 
 def _chosen(

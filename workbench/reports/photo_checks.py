@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from workbench import plots
+from workbench import metrics, plots
 from workbench.data import ImageFolder, read_image
 from workbench.data.decode import WHITE
 from workbench.data.encode import jpeg
@@ -67,13 +67,12 @@ class PhotoCheck(Report):
     def duplicates(self) -> None:
         """Say and show which test photos look like one that was trained on."""
         self.say("duplicates", len(self._train), len(self._test))
-        chosen, names = self._pairs[: self.shown], self.parts.names
-        if chosen:
+        if chosen := self._pairs[: self.shown]:
             rows = [
-                (self._thumb(a), names[a], self._thumb(b), names[b],
-                 wording.say("correlation", self.metrics, c))
-                for a, b, c in chosen
-            ]  # fmt: skip
+                (*left, *right, wording.say("correlation", self.metrics, c))
+                for (a, b, c) in chosen
+                for left, right in [self.named((a, b))]
+            ]
             caption = wording.say("pairs", self.metrics, len(chosen))
             display.html(part("pairs", rows, caption), caption)
 
@@ -87,9 +86,9 @@ class PhotoCheck(Report):
             }
             self.draw(plots.distributions(groups, MEASURES), "distributions")
 
-    def thumbnails(self, chosen: Sequence[int]) -> list[bytes]:
-        """JPEG thumbnails of photos by their positions in `parts`."""
-        return [self._thumb(i) for i in chosen]
+    def named(self, chosen: Sequence[int]) -> list[tuple[bytes, str]]:
+        """JPEG thumbnail and name of photos by their positions in `parts`."""
+        return [(bytes(self.table["thumbnail"][i]), self.parts.names[i]) for i in chosen]
 
     @cached_property
     def _train(self) -> NDArray[np.intp]:
@@ -122,29 +121,24 @@ class PhotoCheck(Report):
         return {name: rows for name, rows in groups.items() if len(rows)}
 
     def _drift(self) -> list[dict[str, Any]]:
-        from scipy.stats import ks_2samp  # takes a second, which nothing else here needs
-
         (_, train), *others = self._groups().items()
         if not others or others[0][0] == "test, NG" or min(len(train), len(others[0][1])) < 5:
             return []
         test, rows = others[0][1], []
         for measure in MEASURES:
             before, after = self.table[measure][train], self.table[measure][test]
-            found = ks_2samp(before, after)
+            found = metrics.drift(before, after)
             rows.append(
                 {
                     "measure": measure,
                     "train": [float(before.mean()), float(before.std())],
                     "test": [float(after.mean()), float(after.std())],
-                    "distance": float(found.statistic),
-                    "p": float(found.pvalue),
-                    "drifted": bool(found.statistic >= DRIFT and found.pvalue < ACCIDENT),
+                    "distance": found.ks,
+                    "p": found.p_value,
+                    "drifted": found.ks >= DRIFT and found.p_value < ACCIDENT,
                 }
             )
         return rows
-
-    def _thumb(self, i: int) -> bytes:
-        return bytes(self.table["thumbnail"][i])
 
 
 def _looks(parts: ImageFolder, rows: list[int]) -> Table:

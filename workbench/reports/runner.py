@@ -4,23 +4,20 @@
 the kernel said on its way, are written beside their place and moved there at the end.
 """
 
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import replace
 from datetime import datetime
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import nbformat
 
-from workbench import workspace
+from workbench import settings, workspace
 from workbench.artifacts import read_manifest
 from workbench.errors import ArtifactError
 from workbench.progress import bar
-from workbench.settings import take_up
 
 from . import execution, runs
 from .catalogue import Listing, listed
@@ -218,11 +215,7 @@ def _each_made(group: list[Job], workers: int, progress: bool) -> Iterator[Repor
             yield _made(job, progress=job.name if progress else "")
         return
     # processes: papermill changes the working folder of the whole process
-    share = max(1, (os.cpu_count() or 1) // workers)
-    given = os.environ.get("OMP_NUM_THREADS", "")
-    threads = min(share, int(given) if given.isdigit() else share)
-    theirs = {"WORKBENCH_HOME": str(workspace.root()), "OMP_NUM_THREADS": str(threads)}
-    with ProcessPoolExecutor(workers, get_context("spawn"), take_up, (theirs,)) as pool:
+    with settings.pool(workers, WORKBENCH_HOME=str(workspace.root())) as pool:
         running = [pool.submit(_made, job) for job in group]
         try:
             yield from (future.result() for future in as_completed(running))

@@ -88,12 +88,7 @@ def tiles(m: Numbers) -> list[Tile]:
 
 
 def percent(share: float | None) -> str:
-    """A share as per cent, "-" where it is not defined.
-
-    Example:
-        >>> percent(0.0312), percent(None)
-        ('3.1 %', '-')
-    """
+    """A share as per cent, "-" where it is not defined."""
     return "-" if share is None or isnan(share) else f"{100 * share:.1f} %"
 
 

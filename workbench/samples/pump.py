@@ -1,9 +1,4 @@
-"""A pump in operation as sensor rows: one load drives all channels, faults break the pattern.
-
-Load and ambient temperature explain the healthy channels: current and pressure follow the load,
-flow follows the speed, vibration rises with both, temperature lags behind current and ambient.
-A fault keeps to plausible values and breaks what the channels have to do with one another.
-"""
+"""A pump as sensor rows: one load drives all channels, faults break the pattern."""
 
 import json
 from pathlib import Path

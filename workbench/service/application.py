@@ -24,13 +24,7 @@ PAGE = Path(__file__).with_name("page.html")
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """The application over the models of the workspace.
-
-    Example:
-        >>> app = create_app()
-        >>> "/getAllData" in app.openapi()["paths"]
-        True
-    """
+    """The application over the models of the workspace."""
     settings = settings or Settings()
     registry, monitor = Registry(), Monitor()
 

@@ -43,10 +43,5 @@ def hashed(key: str) -> str:
 
 
 def matches(key: str, digest: str) -> bool:
-    """Whether this is the key, in a time that does not depend on where it differs.
-
-    Example:
-        >>> matches("right", hashed("right")), matches("wrong", hashed("right"))
-        (True, False)
-    """
+    """Whether this is the key, in a time that does not depend on where it differs."""
     return hmac.compare_digest(hashed(key), digest)

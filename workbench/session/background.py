@@ -27,11 +27,6 @@ class Prefetcher(Generic[Value]):
     """Values by key, computed under `lock` on demand or ahead in one thread; the latest are kept.
 
     The thread lives only while there is something to compute, so there is nothing to close.
-
-    Example:
-        >>> squares = Prefetcher(lambda key: key**2, lambda value: 1, RLock())
-        >>> squares.get(3)
-        9
     """
 
     def __init__(
@@ -132,13 +127,7 @@ class Prefetcher(Generic[Value]):
 
 
 class PartScores:
-    """Scores by position, computed under `lock`; NaN where they are not known yet.
-
-    Example:
-        >>> scores = PartScores(lambda parts: parts * 2.0, np.arange(3), RLock())
-        >>> scores.complete, scores.all().tolist(), scores.complete
-        (False, [0.0, 2.0, 4.0], True)
-    """
+    """Scores by position, computed under `lock`; NaN where they are not known yet."""
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ detector's present threshold: when it moves, the scores are judged again and the
 kept under a number.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -45,7 +45,6 @@ class InspectionSession(Navigation):
         results: CSV to append to, relative to the workspace; an existing one is resumed. None
             keeps the verdicts in memory only. Where a session of another process writes it, this
             one can only look, see `read_only`.
-        take_over: Become the writer of `results` even then; the other session can only look.
 
     Raises:
         DataError: `parts` is empty, or `results` is a file of another kind.
@@ -65,7 +64,6 @@ class InspectionSession(Navigation):
         *,
         seed: int = 0,
         results: Path | str | None = None,
-        take_over: bool = False,
     ) -> None:
         self.selection = Selection(order, seed)
         if not len(parts):
@@ -80,7 +78,7 @@ class InspectionSession(Navigation):
         self._threshold = float(detector.threshold)
         self._overall: tuple[tuple, metrics.Metrics] | None = None
         self._order = self._arrange(self.selection)
-        self._record = Record(parts, results, take_over=take_over)
+        self._record = Record(parts, results)
         if table := self._record.table:
             finalize(self, table.lock.release)
         self._resume()
@@ -137,7 +135,7 @@ class InspectionSession(Navigation):
     def take_over(self) -> "InspectionSession":
         """Become the writer of the result file and read what the other session left there."""
         with self.lock:
-            self._record.open(take_over=True)
+            self._record.open(by_force=True)
             self._resume()
         return self
 
@@ -273,10 +271,7 @@ class InspectionSession(Navigation):
         return found
 
     def _part_scores(self) -> PartScores:
-        return PartScores(self._score, self.parts, lock_of(self.detector))
-
-    def _score(self, parts: Sequence) -> NDArray[np.float64]:
-        return self.detector.score(parts)
+        return PartScores(self.detector.score, self.parts, lock_of(self.detector))
 
     def close(self) -> None:
         """Stop what runs in the background and let others write the result file."""
@@ -318,7 +313,7 @@ class InspectionSession(Navigation):
         return Verdict(self.name, self.label, evaluation.verdict, score, relabel)
 
     def _follow_threshold(self) -> None:
-        """Judge the known scores anew if somebody moved the detector's threshold."""
+        """Judge the known scores again if somebody moved the detector's threshold."""
         if (threshold := float(self.detector.threshold)) != self._threshold:
             self._record.rejudge(threshold)
             self._threshold = threshold  # not before the file follows

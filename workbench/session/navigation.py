@@ -22,12 +22,7 @@ class NothingPasses(ValueError):
 
 @dataclass(frozen=True)
 class Selection:
-    """An order and a filter; "" lets everything through.
-
-    Example:
-        >>> Selection("name", outcome="missed").needs_verdicts
-        True
-    """
+    """An order and a filter; "" lets everything through."""
 
     # "random" (seeded), "name", "worst" (highest score first) or "closest" (to the threshold
     # first)
@@ -53,10 +48,6 @@ class Selection:
     def needs_verdicts(self) -> bool:
         """Whether the filter asks what the detector says of every image."""
         return bool(self.verdict or self.outcome)
-
-    def changed(self, **words: str | int) -> "Selection":
-        """The same with some words replaced."""
-        return replace(self, **words)
 
     def arrange(
         self, n: int, scores: NDArray[np.float64] | None, threshold: float
@@ -142,22 +133,15 @@ class Navigation:
         return self
 
     def show(self, **words: str | int) -> Self:
-        """Change order or filter; the current image stays where it passes the filter.
+        """Change order or filter, see `Selection`; the current image stays where it passes.
 
         A filter by verdict or outcome, like the orders "worst" and "closest", scores what has
         not been scored yet.
 
-        Args:
-            **words: Any of order, seed, label, verdict and outcome; see `Selection`. "" takes a
-                filter away.
-
         Raises:
             ValueError: An unknown word, or no image passes (NothingPasses); all stays as it was.
-
-        Example:
-            >>> session.show(outcome="missed", order="worst")  # doctest: +SKIP
         """
-        selection = self.selection.changed(**words)
+        selection = replace(self.selection, **words)
         if selection.needs_scores or selection.needs_verdicts:
             self.scores()  # outside the lock: stepping goes on meanwhile
         with self.lock:

@@ -20,9 +20,7 @@ class Record:
         table: The result file, or None.
     """
 
-    def __init__(
-        self, parts: ImageFolder, results: Path | str | None, *, take_over: bool = False
-    ) -> None:
+    def __init__(self, parts: ImageFolder, results: Path | str | None) -> None:
         self.note, self.changes = "", 0
         self.verdicts: dict[str, Verdict] = {}
         self._parts, self._relabels_path = parts, relabels_path(parts.root)
@@ -30,15 +28,15 @@ class Record:
         self._others: list[Verdict] = []
         self._relabels: dict[str, str] = {}
         self.table = None if results is None else result_table(results)
-        self.open(take_over=take_over)
+        self.open()
 
-    def open(self, *, take_over: bool) -> None:
+    def open(self, *, by_force: bool = False) -> None:
         """Become the writer of the result file, if possible; `resume` takes up what is there."""
         known = read_relabels(self._relabels_path)
         self._relabels = {name: "NG" if ng else "OK" for name, ng in known.items()}
         self._found, self.note = [], ""
         if self.table:
-            rows = self.table.open(by_force=take_over)
+            rows = self.table.open(by_force=by_force)
             self._found = list({row.name: row for row in rows}.values())  # the last word on each
             if unread := self.table.unread:
                 self.note = f"{unread} rows of {self.table.path.name} could not be used"
@@ -47,7 +45,7 @@ class Record:
                 self.table.write(self._found)
 
     def resume(self, are_ours: Callable[[list[Verdict]], bool], threshold: float) -> None:
-        """Go on with the rows that were found; those of another detector are set aside."""
+        """Go on with the rows that were found; those of another detector go to another file."""
         self.changes += 1
         labels = {name: self.label(index) for index, name in enumerate(self._parts.names)}
         ours = [row for row in self._found if row.name in labels]

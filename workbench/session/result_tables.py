@@ -2,7 +2,7 @@
 
 import csv
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,13 @@ class Inspected(NamedTuple):
     disagreed: tuple[tuple[str, str, str], ...]  # file name, first, second
     only_first: int  # parts that the other file has no judgement of
     only_second: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it by name, with a row a part on which they differ."""
+        keys = ("file name", "first", "second")
+        rows = [dict(zip(keys, one, strict=True)) for one in self.disagreed]
+        left_out = {"only_first": self.only_first, "only_second": self.only_second}
+        return self.found._asdict() | {"disagreed": rows} | left_out
 
 
 def read_results(path: Path | str) -> pd.DataFrame:

@@ -48,12 +48,7 @@ class Verdict(NamedTuple):
 
 
 def outcome(truth: str, prediction: str) -> str:
-    """What a prediction comes to.
-
-    Example:
-        >>> outcome("NG", "OK"), outcome("OK", "OK"), outcome("", "NG")
-        ('missed', 'correct', '')
-    """
+    """What a prediction comes to."""
     if not truth or not prediction:
         return ""
     wrong = "missed" if truth == "NG" else "overkill"

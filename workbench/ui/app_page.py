@@ -4,7 +4,7 @@ The page is there at once; the model, and what the later tabs need, is loaded in
 """
 
 from collections.abc import Callable
-from threading import RLock, Thread
+from threading import RLock
 
 import ipywidgets as widgets
 
@@ -50,7 +50,7 @@ class AppPage(View):
         self.fill(self._top, self.waiting, self.tabs, gestures=listening)
         visible(self.tabs, False)
         self.tabs.observe(self._visit, "selected_index")
-        self._start(lambda: self._load(name))
+        self.worker = self.background(lambda: self._load(name))
 
     def __repr__(self) -> str:
         return f"AppPage({self._name})"
@@ -60,10 +60,6 @@ class AppPage(View):
         super().close()
         if self._key is not None and self.session:
             self.session.close()
-
-    def _start(self, action: Callable[[], None]) -> None:
-        self.worker = Thread(target=self.guard(action, locked=False), daemon=True)
-        self.worker.start()
 
     def _wait_for(self, text: str) -> None:
         self.waiting.value = render("part.waiting", text=text)
@@ -105,7 +101,7 @@ class AppPage(View):
         )  # fmt: skip
 
     def _adjust(self, why: str, **changes: object) -> None:
-        """Let other things count, save it, and show all anew."""
+        """Let other things count, save it, and show all again."""
         model = workspace.model(self._name)
         said = adjust(self._made[0], self.session, model, why, **changes)
         self._offer(self._makers)
@@ -150,7 +146,7 @@ class AppPage(View):
             getattr(made, "resume", lambda: None)()
             return
         self.say(self.t("scoring what has not been scored yet ..."))
-        self._start(lambda: self._make(index))
+        self.worker = self.background(lambda: self._make(index))
 
     def _make(self, index: int) -> None:
         self._made[index] = list(self._makers.values())[index]()

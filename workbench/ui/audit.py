@@ -1,14 +1,13 @@
 """Labels worth a second look: the parts whose score speaks against their label, one by one."""
 
 import ipywidgets as widgets
-import numpy as np
 
 from workbench import metrics
 from workbench.session import InspectionSession
 
 from .controls import html, row
 from .simulator import Simulator
-from .view import rate_cell, table
+from .view import both_rates, rate_cell, table
 
 
 class AuditView(Simulator):
@@ -37,11 +36,9 @@ class AuditView(Simulator):
 
     def layout_parts(self) -> list[widgets.Widget]:
         """As a simulator, with its own buttons and table under the name."""
-        self.keep = self.button(
-            "Keep label", "check", "wb-keep", lambda: self._settle(self._truth()), style="primary"
-        )
+        self.keep = self.button("Keep label", "check", "wb-keep", self._settle, style="primary")
         self.turn = self.button(
-            "Turn label round", "exchange", "wb-turn", lambda: self._settle(self._other())
+            "Turn label round", "exchange", "wb-turn", lambda: self._settle(turn=True)
         )
         self._found = html("wb-audit")
         notice, head, *parts = super().layout_parts()
@@ -55,11 +52,9 @@ class AuditView(Simulator):
                 "a label audit needs labelled parts, got unlabelled ones; sort them into "
                 "OK/ and NG/"
             )
-        readable = np.flatnonzero(np.isfinite(scores))
-        names = [session.parts.names[i] for i in readable]
-        self.audit = metrics.label_audit(
-            scores[readable], labels[readable], names, n=self._n + len(session.settled)
-        )
+        rows, *known = metrics.readable(scores, labels)
+        names = [session.parts.names[i] for i in rows]
+        self.audit = metrics.label_audit(*known, names, n=self._n + len(session.settled))
         suspects = [*self.audit.suspicious_ok, *self.audit.suspicious_ng]
         open_ = [s for s in suspects if s.name not in session.settled]
         counts = {"OK": 0, "NG": 0}
@@ -70,14 +65,9 @@ class AuditView(Simulator):
                 chosen.append(suspect)
         return chosen
 
-    def _truth(self) -> str:
-        return self.session.verdict.truth
-
-    def _other(self) -> str:
-        return "OK" if self._truth() == "NG" else "NG"
-
-    def _settle(self, label: str) -> None:
-        self.session.relabel(label)
+    def _settle(self, *, turn: bool = False) -> None:
+        ng = (self.session.verdict.truth == "NG") != turn
+        self.session.relabel("NG" if ng else "OK")
         if self.session.position < len(self.session) - 1:
             self._step(1)
         else:
@@ -87,7 +77,7 @@ class AuditView(Simulator):
     def _show_part(self, started: float) -> None:
         super()._show_part(started)
         suspect = next((s for s in self.suspects if s.name == self.session.name), None)
-        rates, t = self._rates(), self.t
+        rates, t = self.session.overall(), self.t
         rows = {} if suspect is None else {
             t("Further out than"): t(
                 "{0} % of the parts labelled {1}", f"{100 * suspect.beyond:.0f}",
@@ -95,16 +85,6 @@ class AuditView(Simulator):
             )
         }  # fmt: skip
         before = self._before = self._before or rates
-        for word, now, then in (
-            ("Miss rate 미검율", (rates.fn, rates.n_ng), (before.fn, before.n_ng)),
-            ("Overkill rate 과검율", (rates.fp, rates.n_ok), (before.fp, before.n_ok)),
-        ):
+        for (word, *now), (_, *then) in zip(both_rates(rates), both_rates(before), strict=True):
             rows[t(word)] = t("{0}, at first {1}", rate_cell(*now, t), rate_cell(*then, t))
         self._found.value = table(rows)
-
-    def _rates(self) -> metrics.Metrics:
-        """Of all parts, with the labels as they are now."""
-        scores = self.session.scores()
-        known = np.isfinite(scores)
-        labels = self.session.labels()[known]
-        return metrics.evaluate(scores[known], labels, self.session.detector.threshold)

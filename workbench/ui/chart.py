@@ -73,13 +73,7 @@ class Chart:
         )  # fmt: skip
 
     def score_at(self, x: float) -> float:
-        """The score at a horizontal place of the drawing, kept on the axis.
-
-        Example:
-            >>> chart = Chart({"all": np.array([0.0, 1.0])}, 2, 0.5)
-            >>> round(chart.score_at(515), 3)
-            0.5
-        """
+        """The score at a horizontal place of the drawing, kept on the axis."""
         part = (min(max(x, LEFT), self._right) - LEFT) / (self._right - LEFT)
         if self.log_x:
             return float(self.low * (self.high / self.low) ** part)

@@ -1,18 +1,18 @@
 """New parts without a terminal: drop photos or a CSV, or name a folder, and see what is NG."""
 
-import csv
 import io
 import time
 import warnings
 from itertools import islice
 from pathlib import Path
-from threading import Event, RLock, Thread
+from threading import Event, RLock
 from typing import Any, NamedTuple
 
 import ipywidgets as widgets
 
 from workbench import workspace
 from workbench.data import load_images
+from workbench.data.csv import BOM, csv_text
 from workbench.data.opening import SUFFIXES
 from workbench.language import translator
 from workbench.session import COLUMNS
@@ -94,11 +94,10 @@ class CheckView(View):
 
     def table_text(self) -> str:
         """The findings as a CSV with the columns of a result file, and errors."""
-        text = io.StringIO()
-        rows = [[f.name, "", f.prediction, "" if f.error else f.score, f.error]
-                for f in self.found]  # fmt: skip
-        csv.writer(text, lineterminator="\n").writerows([[*COLUMNS, "error"], *rows])
-        return text.getvalue()
+        rows = [
+            (f.name, "", f.prediction, "" if f.error else f.score, f.error) for f in self.found
+        ]
+        return csv_text([(*COLUMNS, "error"), *rows])
 
     def _take_uploads(self) -> None:
         if not self.upload.value:
@@ -135,9 +134,7 @@ class CheckView(View):
         visible(self._after, False)
         visible(self._running, True)
         score = self._score_photos if self._photos else self._score_rows
-        action = self.guard(lambda: self._score(score, paths, root), locked=False)
-        self.worker = Thread(target=action, daemon=True)
-        self.worker.start()
+        self.worker = self.background(lambda: self._score(score, paths, root))
 
     def _score(self, score: Any, paths: list[Path], root: Path) -> None:  # noqa: ANN401
         try:
@@ -246,7 +243,8 @@ class CheckView(View):
         self.say(f"{found.name}: {found.prediction}, {said}")
 
     def _hand_out_table(self) -> None:
-        self.hand_out(self._folder / "check.csv", self.table_text().encode(), "text/csv")
+        content = BOM + self.table_text().encode()
+        self.hand_out(self._folder / "check.csv", content, "text/csv")
 
     def _hand_out_pdf(self) -> None:
         """A page for each NG part, the worst first."""

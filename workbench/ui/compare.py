@@ -3,15 +3,13 @@
 import ipywidgets as widgets
 import numpy as np
 
-from workbench import metrics
+from workbench import metrics, plots
 from workbench.session import InspectionSession
 
 from .controls import html, picture, row, styled
 from .markup import render
 from .pictures import DisplaySettings, crop, draw
-from .rates import rate_pair
-from .scatter import Scatter
-from .view import View, identity, table
+from .view import View, both_rates, identity, rate_cell, table
 
 PICTURES = ("wb-photo", "wb-first", "wb-second")
 
@@ -51,21 +49,21 @@ class Compare(View):
         self.comparison = None
         if self._labels is not None:
             self.comparison = metrics.compare(*scores, self._labels, *cuts, names=names)
-        self._scatter = Scatter(*scores, self._labels, tuple(cuts), self.names, self.t)
+        self._scores, self._cuts = scores, (float(cuts[0]), float(cuts[1]))
         calls = [s >= cut for s, cut in zip(scores, cuts, strict=True)]
         self._changed = np.flatnonzero(calls[0] != calls[1])
 
     def _make_widgets(self) -> None:
         t = self.t
-        self._head, self._plot, self._facts = (
-            html(f"wb-{name}") for name in ("header", "scatter-box", "totals")
-        )
+        self._head, self._facts = html("wb-header"), html("wb-totals")
+        self._plot = styled(widgets.Image(), "wb-scatter")
         kinds = [(t("changed verdicts"), True), (t("all parts"), False)]
         self.shown = self.dropdown("Show", kinds, "wb-shown", lambda _: self._list())
         parts = widgets.Select(options=[], rows=10, description=t("Parts"))
         self.parts = self.bind(parts, "wb-names", self._look_at)
         self.parts.layout.width, self.parts.style.description_width = "100%", "initial"
         words = dict(zip(PICTURES, (t("Photo"), *self.names), strict=True))
+        words["wb-scatter"] = t("scores of {0} against those of {1}", *self.names)
         self.pictures = [picture(name) for name in PICTURES]
         self.captions = [html("wb-caption") for _ in self.pictures]
         side = widgets.VBox([self._facts, row(self.shown), self.parts])
@@ -86,7 +84,9 @@ class Compare(View):
         t, found = self.t, self.comparison
         if found is None:
             return table({t("changed verdicts"): f"{len(self._changed):,}"})
-        return rate_pair(found, self.names, t) + table(
+        pairs = zip(both_rates(found.a), both_rates(found.b), strict=True)
+        rows = {t(word): [rate_cell(*a, t), rate_cell(*b, t)] for (word, *a), (_, *b) in pairs}
+        return render("tables.grid", head=self.names, rows=rows) + table(
             {
                 t("put right, made wrong"): f"{found.fixed}, {found.broken}",
                 t("chance of that by luck (McNemar)"): f"{found.mcnemar_p:.3g}",
@@ -100,21 +100,23 @@ class Compare(View):
         if len(rows):
             self.parts.value = int(rows[0])
         else:
-            self._plot.value = self._scatter.draw()
+            self._draw(None)
             self.say(self.t("no part changed its verdict"))
 
     def _line(self, row: int) -> str:
         index = int(self._rows[row])
-        verdicts = " / ".join(self._verdict(session, index) for session in self.sessions)
+        verdicts = " / ".join(_verdict(session, index) for session in self.sessions)
         first = self.sessions[0]
         return f"{first.parts.names[index]}  {first.truth(index)}: {verdicts}"
 
-    def _verdict(self, session: InspectionSession, index: int) -> str:
-        score = session.scores()[index]
-        return f"{'NG' if score >= session.detector.threshold else 'OK'} {score:.4g}"
+    def _draw(self, chosen: int | None) -> None:
+        """All scores, those of the chosen part in a ring."""
+        ng = np.zeros(len(self._rows), bool) if self._labels is None else self._labels
+        drawn = plots.agreement(*self._scores, ng, self.names, self._cuts, chosen=chosen)
+        self._plot.value = plots.png(drawn.figure)
 
     def _look_at(self, row: int | None) -> None:
-        self._plot.value = self._scatter.draw(row)
+        self._draw(row)
         if row is None:
             return
         index, settings, frames = int(self._rows[row]), DisplaySettings(), []
@@ -128,6 +130,10 @@ class Compare(View):
             "part.time", stages="", said=self.sessions[0].parts.names[index]
         )
         for caption, name, one in zip(self.captions[1:], self.names, self.sessions, strict=True):
-            said = f"{name}: {self._verdict(one, index)}"
+            said = f"{name}: {_verdict(one, index)}"
             caption.value = render("part.time", stages="", said=said)
         self.say(self._line(row))
+
+
+def _verdict(session: InspectionSession, index: int) -> str:
+    return f"{session.prediction(index)} {session.score_of(index):.4g}"

@@ -1,21 +1,32 @@
-"""What the simulator is worked with: all its controls and their places, none of their effects."""
+"""What the simulator is worked with: its controls, and how the part is looked at with them."""
 
+from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
+import numpy as np
 
 from workbench.session import InspectionSession
 
+from . import part_html
 from .controls import html, row, styled, visible
+from .ignore import IgnoreRegions
 from .keys import ACTIONS, change_key, key_table, keys, shown
-from .pictures import DisplaySettings
+from .part_view import PartView
+from .pictures import SIDES, DisplaySettings
 from .view import View
+
+if TYPE_CHECKING:
+    from workbench.csflow.evaluation import Evaluation
 
 
 class ControlPanel(View):
-    """A view with the controls of a simulator; their keys are written on the buttons."""
+    """The controls of a simulator; zoom, place, colours and ignored regions follow them here."""
 
     session: InspectionSession
+    panel: PartView
+    ignore: IgnoreRegions
 
     def act(self, action: str) -> None:
         """Do what a button or a key asks, see `keys.ACTIONS`."""
@@ -105,3 +116,68 @@ class ControlPanel(View):
         self.key_list.value, self.key.value = key_table(self.t), ""
         if self._gestures:
             self._gestures.actions = {key: action for action, key in present.items()}
+
+    def on_message(self, message: dict) -> None:
+        """What the pointer did on a picture; see `gestures`."""
+        if "pan" in message:
+            self.guard(lambda: self.look_at(self.panel.settings.moved(*message["pan"])))()
+        elif "zoom" in message:
+            self.guard(self._zoom_at)(message["zoom"], *message["at"])
+        elif self.ignore.toggle.value and {"box", "corner", "close"} & message.keys():
+            self.guard(self._draw)(message)
+        elif "size" in message:
+            self.guard(self._resize)(message["size"])
+
+    def look_with(self, name: str, value: float | bool) -> None:
+        """Show the part with another setting, see `DisplaySettings`."""
+        settings = self.panel.settings
+        if name == "zoom":
+            self.look_at(settings.zoomed(value))
+        elif name == "region":
+            self._look_at_region(value)
+        else:
+            self.look_at(replace(settings, **{name: value}))
+
+    def look_at(self, settings: DisplaySettings) -> None:
+        """Show the part so."""
+        self.panel.settings = settings
+        self.panel.show_photos(self.session.current)
+        with self.set_quietly():
+            self.zoom.value = settings.zoom
+
+    def offer_regions(self, evaluation: "Evaluation") -> None:
+        """List the regions of the part."""
+        found = part_html.regions(evaluation)
+        words = [self.t("region {0}", n) for n in range(1, len(found) + 1)]
+        options = tuple((w, n) for n, w in enumerate([self.t("whole photo"), *words]))
+        if options != tuple(self.region.options):
+            self.region.options = options
+        self.region.value = 0
+
+    def _resize(self, pixels: int) -> None:
+        """Draw as large as the pictures are on the screen."""
+        side = next((side for side in SIDES if side >= pixels), SIDES[-1])
+        if side != self.panel.settings.side:
+            self.look_at(replace(self.panel.settings, side=side))
+            self.session.look_ahead()
+
+    def _zoom_at(self, factor: float, x: float, y: float) -> None:
+        settings = self.panel.settings
+        zoom = round(float(np.clip(settings.zoom * factor, self.zoom.min, self.zoom.max)), 2)
+        self.look_at(settings.zoomed(zoom, (x, y)))
+
+    def _draw(self, message: dict) -> None:
+        whole = self.panel.settings.whole
+        if box := message.get("box"):
+            self.ignore.box(whole(*box[:2]), whole(*box[2:]), "done" in message)
+        elif corner := message.get("corner"):
+            self.ignore.corner(whole(*corner))
+        else:
+            self.ignore.close()
+
+    def _look_at_region(self, number: int) -> None:
+        evaluation, settings = self.session.current, self.panel.settings.zoomed(1)
+        if number:
+            box = part_html.regions(evaluation)[number - 1].box
+            settings = settings.at_region(box, *evaluation.heatmap.shape[::-1]).moved(0, 0)
+        self.look_at(settings)

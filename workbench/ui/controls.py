@@ -71,14 +71,16 @@ class Controls:
         return self.bind(_wide(made, 230), name, action)
 
     def threshold_slider(
-        self, value: float, low: float, high: float, steps: int, action: Callable[[float], object]
-    ) -> widgets.FloatSlider:
-        """As wide as the view, without a readout: it would round."""
+        self, value: float, low: float, high: float, steps: int, moved: Callable[[float], object]
+    ) -> "Sent":
+        """As wide as the view, without a readout: it would round; `moved` by hand."""
         made = widgets.FloatSlider(
             min(max(value, low), high), min=low, max=high, step=(high - low) / steps,
             description=self.t("Threshold"), readout=False, layout={"width": "100%"},
         )  # fmt: skip
-        return self.bind(made, "wb-threshold", action)
+        sent = Sent(made)
+        self.bind(made, "wb-threshold", lambda at: None if sent.answered(at) else moved(at))
+        return sent
 
     def number(
         self, text: str, value: float, low: float, high: float, name: str,

@@ -62,7 +62,7 @@ function watch(model, root) {
 }
 
 function render({ model, el }) {
-  let root = null, pending = 0, watched = null, keys = null, seen = null;
+  let root = null, pending = 0, watched = null, seen = null;
   const queue = [];
 
   const kind = (message) => Object.keys(message)[0];
@@ -238,19 +238,20 @@ function render({ model, el }) {
   const widths = new ResizeObserver(([{ contentRect: { width } }]) => {
     if (width && narrow !== width < 560) tell({ narrow: (narrow = !narrow) ? 1 : 0 });
   });
-  const listeners = [
-    ["pointerdown", onDown, false], ["click", onClick, false], ["dblclick", onDouble, false],
-    ["wheel", onWheel, { passive: false }], ["change", onChange, false],
-  ];
+  const listeners = { pointerdown: onDown, click: onClick, dblclick: onDouble, wheel: onWheel,
+                      change: onChange };
+  const life = new AbortController(), { signal } = life;  // which ends them all
   const attach = () => {
     root = el.closest(".wb-view");
     if (!root) return;
-    keys = app() ? document : root;  // on a page of its own the keys need no click first
-    keys.addEventListener("keydown", onKey, true);
-    keys.addEventListener("keyup", onKeyUp, true);
-    for (const [type, listener, how] of listeners) root.addEventListener(type, listener, how);
-    window.addEventListener("pointermove", onMove);
-    window.addEventListener("pointerup", onUp);
+    const keys = app() ? document : root;  // on a page of its own the keys need no click first
+    keys.addEventListener("keydown", onKey, { capture: true, signal });
+    keys.addEventListener("keyup", onKeyUp, { capture: true, signal });
+    for (const [type, listener] of Object.entries(listeners)) {
+      root.addEventListener(type, listener, { passive: false, signal });
+    }
+    window.addEventListener("pointermove", onMove, { signal });
+    window.addEventListener("pointerup", onUp, { signal });
     if (!root.parentElement.closest(".wb-view")) watched = watch(model, root);
     name();
     widths.observe(root);
@@ -270,12 +271,7 @@ function render({ model, el }) {
     sizes.disconnect();
     widths.disconnect();
     arrived.disconnect();
-    window.removeEventListener("pointermove", onMove);
-    window.removeEventListener("pointerup", onUp);
-    if (!root) return;
-    keys.removeEventListener("keydown", onKey, true);
-    keys.removeEventListener("keyup", onKeyUp, true);
-    for (const [type, listener, how] of listeners) root.removeEventListener(type, listener, how);
+    life.abort();
   };
 }
 export default { render };

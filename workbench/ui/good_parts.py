@@ -1,6 +1,5 @@
 """What a part should look like: the good parts most like it, found when somebody asks."""
 
-from threading import Thread
 from typing import TYPE_CHECKING
 
 from workbench.session import InspectionSession
@@ -27,9 +26,7 @@ class GoodParts:
     def _find(self) -> None:
         self._view.say(self._view.t("comparing with good parts ..."))
         index, name = self._session.index, self._session.name
-        action = self._view.guard(lambda: self._compare(index, name), locked=False)
-        self.worker = Thread(target=action, daemon=True)
-        self.worker.start()
+        self.worker = self._view.background(lambda: self._compare(index, name))
 
     def _compare(self, index: int, name: str) -> None:
         from workbench.csflow.nearest import nearest_good  # brings torch

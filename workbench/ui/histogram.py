@@ -7,18 +7,16 @@ and only the line moves.
 import json
 from collections.abc import Callable
 from pathlib import Path
-from threading import RLock
 
 import ipywidgets as widgets
 import numpy as np
-from numpy.typing import ArrayLike
 
 from workbench import metrics, workspace
 from workbench.metrics import SortedScores, Threshold, TwoThresholds
 from workbench.session import InspectionSession
 
 from .chart import Chart
-from .controls import Sent, html, row, styled, visible
+from .controls import html, row, styled, visible
 from .markup import render
 from .part_list import PartList
 from .policies import Policies
@@ -34,44 +32,30 @@ class HistogramExplorer(View):
     """Distributions of OK and NG scores with a threshold to move, and what follows from it.
 
     Args:
-        source: A session, whose parts are all scored, or scores of shape (N,).
-        labels: With scores: True or "NG" for NG, shape (N,).
-        threshold: With scores: where to start; the highest score if None.
+        session: Its parts are all scored first.
         model: The saved detector's folder, for the threshold to be saved to; None keeps it in
             the detector of the session only.
         opened: Called when a part was opened, to show the session's simulator; by default it
             appears below.
 
     Raises:
-        ValueError: Lengths differ, or no score is finite.
-
-    Example:
-        >>> view = HistogramExplorer([1.0, 2.0, 3.0], [False, False, True], 2.5)
-        >>> view.slider.value = 2.0
-        >>> view.counts.fp
-        1
-        >>> view.close()
+        ValueError: No score is finite.
     """
 
     def __init__(
         self,
-        source: InspectionSession | ArrayLike,
-        labels: ArrayLike | None = None,
-        threshold: float | None = None,
+        session: InspectionSession,
         *,
         model: Path | str | None = None,
         language: str | None = None,
         operator: bool = False,
         opened: Callable[[], None] | None = None,
     ) -> None:
-        self.session = session = source if isinstance(source, InspectionSession) else None
-        self._read(source, labels)
-        key, lock = (identity(session), session.lock) if session else (id(self), RLock())
-        super().__init__(key, lock, language)
-        self._detector = session.detector if session else None
-        self._name = session.parts.root.name if session else self.t("Scores")
+        self.session, self._name = session, session.parts.root.name
+        self._read()
+        super().__init__(identity(session), session.lock, language)
         self._model, self._operator = None if model is None else Path(model), operator
-        self._given, self._opened = threshold, opened
+        self._opened = opened
         self._open()
 
     def __repr__(self) -> str:
@@ -83,9 +67,7 @@ class HistogramExplorer(View):
         return self.scores.confusion(float(self.threshold))
 
     def _open(self) -> None:
-        given = self.session.detector.threshold if self.session else self._given
-        given = float(self._scores.max()) if given is None else given
-        self.threshold = self._own = Threshold.of(given)
+        self.threshold = self._own = self.session.detector.threshold
         self._chosen: int | None = None
         self._low: Threshold | None = None  # parts from here to the threshold are looked at again
         self._n_bars = int(np.clip(2 * len(self._scores) ** 0.5, 12, 60))
@@ -98,27 +80,17 @@ class HistogramExplorer(View):
     def _adjust(self, why: str, **changes: object) -> None:
         """Let other regions count, and show what they make of the scores."""
         said = adjust(self, self.session, self._model, why, **changes)
-        self._read(self.session, None)
+        self._read()
         self._open()
         self.say(said)
 
-    def _read(self, source: InspectionSession | ArrayLike, labels: ArrayLike | None) -> None:
-        if self.session:
-            source, labels = self.session.scores(), self.session.labels()
-        scores = np.asarray(source, np.float64)
-        ng = None if labels is None else metrics.as_labels(labels)
-        if ng is not None and len(ng) != len(scores):
-            raise ValueError(f"labels must be as many as scores, {len(scores)}, got {len(ng)}")
-        self._rows = np.flatnonzero(np.isfinite(scores))
-        if not len(self._rows):
-            raise ValueError(f"scores must hold a finite number, got {len(scores)} without one")
+    def _read(self) -> None:
+        scores, labels = self.session.scores(), self.session.labels()
+        self._rows, self._scores, self._ng = metrics.readable(scores, labels)
         self._left_out = len(scores) - len(self._rows)
-        self._scores = scores[self._rows]
-        self._ng = None if ng is None else ng[self._rows]
-        self.scores = SortedScores.of(
-            self._scores, np.zeros(len(self._scores), bool) if ng is None else self._ng
-        )
-        self._auroc = None if ng is None else metrics.auroc(self._scores, self._ng)
+        known = np.zeros(len(self._scores), bool) if self._ng is None else self._ng
+        self.scores = SortedScores.of(self._scores, known)
+        self._auroc = None if self._ng is None else metrics.auroc(self._scores, self._ng)
 
     def _new_chart(self, log_x: bool) -> Chart:
         classes = {"OK": self.scores.ok, "NG": self.scores.ng}
@@ -135,21 +107,23 @@ class HistogramExplorer(View):
             self.log_scores.value = self.chart.log_x
         visible(self.log_scores, self._scores.min() > 0)
         steps = 10_000 if self.chart.log_x else 1000  # most parts share the axis's low end
-        self.slider = self.threshold_slider(
-            float(self.threshold), self.chart.low, self.chart.high, steps, self._moved
+        self._sent = self.threshold_slider(
+            float(self.threshold), self.chart.low, self.chart.high, steps, self._by_hand
         )
-        self._sent = Sent(self.slider)
+        self.slider = self._sent.slider
         exact = widgets.FloatText(
             float(self.threshold), step=None, description=self.t("Exactly"),
             layout={"width": "220px"}, style={"description_width": "initial"},
         )  # fmt: skip
         self.exact = self.bind(exact, "wb-exact", self._typed)
-        calibration = np.asarray(getattr(self._detector, "calibration_scores", ()), float)
+        detector = self.session.detector
+        calibration = np.asarray(getattr(detector, "calibration_scores", ()), float)
         self.policies = Policies(
             self, self._scores, self._ng, calibration, self._choose, self._choose_two
         )
-        words = "Detector's own" if self._detector else "As given"
-        self.own = self.button(words, "", "wb-policy", lambda: self._choose(self.saving.own))
+        self.own = self.button(
+            "Detector's own", "", "wb-policy", lambda: self._choose(self.saving.own)
+        )
         self.two = self.toggle(
             "Look again between two", "", "wb-two-thresholds", lambda _: self._choose_two()
         )
@@ -157,7 +131,7 @@ class HistogramExplorer(View):
         self.expert = self.toggle("Expert", "", "wb-expert", lambda on: visible(self._experts, on))
         self.saving = Saving(
             self, self._own, self.scores, self._ng is not None, self._choose,
-            detector=self._detector, model=self._model,
+            detector=detector, model=self._model,
         )  # fmt: skip
         self.rule = RegionRule(self, self.session, self.saving, self._show, self._adjust)
         self._experts = styled(widgets.VBox([self.policies.expert(), self.rule.box]), "wb-panel")
@@ -201,7 +175,7 @@ class HistogramExplorer(View):
             super().on_message(message)
 
     def fit(self) -> None:
-        """Draw anew because the view has become narrow or wide."""
+        """Draw again because the view has become narrow or wide."""
         self._rescale(self.chart.log_x)
 
     def _drag(self, threshold: Threshold, which: int) -> None:
@@ -224,7 +198,10 @@ class HistogramExplorer(View):
 
     def _typed(self, value: float) -> None:
         if value != float(self.threshold):
-            self._choose(Threshold(value, source=BY_HAND))
+            self._by_hand(value)
+
+    def _by_hand(self, value: float) -> None:
+        self._choose(Threshold(value, source=BY_HAND))
 
     def _choose(self, threshold: Threshold) -> None:
         self.threshold = threshold
@@ -232,10 +209,6 @@ class HistogramExplorer(View):
             self._low = min(self._low, threshold)
         self._sent.set(float(threshold))  # the slider may be there already
         self._show()
-
-    def _moved(self, value: float) -> None:
-        if not self._sent.answered(value):
-            self._choose(Threshold(value, source=BY_HAND))
 
     def _rescale(self, log_x: bool) -> None:
         self.chart, self._chosen = self._new_chart(log_x), None
@@ -256,7 +229,7 @@ class HistogramExplorer(View):
         facts |= {"counts": self.counts._asdict()} if self._ng is not None else {}
         facts |= {n: self.policies.value(n) for n in ("prevalence", "miss_cost", "overkill_cost")}
         text = json.dumps(facts, indent=2, ensure_ascii=False)
-        results = self.session.results if self.session else None
+        results = self.session.results
         folder = results.parent if results else workspace.report(self._name)
         path = folder / f"{self._name}_threshold.json"
         self.hand_out(path, text.encode(), "application/json")
@@ -284,7 +257,7 @@ class HistogramExplorer(View):
     def _header(self) -> str:
         t, n = self.t, f"{len(self._scores):,}"
         out = t(", {0} without a score left out", self._left_out) if self._left_out else ""
-        changed = self.session and (self.saving.unsaved or self.rule.unsaved)
+        changed = self.saving.unsaved or self.rule.unsaved
         unsaved = t("changed, not saved") if changed else ""
         return render(
             "part.head", title=self._name, note=unsaved, name=t("{0} scores", n) + out, rates="",

@@ -92,7 +92,7 @@ class IgnoreRegions:
         root, path = (workspace.portable(p) for p in (self._session.parts.root, self.path))
         ways = f"workbench adjust NAME --blank {path}", f"workbench train {root} --blank {path}"
         self._view.say(
-            self._view.t("saved to {0}; at once: {1}; better, trained anew: {2}", path, *ways)
+            self._view.t("saved to {0}; at once: {1}; better, trained again: {2}", path, *ways)
         )
 
     def _use(self, apply: Callable[..., None]) -> None:

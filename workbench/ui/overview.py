@@ -51,7 +51,7 @@ class Overview(View):
         self.guard(self._show)()
 
     def fit(self) -> None:
-        """Draw anew because the view has become narrow or wide."""
+        """Draw again because the view has become narrow or wide."""
         self._show()
 
     def open_chip(self, chip: str) -> None:

@@ -1,7 +1,7 @@
 """Which parts the simulator shows, in which order; scores that it takes come meanwhile."""
 
 from collections.abc import Callable
-from threading import Thread
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from workbench.session import ORDERS, InspectionSession, NothingPasses
@@ -47,7 +47,7 @@ class PartFilter:
 
     def _choose(self, _: object) -> None:
         words = FILTERS[self.filter.value] | {"order": self.order.value}
-        selection = self._session.selection.changed(**words)
+        selection = replace(self._session.selection, **words)
         self._wish += 1
         if self._session.scored or not (selection.needs_scores or selection.needs_verdicts):
             self._apply(words)
@@ -59,8 +59,7 @@ class PartFilter:
             self._session.scores()  # without the lock, so that stepping goes on meanwhile
             self._view.guard(self._apply_later)(words, wish, name)
 
-        self.worker = Thread(target=self._view.guard(score, locked=False), daemon=True)
-        self.worker.start()
+        self.worker = self._view.background(score)
 
     def _apply_later(self, words: dict[str, str], wish: int, name: str) -> None:
         """Apply a filter unless another was chosen since, or somebody has stepped on."""

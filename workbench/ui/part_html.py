@@ -9,7 +9,7 @@ from workbench import metrics
 from workbench.session import InspectionSession, Verdict
 
 from .markup import render, unique
-from .view import interval_cell, rate_cell, table
+from .view import both_rates, interval_cell, rate_cell, table
 
 if TYPE_CHECKING:
     from workbench.csflow.evaluation import Evaluation
@@ -82,10 +82,7 @@ def head_rates(session: InspectionSession, t: Words) -> str:
         return t("scored {0} of {1}", session.all_scores.done, len(session.parts))
     if not rates.n:
         return ""
-    return t(
-        "missed {0}, overkill {1}",
-        rate_cell(rates.fn, rates.n_ng, t), rate_cell(rates.fp, rates.n_ok, t),
-    )  # fmt: skip
+    return t("missed {0}, overkill {1}", *(rate_cell(*of, t) for _, *of in both_rates(rates)))
 
 
 def why(evaluation: "Evaluation", t: Words) -> str:
@@ -118,12 +115,7 @@ def why(evaluation: "Evaluation", t: Words) -> str:
 
 
 def whereabouts(box: tuple[int, int, int, int], width: int, height: int) -> str:
-    """In which ninth of the photo the middle of a box lies.
-
-    Example:
-        >>> whereabouts((0, 0, 10, 10), 100, 100), whereabouts((40, 90, 60, 100), 100, 100)
-        ('upper left', 'lower middle')
-    """
+    """In which ninth of the photo the middle of a box lies."""
     column = min(int(3 * (box[0] + box[2]) / (2 * width)), 2)
     row = min(int(3 * (box[1] + box[3]) / (2 * height)), 2)
     return PLACES[row][column]
@@ -168,13 +160,12 @@ def caption(verdict: Verdict, threshold: float, t: Words) -> str:
 def _rates(rates: metrics.Metrics | None, t: Words) -> list[str]:
     if rates is None:
         return ["-", "-"]
-    pairs = ((rates.fn, rates.n_ng), (rates.fp, rates.n_ok))
     return [
         render(
             "tables.short_rate", count=count, n=n, per_cent=f"{100 * metrics.rate(count, n):.1f}",
             interval=interval_cell(metrics.wilson(count, n), t),
         ) if n else "-"
-        for count, n in pairs
+        for _, count, n in both_rates(rates)
     ]  # fmt: skip
 
 

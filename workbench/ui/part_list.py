@@ -26,7 +26,7 @@ class PartList:
     def __init__(
         self,
         view: "View",
-        session: InspectionSession | None,
+        session: InspectionSession,
         opened: Callable[[], None] | None = None,
     ) -> None:
         self._session, self._opened = session, opened
@@ -38,12 +38,10 @@ class PartList:
         visible(self._line, False)
         self.box = widgets.VBox([self._line, self.stage])
 
-    def offer(self, rows: Iterable[int], words: Callable[[int], str] | None = None) -> None:
+    def offer(self, rows: Iterable[int]) -> None:
         """List these parts."""
-        if self._session is None:
-            return
         rows = [int(row) for row in rows][:MOST]
-        self.names.options = [((words or self._words)(row), row) for row in rows]
+        self.names.options = [(self._words(row), row) for row in rows]
         visible(self._line, rows)
 
     def open(self) -> None:

@@ -1,7 +1,7 @@
 """The two pictures of a part, photo and overlay, cropped and coloured alike and ready to send.
 
 They travel as JPEG of as many pixels as are seen. What costs time with a large photo, cutting and
-shrinking, is kept apart from colouring, so that a moved slider only colours anew.
+shrinking, is kept apart from colouring, so that a moved slider only colours again.
 """
 
 import io
@@ -131,7 +131,7 @@ def crop(
     height, width = evaluation.heatmap.shape
     box = left, top, right, bottom = settings.box(width, height)
     scale = settings.side / max(right - left, bottom - top)
-    # small cuts grow by whole pixels: what is one pixel should settings like one
+    # small cuts grow by whole pixels: what is one pixel should look like one
     scale = min(scale, 1.0) if scale < 2 else float(int(scale))
     size = max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale))
     part = (slice(top, bottom), slice(left, right))

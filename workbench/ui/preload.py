@@ -24,7 +24,7 @@ def take(name: str) -> Any:  # noqa: ANN401
     """The model that was loaded ahead, else load it now."""
     with _lock:
         saved, model = _loaded.pop(name, (0, None))
-        if model is None or saved != _saved(name):  # saved anew since
+        if model is None or saved != _saved(name):  # saved again since
             model = artifacts.load(workspace.model(name))
         return model
 

@@ -7,7 +7,7 @@ from workbench import metrics
 
 from .markup import render
 from .part_html import Words, rate_with_interval
-from .view import rate_cell, table
+from .view import both_rates, rate_cell, table
 
 
 def count_table(counts: metrics.Confusion, labelled: bool, t: Words) -> str:
@@ -28,22 +28,12 @@ def rate_table(
     cost = metrics.expected_cost(counts, **given)
     return table(
         {
-            t("Miss rate 미검율"): rate_with_interval(counts.fn, counts.n_ng, t),
-            t("Overkill rate 과검율"): rate_with_interval(counts.fp, counts.n_ok, t),
+            **{t(word): rate_with_interval(*of, t) for word, *of in both_rates(counts)},
             t("Escapes per million made"): _number(escaped, ",.0f"),
             t("Cost per 1000 parts"): _number(1000 * cost, ",.4g"),
             "AUROC": _number(auroc, ".3f"),
         }
     )
-
-
-def rate_pair(found: metrics.Comparison, names: tuple[str, str], t: Words) -> str:
-    """Miss and overkill rates of two detectors, side by side."""
-    rows = {
-        t("Miss rate 미검율"): [rate_cell(m.fn, m.n_ng, t) for m in (found.a, found.b)],
-        t("Overkill rate 과검율"): [rate_cell(m.fp, m.n_ok, t) for m in (found.a, found.b)],
-    }
-    return render("tables.grid", head=names, rows=rows)
 
 
 def review_table(rates: metrics.ReviewRates, t: Words) -> str:

@@ -28,11 +28,11 @@ class RegionRule:
     """
 
     def __init__(
-        self, view: "View", session: InspectionSession | None, saving: Saving,
+        self, view: "View", session: InspectionSession, saving: Saving,
         changed: Callable[[], None], apply: Callable[..., None],
     ) -> None:  # fmt: skip
         self._view, self._session, self._saving, self._apply = view, session, saving, apply
-        self._config = getattr(session.detector, "config", None) if session else None
+        self._config = getattr(session.detector, "config", None)
         smallest, regions = self.saved if self._config else (0, 1)
         words, more = "Smallest region that counts, % of the photo", "Regions of that size"
         self.smallest = view.number(

@@ -32,7 +32,7 @@ class Saving:
     """Buttons that save after a question, and a list of what was saved before.
 
     The threshold goes to the detector and, where a model's folder is given, there and into the
-    history of its reports; without a detector there is nothing to save to.
+    history of its reports.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Saving:
         choose: Callable[[Threshold], None],
         *,
         words: tuple[str, str, str] = PARTS,
-        detector: Any = None,  # noqa: ANN401
+        detector: Any,  # noqa: ANN401
         model: Path | str | None = None,
     ) -> None:
         self._view, self.own, self._present, self._choose = view, own, own, choose
@@ -62,7 +62,6 @@ class Saving:
         self.past.layout.width = "min(760px, 100%)"
         self.restore = view.button("Restore", "undo", "wb-restore", self._restore)
         self.buttons = (self.save, self.history)
-        visible(self.save, detector is not None)
         visible(self.history, model is not None)
         self._asking = widgets.VBox([self.question, row(self.why, self.confirm, self.cancel)])
         self._past = row(self.past, self.restore)
@@ -154,7 +153,7 @@ def adjust(
 ) -> str:
     """Let other things count, save that where a model's folder is given, and what to say of it."""
     t, former = view.t, session.detector.threshold
-    view.say(t("setting the threshold anew from calibration photos ..."))
+    view.say(t("setting the threshold again from calibration photos ..."))
     found, now = session.adjust(**changes), session.detector.threshold
     if model:
         artifacts.save(session.detector, model)

@@ -47,8 +47,8 @@ class SensorChart:
         """SVG with the threshold, the moment looked at, and the alarms."""
         base = self._top + SCORE
         y = base - SCORE * min(max(threshold, 0.0), self._high) / self._high
-        runs = [self._place(run).tolist() for run in stretches(np.asarray(active, bool))]
-        bars = "".join(f"M{a:.1f} {base + 6} H{max(b, a + 1.5):.1f}" for a, b in runs)
+        ends = [self._place(run).tolist() for run in stretches(active)]
+        bars = "".join(f"M{a:.1f} {base + 6} H{max(b, a + 1.5):.1f}" for a, b in ends)
         ticks = "".join(
             f"M{v - 4:.1f} {base + 18} l4 -8 l4 8 Z" for v in self._place(np.asarray(raised))
         )

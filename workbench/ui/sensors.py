@@ -10,7 +10,7 @@ import numpy as np
 
 from workbench.metrics import SortedScores, Threshold
 
-from .controls import Sent, html, row, styled, visible
+from .controls import html, row, styled, visible
 from .markup import render
 from .saving import ROWS, Saving
 from .sensor_chart import SensorChart
@@ -106,8 +106,8 @@ class SensorExplorer(View):
         )  # fmt: skip
         self.moment = self.bind(moment, "wb-moment", lambda _: self._show())
         high = max(2 * float(self.threshold), float(np.quantile(self.scores, 0.995)))
-        self.slider = self.threshold_slider(float(self.threshold), 0, high, 1000, self._moved)
-        self._sent = Sent(self.slider)
+        self._sent = self.threshold_slider(float(self.threshold), 0, high, 1000, self._by_hand)
+        self.slider = self._sent.slider
         self.next = self.button("Next alarm", "arrow-right", "wb-next-alarm", self._next)
         labels = np.zeros(len(self.scores), bool) if self.labels is None else self.labels
         self.saving = Saving(
@@ -124,7 +124,7 @@ class SensorExplorer(View):
         )  # fmt: skip
 
     def fit(self) -> None:
-        """Draw anew because the view has become narrow or wide."""
+        """Draw again because the view has become narrow or wide."""
         n = min(SENSORS_SHOWN, len(self.detector.columns))
         self._strips = SensorChart(
             self._values[:, :n], self.detector.columns[:n], self.scores, self.labels, self.t,
@@ -143,9 +143,8 @@ class SensorExplorer(View):
         if self._gestures:
             self._gestures.send({"here": 1})
 
-    def _moved(self, value: float) -> None:
-        if not self._sent.answered(value):
-            self._choose(Threshold(value, source=BY_HAND))
+    def _by_hand(self, value: float) -> None:
+        self._choose(Threshold(value, source=BY_HAND))
 
     def _choose(self, threshold: Threshold) -> None:
         self.threshold = threshold

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from threading import Event, Thread
 from time import perf_counter
 
 import ipywidgets as widgets
@@ -14,21 +15,20 @@ from workbench.language import translator
 from workbench.session import InspectionSession
 
 from . import part_html
+from .control_panel import ControlPanel
 from .good_parts import GoodParts
 from .ignore import IgnoreRegions
 from .keys import keys, shown
-from .looking import Looking
 from .notice import WriterNotice
 from .part_filter import PartFilter
 from .part_view import PartView
 from .pictures import sheet
-from .player import Player
 from .view import identity
 
 PLAY = 0.5  # seconds a part
 
 
-class Simulator(Looking):
+class Simulator(ControlPanel):
     """Steps through a session with buttons, keys, a slider or by itself.
 
     A part counts as stepped through when one moves on from it, arrives at it by a step, or
@@ -189,7 +189,7 @@ class Simulator(Looking):
         kept = self.session.reset()
         self._show()
         if kept:
-            self.say(self.t("started anew; the former results are kept in {0}", kept.name))
+            self.say(self.t("started again; the former results are kept in {0}", kept.name))
 
     def _export(self) -> None:
         """Write what is seen of the part as one picture, and offer it for download."""
@@ -240,3 +240,29 @@ class Simulator(Looking):
         path, t = self.session.results, self.t
         where = t("results in {0}", workspace.portable(path)) if path else ""
         return self.session.note or where or t("results are not written")
+
+
+class Player:
+    """Steps after a pause, again and again, until the last part or until stopped."""
+
+    def __init__(
+        self, step: Callable[[], bool], seconds: float, ended: Callable[[], None]
+    ) -> None:
+        self._step, self._seconds, self._ended = step, seconds, ended
+        self._stopped = Event()
+
+    def start(self) -> None:
+        """Play; what played before is stopped."""
+        self.stop()
+        self._stopped = Event()
+        Thread(target=self._play, args=[self._stopped], daemon=True).start()
+
+    def stop(self) -> None:
+        """Play no further step."""
+        self._stopped.set()
+
+    def _play(self, stopped: Event) -> None:
+        while not stopped.wait(self._seconds):
+            if not self._step():
+                stopped.set()
+                self._ended()

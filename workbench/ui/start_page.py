@@ -1,6 +1,5 @@
 """All models of the workspace as cards, and the page that an address asks for."""
 
-import base64
 import json
 import os
 from pathlib import Path
@@ -8,14 +7,13 @@ from threading import RLock
 from urllib.parse import parse_qs, urlencode
 
 from workbench import artifacts, workspace
-from workbench.data import read_image
-from workbench.data.encode import jpeg
 from workbench.data.opening import SUFFIXES
 from workbench.errors import ArtifactError
 
 from .app_page import AppPage
 from .controls import html
 from .markup import render
+from .thumbs import small
 from .view import View, rate_cell
 
 
@@ -71,10 +69,5 @@ class StartPage(View):
 
 def _photo(root: Path) -> str:
     """The first photo below a folder, small, as base64; "" if there is none."""
-    from PIL import Image
-
     found = (path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
-    try:
-        return base64.b64encode(jpeg(Image.fromarray(read_image(next(found))), 320)).decode()
-    except (StopIteration, OSError, ValueError):
-        return ""
+    return small(path, 320) if (path := next(found, None)) else ""

@@ -34,11 +34,11 @@ def thumbs(
 
 
 @lru_cache(maxsize=2000)
-def small(path: Path) -> str:
+def small(path: Path, side: int = SIDE) -> str:
     """A small JPEG as base64; "" of what cannot be read."""
     from PIL import Image
 
     try:
-        return base64.b64encode(jpeg(Image.fromarray(read_image(path)), SIDE)).decode()
+        return base64.b64encode(jpeg(Image.fromarray(read_image(path)), side)).decode()
     except (OSError, ValueError):
         return ""

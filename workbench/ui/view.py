@@ -4,7 +4,7 @@ import base64
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from threading import RLock
+from threading import RLock, Thread
 from typing import Any, ClassVar
 
 import ipywidgets as widgets
@@ -94,7 +94,7 @@ class View(Controls, widgets.VBox):
             self.guard(getattr(self, f"open_{what}"))(which)
 
     def fit(self) -> None:
-        """Draw anew because the view has become narrow or wide."""
+        """Draw again because the view has become narrow or wide."""
 
     @classmethod
     def opened(cls, key: Hashable) -> "View | None":
@@ -108,11 +108,17 @@ class View(Controls, widgets.VBox):
             try:
                 with self._lock if locked else nullcontext():
                     action(*arguments)
-            except Exception as error:  # whatever it is, the user must see it
+            except Exception as error:  # any of them: the user must see it
                 said = language.said_again(str(error), self.t)
                 self.say(f"{self.t(type(error).__name__)}: {said}", error=True)
 
         return callback
+
+    def background(self, action: Callable[[], object]) -> Thread:
+        """Do it in a thread of its own; an error goes to the status line."""
+        thread = Thread(target=self.guard(action, locked=False), daemon=True)
+        thread.start()
+        return thread
 
     def close(self) -> None:
         """Close all widgets inside too; ipywidgets leaves them, and they pile up."""
@@ -139,24 +145,19 @@ def rate_cell(count: int, n: int, t: Callable[..., str] = _ENGLISH) -> str:
     return f"{t('{0} of {1}', count, n)} = {100 * metrics.rate(count, n):.1f} %" if n else "-"
 
 
-def interval_cell(interval: tuple[float, float], t: Callable[..., str] = _ENGLISH) -> str:
-    """A 95 % interval in per cent.
+def both_rates(m: metrics.Metrics | metrics.Confusion) -> tuple[tuple[str, int, int], ...]:
+    """Both rates as word, count and number of parts."""
+    return ("Miss rate 미검율", m.fn, m.n_ng), ("Overkill rate 과검율", m.fp, m.n_ok)
 
-    Example:
-        >>> interval_cell((0.012, 0.08)), interval_cell((float("nan"),) * 2)
-        ('1.2 to 8.0 %', '-')
-    """
+
+def interval_cell(interval: tuple[float, float], t: Callable[..., str] = _ENGLISH) -> str:
+    """A 95 % interval in per cent."""
     low, high = interval
     return "-" if low != low else t("{0} to {1} %", f"{100 * low:.1f}", f"{100 * high:.1f}")
 
 
 def described(threshold: metrics.Threshold, t: Callable[..., str] = _ENGLISH) -> str:
-    """A threshold with its origin.
-
-    Example:
-        >>> described(metrics.Threshold(2.5, "percentile", {"q": 90}, "calibration OK", 3))
-        '2.5: percentile (q=90) of 3 scores, calibration OK'
-    """
+    """A threshold with its origin."""
     source = t(threshold.source)
     if threshold.policy != "manual":
         how = (

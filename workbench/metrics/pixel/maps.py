@@ -59,11 +59,6 @@ class MarkedMap(NamedTuple):
 class MarkedMaps:
     """Maps and masks that can be gone through several times.
 
-    Args:
-        maps: Heat maps, each (H, W), sizes may differ; with `masks` None, pairs of map and mask.
-        masks: Defects, each (H, W) as its map; None for an image whose defects are unknown,
-            which is left out.
-
     Raises:
         TypeError: An iterator, which is gone after one pass.
         ValueError: Not as many masks as maps.
@@ -113,12 +108,7 @@ def _checked(i: int, heat: ArrayLike, mask: ArrayLike) -> MarkedMap:
 
 
 def batched(arrays: Iterable[NDArray[Any]], size: int = BATCH) -> Iterator[NDArray[Any]]:
-    """The same values in arrays of about `size`.
-
-    Example:
-        >>> [len(x) for x in batched([np.ones(3), np.ones(2), np.ones(4)], 4)]
-        [5, 4]
-    """
+    """The same values in arrays of about `size`."""
     waiting, n = [], 0
     for array in arrays:
         waiting.append(array)
@@ -148,13 +138,7 @@ def bin_of(scores: NDArray[np.floating]) -> NDArray[np.int32]:
 
 
 def lowest_of(bin_: int) -> np.float32:
-    """The lowest float32 of a bin.
-
-    Example:
-        >>> bins = bin_of(np.array([1.0, 1.0001, 1.001]))
-        >>> [float(lowest_of(int(b))) for b in bins]
-        [1.0, 1.0, 1.0009765625]
-    """
+    """The lowest float32 of a bin."""
     bits = np.int32((bin_ - (BINS >> 1)) << _DROPPED)
     return (bits ^ ((bits >> 31) & np.int32(0x7FFFFFFF))).view(np.float32)
 
@@ -162,13 +146,7 @@ def lowest_of(bin_: int) -> np.float32:
 def binned(
     scores: NDArray[np.floating], weights: NDArray[np.float64] | None = None
 ) -> tuple[slice, NDArray[Any]]:
-    """A range of bins that holds all scores, and how many, or how much weight, each of it holds.
-
-    Example:
-        >>> at, counts = binned(np.array([1.0, 1.0001, 1.001]))
-        >>> at.stop - at.start, counts.tolist()
-        (3, [2, 0, 1])
-    """
+    """A range of bins that holds all scores, and the number, or the weight, in each."""
     if not scores.size:
         return slice(0), np.empty(0, np.int64)
     bins = bin_of(scores.ravel())
