@@ -710,6 +710,22 @@ def test_the_answer_in_words():
     assert "would have to be" not in wording.say("answer", m)
 
 
+@pytest.mark.parametrize(
+    ("high", "said"),
+    [
+        (0.4, "Seen in this test: 50.0 %, which is outside"),
+        (0.5, "Seen in this test: 50.0 %, which is within."),
+        (0.9, "cannot be said**: the recording is too short"),
+    ],
+)
+def test_a_promise_that_says_nothing_is_none(high, said):
+    limit = metrics.Threshold(3.0)
+    m = numbers.rated(np.array([1.0, 2, 3, 4]), np.array([False, True, False, True]), limit)
+    promise = {"overkill_interval": [0.0, high], "overkill_rate": 0.01, "independent_rows": 9}
+    words = wording.say("answer", {"kind": "autoencoder", "faults": 0, "expected": promise} | m)
+    assert (said in words) and ("Seen in this test" in words) == (high <= 0.5)
+
+
 def test_tables_escape_and_align():
     rows = [{"name": "<i>|*", "label": "-3 V", "a": "-", "b": "-x"}]
     said = wording.say("changes", {}, {"a": "<a>", "b": "b_b"}, rows, 1)

@@ -214,10 +214,10 @@ def _spread(results: "Sequence[SeedResult]", saved: int) -> Answer:
 def _learned(detector: "AutoEncoderDetector", rows: "SensorTable") -> list[str]:
     """The size of a row model, what it promises, and what suits a recording better."""
     low, high = detector.threshold.expected["overkill_interval"]
-    lines = [
-        detector.data["size"]["reason"],
-        f"overkill to be expected on later rows: {low:.0%} to {high:.0%}, in 9 of 10 recordings",
-    ]
+    said = f"{low:.0%} to {high:.0%}, in 9 of 10 recordings"
+    if high > 0.5:
+        said = "nobody can say; the recording is too short, or its stretches differ too much"
+    lines = [detector.data["size"]["reason"], f"overkill to be expected on later rows: {said}"]
     if rows.time is not None and detector.config.window == 1:
         lines.append(
             "each row is judged alone; --window 10 judges ten together and finds smaller faults "
