@@ -138,7 +138,7 @@ def choose(
             reason = _reason(k, sensors, seen.shape[1], found, bottleneck)
             return Size(k, widths, reason, wide, free, _as_path(found))
         found |= {0: without, k: gain}
-        why = "as the rows' several modes tell more"
+        why = "as several modes of the rows tell as much"
     k, reason = _linear(seen, few) if bottleneck is None else (bottleneck, "as configured")
     reason = f"bottleneck {k} of {sensors}, without a network, {why}; {reason}"
     return Size(k, (), reason, width, loose, _as_path(found))
