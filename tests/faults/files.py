@@ -100,7 +100,10 @@ class Bulk:
     kind, threshold, data = "csflow", 65.0, MappingProxyType({})
 
     def prepare(self):
-        return lambda squares: np.asarray(squares).reshape(len(squares), -1)
+        return self.look
+
+    def look(self, squares):
+        return np.asarray(squares).reshape(len(squares), -1)
 
     def score_latents(self, zs):
         return 255.0 - zs.min(axis=1)

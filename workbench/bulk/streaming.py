@@ -39,10 +39,10 @@ def stream(detector: "CSFlowDetector", sources: Iterable[ImageSource]) -> Iterat
     Example:
         for source, score, error in stream(detector, Path("line 3").rglob("*.jpg")): ...
     """
-    engine, config = detector.prepare(), detector.config
+    config = detector.config
     for squares in decoded(sources, config.size, config.together, config.white):
         good = [square for square in squares if not square.error]
-        values = iter(detector.score_latents(engine(stacked(good))) if good else ())
+        values = iter(detector.score_latents(detector.look(stacked(good))) if good else ())
         for square in squares:
             value = float("nan") if square.error else float(next(values))
             error = square.error or ("" if isfinite(value) else "the detector gives no number")

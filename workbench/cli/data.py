@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +10,7 @@ import typer
 
 from workbench import workspace
 
-from .program import Answer, Groups, Layout, Relabels, app, command, reading, shown
+from .program import Answer, Groups, Layout, Relabels, app, command, reading, shown, shrunk
 
 data_app = typer.Typer(help="Sample data and a check-up of your own.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
@@ -70,6 +70,8 @@ def data_check(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # all of it is among the lines below
         found = check(source, **options)
+    if found.kind == "photos" and (told := shrunk(found.facts["sizes"])):
+        found = replace(found, looks_wrong=(*found.looks_wrong, told))
     lines = [f"{shown(source)} ({found.kind})"]
     for title, below in found.sections():
         lines += ["", title, *(f"  {line}" for line in below)]

@@ -154,7 +154,11 @@ def saved(detector: "Detector", folder: Path, follows: str) -> Answer:
     ]
     if detector.kind == "csflow":
         from workbench.csflow.auto import in_words
+        from workbench.csflow.tiles import tiles_each
 
-        lines.insert(0, in_words(detector.config, len(detector.history)))
+        c, photos = detector.config, detector.data.get("counts", {}).get("train", 1)
+        each, every = tiles_each(photos, c.tiling)
+        some = f", {each} tiles of each learned from" if each < every else ""
+        lines.insert(0, in_words(c, len(detector.history)) + some)
     threshold = detector.threshold.to_json()
     return Answer(lines, {"model": folder, "kind": detector.kind, "threshold": threshold})

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dask.distributed import Client
 
     from workbench.autoencoder import AutoEncoderDetector
-    from workbench.csflow import CSFlowDetector
+    from workbench.csflow import CSFlowConfig, CSFlowDetector
     from workbench.data import ImageFolder, SensorTable
 
     Dataset = ImageFolder | SensorTable
@@ -139,6 +139,14 @@ def main() -> None:
             + "; --debug shows where" * (not told)
         )
         sys.exit(2)
+
+
+def shrunk(sizes: Mapping[str, Any], config: "CSFlowConfig | None" = None) -> str:
+    """What is lost of photos of these sizes, as `ImageFolder.summary` has them, if anything."""
+    from workbench.csflow.auto import lost
+    from workbench.csflow.config import CSFlowConfig
+
+    return lost(config or CSFlowConfig(), *sizes["median"][::-1]) if sizes else ""
 
 
 def note(line: str) -> None:

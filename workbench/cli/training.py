@@ -30,6 +30,7 @@ from .program import (
     opened,
     refuse,
     share,
+    shrunk,
 )
 
 if TYPE_CHECKING:
@@ -51,6 +52,9 @@ def train(
     size: Annotated[
         int | None, typer.Option(help="Pixels a side; by default what the photos need (photos).")
     ] = None,
+    tile: Annotated[
+        int, typer.Option(help="Look at photos in their own size, in tiles so wide (photos).")
+    ] = 0,
     blank: Annotated[
         Path | None, typer.Option(help="A picture, white where nothing is looked at (photos).")
     ] = None,
@@ -113,7 +117,7 @@ def train(
     if rows:
         given["window"] = window
     else:
-        given |= {"smallest": share(smallest), "regions": regions}
+        given |= {"smallest": share(smallest), "regions": regions, "tile": tile}
     changes = {key: value for key, value in given.items() if value} | {"seed": seed}
     if resume and seeds > 1:
         raise ValueError("--resume goes on with one training; leave it out, or --seeds")
@@ -130,6 +134,8 @@ def train(
         from workbench.csflow.alone import ALONE
 
         config = training.changed(CSFlowConfig.preset(preset), changes)
+        if told := shrunk(data.summary()["sizes"], config):
+            note(told)
         if seeds != 1:
             with by_workers(dask) as each:
                 detector, results = training.fit_seeds(

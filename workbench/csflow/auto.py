@@ -20,10 +20,10 @@ from workbench.errors import DataError
 from workbench.language import translator
 
 from .batches import Images, sources_of
-from .config import FEWEST_SCALES, CSFlowConfig
+from .config import FEWEST_SCALES, STRIDE, CSFlowConfig
+from .tiles import LARGEST, tiles_each
 
 SIDES = (256, 384, 512)  # a photo takes about 10, 20 and 40 ms on two cores
-STRIDE = 32  # pixels a cell of an EfficientNet's output, at most
 LONGEST = 4.0  # sides as 4 : 1 at most
 MANY = 300  # photos: enough to learn scales whose cells see half of a photo
 MOST_SCALES = 5  # of many
@@ -32,6 +32,9 @@ STEPS = 700  # of the optimiser: beyond, calibration parts become hardly more li
 LEAST_EPOCHS, MOST_EPOCHS = 8, 40  # the steps are too few for hundreds of photos
 BUDGET = 1e9  # pixels seen in training: about five minutes of two cores, features included
 LOOKED_AT = 200  # photos whose size is read
+SHRUNK = 1.9  # pixels to one: small defects are lost, and it is said
+FINEST = 8  # pixels a cell of the finest scale
+TILE = 512  # pixels a side of the tiles that are proposed
 LIT = 40  # photos whose brightness is
 
 
@@ -39,8 +42,8 @@ def decide(config: CSFlowConfig, images: Images) -> CSFlowConfig:
     """The configuration with numbers in place of "auto".
 
     Photos are brought to one size: as many pixels as the smallest of 256, 384 and 512 squared
-    that is no less than their own, in the shape of the median photo. Many are also looked at at
-    half and a quarter of that size. Where they hardly differ in brightness, copies in another
+    that is no less than their own, in the shape of the median photo; with tiles, to their own
+    size. Many are also looked at at half and a quarter of that size. Where they hardly differ in brightness, copies in another
     light are learned from; where they do, such copies would teach defects that are a shade.
 
     Example:
@@ -56,10 +59,12 @@ def decide(config: CSFlowConfig, images: Images) -> CSFlowConfig:
     if config.scales == "auto":
         config = replace(config, scales=_most_scales(config) if many else FEWEST_SCALES)
     if config.image_size == "auto":
-        config = replace(config, image_size=_size(sources_of(images), _coarsest(config)))
+        height, width = np.median([*map(_sides, _some(sources_of(images), LOOKED_AT))], axis=0)
+        config = replace(config, image_size=_size(height, width, config))
     if config.epochs == "auto":
-        useful = max(LEAST_EPOCHS, STEPS * config.batch / len(images))
-        most = BUDGET / (len(images) * prod(config.size))
+        count = len(images) * tiles_each(len(images), config.tiling)[0]
+        useful = max(LEAST_EPOCHS, STEPS * config.batch / count)
+        most = BUDGET / (count * prod(config.tiling.window))
         epochs = np.clip(round(min(useful, most)), 1, MOST_EPOCHS)
         config = replace(config, epochs=int(epochs))
     return config
@@ -78,6 +83,8 @@ def in_words(config: CSFlowConfig, epochs: int, t: Callable[..., str] | None = N
     """
     t = t or translator("en")
     said = [t("{0} x {1} pixels", *config.size), t("{0} scales", config.depth)]
+    if (count := len(config.tiling.places)) > 1:
+        said.insert(1, t("in {0} tiles of {1} x {2}", count, *config.tiling.window))
     if epochs:
         said.append(t("{0} epoch" if epochs == 1 else "{0} epochs", epochs))
     if epochs and config.altered and config.alterations:
@@ -86,18 +93,39 @@ def in_words(config: CSFlowConfig, epochs: int, t: Callable[..., str] | None = N
     return ", ".join(said)
 
 
+def lost(config: CSFlowConfig, height: int, width: int) -> str:
+    """What is lost of photos of this size because they are shrunk, and the remedy; or "".
+
+    Example:
+        >>> lost(CSFlowConfig(), 3000, 4000)
+        'photos of 4000 x 3000 pixels are looked at as 576 x 448, 7 pixels to one: defects below \
+about 55 pixels are lost; --tile 512 looks at all of it, in 63 tiles, 64 times as long a photo'
+        >>> lost(CSFlowConfig(), 640, 640)
+        ''
+    """
+    size = _size(height, width, config) if config.image_size == "auto" else config.size
+    times = sqrt(height * width / prod(size))
+    if config.tile or times < SHRUNK:
+        return ""
+    tiled = replace(config, image_size="auto", tile=TILE)
+    tiling = replace(tiled, image_size=_size(height, width, tiled)).tiling
+    count = len(tiling.places)
+    return (
+        f"photos of {width} x {height} pixels are looked at as {size[1]} x {size[0]}, {times:.0f} "
+        f"pixels to one: defects below about {5 * round(FINEST * times / 5)} pixels are lost; "
+        f"--tile {TILE} looks at all of it, in {count} tiles, "
+        f"{count * prod(tiling.window) / prod(size):.0f} times as long a photo"
+    )
+
+
 def _most_scales(config: CSFlowConfig) -> int:
     """As many as give whole cells of the size that was asked for."""
-    if config.image_size == "auto":
-        return MOST_SCALES
-    tried = [replace(config, scales=n) for n in range(FEWEST_SCALES + 1, MOST_SCALES + 1)]
-    whole = [c.depth for c in tried if not any(side % _coarsest(c) for side in c.size)]
+    sides = [config.tile, *(() if config.image_size == "auto" else config.size)]
+    deeper = range(FEWEST_SCALES + 1, MOST_SCALES + 1)
+    cells = {n: STRIDE << max(0, n - config.finer - 1) for n in deeper}
+    few = (config.tile or LARGEST) // 4  # of them a tile must have a side, or it is mostly overlap
+    whole = [n for n, c in cells.items() if c <= few and not any(side % c for side in sides)]
     return max(whole, default=FEWEST_SCALES)
-
-
-def _coarsest(config: CSFlowConfig) -> int:
-    """Pixels a cell of the coarsest scale: sides are multiples, for whole cells at every scale."""
-    return STRIDE << max(0, config.depth - config.finer - 1)
 
 
 def _some(sources: Sequence[ImageSource], count: int) -> Iterator[ImageSource]:
@@ -105,12 +133,16 @@ def _some(sources: Sequence[ImageSource], count: int) -> Iterator[ImageSource]:
     return islice(sources, 0, None, max(1, len(sources) // count))
 
 
-def _size(sources: Sequence[ImageSource], step: int) -> tuple[int, int]:
-    sides = np.array([_sides(source) for source in _some(sources, LOOKED_AT)], float)
-    height, width = np.median(sides, axis=0)
-    side = next((s for s in SIDES if s * s >= height * width), SIDES[-1])
-    shape = float(np.clip(sqrt(height / width), 1 / sqrt(LONGEST), sqrt(LONGEST)))
-    height, width = (max(1, round(x / step)) * step for x in (side * shape, side / shape))
+def _size(height: float, width: float, config: CSFlowConfig) -> tuple[int, int]:
+    """What photos of these sides are brought to, in whole coarsest cells."""
+    pixels, shape, step = height * width, sqrt(height / width), config.cell
+    if config.tile:
+        side = max(SIDES[0], sqrt(pixels))
+    else:
+        side = next((s for s in SIDES if s * s >= pixels), SIDES[-1])
+        shape = float(np.clip(shape, 1 / sqrt(LONGEST), sqrt(LONGEST)))
+    cells = (min(max(1, round(x / step)), LARGEST // step) for x in (side * shape, side / shape))
+    height, width = (step * n for n in cells)
     return height, width
 
 

@@ -1,6 +1,6 @@
 """What is taken from calibration images: threshold, colour scale and typical energy."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -28,16 +28,21 @@ AIM, MOST = 0.01, 0.03  # share of good parts thrown away: aimed at, and surely 
 
 
 def calibrate(
-    detector: "CSFlowDetector", latents: Sequence[Latents], part: NDArray[np.intp]
+    detector: "CSFlowDetector", latents: Iterable[Latents], images: Images, places: Sequence[int]
 ) -> None:
     """Set what a detector takes from calibration images.
 
     Args:
-        latents: Of the images, in batches.
-        part: The part that each image shows, a number.
+        latents: Of the images that could be read, in batches; taken one at a time.
+        places: Their positions, complete when the latents are through.
     """
+    if detector.config.score != "calibrated":
+        latents = list(latents)  # they are looked at twice
     each = map(detector.cells_of, latents)
     cells = [np.concatenate(scale) for scale in zip(*each, strict=True)]
+    if not cells:
+        return
+    part = parts_of(images, places)
     if "calibrated" in (detector.config.score, detector.config.heat):
         detector.typical = Typical.of(cells)
     if detector.config.score == "calibrated":
@@ -85,11 +90,15 @@ def adjust(
     photos: Images = ()
     with suppress(DataError):  # no folder, or it is no longer there
         photos = detector.parts().calibration
-    found = list(detector.latents(photos, progress=False))
-    if found:
-        places = [place for some, *_ in found for place in some]
-        calibrate(detector, [zs for _, zs, _ in found], parts_of(photos, places))
-    return bool(found)
+    places: list[int] = []
+
+    def found() -> Iterator[Latents]:
+        for some, zs, _ in detector.latents(photos, progress=False):
+            places.extend(some)
+            yield zs
+
+    calibrate(detector, found(), photos, places)
+    return bool(places)
 
 
 def mask_of(picture: ImageSource, size: tuple[int, int]) -> NDArray[np.bool_]:

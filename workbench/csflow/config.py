@@ -8,6 +8,7 @@ import numpy as np
 from workbench.settings import require_types
 
 from .scores import HEATS, SCORES
+from .tiles import LARGEST, Tiling, require_tiles
 
 ENGINES = ("auto", "torch", "onnx")
 DOWNSCALES = ("nearest", "area")
@@ -15,6 +16,7 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 POLICIES = ("tail", "percentile")
 SCHEDULES = ("constant", "one-cycle")
 FEWEST_SCALES = 3
+STRIDE = 32  # pixels a cell of an EfficientNet's output, at most
 ALTERATIONS = ("place", "light", "focus", "compression")
 AUTO = ("image_size", "scales", "epochs")  # what may be left to the photos, see `csflow.auto`
 # A saved configuration may come from anywhere, and its network is built before it is compared.
@@ -49,6 +51,7 @@ class CSFlowConfig:
     # pixels a side of the square that images are stretched to, as in the paper; or height and
     # width; "auto" is decided by `fit` from the size and shape of the photos, see `csflow.auto`
     image_size: int | tuple[int, int] | str = "auto"
+    tile: int = 0  # pixels a side of the tiles that photos are looked at in; 0: whole
     white: int = 0  # value of 16-bit images that is white; 0: of the range that training ones use
     # finest first, each at half the resolution of the one before; "auto" is decided by `fit`
     scales: int | str = "auto"
@@ -96,13 +99,16 @@ class CSFlowConfig:
                 object.__setattr__(self, name, tuple(value))
         if not 1 <= len(self.kernels) <= 64 or not set(self.kernels) <= _KERNELS:
             raise ValueError(f"kernels must be 1 to 64 odd numbers up to 31, got {self.kernels}")
-        for name, most in _MOST.items():
+        for name, most in (_MOST | ({"image_size": LARGEST} if self.tile else {})).items():
             found = np.atleast_1d(value := getattr(self, name))
             many = len(found) > (2 if name == "image_size" else 1)
             wrong = found.dtype.kind != "i" or many or found.min() < 1 or found.max() > most
             if wrong and not (value == "auto" and name in AUTO):
                 raise ValueError(f"{name} must be at least 1, at most {most}, got {value!r}")
         require_types(self)
+        if self.tile:
+            size = () if isinstance(self.image_size, str) else self.size
+            require_tiles(self.tile, size, self.cell, _MOST["image_size"])
         if self.white and not 1 <= self.white <= 65535:
             raise ValueError(f"white must be 1 to 65535, or 0 to find it, got {self.white}")
         if self.noise < 0:
@@ -142,6 +148,16 @@ class CSFlowConfig:
         return sides(self.image_size)
 
     @property
+    def cell(self) -> int:
+        """Pixels a side of a coarsest cell, at most; sides are multiples, for whole cells."""
+        return STRIDE << max(0, self.depth - self.finer - 1)
+
+    @property
+    def tiling(self) -> Tiling:
+        """How photos are cut for the network."""
+        return Tiling.of(self.size, self.tile, self.cell)
+
+    @property
     def depth(self) -> int:
         """How many scales there are; three as long as no photos have decided."""
         return FEWEST_SCALES if isinstance(self.scales, str) else self.scales
@@ -149,7 +165,7 @@ class CSFlowConfig:
     @property
     def together(self) -> int:
         """How many images are scored at once; models of before go on as they did."""
-        return self.batch if self.batch > 2 else 8
+        return 1 if self.tile else self.batch if self.batch > 2 else 8
 
     @classmethod
     def preset(cls, name: str = "lite", **changes: Any) -> "CSFlowConfig":  # noqa: ANN401
@@ -185,12 +201,12 @@ class CSFlowConfig:
         names = ("backbone", "block", "image_size", "scales", "downscale", "finer")
         known = {"resize": "pil", "finer": self.finer if self.finer > 1 else bool(self.finer)}
         found = {name: getattr(self, name) for name in names} | known
-        return found | ({"white": self.white} if self.white else {})
+        return found | {name: n for name in ("white", "tile") if (n := getattr(self, name))}
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON-able values."""
         fields = asdict(self) | {"kernels": list(self.kernels)}
-        unset = {"white": 0, "smallest": 0, "regions": 1}  # as before there were these
+        unset = {"white": 0, "smallest": 0, "regions": 1, "tile": 0}  # as before there were these
         return {name: value for name, value in fields.items() if unset.get(name, "") != value}
 
 

@@ -28,8 +28,9 @@ from .heatmap import enlarge
 from .regions import region_level
 from .saved import Saved, fill, network_of, state_of
 from .scores import Latents, cell_energy, heat, scale_shares, score
-from .split import known_parts, parts_of, provenance, split_images, with_range
-from .typical import Typical, shares_by_scale, watched_cells
+from .split import known_parts, provenance, split_images, with_range
+from .tiles import look
+from .typical import Typical, shares_by_scale, watched
 
 if TYPE_CHECKING:
     from .network import CSFlowNetwork
@@ -124,7 +125,7 @@ class CSFlowDetector:
                 self.network = network_of(self.config, self.saved).to(device)
             else:
                 self.network = CSFlowNetwork(self.config, self.weights).to(device)
-        self.network.pyramid.blacken(self.ignore)
+        self.network.ignore = self.ignore
         return self.network
 
     def prepare(self) -> "Engine":
@@ -189,7 +190,7 @@ class CSFlowDetector:
         )  # fmt: skip
         self.history, self.epoch = trained.history, trained.epoch
         self.interrupted, self.arithmetic = trained.interrupted, trained.arithmetic
-        calibrate(self, latents, parts_of(calibration, places))
+        calibrate(self, latents, calibration, places)
         self.data = provenance(images, train, calibration)
         self.calibration = calibration[:REMEMBERED]
         return self
@@ -220,9 +221,10 @@ class CSFlowDetector:
 
         `heatmap.enlarge` makes a map as large as its image. NaN and warning as in `score`.
         """
-        blank = self.prepare()(np.zeros((1, 3, *self.config.size), np.uint8))
+        tiling = self.config.tiling
+        blank = self.prepare()(np.zeros((1, 3, *tiling.window), np.uint8))
         values = np.full(len(images), np.nan)
-        maps = np.full((len(images), *blank[0].shape[2:]), np.nan, np.float32)
+        maps = np.full((len(images), *tiling.grid(blank[0])), np.nan, np.float32)
         for places, zs, _ in self.latents(images, progress):
             values[places], maps[places] = self.score_latents(zs), self.heat_of(self.cells_of(zs))
         return values, maps
@@ -249,13 +251,13 @@ class CSFlowDetector:
             DataError: It is no image, or a damaged network gives no number.
             NotFittedError: Neither fitted nor loaded.
         """
-        engine = self.prepare()
+        self.prepare()
         times = [perf_counter()]
         image = read_image(source, self.config.white or WHITE)
         times.append(perf_counter())
         square = to_square(image, self.config.size)
         times.append(perf_counter())
-        zs = engine(square)
+        zs = self.look(square)
         times.append(perf_counter())
         cells = self.cells_of(zs)
         if self.typical and self.config.score == "calibrated":
@@ -310,10 +312,7 @@ class CSFlowDetector:
         return cell_energy(self._watched(zs))
 
     def _watched(self, zs: Latents) -> Latents:
-        masks = [mask for mask in (self.ignore, self.masked) if mask is not None]
-        if not masks:
-            return zs
-        return [z * m for z, m in zip(zs, watched_cells(np.any(masks, axis=0), zs), strict=True)]
+        return watched(zs, self.ignore, self.masked)
 
     def parts(self, **reading: Any) -> ImageFolder:  # noqa: ANN401
         """The folder it was trained from, with the split it was trained with.
@@ -357,8 +356,11 @@ class CSFlowDetector:
         self, images: Images, progress: bool, strict: bool = False
     ) -> Iterator[tuple[list[int], Latents, list[tuple[int, int]]]]:
         """Places, latents and sizes of images in batches; those that cannot be read are named."""
-        engine = self.prepare()
         c = self.config
         found = batches(images, c.size, c.together, "score", progress, strict, c.white)
         for places, squares, sizes in found:
-            yield places, engine(squares), sizes
+            yield places, self.look(squares), sizes
+
+    def look(self, photos: NDArray[np.uint8], engine: "Engine | None" = None) -> Latents:
+        """Latents of photos (B, 3, H, W) of the working size, by this engine or its own."""
+        return look(engine or self.prepare(), photos, self.config.tiling, self.ignore)

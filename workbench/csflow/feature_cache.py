@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 from workbench import settings, workspace
@@ -32,9 +34,11 @@ from .batches import Images, batches, sources_of
 from .config import CSFlowConfig
 from .flow import Pyramid
 from .network import CSFlowNetwork
+from .tiles import Place, Tiling, tiles_each
 
 IN_MEMORY = 1 << 30  # bytes; beyond it the system pages a temporary file instead
 DEFAULT_GB = 10.0
+WATCHED = 300  # tiles of calibration photos
 ALTERED = 2  # to be raised when images are altered in another way
 FORMAT = 1  # to be raised when images are decoded or features computed in another way
 # Images computed at once, for any batch of the training and any state of the cache: the
@@ -55,53 +59,62 @@ def extract(
     cache: bool,
     alter: Sequence[str] = (),
     ranks: Alone = ALONE,
+    drawn: bool = False,
 ) -> tuple[list[int], Pyramid]:
     """Raw features in half precision, the same with and without a cache.
 
     Args:
+        config: Says what the photos are brought to, and how they are cut into tiles.
         cache: Whether to take them from the workspace's cache and keep them there.
         alter: How copies are altered that features are taken of, see `csflow.altered`; none for
             those of the images themselves.
         ranks: Each computes a share of what is not in the cache and takes the rest from there.
+        drawn: Whether a seeded draw of tiles will do where there are many, see `tiles_each`.
 
     Returns:
-        Positions of the images that could be read, N of them, and K tensors (N, C, H/2^k,
-        W/2^k) on the CPU. The others are named in one warning.
+        Positions of the images that could be read, and K tensors (N, C, H/2^k, W/2^k) on the
+        CPU: one row for each image, or for each tile of it, in order. The images that could not
+        be read are named in one warning.
 
     Raises:
         DataError: None could be read.
     """
     sources, shapes = sources_of(images), network.pyramid.shapes
-    table = allocate(len(sources), shapes)
+    rows = _rows(len(sources), config.tiling, drawn)
+    table = allocate(len(rows), shapes)
     about = config.features() | {"weights": network.backbone.weights_hash}
-    if (watched := network.pyramid.watched) is not None:
-        about["watched"] = hashlib.sha256(watched.cpu().numpy().tobytes()).hexdigest()
+    if (ignore := _at(network.ignore, config.size)) is not None:
+        about["watched"] = hashlib.sha256((~ignore).astype(np.float32).tobytes()).hexdigest()
     if alter:
         about["altered"] = [ALTERED, *alter]
     store = open_cache(about) if cache else None
     keys: list[str | None] = _keys(store, sources) if store else [None] * len(sources)
-    keeping = store if store and store.holds(len(sources), shapes) else None
+    names = [_name(keys[image], place, config.tile) for image, place in rows]
+    keeping = store if store and store.holds(len(rows), shapes) else None
     places = range(len(sources))
-    mine = ranks.share(places) if keeping else places
+    mine = {*ranks.share(places)} if keeping else {*places}
     found = set[int]()
-    for turn in (mine, sorted({*places} - {*mine})):
-        missing = []
-        for place in turn:
-            xs = store.read(key, shapes) if store and (key := keys[place]) else None
-            _put(table, place, xs) if xs else missing.append(place)
-        found |= {*turn} - {*missing}
-        computed = _computed(sources, missing, network, config.white, title, progress, alter)
-        for place, xs in computed if missing else ():
-            found.add(place)
-            _put(table, place, xs)
-            if keeping and (key := keys[place]):
-                keeping.write(key, xs)
+    for turn in (mine, {*places} - mine):
+        missing = dict[int, list[int]]()  # rows of each image
+        for row, (image, _) in enumerate(rows):
+            if image in turn:
+                xs = store.read(name, shapes) if store and (name := names[row]) else None
+                _put(table, row, xs) if xs else missing.setdefault(image, []).append(row)
+                found |= {row} if xs else set()
+        computed = _computed(
+            sources, missing, rows, network, config, ignore, title, progress, alter
+        )
+        for row, xs in computed if missing else ():
+            found.add(row)
+            _put(table, row, xs)
+            if keeping and (name := names[row]):
+                keeping.write(name, xs)
         if keeping and missing:
             keeping.files.trim()
         ranks.wait()
     if not found:
         raise DataError(f"none of the {len(sources)} images could be read")
-    return sorted(found), _packed(table, sorted(found))
+    return sorted({rows[row][0] for row in found}), _packed(table, sorted(found))
 
 
 class FeatureCache:
@@ -180,6 +193,15 @@ def half(x: Tensor) -> Tensor:
     return x.clamp(-_LARGEST, _LARGEST).half().cpu()
 
 
+def some(features: Pyramid, photos: int) -> Pyramid:
+    """So many rows that early stopping can tell by, a seeded draw of tiles; whole photos all."""
+    count = max(photos, WATCHED)
+    if count >= len(features[0]):
+        return features
+    chosen = np.random.default_rng(0).permutation(len(features[0]))[:count]
+    return [x[torch.from_numpy(np.sort(chosen))] for x in features]
+
+
 def allocate(count: int, shapes: Shapes, in_memory: int = IN_MEMORY) -> Pyramid:
     """Return one float16 tensor (count, *shape) per shape, for filling row by row.
 
@@ -224,22 +246,53 @@ def _keys(store: FeatureCache, sources: Sequence[ImageSource]) -> list[str | Non
         return list(pool.map(key, sources))
 
 
+def _rows(count: int, tiling: Tiling, drawn: bool) -> list[tuple[int, Place]]:
+    """Image and place of every tile, image by image, or of those that are drawn."""
+    places, rng = tiling.places, np.random.default_rng(0)
+    each = tiles_each(count, tiling)[0] if drawn else len(places)
+    chosen = (np.sort(rng.permutation(len(places))[:each]) for _ in range(count))
+    return [(image, places[i]) for image, own in enumerate(chosen) for i in own]
+
+
+def _at(ignore: NDArray[np.bool_] | None, size: tuple[int, int]) -> NDArray[np.bool_] | None:
+    """The mask at the size of the photos; another one where they are only compared."""
+    if ignore is None or ignore.shape == size:
+        return ignore
+    return np.asarray(Image.fromarray(ignore.astype(np.uint8)).resize(size[::-1])) > 0
+
+
+def _name(key: str | None, place: Place, tile: int) -> str | None:
+    """Of the entry of a tile; of whole photos it is as it was."""
+    return f"{key}-{place[0]}-{place[1]}" if key and tile else key
+
+
 def _computed(
     sources: Sequence[ImageSource],
-    missing: list[int],
+    missing: Mapping[int, list[int]],
+    rows: Sequence[tuple[int, Place]],
     network: CSFlowNetwork,
-    white: int,
+    config: CSFlowConfig,
+    ignore: NDArray[np.bool_] | None,
     title: str,
     progress: bool,
     alter: Sequence[str],
 ) -> Iterator[tuple[int, Pyramid]]:
-    """Position and features of every image that is missing and can be read."""
-    size, images = network.pyramid.size, [sources[i] for i in missing]
-    for places, squares, _ in batches(images, size, TOGETHER, title, progress, white=white):
-        full = [min(i, len(places) - 1) for i in range(TOGETHER)]  # the last one fills up
-        features = network.features((altered(squares, alter) if alter else squares)[full])
-        for i, place in enumerate(places):
-            yield missing[place], [half(x[i]) for x in features]
+    """Row and features of everything that is missing and can be read."""
+    images, tiling, together = [*missing], config.tiling, 1 if config.tile else TOGETHER
+    wanted = [sources[image] for image in images]
+    for places, photos, _ in batches(
+        wanted, config.size, together, title, progress, white=config.white
+    ):
+        due = [(row, photo) for at, photo in zip(places, photos, strict=True)
+               for row in missing[images[at]]]  # fmt: skip
+        for some in (due[i : i + TOGETHER] for i in range(0, len(due), TOGETHER)):
+            tiles = np.stack([tiling.cut(photo, rows[row][1]) for row, photo in some])
+            tiles = altered(tiles, alter) if alter else tiles
+            if ignore is not None:
+                tiles *= np.stack([~tiling.cut(ignore, rows[row][1])[None] for row, _ in some])
+            full = [min(i, len(some) - 1) for i in range(TOGETHER)]  # the last one fills up
+            features = network.features(tiles[full])
+            yield from ((row, [half(x[i]) for x in features]) for i, (row, _) in enumerate(some))
 
 
 def _put(table: Pyramid, place: int, xs: Pyramid) -> None:

@@ -12,16 +12,15 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from workbench import workspace
 
 from .config import Size, sides
 from .flow import Pyramid
+from .tiles import require_cells
 
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _LITE = ((127 / 255,) * 3, (128 / 255,) * 3)  # what the Lite weights were trained with
@@ -146,17 +145,10 @@ class FeaturePyramid(nn.Module):
             raise ValueError(f"finer={finer} needs at least {finer + 1} scales, got {scales}")
         step = backbone.stride << (self.copies - 1)
         self.size = sides(size)
-        for side in self.size:
-            if side % step or side < step:
-                below, above = side // step * step, (side // step + 1) * step
-                others = " or ".join(str(other) for other in (below, above) if other)
-                raise ValueError(
-                    f"image_size must be a multiple of {step} for {self.copies} scales of "
-                    f"{backbone.name} block {backbone.block}, got {side}; take {others}"
-                )
+        what = f"{self.copies} scales of {backbone.name} block {backbone.block}"
+        require_cells("image_size", self.size, step, what)
         self.backbone, self.scales = backbone, scales
         self.downscale, self.finer = downscale, finer
-        self.watched: Tensor | None = None
         deep = [backbone.block] * self.copies
         blocks: list[Any] = list(backbone.blocks)  # of a library without types
         self.channels: list[int] = [
@@ -172,15 +164,8 @@ class FeaturePyramid(nn.Module):
     def forward(self, images: Tensor) -> Pyramid:
         """Map uint8 RGB (B, 3, H, W) to K feature tensors of `shapes`."""
         x = images.to(self.backbone.mean.dtype) / 255
-        if self.watched is not None:
-            x = x * self.watched
         smaller = (self.backbone(self._smaller(x, k)) for k in range(1, self.copies))
         return [*self.backbone.pyramid(x, self.finer), *smaller]
-
-    def blacken(self, ignore: NDArray[np.bool_] | None) -> None:
-        """Make these pixels (H, W) black in every image from now on, so that none can tell."""
-        device, dtype = self.backbone.mean.device, self.backbone.mean.dtype
-        self.watched = None if ignore is None else torch.from_numpy(~ignore).to(device, dtype)
 
     def _smaller(self, x: Tensor, k: int) -> Tensor:
         if self.downscale == "nearest":

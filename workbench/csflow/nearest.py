@@ -1,5 +1,6 @@
 """The good parts that look most like a photo, by kept features: what it should look like."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -56,10 +57,11 @@ def nearest_good(
 
 def _pooled(detector: "CSFlowDetector", images: Images) -> Tensor:
     """One vector an image, (N, D); NaN for one that cannot be read."""
-    network, rows = detector.build_network(), []
+    network, rows, c = detector.build_network(), [], detector.config
+    whole = replace(c, tile=0, image_size=c.tiling.window) if c.tile else c  # in one look
     for start in range(0, len(images), PIECE):
         piece = images[start : start + PIECE]
-        read, pyramid = extract(piece, network, detector.config, "compare", False, True)
+        read, pyramid = extract(piece, network, whole, "compare", False, True)
         pooled = [adaptive_avg_pool2d(x.float(), GRID).flatten(1) for x in pyramid]
         found = torch.full((len(piece), sum(x.shape[1] for x in pooled)), torch.nan)
         found[read] = torch.cat(pooled, dim=1)

@@ -1,5 +1,6 @@
 """The network in torch: from square photos to latents, on the CPU or a GPU."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ class CSFlowNetwork(nn.Module):
     """Backbone, standardisation and flow of one configuration.
 
     `features` and `latents` are separate so that training extracts features once; calling the
-    network does both.
+    network does both. It sees a tile of a photo at a time, where there are tiles.
 
     Example:
         >>> network = CSFlowNetwork(CSFlowConfig(image_size=128, hidden=8), weights="random")
@@ -32,8 +33,10 @@ class CSFlowNetwork(nn.Module):
     def __init__(self, config: CSFlowConfig, weights: str | Path | None = None) -> None:
         super().__init__()
         backbone = load_backbone(config.backbone, config.block, weights)
+        self.tiling = config.tiling
+        self.ignore: NDArray[np.bool_] | None = None  # (H, W) of a photo: made black in training
         self.pyramid = FeaturePyramid(
-            backbone, config.size, config.depth, config.downscale, config.finer
+            backbone, self.tiling.window, config.depth, config.downscale, config.finer
         )
         channels = self.pyramid.channels
         self.standardise = Standardise(channels)
@@ -71,10 +74,11 @@ class CSFlowNetwork(nn.Module):
         zs, _ = self.flow(self.standardise([x.to(self.device).float() for x in features]))
         return [z.float().cpu().numpy() for z in zs]
 
-    def latents_of(self, features: Pyramid, batch: int) -> list[Latents]:
-        """Latents of many features (N, C, H/2^k, W/2^k), batch by batch."""
-        chunks = zip(*(x.split(batch) for x in features), strict=True)
-        return [self.latents(list(chunk)) for chunk in chunks]
+    def latents_of(self, features: Pyramid, batch: int) -> Iterator[Latents]:
+        """Latents of whole photos, batch by batch, from features of all of their tiles."""
+        rows = batch * len(self.tiling.places)
+        chunks = zip(*(x.split(rows) for x in features), strict=True)
+        return (self.tiling.join(self.latents(list(chunk))) for chunk in chunks)
 
     def forward(self, squares: NDArray[np.uint8]) -> Latents:
         """Map uint8 RGB (B, 3, H, W) to latents, K arrays (B, C, H/2^k, W/2^k)."""

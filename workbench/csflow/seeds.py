@@ -151,7 +151,7 @@ def table(settings: Sequence[Setting]) -> list[str]:
         rows.append([*changed, *figures, *cost, "most likely" if setting is best else ""])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-    if set(names) & {"backbone", "block", "image_size", "scales", "downscale", "finer"}:
+    if set(names) & {"backbone", "block", "image_size", "tile", "scales", "downscale", "finer"}:
         lines.append("the settings look at other features, whose likelihoods differ by nature")
     return lines
 
@@ -215,7 +215,9 @@ def _trained(
     seconds = round(sum(epoch["seconds"] for epoch in detector.history), 1)
     network = detector.build_network()
     blank = np.zeros((1, 3, *detector.config.size), np.uint8)
-    photo_ms = round(1e3 * min(repeat(lambda: network(blank), repeat=3, number=1)), 1)
+    photo_ms = round(
+        1e3 * min(repeat(lambda: detector.look(blank, network), repeat=3, number=1)), 1
+    )
     auroc = _auroc(detector, parts, progress)
     return SeedResult(config.seed, nll, auroc, seconds, photo_ms), detector
 

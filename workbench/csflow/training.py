@@ -20,7 +20,7 @@ from workbench.progress import bar as progress_bar
 from .alone import ALONE, Alone
 from .batches import Images
 from .config import PRECISIONS, CSFlowConfig
-from .feature_cache import extract
+from .feature_cache import extract, some
 from .flow import CrossScaleFlow, Pyramid, nll
 from .resume import Checkpoint
 from .scores import Latents
@@ -51,7 +51,7 @@ def learn(
     cache: bool,
     checkpoint: Checkpoint | None,
     ranks: Alone = ALONE,
-) -> tuple[Trained, list[Latents], list[int]]:
+) -> tuple[Trained, Iterator[Latents], list[int]]:
     """Train a network's flow on images, watched on others, in place.
 
     Returns:
@@ -60,17 +60,19 @@ def learn(
     read = partial(
         extract, network=network, config=config, progress=progress, cache=cache, ranks=ranks
     )
-    _, features = read(train, title="features")
+    _, features = read(train, title="features", drawn=True)
     places, watched = read(calibration, title="features (calibration)")
     copies: Pyramid = []
     if config.altered and config.alterations:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what cannot be read was named above
-            _, copies = read(train, title="features (altered)", alter=config.alterations)
+            _, copies = read(
+                train, title="features (altered)", alter=config.alterations, drawn=True
+            )
     if config.standardise:
         network.standardise.fit(features)
     trained = train_flow(
-        network.flow, network.standardise, features, watched, config,
+        network.flow, network.standardise, features, some(watched, len(places)), config,
         copies=copies, progress=progress, checkpoint=checkpoint, ranks=ranks,
     )  # fmt: skip
     return trained, network.latents_of(watched, config.together), places

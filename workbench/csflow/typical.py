@@ -165,20 +165,21 @@ def shares_by_scale(evidence: Sequence[Evidence]) -> tuple[float, ...]:
     return tuple((shares / shares.sum()).tolist())
 
 
-def watched_cells(ignore: NDArray[np.bool_], zs: Latents) -> list[NDArray[np.float32]]:
-    """1 for cells that are looked at, 0 for those that lie mostly in what is to be ignored.
+def watched(zs: Latents, *masks: NDArray[np.bool_] | None) -> Latents:
+    """Latents with 0 in the cells that lie mostly in what is to be ignored.
 
     Args:
-        ignore: Shape (H, W), at the size that the network sees.
-        zs: Latents, K arrays (B, C, h, w) of cells that divide H and W.
-
-    Returns:
-        K arrays (h, w).
+        zs: K arrays (B, C, h, w) of cells that divide H and W.
+        masks: What to ignore, shape (H, W) each; None for nothing.
     """
-    found = []
-    for height, width in (z.shape[-2:] for z in zs):
+    given = [mask for mask in masks if mask is not None]
+    if not given:
+        return zs
+    ignore, found = np.any(given, axis=0), []
+    for z in zs:
+        height, width = z.shape[-2:]
         blocks = ignore.reshape(height, len(ignore) // height, width, -1)
-        found.append((blocks.mean((1, 3)) < 0.5).astype(np.float32))
+        found.append(z * (blocks.mean((1, 3)) < 0.5).astype(np.float32))
     return found
 
 

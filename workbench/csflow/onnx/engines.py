@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from workbench.csflow.batches import batches
 from workbench.csflow.config import Size, sides
-from workbench.csflow.scores import Latents
+from workbench.csflow.scores import Latents, score
 from workbench.errors import DataError
 
 from . import store
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-4  # relative, of scores
 SECONDS = 60.0  # for a kept graph to score the two fixed images
-CHECKS = 16  # calibration photos on which a new graph is compared with torch
+CHECKS = 16  # calibration photos, or tiles of them, on which a new graph is compared with torch
 
 
 class Engine(Protocol):
@@ -57,7 +57,7 @@ def kept_graph(detector: "CSFlowDetector") -> OnnxEngine | None:
             return None
         graph, expected = kept
         with graph.limited(SECONDS):
-            found = scores_of(graph, probes(detector.config.size), detector)
+            found = probed(graph, detector)
         return graph if np.allclose(found, expected, TOLERANCE, atol=0) else None
     except Exception:  # damaged in any way: a graph is built again
         return None
@@ -75,13 +75,15 @@ def checked_graph(detector: "CSFlowDetector", threshold: float) -> OnnxEngine | 
         return None
     network = detector.build_network()
     photos, missing = _calibration_squares(detector)
-    squares = np.concatenate([photos, probes(detector.config.size)])
     try:
         from .export import export  # brings torch and onnx
 
         graph = OnnxEngine(export(network))
-        pair = scores_of(graph, squares, detector), scores_of(network, squares, detector)
-        wrong = differences(*pair, threshold)
+        got, expected = (
+            np.append(scores_of(engine, photos, detector), probed(engine, detector))
+            for engine in (graph, network)
+        )
+        wrong = differences(got, expected, threshold)
     except Exception as error:  # any failure is told, and torch can still score
         wrong = f"{type(error).__name__}: {error}"
     if wrong:
@@ -103,16 +105,24 @@ def keep(graph: OnnxEngine, detector: "CSFlowDetector", manifest: Mapping[str, A
     """Keep a graph for whoever loads a detector of this `detector.json`; False if it cannot be."""
     if "weights_sha256" not in manifest:  # of no saved detector
         return False
-    scores = scores_of(graph, probes(detector.config.size), detector)
+    scores = probed(graph, detector)
     return store.write(store.key(manifest), graph, scores)
 
 
 def scores_of(
-    engine: Engine, squares: NDArray[np.uint8], detector: "CSFlowDetector"
+    engine: Engine, photos: NDArray[np.uint8], detector: "CSFlowDetector"
 ) -> NDArray[np.float64]:
-    """Scores of squares (N, 3, H, W), one by one, as parts come off a line."""
-    singles = (engine(squares[i : i + 1]) for i in range(len(squares)))
-    return np.concatenate([detector.score_latents(zs) for zs in singles])
+    """Scores of photos (N, 3, H, W), one by one, as parts come off a line."""
+    singles = (detector.look(photos[i : i + 1], engine) for i in range(len(photos)))
+    return np.array([detector.score_latents(zs)[0] for zs in singles])
+
+
+def probed(engine: Engine, detector: "CSFlowDetector") -> NDArray[np.float64]:
+    """Scores of the two fixed images; of tiles by themselves, that are no photo, a plain one."""
+    drawn = probes(detector.config.tiling.window)
+    if not detector.config.tile:
+        return scores_of(engine, drawn, detector)
+    return np.array([score(engine(drawn[i : i + 1]), "norm")[0] for i in range(len(drawn))])
 
 
 def differences(got: NDArray[np.float64], expected: NDArray[np.float64], threshold: float) -> str:
@@ -150,15 +160,15 @@ def probes(size: Size) -> NDArray[np.uint8]:
 
 
 def _calibration_squares(detector: "CSFlowDetector") -> tuple[NDArray[np.uint8], str]:
-    """A few calibration photos as the network sees them, or why there are none."""
-    size = detector.config.size
-    found, reason = [np.empty((0, 3, *size), np.uint8)], "none can be read"
+    """A few calibration photos of the working size, or why there are none."""
+    c = detector.config
+    count = max(1, CHECKS // len(c.tiling.places))
+    found, reason = [np.empty((0, 3, *c.size), np.uint8)], "none can be read"
     try:
         photos = (
             detector.calibration if len(detector.calibration) else detector.parts().calibration
         )
-        white = detector.config.white
-        found += [s for _, s, _ in batches(photos[:CHECKS], size, CHECKS, white=white)]
+        found += [s for _, s, _ in batches(photos[:count], c.size, count, white=c.white)]
     except (DataError, OSError) as error:
         reason = str(error)
     return np.concatenate(found), "" if len(found) > 1 else reason

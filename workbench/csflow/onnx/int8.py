@@ -35,7 +35,7 @@ from workbench.metrics import auroc
 from workbench.progress import bar
 
 from . import store
-from .engines import keep, scores_of
+from .engines import keep
 from .runtime import OnnxEngine
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 AUROC_LOSS = 0.002  # at most
 LEAST_GAIN = 1.0  # of speed; as fast is not worth it
-CALIBRATION = 64  # calibration photos that ranges are taken from
+CALIBRATION = 64  # calibration photos, or tiles of them, that ranges are taken from
 RUNS = 20
 FLOATS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)  # shares of the backbone's depth to leave, fastest first
 # what is rounded beside convolutions, but not in the flow, whose latents are squared and summed
@@ -103,18 +103,17 @@ def quantise(
     whole = detector.prepare()
     if not isinstance(whole, OnnxEngine) or whole.precision != "float32":
         raise ValueError(f"only a float graph can be quantised, got {whole.describe()}")
-    config, calibration = detector.config, detector.parts().calibration
-    each = batches(calibration, config.size, config.together, white=config.white)
-    photos = np.concatenate([squares for _, squares, _ in each])
-    before, auroc_before = _found(detector, whole, photos, images)
+    calibration = detector.parts().calibration
+    squares = _squares(detector, calibration)
+    before, auroc_before = _found(detector, whole, calibration, images)
     limit, tried = float(detector.threshold), []
     for share in bar(FLOATS, desc="integers", progress=progress):
-        engine = OnnxEngine(to_int8(whole.model, photos[:CALIBRATION], share), "int8")
-        gain = _gain(whole, engine, photos[:1])
-        after, auroc_after = _found(detector, engine, photos, images)
+        engine = OnnxEngine(to_int8(whole.model, squares, share), "int8")
+        gain = _gain(whole, engine, squares[:1])
+        after, auroc_after = _found(detector, engine, calibration, images)
         flips = int(((after >= limit) != (before >= limit)).sum())
         harmless = not flips and not auroc_before - auroc_after > AUROC_LOSS
-        figures = (flips, len(photos), auroc_before, auroc_after, gain)
+        figures = (flips, len(before), auroc_before, auroc_after, gain)
         tried.append(Quantisation(share, harmless and gain > LEAST_GAIN, *figures))
         if tried[-1].accepted:
             if detector.saved and not keep(engine, detector, detector.saved.manifest):
@@ -134,19 +133,30 @@ def floats_again(detector: "CSFlowDetector") -> None:
 
 
 def _found(
-    detector: "CSFlowDetector", engine: OnnxEngine, photos: NDArray[np.uint8],
+    detector: "CSFlowDetector", engine: OnnxEngine, calibration: ImageFolder,
     images: ImageFolder | None,
 ) -> tuple[NDArray[np.float64], float]:  # fmt: skip
     """Scores of the calibration photos, and the AUROC on labelled images; NaN without."""
-    scored = scores_of(engine, photos, detector)
-    if images is None or images.labels is None:
-        return scored, float("nan")
     before = detector.prepare()
     detector.engine = engine
     try:
+        scored = detector.score(calibration)
+        scored = scored[np.isfinite(scored)]
+        if images is None or images.labels is None:
+            return scored, float("nan")
         return scored, auroc(detector.score(images), images.labels)
     finally:
         detector.engine = before
+
+
+def _squares(detector: "CSFlowDetector", calibration: ImageFolder) -> NDArray[np.uint8]:
+    """A few calibration photos, or tiles of them, as the network sees them."""
+    c, found = detector.config, list[NDArray[np.uint8]]()
+    for _, photos, _ in batches(calibration, c.size, c.together, white=c.white):
+        found += [*c.tiling.tiles(photos, detector.ignore)]
+        if len(found) >= CALIBRATION:
+            break
+    return np.stack(found[:CALIBRATION])
 
 
 def _gain(a: OnnxEngine, b: OnnxEngine, square: NDArray[np.uint8]) -> float:

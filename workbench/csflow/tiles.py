@@ -1,0 +1,175 @@
+"""Photos that are larger than what a network sees: cut into tiles, and joined again as latents.
+
+Tiles overlap and lie on the grid of the coarsest cells, so that a cell is the same place in every
+tile that shows it. Beside the border of a tile features are of what is not there; so every cell is
+taken from the tile in which it lies farther inside.
+"""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise, product
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .scores import Latents
+
+OVERLAP = 64  # pixels that neighbours share, at least; and no less than a coarsest cell
+LARGEST = 16384  # pixels a side of a photo that is cut
+MOST_TILES = 2000  # that are learned from, about: of more, so many are drawn
+TOGETHER = 4  # tiles that are computed at once: 63 of a photo would fill the memory
+Place = tuple[int, int]  # top and left, in pixels
+
+
+class Tiling(NamedTuple):
+    """How photos of one size are cut.
+
+    Attributes:
+        size: Height and width of a photo, in whole coarsest cells, like those of a tile.
+        window: Height and width of a tile.
+        cell: Pixels a side of a coarsest cell.
+
+    Example:
+        >>> tiling = Tiling.of((256, 576), 256, 32)
+        >>> tiling.places
+        [(0, 0), (0, 160), (0, 320)]
+        >>> photo = np.arange(576.0) * np.ones((1, 1, 256, 1))
+        >>> tiles = np.concatenate([tiling.cut(photo, place) for place in tiling.places])
+        >>> cells = tiles.reshape(3, 1, 32, 8, 32, 8).mean((3, 5))
+        >>> bool((tiling.join([cells])[0] == photo.reshape(1, 1, 32, 8, 72, 8).mean((3, 5))).all())
+        True
+    """
+
+    size: tuple[int, int]
+    window: tuple[int, int]
+    cell: int
+
+    @classmethod
+    def of(cls, size: tuple[int, int], tile: int, cell: int) -> "Tiling":
+        """Tiles so many pixels a side, 0 for the whole photo; a photo may be less high or wide."""
+        height, width = (min(side, tile or side) for side in size)
+        return cls(size, (height, width), cell)
+
+    @property
+    def places(self) -> list[Place]:
+        """Where the tiles lie, row by row; one at (0, 0) for a photo that is seen whole."""
+        return list(product(*(_starts(*sides, self.cell) for sides in self._sides)))
+
+    def cut(self, pixels: NDArray, place: Place) -> NDArray:
+        """The pixels (..., H, W) of a tile."""
+        (top, left), (height, width) = place, self.window
+        return pixels[..., top : top + height, left : left + width]
+
+    def tiles(
+        self, photos: NDArray[np.uint8], ignore: NDArray[np.bool_] | None = None
+    ) -> NDArray[np.uint8]:
+        """All tiles (B * tiles, 3, h, w) of photos (B, 3, H, W), photo by photo.
+
+        Args:
+            ignore: Pixels (H, W) that are made black first, so that no cell can tell.
+        """
+        photos = photos if ignore is None else photos * ~ignore
+        if self.window == self.size:
+            return photos
+        return np.stack([self.cut(photo, place) for photo in photos for place in self.places])
+
+    def grid(self, z: NDArray) -> tuple[int, int]:
+        """Rows and columns of cells of a photo, where a tile has those of z (B, C, h, w)."""
+        height, width = (
+            n * side // own for n, (side, own) in zip(z.shape[2:], self._sides, strict=True)
+        )
+        return height, width
+
+    def join(self, zs: Latents) -> Latents:
+        """Latents (B, C, h, w) of B photos from those of their tiles, (B * tiles, C, h', w')."""
+        return zs if self.window == self.size else [self._joined(z) for z in zs]
+
+    @property
+    def _sides(self) -> list[tuple[int, int]]:
+        return list(zip(self.size, self.window, strict=True))
+
+    def _joined(self, z: NDArray) -> NDArray:
+        tiles, stride = len(self.places), self.window[0] // z.shape[2]
+        whole = np.empty((len(z) // tiles, z.shape[1], *self.grid(z)), z.dtype)
+        kept = product(*(_kept(*sides, self.cell, stride) for sides in self._sides))
+        for i, ((to_rows, rows), (to_columns, columns)) in enumerate(kept):
+            whole[:, :, to_rows, to_columns] = z[i::tiles, :, rows, columns]
+        return whole
+
+
+def tiles_each(photos: int, tiling: Tiling) -> tuple[int, int]:
+    """How many tiles of each of so many photos are learned from, and how many there are."""
+    every = len(tiling.places)
+    return min(every, max(1, MOST_TILES // max(1, photos))), every
+
+
+def require_cells(name: str, sides: Sequence[int], cell: int, of: str) -> None:
+    """Refuse sides in pixels that are not whole cells; the message names the next that are.
+
+    Raises:
+        ValueError: There is such a side.
+    """
+    for side in sides:
+        if side % cell or side < cell:
+            below, above = side // cell * cell, (side // cell + 1) * cell
+            others = " or ".join(str(other) for other in (below, above) if other > 0)
+            raise ValueError(
+                f"{name} must be a multiple of {cell} for {of}, got {side}; take {others}"
+            )
+
+
+def require_tiles(tile: int, size: Sequence[int], cell: int, most: int) -> None:
+    """Refuse tiles, or photos to be cut, that are not whole coarsest cells.
+
+    Raises:
+        ValueError: They are not, or a tile is too small or too large.
+    """
+    least = _shared(cell) + cell
+    if not least <= tile <= most:
+        raise ValueError(
+            f"tile must be {least} to {most} pixels, or 0 for whole photos, got {tile}"
+        )
+    require_cells("tile", [tile], cell, "whole cells")
+    require_cells("image_size", size, cell, "tiles of whole cells")
+
+
+def look(
+    engine: Callable[[NDArray[np.uint8]], Latents],
+    photos: NDArray[np.uint8],
+    tiling: Tiling,
+    ignore: NDArray[np.bool_] | None = None,
+) -> Latents:
+    """Latents of whole photos by an engine that sees a tile at a time.
+
+    Args:
+        photos: RGB, shape (B, 3, H, W).
+        ignore: As for `Tiling.tiles`.
+    """
+    tiles = tiling.tiles(photos, ignore)
+    if len(tiles) == len(photos):
+        return engine(tiles)
+    found = [engine(tiles[i : i + TOGETHER]) for i in range(0, len(tiles), TOGETHER)]
+    return tiling.join([np.concatenate(scale) for scale in zip(*found, strict=True)])
+
+
+def _shared(cell: int) -> int:
+    """Pixels that neighbouring tiles share at least."""
+    return -(-OVERLAP // cell) * cell
+
+
+def _starts(side: int, window: int, cell: int) -> list[int]:
+    """Where tiles begin along a side: the fewest that overlap enough, evenly spread."""
+    if window == side:
+        return [0]
+    shared = _shared(cell)
+    gaps = -(-(side - shared) // (window - shared)) - 1
+    return [i * (side - window) // gaps // cell * cell for i in range(gaps + 1)]
+
+
+def _kept(side: int, window: int, cell: int, stride: int) -> list[tuple[slice, slice]]:
+    """Which cells of a photo come from each tile along a side, and which of its own they are."""
+    starts = _starts(side, window, cell)
+    edges = [(a + window + b) // 2 // stride for a, b in pairwise(starts)]
+    cells = zip(starts, pairwise([0, *edges, side // stride]), strict=True)
+    own = ((start // stride, low, high) for start, (low, high) in cells)
+    return [(slice(low, high), slice(low - at, high - at)) for at, low, high in own]
