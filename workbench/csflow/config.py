@@ -165,7 +165,8 @@ class CSFlowConfig:
     @property
     def together(self) -> int:
         """How many images are scored at once; models of before go on as they did."""
-        return 1 if self.tile else self.batch if self.batch > 2 else 8
+        many = self.batch if self.batch > 2 else 8
+        return 1 if self.tile and len(self.tiling.places) > 1 else many
 
     @classmethod
     def preset(cls, name: str = "lite", **changes: Any) -> "CSFlowConfig":  # noqa: ANN401

@@ -179,9 +179,8 @@ class CSFlowDetector:
         c = decide(with_range(self.config, train), train)
         if c != self.config:  # numbers in place of "auto", which it has from now on
             self.config, self.network = c, None
-        self.typical = self.ignore = self.masked = None
-        if ignore is not None:
-            self.ignore = mask_of(ignore, c.size)
+        self.typical = self.masked = None
+        self.ignore = None if ignore is None else mask_of(ignore, c.size)
         network = self.build_network()
         self.engine = self.saved = None  # a graph or a folder of other weights
         trained, latents, places = learn(
@@ -217,10 +216,7 @@ class CSFlowDetector:
     def score_and_cells(
         self, images: Images, *, progress: bool = False
     ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        """Scores (N,) and heat maps (N, h, w) at the size of the cells, from one pass.
-
-        `heatmap.enlarge` makes a map as large as its image. NaN and warning as in `score`.
-        """
+        """Scores (N,) and heat maps (N, h, w) of cells, see `enlarge`; NaN as in `score`."""
         tiling = self.config.tiling
         blank = self.prepare()(np.zeros((1, 3, *tiling.window), np.uint8))
         values = np.full(len(images), np.nan)
@@ -291,7 +287,7 @@ class CSFlowDetector:
         if self.typical and c.score == "calibrated":
             cells = self.cells_of(zs)
             return self.by_region(self.typical.score(cells), cells)
-        found = score(self._watched(zs), c.score, c.top_k).astype(np.float64)
+        found = score(watched(zs, self.ignore, self.masked), c.score, c.top_k).astype(np.float64)
         return self.by_region(found, self.cells_of(zs)) if c.smallest else found
 
     def by_region(self, scores: NDArray[np.float64], cells: Latents) -> NDArray[np.float64]:
@@ -309,10 +305,7 @@ class CSFlowDetector:
 
     def cells_of(self, zs: Latents) -> list[NDArray[np.float32]]:
         """Energy of every cell, K arrays (B, h, w); 0 where nothing is to be looked at."""
-        return cell_energy(self._watched(zs))
-
-    def _watched(self, zs: Latents) -> Latents:
-        return watched(zs, self.ignore, self.masked)
+        return cell_energy(watched(zs, self.ignore, self.masked))
 
     def parts(self, **reading: Any) -> ImageFolder:  # noqa: ANN401
         """The folder it was trained from, with the split it was trained with.

@@ -64,7 +64,6 @@ def extract(
     """Raw features in half precision, the same with and without a cache.
 
     Args:
-        config: Says what the photos are brought to, and how they are cut into tiles.
         cache: Whether to take them from the workspace's cache and keep them there.
         alter: How copies are altered that features are taken of, see `csflow.altered`; none for
             those of the images themselves.
@@ -89,7 +88,8 @@ def extract(
         about["altered"] = [ALTERED, *alter]
     store = open_cache(about) if cache else None
     keys: list[str | None] = _keys(store, sources) if store else [None] * len(sources)
-    names = [_name(keys[image], place, config.tile) for image, place in rows]
+    entry = "{0}-{1}-{2}" if config.tile else "{0}"
+    names = [(key := keys[image]) and entry.format(key, *place) for image, place in rows]
     keeping = store if store and store.holds(len(rows), shapes) else None
     places = range(len(sources))
     mine = {*ranks.share(places)} if keeping else {*places}
@@ -261,11 +261,6 @@ def _at(ignore: NDArray[np.bool_] | None, size: tuple[int, int]) -> NDArray[np.b
     return np.asarray(Image.fromarray(ignore.astype(np.uint8)).resize(size[::-1])) > 0
 
 
-def _name(key: str | None, place: Place, tile: int) -> str | None:
-    """Of the entry of a tile; of whole photos it is as it was."""
-    return f"{key}-{place[0]}-{place[1]}" if key and tile else key
-
-
 def _computed(
     sources: Sequence[ImageSource],
     missing: Mapping[int, list[int]],
@@ -278,7 +273,8 @@ def _computed(
     alter: Sequence[str],
 ) -> Iterator[tuple[int, Pyramid]]:
     """Row and features of everything that is missing and can be read."""
-    images, tiling, together = [*missing], config.tiling, 1 if config.tile else TOGETHER
+    images, tiling = [*missing], config.tiling
+    together = 1 if len(tiling.places) > 1 else TOGETHER
     wanted = [sources[image] for image in images]
     for places, photos, _ in batches(
         wanted, config.size, together, title, progress, white=config.white

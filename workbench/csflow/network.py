@@ -19,7 +19,7 @@ class CSFlowNetwork(nn.Module):
     """Backbone, standardisation and flow of one configuration.
 
     `features` and `latents` are separate so that training extracts features once; calling the
-    network does both. It sees a tile of a photo at a time, where there are tiles.
+    network does both, of a tile at a time where photos are cut.
 
     Example:
         >>> network = CSFlowNetwork(CSFlowConfig(image_size=128, hidden=8), weights="random")
