@@ -92,7 +92,7 @@ class CSFlowDetector:
         self.typical: Typical | None = None  # what "calibrated" scores and heat maps compare with
         self.typical_energy = (0.0,) * self.config.depth  # finest first, of the median image
         self.data: dict[str, Any] = {}  # name, root, fingerprint, split and counts of the images
-        self.ignore: NDArray[np.bool_] | None = None  # (H, W) as the network sees, not looked at
+        self.ignore: NDArray[np.bool_] | None = None  # (H, W) of the working size, not looked at
         self.masked: NDArray[np.bool_] | None = None  # the same, said after training by `adjust`
         self._threshold: Threshold | None = None
 
