@@ -43,8 +43,9 @@ def decide(config: CSFlowConfig, images: Images) -> CSFlowConfig:
 
     Photos are brought to one size: as many pixels as the smallest of 256, 384 and 512 squared
     that is no less than their own, in the shape of the median photo; with tiles, to their own
-    size. Many are also looked at at half and a quarter of that size. Where they hardly differ in brightness, copies in another
-    light are learned from; where they do, such copies would teach defects that are a shade.
+    size. Many are also looked at at half and a quarter of that size. Where they hardly differ in
+    brightness, copies in another light are learned from; where they do, such copies would teach
+    defects that are a shade.
 
     Example:
         >>> photo = np.zeros((300, 420, 3), np.uint8)
