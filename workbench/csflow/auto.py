@@ -29,7 +29,10 @@ MANY = 300  # photos: enough to learn scales whose cells see half of a photo
 MOST_SCALES = 5  # of many
 EVEN = 0.1  # standard deviation of log brightness: more, and the photos show what light there is
 STEPS = 700  # of the optimiser: beyond, calibration parts become hardly more likely
-LEAST_EPOCHS, MOST_EPOCHS = 8, 40  # the steps are too few for hundreds of photos
+LEAST_EPOCHS, MOST_EPOCHS = 8, 100  # the steps are too few for hundreds of photos
+FEW = 60  # training photos: fewer, and all good parts set the threshold, by cross-fitting
+FEWEST_FOLDS, FOLDS = 3, 5
+PATIENT = 1.5  # budgets that cross-fitting may take in all
 BUDGET = 1e9  # pixels seen in training: about five minutes of two cores, features included
 LOOKED_AT = 200  # photos whose size is read
 SHRUNK = 1.9  # pixels to one: small defects are lost, and it is said
@@ -62,12 +65,15 @@ def decide(config: CSFlowConfig, images: Images) -> CSFlowConfig:
     if config.image_size == "auto":
         height, width = np.median([*map(_sides, _some(sources_of(images), LOOKED_AT))], axis=0)
         config = replace(config, image_size=_size(height, width, config))
-    if config.epochs == "auto":
+    whole = config.epochs == "auto"
+    if whole:
         count = len(images) * tiles_each(len(images), config.tiling)[0]
         useful = max(LEAST_EPOCHS, STEPS * config.batch / count)
         most = BUDGET / (count * prod(config.tiling.window))
         epochs = np.clip(round(min(useful, most)), 1, MOST_EPOCHS)
         config = replace(config, epochs=int(epochs))
+    if config.folds == "auto":  # who says how long it shall take, gets no further trainings
+        config = replace(config, folds=_folds(config, len(images)) if whole else 0)
     return config
 
 
@@ -117,6 +123,14 @@ about 55 pixels are lost; --tile 512 looks at all of it, in 63 tiles, 64 times a
         f"--tile {TILE} looks at all of it, in {count} tiles, "
         f"{count * prod(tiling.window) / prod(size):.0f} times as long a photo"
     )
+
+
+def _folds(config: CSFlowConfig, photos: int) -> int:
+    """Into how many a few good parts are divided, so that all of them set the threshold."""
+    if photos >= FEW or config.score != "calibrated" or config.tile:
+        return 0
+    trainings = int(PATIENT * BUDGET / (photos * int(config.epochs) * prod(config.size)))
+    return 0 if trainings <= FEWEST_FOLDS else min(trainings - 1, FOLDS)
 
 
 def _most_scales(config: CSFlowConfig) -> int:

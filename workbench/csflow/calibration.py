@@ -1,6 +1,6 @@
 """What is taken from calibration images: threshold, colour scale and typical energy."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -19,38 +19,60 @@ from .batches import Images, to_square
 from .config import CSFlowConfig
 from .scores import Latents
 from .split import parts_of
-from .typical import Typical
+from .typical import Typical, watched
 
 if TYPE_CHECKING:
     from .detector import CSFlowDetector
 
+CROSSFITTED = "OK, by flows that have not seen them"
 AIM, MOST = 0.01, 0.03  # share of good parts thrown away: aimed at, and surely not exceeded
 
 
 def calibrate(
-    detector: "CSFlowDetector", latents: Iterable[Latents], images: Images, places: Sequence[int]
+    detector: "CSFlowDetector",
+    latents: Iterable[Latents],
+    part: NDArray[np.intp],
+    crossfitted: bool = False,
 ) -> None:
     """Set what a detector takes from calibration images.
 
     Args:
-        latents: Of the images that could be read, in batches; taken one at a time.
-        places: Their positions, complete when the latents are through.
+        latents: Of the images, in batches; taken one at a time.
+        part: The part that each image shows, a number.
+        crossfitted: Whether they are all good parts, each by a flow that has not seen it. Then
+            the detector keeps them, for its own flow has seen most.
     """
-    if detector.config.score != "calibrated":
-        latents = list(latents)  # they are looked at twice
-    each = map(detector.cells_of, latents)
-    cells = [np.concatenate(scale) for scale in zip(*each, strict=True)]
-    if not cells:
-        return
-    part = parts_of(images, places)
+    cells, scores = _measured(detector, latents)
+    detector.crossfitted = (cells, part) if crossfitted else None
+    _settle(detector, cells, scores, part)
+
+
+def _measured(
+    detector: "CSFlowDetector", latents: Iterable[Latents]
+) -> tuple[Latents, NDArray[np.float64]]:
+    """Energy of the cells of all images, and scores where these take more than that."""
+    cells: list[Latents] = []
+    scores = [np.empty(0)]
+    for zs in latents:
+        cells.append(detector.cells_of(zs))
+        if detector.config.score != "calibrated":
+            scores.append(detector.score_latents(zs))
+    return [np.concatenate(scale) for scale in zip(*cells, strict=True)], np.concatenate(scores)
+
+
+def _settle(
+    detector: "CSFlowDetector",
+    cells: Latents,
+    scores: NDArray[np.float64],
+    part: NDArray[np.intp],
+) -> None:
     if "calibrated" in (detector.config.score, detector.config.heat):
         detector.typical = Typical.of(cells)
     if detector.config.score == "calibrated":
         scores = detector.by_region(Typical.left_out(cells, part), cells)
-    else:
-        scores = np.concatenate([detector.score_latents(zs) for zs in latents])
     detector.calibration_scores = scores
-    detector.threshold = first_threshold(scores, part, detector.config)
+    source = CROSSFITTED if detector.crossfitted else CALIBRATION
+    detector.threshold = first_threshold(scores, part, detector.config, source)
     detector.heat_range = colour_scale(detector.heat_of(cells))
     detector.typical_energy = tuple(float(np.median(m.mean((1, 2)))) for m in cells)
 
@@ -87,6 +109,10 @@ def adjust(
     detector.prepare()
     masked = detector.masked if ignore is None else mask_of(ignore, config.size)
     detector.config, detector.masked = config, masked
+    if detector.crossfitted:
+        cells, part = detector.crossfitted
+        _settle(detector, watched(cells, masked), np.empty(0), part)
+        return True
     photos: Images = ()
     with suppress(DataError):  # no folder, or it is no longer there
         photos = detector.parts().calibration
@@ -97,7 +123,9 @@ def adjust(
             places.extend(some)
             yield zs
 
-    calibrate(detector, found(), photos, places)
+    cells, scores = _measured(detector, found())
+    if places:
+        _settle(detector, cells, scores, parts_of(photos, places))
     return bool(places)
 
 
@@ -107,20 +135,25 @@ def mask_of(picture: ImageSource, size: tuple[int, int]) -> NDArray[np.bool_]:
 
 
 def first_threshold(
-    scores: NDArray[np.float64], part: NDArray[np.intp], config: CSFlowConfig
+    scores: NDArray[np.float64],
+    part: NDArray[np.intp],
+    config: CSFlowConfig,
+    source: str = CALIBRATION,
 ) -> Threshold:
     """The threshold that a detector begins with, from its calibration parts.
 
     Args:
         scores: One a photo, shape (N,).
         part: The part that it shows, a number; a part is as bad as the worst photo of it.
+        source: What they are of, in words.
     """
     if config.policy == "percentile":
-        return threshold(scores, q=config.percentile)
+        return threshold(scores, q=config.percentile, source=source)
     worst = np.array([scores[part == number].max() for number in np.unique(part)])
-    source = CALIBRATION if len(worst) == len(scores) else f"{CALIBRATION}, the worst of each part"
+    if len(worst) < len(scores):
+        source = f"{source}, the worst of each part"
     if len(worst) < FEWEST:
-        few = f"{CALIBRATION}, too few to tell a rate; calibrate on {FEWEST} or more, best 100"
+        few = f"{source}, too few to tell a rate; calibrate on {FEWEST} or more, best 100"
         return threshold(scores, q=config.percentile, source=few)
     # fewer than 100 parts carry no 1 %: a limit for it would miss most defects
     aim, most = max(AIM, 1 / len(worst)), max(MOST, 3.5 / len(worst))

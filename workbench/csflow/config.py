@@ -18,7 +18,12 @@ SCHEDULES = ("constant", "one-cycle")
 FEWEST_SCALES = 3
 STRIDE = 32  # pixels a cell of an EfficientNet's output, at most
 ALTERATIONS = ("place", "light", "focus", "compression")
-AUTO = ("image_size", "scales", "epochs")  # what may be left to the photos, see `csflow.auto`
+AUTO = (
+    "image_size",
+    "scales",
+    "epochs",
+    "folds",
+)  # what may be left to the photos, see `csflow.auto`
 # A saved configuration may come from anywhere, and its network is built before it is compared.
 _MOST = {
     "image_size": 3072,
@@ -89,6 +94,9 @@ class CSFlowConfig:
     # there are few parts; "percentile" is of the calibration scores
     policy: str = "tail"
     percentile: float = 99.0
+    # flows trained for the threshold alone, each without a fold of the good parts, so that all of
+    # these set it; 0: the calibration parts do; "auto": as `fit` decides, 0 unless parts are few
+    folds: int | str = "auto"
 
     def __post_init__(self) -> None:
         """Refuse what could not work, naming the field."""
@@ -109,6 +117,10 @@ class CSFlowConfig:
         if self.tile:
             size = () if isinstance(self.image_size, str) else self.size
             require_tiles(self.tile, size, self.cell, _MOST["image_size"])
+        if self.folds not in (0, "auto", *range(2, 21)):
+            raise ValueError(f"folds must be 0 or 2 to 20, got {self.folds!r}")
+        if self.folds not in (0, "auto") and (self.tile or self.score != "calibrated"):
+            raise ValueError("folds are for the score 'calibrated', without tiles")
         if self.white and not 1 <= self.white <= 65535:
             raise ValueError(f"white must be 1 to 65535, or 0 to find it, got {self.white}")
         if self.noise < 0:
@@ -192,7 +204,7 @@ class CSFlowConfig:
         """
         if (resize := saved.get("resize", "pil")) != "pil":
             raise ValueError(f"resize must be pil, got {resize!r}; train the model again")
-        before: dict[str, Any] = {"policy": "percentile", "altered": 0.0}
+        before: dict[str, Any] = {"policy": "percentile", "altered": 0.0, "folds": 0}
         before["alterations"] = ALTERATIONS
         known = {name: value for name, value in saved.items() if name != "resize"}
         return cls(**before | known)
@@ -207,7 +219,13 @@ class CSFlowConfig:
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON-able values."""
         fields = asdict(self) | {"kernels": list(self.kernels)}
-        unset = {"white": 0, "smallest": 0, "regions": 1, "tile": 0}  # as before there were these
+        unset = {
+            "white": 0,
+            "smallest": 0,
+            "regions": 1,
+            "tile": 0,
+            "folds": 0,
+        }  # as before there were these
         return {name: value for name, value in fields.items() if unset.get(name, "") != value}
 
 

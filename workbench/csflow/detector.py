@@ -88,6 +88,7 @@ class CSFlowDetector:
         self.arithmetic = ""  # of training, as "cpu, bfloat16"; "" where not known
         self.calibration: Images = ()  # a few images of the last `fit`; none after loading
         self.calibration_scores: NDArray[np.float64] = np.empty(0)
+        self.crossfitted: tuple[Latents, NDArray] | None = None  # cells and parts, if few
         self.heat_range = (0.0, 1.0)  # ends of the fixed colour scale of heat maps
         self.typical: Typical | None = None  # what "calibrated" scores and heat maps compare with
         self.typical_energy = (0.0,) * self.config.depth  # finest first, of the median image
@@ -173,7 +174,7 @@ class CSFlowDetector:
             DataError: Too many of the images cannot be read.
             ArtifactError: The checkpoint is damaged, or is of another training.
         """
-        from .training import learn
+        from .learning import learn
 
         train, calibration = split_images(images, calibration, self.config.seed)
         c = decide(with_range(self.config, train), train)
@@ -183,13 +184,14 @@ class CSFlowDetector:
         self.ignore = None if ignore is None else mask_of(ignore, c.size)
         network = self.build_network()
         self.engine = self.saved = None  # a graph or a folder of other weights
-        trained, latents, places = learn(
+        learned = learn(
             network, c, train, calibration,
             progress=progress, cache=cache, checkpoint=checkpoint, ranks=ranks,
         )  # fmt: skip
+        trained = learned.trained
         self.history, self.epoch = trained.history, trained.epoch
         self.interrupted, self.arithmetic = trained.interrupted, trained.arithmetic
-        calibrate(self, latents, calibration, places)
+        calibrate(self, learned.latents, learned.part, learned.crossfitted)
         self.data = provenance(images, train, calibration)
         self.calibration = calibration[:REMEMBERED]
         return self

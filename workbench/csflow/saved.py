@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .network import CSFlowNetwork
 
 PARTS = ("standardise", "flow")  # of a network: what training changes
+KEPT, SHOWN = "crossfitted.", "crossfitted_part"  # cells of every scale, and parts
 
 
 class Saved(NamedTuple):
@@ -52,6 +53,9 @@ def state_of(detector: "CSFlowDetector") -> tuple[dict[str, Any], dict[str, NDAr
     scores: dict[str, NDArray] = {"held_out": detector.calibration_scores}
     masks = {"ignore": detector.ignore, "masked": detector.masked}
     scores |= {name: mask for name, mask in masks.items() if mask is not None}
+    if detector.crossfitted:
+        cells, scores[SHOWN] = detector.crossfitted
+        scores |= {f"{KEPT}{k}": scale for k, scale in enumerate(cells)}
     return manifest | {"backbone": backbone}, {**learned, **scores}
 
 
@@ -68,8 +72,10 @@ def fill(
     detector: "CSFlowDetector", manifest: Mapping[str, Any], arrays: Mapping[str, NDArray]
 ) -> None:
     """Undo `state_of`, all but the configuration."""
-    own = ("held_out", "ignore", "masked")
-    learned = {name: array for name, array in arrays.items() if name not in own}
+    cells = [array for name, array in sorted(arrays.items()) if name.startswith(KEPT)]
+    if cells:
+        detector.crossfitted = cells, arrays[SHOWN]
+    learned = {name: x for name, x in arrays.items() if name.split(".")[0] in PARTS}
     detector.ignore, detector.masked = arrays.get("ignore"), arrays.get("masked")
     detector.saved = Saved(manifest, learned)
     detector.calibration_scores = arrays["held_out"]

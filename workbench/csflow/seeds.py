@@ -210,6 +210,7 @@ def _trained(
     ignore: ImageSource | None = None,
     **options: Any,  # noqa: ANN401
 ) -> tuple[SeedResult, CSFlowDetector]:
+    config = replace(config, folds=0)  # no threshold is asked for
     detector = CSFlowDetector(config, **options).fit(parts, ignore=ignore, progress=progress)
     nll = detector.history[detector.epoch - 1]["calibration_nll"]
     seconds = round(sum(epoch["seconds"] for epoch in detector.history), 1)

@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from functools import partial
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -18,17 +17,12 @@ from workbench.errors import DataError
 from workbench.progress import bar as progress_bar
 
 from .alone import ALONE, Alone
-from .batches import Images
 from .config import PRECISIONS, CSFlowConfig
-from .feature_cache import extract, some
 from .flow import CrossScaleFlow, Pyramid, nll
 from .resume import Checkpoint
-from .scores import Latents
 
 if TYPE_CHECKING:
     from tqdm import tqdm
-
-    from .network import CSFlowNetwork
 
 
 @dataclass(frozen=True)
@@ -41,43 +35,6 @@ class Trained:
     arithmetic: str  # device and precision of its convolutions, as "cpu, bfloat16"
 
 
-def learn(
-    network: "CSFlowNetwork",
-    config: CSFlowConfig,
-    train: Images,
-    calibration: Images,
-    *,
-    progress: bool,
-    cache: bool,
-    checkpoint: Checkpoint | None,
-    ranks: Alone = ALONE,
-) -> tuple[Trained, Iterator[Latents], list[int]]:
-    """Train a network's flow on images, watched on others, in place.
-
-    Returns:
-        How it went, and latents and places of the calibration images that can be read.
-    """
-    read = partial(
-        extract, network=network, config=config, progress=progress, cache=cache, ranks=ranks
-    )
-    _, features = read(train, title="features", drawn=True)
-    places, watched = read(calibration, title="features (calibration)")
-    copies: Pyramid = []
-    if config.altered and config.alterations:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what cannot be read was named above
-            _, copies = read(
-                train, title="features (altered)", alter=config.alterations, drawn=True
-            )
-    if config.standardise:
-        network.standardise.fit(features)
-    trained = train_flow(
-        network.flow, network.standardise, features, some(watched, len(places)), config,
-        copies=copies, progress=progress, checkpoint=checkpoint, ranks=ranks,
-    )  # fmt: skip
-    return trained, network.latents_of(watched, config.together), places
-
-
 def train_flow(
     flow: CrossScaleFlow,
     standardise: nn.Module,
@@ -86,6 +43,7 @@ def train_flow(
     config: CSFlowConfig,
     *,
     copies: Sequence[Tensor] = (),
+    title: str = "train",
     progress: bool = True,
     checkpoint: Checkpoint | None = None,
     ranks: Alone = ALONE,
@@ -108,7 +66,8 @@ def train_flow(
         calibration: The same of OK images that are only watched.
         config: Learning rate, epochs and the rest.
         copies: Features of altered copies, one an image, which are taken for some of them.
-        progress: Show a progress bar.
+        title: What the progress bar says.
+        progress: Show one.
         checkpoint: Where to go on from, and to write to between epochs; of the first rank.
         ranks: Those that train it together.
 
@@ -133,7 +92,7 @@ def train_flow(
     bar = progress_bar(
         total=config.epochs * run.batches,
         initial=len(run.history) * run.batches,
-        desc="train",
+        desc=title,
         progress=progress,
     )
     try:

@@ -1,0 +1,135 @@
+"""From photos to a trained network, and to what its calibration rests on.
+
+Good parts that are too few to keep many apart are cross-fitted: flows that are not kept learn
+from all but a fold of them each, so that every one has an honest score and all set the threshold.
+"""
+
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .alone import ALONE, Alone
+from .batches import Images
+from .config import CSFlowConfig
+from .feature_cache import extract, some
+from .flow import Pyramid
+from .network import CSFlowNetwork
+from .resume import Checkpoint
+from .scores import Latents
+from .split import parts_of
+from .training import Trained, train_flow
+
+
+class Learned(NamedTuple):
+    """How a training went, and latents of good parts by flows that have not learned from them."""
+
+    trained: Trained
+    latents: Iterable[Latents]  # in batches
+    part: NDArray[np.intp]  # that each image shows, a number
+    crossfitted: bool  # whether they are all of them, not the calibration parts alone
+
+
+def learn(
+    network: CSFlowNetwork,
+    config: CSFlowConfig,
+    train: Images,
+    calibration: Images,
+    *,
+    progress: bool,
+    cache: bool,
+    checkpoint: Checkpoint | None,
+    ranks: Alone = ALONE,
+) -> Learned:
+    """Train a network's flow on images, watched on others, in place."""
+    read = partial(
+        extract, network=network, config=config, progress=progress, cache=cache, ranks=ranks
+    )
+    seen, features = read(train, title="features", drawn=True)
+    places, watched = read(calibration, title="features (calibration)")
+    copies = _altered(read, train, config)
+    if config.standardise:
+        network.standardise.fit(features)
+    trained = train_flow(
+        network.flow, network.standardise, features, some(watched, len(places)), config,
+        copies=copies, progress=progress, checkpoint=checkpoint, ranks=ranks,
+    )  # fmt: skip
+    part = parts_of(calibration, places)
+    if config.folds and not trained.interrupted:
+        every = [torch.cat(pair) for pair in zip(features, watched, strict=True)]
+        own = _altered(read, calibration, config)
+        copies = [torch.cat(pair) for pair in zip(copies, own, strict=True)]
+        parts = np.concatenate([parts_of(train, seen), len(train) + part])
+        if found := _crossfitted(network, config, every, copies, parts, progress, ranks):
+            return Learned(trained, *found, crossfitted=True)
+        trained = replace(trained, interrupted=True)
+    latents = network.latents_of(watched, config.together)
+    return Learned(trained, latents, part, crossfitted=False)
+
+
+def folds_of(part: NDArray[np.intp], count: int, seed: int) -> list[NDArray[np.intp]]:
+    """Positions of the images of every fold; photos of one part are in one fold.
+
+    Args:
+        part: The part that each image shows, a number, shape (N,).
+        count: Folds; fewer where there are fewer parts.
+
+    Example:
+        >>> [fold.tolist() for fold in folds_of(np.array([0, 0, 1, 2]), 2, seed=0)]
+        [[0, 1, 3], [2]]
+    """
+    numbers = np.random.default_rng(seed).permutation(np.unique(part))
+    count = min(count, len(numbers))
+    return [np.flatnonzero(np.isin(part, numbers[k::count])) for k in range(count)]
+
+
+def _altered(read: Callable, images: Images, config: CSFlowConfig) -> Pyramid:
+    """Features of altered copies, one an image, if there are to be any."""
+    if not (config.altered and config.alterations):
+        return []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what cannot be read has been named
+        return read(images, title="features (altered)", alter=config.alterations, drawn=True)[1]
+
+
+def _crossfitted(
+    network: CSFlowNetwork,
+    config: CSFlowConfig,
+    features: Pyramid,
+    copies: Pyramid,
+    part: NDArray[np.intp],
+    progress: bool,
+    ranks: Alone,
+) -> tuple[list[Latents], NDArray[np.intp]] | None:
+    """Latents of every image by a flow that has not seen its part; None after Ctrl-C."""
+    found: list[Latents] = []
+    folds = folds_of(part, int(config.folds), config.seed)
+    for number, own in enumerate(folds, 1):
+        beside = CSFlowNetwork(config, "random").to(network.device)  # its backbone is not asked
+        others = np.setdiff1d(np.arange(len(part)), own)
+        learned, watched, altered = (
+            [x[torch.from_numpy(rows)] for x in table]
+            for table, rows in ((features, others), (features, own), (copies, others))
+        )
+        if config.standardise:
+            beside.standardise.fit(learned)
+        title = f"train {number} of {len(folds)} for the threshold"
+        try:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "training stopped")  # said below
+                trained = train_flow(
+                    beside.flow, beside.standardise, learned, watched, config,
+                    copies=altered, title=title, progress=progress, ranks=ranks,
+                )  # fmt: skip
+        except KeyboardInterrupt:
+            trained = None
+        if trained is None or trained.interrupted:
+            warnings.warn("stopped: the calibration parts alone set the threshold", stacklevel=4)
+            return None
+        found += beside.latents_of(watched, config.together)
+    return found, part[np.concatenate(folds)]
