@@ -17,11 +17,14 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def few(photos, tiny_config):
-    """Ten good photos and a striped one, whose twin is learned from too."""
-    good = [*photos[0][:10], photos[0][0].copy()]
-    good[-1][::8] = 255
-    config = CSFlowConfig(**tiny_config.to_dict() | {"folds": 4, "epochs": 12})
-    return good, CSFlowDetector(config).fit(good, progress=False)
+    """Eleven good photos, and a detector that has cross-fitted them."""
+    return photos[0][:11], fitted_to(photos[0][:11], tiny_config)
+
+
+def fitted_to(good, tiny_config):
+    changes = {"folds": 4, "epochs": 2, "patience": 0, "alterations": ["place"]}
+    config = CSFlowConfig(**tiny_config.to_dict() | changes)
+    return CSFlowDetector(config).fit(good, progress=False)
 
 
 def test_every_fold_is_whole_parts_and_every_photo_is_in_one():
@@ -32,13 +35,22 @@ def test_every_fold_is_whole_parts_and_every_photo_is_in_one():
     assert len(folds_of(np.array([3, 3, 5]), 4, seed=2)) == 2
 
 
-def test_all_good_parts_set_the_threshold_and_none_has_been_seen(few):
+def test_all_good_parts_set_the_threshold(few):
     good, detector = few
     assert len(detector.calibration_scores) == detector.threshold.n == len(good)
     assert "flows that have not seen them" in detector.threshold.describe()
-    striped = detector.calibration_scores.max()
-    others = np.sort(detector.calibration_scores)[:-1]
-    assert striped > 1.5 * others.max()  # no flow that scored it knew a stripe
+
+
+def test_what_scores_a_photo_has_learned_from_none_of_its_fold(few, tiny_config):
+    """Another photo in one place: only the flow of its own fold stays what it was."""
+    good, detector = few
+    other = fitted_to([255 - good[0], *good[1:]], tiny_config)
+    cells, part = detector.crossfitted
+    same = (cells[0] == other.crossfitted[0][0]).all((1, 2))
+    folds = folds_of(np.arange(len(good)), 4, detector.config.seed)
+    fold = np.array([k for number in part for k, own in enumerate(folds) if number in own])
+    assert len({*fold[same].tolist()}) == 1
+    assert same.sum() == (fold == fold[same][0]).sum() - 1
 
 
 def test_the_flow_that_is_kept_is_that_of_a_training_without_folds(few):
