@@ -63,6 +63,12 @@ def train(
     window: Annotated[
         int, typer.Option(help="Rows judged together; 10 finds small faults that last (rows).")
     ] = 1,
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            help="Trainings more, that all good parts set the threshold; 0: none (photos)."
+        ),
+    ] = None,
     seeds: Annotated[
         int, typer.Option(help="Train this many; report their spread, save the first (photos).")
     ] = 1,
@@ -119,6 +125,8 @@ def train(
     else:
         given |= {"smallest": share(smallest), "regions": regions, "tile": tile}
     changes = {key: value for key, value in given.items() if value} | {"seed": seed}
+    if folds is not None and not rows:
+        changes["folds"] = folds
     if resume and seeds > 1:
         raise ValueError("--resume goes on with one training; leave it out, or --seeds")
     rule_count(join)

@@ -24,7 +24,7 @@ from .typical import Typical, watched
 if TYPE_CHECKING:
     from .detector import CSFlowDetector
 
-CROSSFITTED = "OK, by flows that have not seen them"
+CROSSFITTED = "cross-fitted OK"  # each scored by a flow that has not seen it
 AIM, MOST = 0.01, 0.03  # share of good parts thrown away: aimed at, and surely not exceeded
 
 
