@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from .config import ALTERATIONS
+from .limits import ALTERATIONS
 
 ASIDE = 0.03  # of a side
 LIGHT, COLOUR = 0.25, 0.1  # of the levels, of contrast and saturation

@@ -5,36 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from workbench.settings import require_types
+from .limits import ALTERATIONS, require
+from .tiles import Tiling
 
-from .scores import HEATS, SCORES
-from .tiles import LARGEST, Tiling, require_tiles
-
-ENGINES = ("auto", "torch", "onnx")
-DOWNSCALES = ("nearest", "area")
-PRECISIONS = ("auto", "float32", "bfloat16")
-POLICIES = ("tail", "percentile")
-SCHEDULES = ("constant", "one-cycle")
 FEWEST_SCALES = 3
 STRIDE = 32  # pixels a cell of an EfficientNet's output, at most
-ALTERATIONS = ("place", "light", "focus", "compression")
-AUTO = (
-    "image_size",
-    "scales",
-    "epochs",
-    "folds",
-)  # what may be left to the photos, see `csflow.auto`
-# A saved configuration may come from anywhere, and its network is built before it is compared.
-_MOST = {
-    "image_size": 3072,
-    "scales": 8,
-    "hidden": 16384,
-    "batch": 4096,
-    "epochs": 10**6,
-    "top_k": 10**6,
-    "regions": 10**6,
-}
-_KERNELS = set(range(1, 32, 2))
 
 Size = int | tuple[int, int]  # pixels a side of a square, or height and width
 
@@ -105,48 +80,7 @@ class CSFlowConfig:
         for name in ("image_size", "alterations"):
             if isinstance(value := getattr(self, name), list):
                 object.__setattr__(self, name, tuple(value))
-        if not 1 <= len(self.kernels) <= 64 or not set(self.kernels) <= _KERNELS:
-            raise ValueError(f"kernels must be 1 to 64 odd numbers up to 31, got {self.kernels}")
-        for name, most in (_MOST | ({"image_size": LARGEST} if self.tile else {})).items():
-            found = np.atleast_1d(value := getattr(self, name))
-            many = len(found) > (2 if name == "image_size" else 1)
-            wrong = found.dtype.kind != "i" or many or found.min() < 1 or found.max() > most
-            if wrong and not (value == "auto" and name in AUTO):
-                raise ValueError(f"{name} must be at least 1, at most {most}, got {value!r}")
-        require_types(self)
-        if self.tile:
-            size = () if isinstance(self.image_size, str) else self.size
-            require_tiles(self.tile, size, self.cell, _MOST["image_size"])
-        if self.folds not in (0, "auto", *range(2, 21)):
-            raise ValueError(f"folds must be 0 or 2 to 20, got {self.folds!r}")
-        if self.folds not in (0, "auto") and (self.tile or self.score != "calibrated"):
-            raise ValueError("folds are for the score 'calibrated', without tiles")
-        if self.white and not 1 <= self.white <= 65535:
-            raise ValueError(f"white must be 1 to 65535, or 0 to find it, got {self.white}")
-        if self.noise < 0:
-            raise ValueError(f"noise must be 0 or more standard deviations, got {self.noise}")
-        if not 0 <= self.altered <= 1:
-            raise ValueError(f"altered must be in [0, 1], got {self.altered}")
-        if self.alterations != "auto" and not {*self.alterations} <= {*ALTERATIONS}:
-            kinds = ", ".join(ALTERATIONS)
-            raise ValueError(f"alterations must be some of {kinds}, got {self.alterations}")
-        if not 0 <= self.smallest < 1:
-            raise ValueError(f"smallest must be a share in [0, 1), got {self.smallest}")
-        if self.patience < 0:
-            raise ValueError(f"patience must be 0 or more epochs, got {self.patience}")
-        words = {
-            "score": SCORES,
-            "heat": HEATS,
-            "policy": POLICIES,
-            "downscale": DOWNSCALES,
-            "schedule": SCHEDULES,
-            "precision": PRECISIONS,
-        }
-        for name, known in words.items():
-            if (word := getattr(self, name)) not in known:
-                raise ValueError(f"{name} must be one of {', '.join(known)}, got {word!r}")
-        if not 0 < self.percentile < 100:
-            raise ValueError(f"percentile must be in (0, 100), got {self.percentile}")
+        require(self)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -219,13 +153,7 @@ class CSFlowConfig:
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON-able values."""
         fields = asdict(self) | {"kernels": list(self.kernels)}
-        unset = {
-            "white": 0,
-            "smallest": 0,
-            "regions": 1,
-            "tile": 0,
-            "folds": 0,
-        }  # as before there were these
+        unset = {"white": 0, "smallest": 0, "regions": 1, "tile": 0, "folds": 0}  # as before them
         return {name: value for name, value in fields.items() if unset.get(name, "") != value}
 
 

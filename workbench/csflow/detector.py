@@ -21,10 +21,11 @@ from .alone import ALONE, Alone
 from .auto import decide
 from .batches import Images, batches, to_square
 from .calibration import adjust, calibrate, mask_of
-from .config import ENGINES, CSFlowConfig
+from .config import CSFlowConfig
 from .evaluation import Evaluation
 from .graph import graph_of, keep_graph
 from .heatmap import enlarge
+from .limits import ENGINES
 from .regions import region_level
 from .saved import Saved, fill, network_of, state_of
 from .scores import Latents, cell_energy, heat, scale_shares, score

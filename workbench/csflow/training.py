@@ -17,8 +17,9 @@ from workbench.errors import DataError
 from workbench.progress import bar as progress_bar
 
 from .alone import ALONE, Alone
-from .config import PRECISIONS, CSFlowConfig
+from .config import CSFlowConfig
 from .flow import CrossScaleFlow, Pyramid, nll
+from .limits import PRECISIONS
 from .resume import Checkpoint
 
 if TYPE_CHECKING:
