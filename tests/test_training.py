@@ -80,7 +80,7 @@ def test_every_field_of_the_configuration_that_moves_features_moves_the_key():
     }  # fmt: skip
     others = {
         "standardise", "kernels", "hidden", "clamp", "lr", "schedule", "adam_eps",
-        "weight_decay", "grad_norm", "batch", "epochs", "noise", "altered", "alterations",
+        "weight_decay", "grad_norm", "batch", "epochs", "noise", "altered", "alterations", "folds",
         "patience", "precision", "seed", "score", "top_k", "heat", "policy", "percentile",
     }  # fmt: skip
     assert moving.keys() | others == CSFlowConfig().to_dict().keys()
