@@ -444,3 +444,21 @@ def test_rows_are_not_scored_into_a_file_of_another_kind(workbench, home):
     done = workbench("score", "rows.csv", "--name", "rows", "--out", "part.png")
     assert done.returncode == 2 and "choose another file" in done.stderr
     assert (home / "part.png").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_few_good_photos_are_said_and_all_of_them_may_set_the_threshold(workbench, home):
+    for i in range(9):
+        (home / "few" / "OK").mkdir(parents=True, exist_ok=True)
+        Image.fromarray(photo(i)).save(home / "few" / "OK" / f"{i}.png")
+    done = workbench("train", "few", "--epochs", 1, "--size", 128, "--folds", 2)
+    assert done.returncode == 0, done.stderr
+    assert "good photos: expect a first look, not verdicts; 10 at least, best 100" in done.stderr
+    learned = load(home / "models" / "few")
+    counts = learned.data["counts"]
+    assert learned.threshold.n == counts["train"] + counts["calibration"]
+    assert "cross-fitted OK" in done.stdout
+    done = workbench("train", "few", "--epochs", 1, "--size", 128, "--folds", 1)
+    assert done.returncode == 2 and "folds must be 0 or 2 to 20, got 1" in done.stderr
+    done = workbench("train", "r.csv", "--folds", 2)
+    assert done.returncode == 2 and "folds" in done.stderr

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from workbench.csflow.seeds import SeedResult
     from workbench.data import SensorTable
 
+FEW = 10  # good photos, of which no threshold can be told
+
 
 @command(app, reads_rows=True)
 def train(
@@ -98,7 +100,8 @@ def train(
     for_photos = {
         "preset": preset != "lite", "backbone": backbone, "weights": weights, "size": size,
         "blank": blank, "smallest": smallest, "regions": regions != 1, "seeds": seeds != 1,
-        "resume": resume, "groups": groups, "join": join != "any",
+        "tile": tile, "folds": folds is not None, "resume": resume, "groups": groups,
+        "join": join != "any",
     }  # fmt: skip
     rows, started = is_rows(source), "LOCAL_RANK" in os.environ  # by `launched` or torchrun
     if rows:
@@ -125,7 +128,7 @@ def train(
     else:
         given |= {"smallest": share(smallest), "regions": regions, "tile": tile}
     changes = {key: value for key, value in given.items() if value} | {"seed": seed}
-    if folds is not None and not rows:
+    if folds is not None:
         changes["folds"] = folds
     if resume and seeds > 1:
         raise ValueError("--resume goes on with one training; leave it out, or --seeds")
@@ -144,6 +147,10 @@ def train(
         config = training.changed(CSFlowConfig.preset(preset), changes)
         if told := shrunk(data.summary()["sizes"], config):
             note(told)
+        if (good := len(data.train) + len(data.calibration)) < FEW:
+            note(
+                f"{good} good photos: expect a first look, not verdicts; {FEW} at least, best 100"
+            )
         if seeds != 1:
             with by_workers(dask) as each:
                 detector, results = training.fit_seeds(

@@ -176,8 +176,10 @@ def _one_by_one(work: Callable, tasks: Iterable) -> Iterator[tuple[Any, Any]]:
 def _of_seed(
     config: CSFlowConfig, parts: ImageFolder, progress: bool, options: dict[str, Any], seed: int
 ) -> tuple[SeedResult, CSFlowDetector | None, bool]:
-    result, detector = _trained(replace(config, seed=seed), parts, progress, **options)
-    return result, detector if seed == config.seed else None, detector.interrupted
+    first = seed == config.seed  # of the others no threshold is asked for
+    own = replace(config, seed=seed, folds=config.folds if first else 0)
+    result, detector = _trained(own, parts, progress, **options)
+    return result, detector if first else None, detector.interrupted
 
 
 def _of_config(
@@ -194,7 +196,7 @@ def _of_config(
     store = Cache(folder / "trials", LIMIT) if folder else None
     if store and (known := store.read(key)):
         return SeedResult(**json.loads(known))
-    result, detector = _trained(config, parts, progress, ignore)
+    result, detector = _trained(replace(config, folds=0), parts, progress, ignore)
     if detector.interrupted:
         raise KeyboardInterrupt
     if store:
@@ -210,7 +212,6 @@ def _trained(
     ignore: ImageSource | None = None,
     **options: Any,  # noqa: ANN401
 ) -> tuple[SeedResult, CSFlowDetector]:
-    config = replace(config, folds=0)  # no threshold is asked for
     detector = CSFlowDetector(config, **options).fit(parts, ignore=ignore, progress=progress)
     nll = detector.history[detector.epoch - 1]["calibration_nll"]
     seconds = round(sum(epoch["seconds"] for epoch in detector.history), 1)

@@ -53,7 +53,8 @@ class Tiling(NamedTuple):
     @property
     def places(self) -> list[Place]:
         """Where the tiles lie, row by row; one at (0, 0) for a photo that is seen whole."""
-        return list(product(*(_starts(*sides, self.cell) for sides in self._sides)))
+        tops, lefts = (_starts(*sides, self.cell) for sides in self._sides)
+        return list(product(tops, lefts))
 
     def cut(self, pixels: NDArray, place: Place) -> NDArray:
         """The pixels (..., H, W) of a tile."""
