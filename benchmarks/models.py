@@ -39,7 +39,7 @@ def detector(config, paths, device=None, engine="torch"):
         for name, parameter in network.flow.named_parameters():
             if name.endswith("gain"):
                 parameter.copy_(0.1 + 0.1 * torch.rand(parameter.shape, generator=rng))
-    calibrate(made, [network(squares)], paths[:4], range(4))
+    calibrate(made, [network(squares)], np.arange(4))
     made.calibration = list(paths[:4])
     return made
 
