@@ -180,6 +180,8 @@ def test_every_command_speaks_json():
 def test_debug_lets_the_error_through(workbench):
     with pytest.raises(DataError, match="nowhere must be"):
         workbench("--debug", "train", "nowhere")
+    with pytest.raises(DataError, match="nowhere must be"):
+        workbench("train", "nowhere", "--debug")
 
 
 @pytest.mark.slow
@@ -204,6 +206,8 @@ def test_help_lists_every_command(workbench):
     done = workbench("--help")
     for command in ("demo", "data", "train", "evaluate", "report", "compare", "doctor"):
         assert command in done.stdout
+    found = [done.stdout.index(f"│ {command} ") for command in ("demo", "train", "app", "update")]
+    assert found == sorted(found)
 
 
 def test_train_and_evaluate_sensor_rows(workbench, home):

@@ -123,7 +123,9 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):  # a console of another encoding ends no command
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    debug = "--debug" in sys.argv
+    if debug := "--debug" in sys.argv:  # anywhere in the line
+        sys.argv.remove("--debug")
+        sys.argv.insert(1, "--debug")
     try:
         app()
     except KeyboardInterrupt:
