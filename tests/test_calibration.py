@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from workbench import metrics
-from workbench.csflow import CSFlowConfig
+from workbench.csflow import CSFlowConfig, CSFlowDetector
 from workbench.csflow.auto import decide
 from workbench.csflow.calibration import first_threshold
 from workbench.csflow.scores import heat
@@ -251,3 +251,12 @@ def test_of_fresh_parts_at_most_what_was_said_is_thrown_away(parts, draw):
 def test_a_size_that_is_not_decided_yet_is_not_guessed():
     with pytest.raises(ValueError, match="image_size must be a number here, got auto; only fit"):
         _ = CSFlowConfig().size
+
+
+@pytest.mark.slow
+def test_the_first_threshold_rests_on_scores_as_they_are_given_later(photos, tiny_config):
+    changes = {"score": "max", "heat": "calibrated", "smallest": 0.05, "epochs": 1}
+    config = CSFlowConfig(**tiny_config.to_dict() | changes)
+    detector = CSFlowDetector(config).fit(photos[0][:8], photos[0][8:12], progress=False)
+    scores = detector.score(photos[0][8:12])
+    np.testing.assert_allclose(detector.calibration_scores, scores, rtol=1e-4)

@@ -355,7 +355,8 @@ def test_large_photos_are_told_what_shrinking_loses(tmp_path, capsys, monkeypatc
 
     told = (
         "photos of 1400 x 1400 pixels are looked at as 512 x 512, 3 pixels to one: defects below "
-        "about 20 pixels are lost; --tile 512 looks at all of it, in 9 tiles, 9 times as long"
+        "about 20 pixels are lost; --tile 512 looks at all of it, in 9 tiles, "
+        "9 times the computing"
     )
     assert told in run("data", "check", tmp_path / "boards").out
     assert told in run("train", tmp_path / "boards", "--name", "boards").err

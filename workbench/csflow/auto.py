@@ -106,7 +106,7 @@ def lost(config: CSFlowConfig, height: int, width: int) -> str:
     Example:
         >>> lost(CSFlowConfig(), 3000, 4000)
         'photos of 4000 x 3000 pixels are looked at as 576 x 448, 7 pixels to one: defects below \
-about 55 pixels are lost; --tile 512 looks at all of it, in 63 tiles, 64 times as long a photo'
+about 55 pixels are lost; --tile 512 looks at all of it, in 63 tiles, 64 times the computing'
         >>> lost(CSFlowConfig(), 640, 640)
         ''
     """
@@ -121,7 +121,7 @@ about 55 pixels are lost; --tile 512 looks at all of it, in 63 tiles, 64 times a
         f"photos of {width} x {height} pixels are looked at as {size[1]} x {size[0]}, {times:.0f} "
         f"pixels to one: defects below about {5 * round(FINEST * times / 5)} pixels are lost; "
         f"--tile {TILE} looks at all of it, in {count} tiles, "
-        f"{count * prod(tiling.window) / prod(size):.0f} times as long a photo"
+        f"{count * prod(tiling.window) / prod(size):.0f} times the computing"
     )
 
 

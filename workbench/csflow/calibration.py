@@ -17,7 +17,7 @@ from workbench.metrics.thresholds import CALIBRATION
 
 from .batches import Images, to_square
 from .config import CSFlowConfig
-from .scores import Latents
+from .scores import Latents, score
 from .split import parts_of
 from .typical import Typical, watched
 
@@ -50,13 +50,18 @@ def calibrate(
 def _measured(
     detector: "CSFlowDetector", latents: Iterable[Latents]
 ) -> tuple[Latents, NDArray[np.float64]]:
-    """Energy of the cells of all images, and scores where these take more than that."""
+    """Energy of the cells of all images, and scores where these take more than that.
+
+    Regions are looked at later: the heat map may rest on what is typical of these very cells.
+    """
+    c = detector.config
     cells: list[Latents] = []
     scores = [np.empty(0)]
     for zs in latents:
         cells.append(detector.cells_of(zs))
-        if detector.config.score != "calibrated":
-            scores.append(detector.score_latents(zs))
+        if c.score != "calibrated":
+            seen = watched(zs, detector.ignore, detector.masked)
+            scores.append(score(seen, c.score, c.top_k).astype(np.float64))
     return [np.concatenate(scale) for scale in zip(*cells, strict=True)], np.concatenate(scores)
 
 
@@ -69,7 +74,8 @@ def _settle(
     if "calibrated" in (detector.config.score, detector.config.heat):
         detector.typical = Typical.of(cells)
     if detector.config.score == "calibrated":
-        scores = detector.by_region(Typical.left_out(cells, part), cells)
+        scores = Typical.left_out(cells, part)
+    scores = detector.by_region(scores, cells)
     detector.calibration_scores = scores
     source = CROSSFITTED if detector.crossfitted else CALIBRATION
     detector.threshold = first_threshold(scores, part, detector.config, source)
