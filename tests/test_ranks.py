@@ -93,9 +93,16 @@ def curve(epochs):
 
 @pytest.fixture(scope="module")
 def one_by_eight(home):
-    history = learned()
-    assert "workbench.csflow.ranks" not in sys.modules
-    return curve(history)
+    return curve(learned())
+
+
+def test_one_process_imports_nothing_for_several():
+    done = run(
+        "-c",
+        "import sys, workbench.cli.training, workbench.csflow.learning\n"
+        "assert not {'workbench.csflow.ranks', 'workbench.csflow.launch'} & {*sys.modules}",
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_two_ranks_by_four_learn_what_one_by_eight_does(one_by_eight):

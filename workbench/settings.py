@@ -25,7 +25,7 @@ def word(name: str, given: str, words: Sequence[str]) -> str:
 
 
 def number(name: str, default: float) -> float:
-    """The number in the variable `WORKBENCH_NAME`, or the default where it is not set."""
+    """The number that `WORKBENCH_` and the name stand for, or the default where it is not set."""
     variable = f"WORKBENCH_{name}"
     given = os.environ.get(variable) or default
     try:

@@ -81,7 +81,7 @@ def folds_of(part: NDArray[np.intp], count: int, seed: int) -> list[NDArray[np.i
 
     Example:
         >>> [fold.tolist() for fold in folds_of(np.array([0, 0, 1, 2]), 2, seed=0)]
-        [[0, 1, 3], [2]]
+        [[2, 3], [0, 1]]
     """
     numbers = np.random.default_rng(seed).permutation(np.unique(part))
     count = min(count, len(numbers))
