@@ -71,6 +71,9 @@ def in_order(
 
     Only `ahead` tasks for each worker are with the scheduler at a time. A task whose worker dies
     is given to another; what it raises ends all.
+
+    Raises:
+        DataError: Too many workers died over one task, or no worker is left.
     """
     from dask.distributed import KilledWorker
 

@@ -19,7 +19,11 @@ class Shard(NamedTuple):
 
     @classmethod
     def parse(cls, word: str) -> "Shard":
-        """Read "3/16"; ValueError where the number is not from 1 to the count."""
+        """Read "3/16".
+
+        Raises:
+            ValueError: It is no such word, or the number is not from 1 to the count.
+        """
         number, _, count = word.partition("/")
         if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
             raise ValueError(f"a shard must be a number and a count as 3/16, got {word!r}")

@@ -63,6 +63,10 @@ def score(
         model: The folder of the detector, which the workers see as well. Each loads it once.
         client: Connected to the workers; no more than a few tasks for each are under way.
         chunk: Photos of a task, rounded up to whole batches.
+
+    Raises:
+        ArtifactError: No such detector, here or on a worker.
+        DataError: Workers died over the same photos again and again.
     """
     detector = artifacts.load(model)
     if client is None:

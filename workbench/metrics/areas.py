@@ -14,10 +14,19 @@ Shares = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 def auroc_interval(scores: ArrayLike, labels: ArrayLike, *, confidence: float = 0.95) -> Ends:
-    """DeLong's confidence interval of the AUROC; NaN twice with fewer than two parts of a class.
+    """DeLong's confidence interval of the AUROC.
 
     It shrinks to a point where every NG scores above every OK: then the data cannot say how
     sure they are.
+
+    Args:
+        confidence: The share of such intervals that hold the true area, about.
+
+    Returns:
+        Both ends in [0, 1]; NaN twice with fewer than two parts of a class.
+
+    Raises:
+        ValueError: The confidence is outside (0, 1).
 
     References:
         DeLong, DeLong and Clarke-Pearson 1988; Sun and Xu 2014, Fast implementation of

@@ -81,6 +81,10 @@ class Agreement(NamedTuple):
 def agreement(first: ArrayLike, second: ArrayLike) -> Agreement:
     """Cohen's kappa of two judgements, with its interval for large samples.
 
+    Args:
+        first: What one says, in the form of labels.
+        second: What somebody else says of the same parts.
+
     Raises:
         ValueError: Lengths differ, there is no part, or a word is unknown.
 

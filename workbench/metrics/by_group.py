@@ -109,10 +109,14 @@ def by_kind(
 
 
 def p_chart(counts: ArrayLike, n: ArrayLike) -> PChart:
-    """Which groups have another share than the rest, `counts` of `n`, by more than chance.
+    """Which groups have another share than the rest, by more than chance.
 
     The limits are three standard deviations of a binomial share about the common one, within
     [0, 1]. A group without parts has a share of NaN and is never out.
+
+    Args:
+        counts: How often it happened in each group, shape (G,).
+        n: Of how many, shape (G,).
 
     References:
         Shewhart 1931, Economic control of quality of manufactured product; Montgomery,

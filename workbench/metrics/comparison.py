@@ -52,6 +52,9 @@ def compare(
 ) -> Comparison:
     """Compare two detectors on the same images.
 
+    Args:
+        b: Scores of the second on the same images; another scale is fine.
+
     References:
         McNemar 1947, Note on the sampling error of the difference between correlated
         proportions or percentages; exact as a binomial test of the discordant pairs.

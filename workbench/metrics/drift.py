@@ -51,6 +51,9 @@ def drift(reference: ArrayLike, scores: ArrayLike) -> Drift:
     with half a score added to every bin; Kolmogorov-Smirnov needs no bins, and its p value is
     exact for samples that are not huge.
 
+    Args:
+        reference: Scores of calibration OK.
+
     Example:
         >>> drift(np.arange(1000), np.arange(1000)).verdict
         'stable'

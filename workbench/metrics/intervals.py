@@ -11,7 +11,15 @@ Ends = tuple[float, float]
 
 
 def wilson(count: ArrayLike, n: ArrayLike, confidence: float = 0.95) -> Ends:
-    """Wilson score interval of a rate, numbers or arrays; NaN twice for n = 0.
+    """Wilson score interval of a rate, without continuity correction.
+
+    Args:
+        count: How often it happened; a number or an array.
+        n: How often it could have happened.
+        confidence: The share of such intervals that hold the true rate, about.
+
+    Returns:
+        Lower and upper end within [0, 1]; NaN twice for n = 0.
 
     Raises:
         ValueError: Count outside [0, n] or confidence outside (0, 1).
@@ -64,6 +72,9 @@ def ng_needed(miss_rate: float, confidence: float = 0.95) -> int:
 
     The claim is two-sided and agrees with the intervals shown everywhere; the "rule of three" is
     one-sided and needs fewer.
+
+    Raises:
+        ValueError: The claim or the confidence is outside (0, 1).
 
     Example:
         >>> ng_needed(0.01)

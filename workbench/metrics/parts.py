@@ -37,6 +37,9 @@ def join_photos(
 ) -> Parts:
     """One score for each part.
 
+    Args:
+        rule: How photos make a part, see above.
+
     Raises:
         ValueError: Not one part per photo, or another rule.
 

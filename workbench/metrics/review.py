@@ -37,6 +37,9 @@ class ReviewRates(NamedTuple):
 class TwoThresholds:
     """OK below `low`, NG from `high` on, re-inspect in between; equal ones leave nothing between.
 
+    Raises:
+        ValueError: `low` is above `high`.
+
     Example:
         >>> TwoThresholds(Threshold(1.0), Threshold(2.0)).verdicts([0.5, 1.0, 2.0]).tolist()
         ['OK', 're-inspect', 'NG']

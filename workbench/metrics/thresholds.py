@@ -47,7 +47,12 @@ class Threshold(float):
 
     @classmethod
     def of(cls, value: float) -> Self:
-        """The value itself if it is a threshold, else one set by hand."""
+        """The value itself if it is a threshold, else one set by hand.
+
+        Example:
+            >>> Threshold.of(2).source
+            'set by hand'
+        """
         return value if isinstance(value, cls) else cls(value)
 
     def origin(self) -> str:
@@ -63,7 +68,12 @@ class Threshold(float):
         return f"{self.policy}{f' ({params})' * bool(params)} of {self.n} scores, {self.source}"
 
     def describe(self) -> str:
-        """The value with its origin, for a title or a report."""
+        """The value with its origin, for a title or a report.
+
+        Example:
+            >>> Threshold(2.5).describe()
+            '2.5: set by hand'
+        """
         return f"{self:.4g}: {self.origin()}"
 
     def to_json(self) -> dict[str, Any]:
@@ -72,7 +82,15 @@ class Threshold(float):
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
-        """Undo `to_json`; TypeError where it holds something else."""
+        """Undo `to_json`.
+
+        Example:
+            >>> Threshold.from_json(Threshold(2.5).to_json()).describe()
+            '2.5: set by hand'
+
+        Raises:
+            TypeError: It holds something else.
+        """
         found = cls(**data)
         if not all(type(getattr(found, name)) is kind for name, kind in _KINDS.items()):
             raise TypeError(f"a threshold must have {', '.join(_KINDS)}, got {data!r:.200}")

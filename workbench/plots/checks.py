@@ -17,7 +17,11 @@ _LINES = ((COLORS["line"], "-"), (COLORS["ok"], "--"), (COLORS["ng"], ":"))
 def distributions(
     groups: Mapping[str, Mapping[str, ArrayLike]], measures: Sequence[str]
 ) -> Figure:
-    """Cumulative shares of each measure, a panel a measure, a line a group; values are (N,)."""
+    """Cumulative shares of each measure, one panel a measure, one line a group.
+
+    Args:
+        groups: Name of the group -> measure -> values, shape (N,).
+    """
     t = words()
     figure, axes = panels(len(measures), 2.9, 2.9, sharey=True)
     for ax, measure in zip(axes, measures, strict=True):
@@ -43,7 +47,11 @@ def shifts(
     *,
     ax: Axes | None = None,
 ) -> Axes:
-    """Scores over threshold, shape (N, C), of N photos under C changes, a row of dots each."""
+    """Scores of the same photos under several changes, a row of dots each; 1 is the threshold.
+
+    Args:
+        ratio: Score over threshold, shape (N, C).
+    """
     t = words()
     ax = ax or new_axes(7, 0.9 + 0.42 * len(names), "Scores before and after each change")
     lift = np.where(ng, 0.14, -0.14)[:, None] + np.arange(len(names))

@@ -88,7 +88,11 @@ def rates(
     xlabel: str = "threshold",
     ax: Axes | None = None,
 ) -> Axes:
-    """Miss and overkill rate against the threshold, which is of `xlabel`, with 95 % bands."""
+    """Miss rate and overkill rate against the threshold, with 95 % bands: what moving it costs.
+
+    Args:
+        xlabel: What the threshold is of.
+    """
     t = words()
     ax = ax or new_axes(7, 3.2, "Miss rate and overkill rate against the threshold")
     at, counts = _against_threshold(ax, scores, labels)

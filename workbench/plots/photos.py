@@ -45,7 +45,11 @@ def overview(
 
 
 def sample_grid(parts: ImageFolder, *, n: int = 12) -> Figure:
-    """At most n photos, always the same, half OK and half NG; marked defects outlined."""
+    """At most n photos, always the same draw, half OK and half NG; marked defects outlined.
+
+    Raises:
+        ValueError: The folder is empty.
+    """
     chosen = _draw(parts, n)
     figure, axes = _grid(len(chosen), min(6, len(chosen)), 1.7, parts.image(chosen[0]))
     for ax, i in zip(axes, chosen, strict=False):

@@ -69,7 +69,14 @@ def timeline(
 
 
 def blame(shares: ArrayLike, columns: Sequence[str], *, ax: Axes | None = None) -> Axes:
-    """Mean share of each sensor in the error, shape (D,) or (N, D), the twelve largest."""
+    """Mean share of each sensor in the error, the twelve largest.
+
+    Args:
+        shares: Shape (D,) or (N, D), as from `detector.blame`.
+
+    Raises:
+        ValueError: Shares and names differ in number.
+    """
     shares = np.atleast_2d(np.asarray(shares, float))
     if shares.shape[1] != len(columns):
         raise ValueError(
@@ -94,6 +101,9 @@ def sizes(path: Sequence[Mapping[str, float]], bottleneck: int, *, ax: Axes | No
         path: Mappings with `bottleneck` (0: no network) and `likelihood`, as a row model has them
             in `detector.data["size"]["path"]`.
         bottleneck: What was chosen; 0 for none.
+
+    Raises:
+        ValueError: No size was tried.
     """
     if not len(path):
         raise ValueError("path must hold at least one size, got none: no column varies")

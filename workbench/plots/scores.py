@@ -69,6 +69,9 @@ def history(
     Args:
         history: One mapping an epoch, as in `detector.history`.
         logy: Logarithmic vertical axis.
+
+    Raises:
+        ValueError: No epoch was trained.
     """
     if not len(history):
         raise ValueError("history must hold at least one epoch, got none; fit the detector first")

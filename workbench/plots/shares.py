@@ -15,7 +15,11 @@ Rate = tuple[float | None, tuple[float | None, float | None]]
 
 
 def rate_intervals(names: Sequence[str], rates: Mapping[str, Sequence[Rate]]) -> Figure:
-    """A panel a title, a row a name: the rate as a dot, (low, high) as a line, None left out."""
+    """One panel a rate, one row a report: the rate as a dot, its interval as a line.
+
+    Args:
+        rates: Title -> one (rate, (low, high)) a report, shares or None where not defined.
+    """
     figure, axes = panels(len(rates), 3.6, 1.1 + 0.34 * len(names), sharey=True)
     colors = (COLORS["miss"], COLORS["overkill"], COLORS["line"])
     for ax, (title, each), color in zip(axes, rates.items(), colors, strict=False):
@@ -27,7 +31,11 @@ def rate_intervals(names: Sequence[str], rates: Mapping[str, Sequence[Rate]]) ->
 
 
 def kinds(rows: Sequence[KindRates], *, ax: Axes | None = None) -> Axes:
-    """Miss rate of each kind with its 95 % interval, as from `metrics.by_kind`."""
+    """Miss rate of each kind of defect with its 95 % interval, as from `metrics.by_kind`.
+
+    Raises:
+        ValueError: There is no kind.
+    """
     if not rows:
         raise ValueError("kinds needs at least one kind of defect, got none")
     t = words()

@@ -26,6 +26,9 @@ CHANGES = 12  # parts in the table of changed verdicts
 class ComparisonReport(Report):
     """The last good runs of several reports.
 
+    Args:
+        names: Which; by default all of them.
+
     Raises:
         DataError: A report that is named has no run that went well, or there is none at all.
     """

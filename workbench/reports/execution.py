@@ -32,6 +32,9 @@ def execute(
         notebook: Its name there, or the path of any notebook.
         output: Where the executed notebook goes; what its kernel said goes beside it, `.log`.
 
+    Returns:
+        The path of the executed notebook.
+
     Raises:
         DataError: There is no such notebook.
         ValueError: A parameter that it does not declare.
@@ -58,6 +61,9 @@ def find(notebook: str | Path) -> Path:
 
 def parsed(words: Iterable[str]) -> dict[str, Any]:
     """Parameters as they are written on a command line: JSON where it is JSON, else a word.
+
+    Raises:
+        ValueError: One is not NAME=VALUE.
 
     Example:
         >>> parsed(["shown=3", "name=lens"])

@@ -14,7 +14,11 @@ KINDS = {"csflow": "images", "autoencoder": "sensors"}
 
 
 def build_index() -> Path:
-    """Write the list of all reports here, failed ones too, and return where it is."""
+    """Write the list of all reports in the workspace, those that failed included.
+
+    Returns:
+        Where it is.
+    """
     folder = workspace.root() / "reports"
     folder.mkdir(parents=True, exist_ok=True)
     for name in runs.names():

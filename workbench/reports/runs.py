@@ -41,7 +41,12 @@ class ReportRun:
 
     @classmethod
     def read(cls, folder: Path) -> "ReportRun":
-        """The run in a folder."""
+        """The run in a folder.
+
+        Raises:
+            OSError: It holds no status.
+            ValueError: The status is no JSON.
+        """
         details = read_json(folder / STATUS)
         metrics = read_json(folder / METRICS) if (folder / METRICS).exists() else {}
         status, seconds, error = (details[key] for key in ("status", "seconds", "error"))

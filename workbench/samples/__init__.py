@@ -64,6 +64,9 @@ def make_samples(
         seed: Another seed, other pictures of the same product.
         size: Side of the pictures in pixels, at least 64.
 
+    Returns:
+        `folder`.
+
     Raises:
         ValueError: No such sample, or a number out of range.
         DataError: Something else is at `folder` already.

@@ -24,7 +24,13 @@ PAGE = Path(__file__).with_name("page.html")
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """The application over the models of the workspace."""
+    """The application over the models of the workspace.
+
+    Example:
+        >>> app = create_app()
+        >>> "/getAllData" in app.openapi()["paths"]
+        True
+    """
     settings = settings or Settings()
     registry, monitor = Registry(), Monitor()
 

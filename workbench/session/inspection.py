@@ -110,7 +110,14 @@ class InspectionSession(Navigation):
             return self._record.verdicts.get(self.name) or self._judged_now(self.current)
 
     def judge(self) -> "Evaluation":
-        """Record the verdict on the current image, once, and return its evaluation."""
+        """Record the verdict on the current image, once.
+
+        Returns:
+            Its evaluation.
+
+        Raises:
+            DataError: Another session writes the result file.
+        """
         with self.lock:
             evaluation = self.current
             if self.name not in self._record.verdicts:
@@ -226,7 +233,11 @@ class InspectionSession(Navigation):
         return self.all_scores.all()
 
     def score_in_background(self, progress: Callable[[], None]) -> None:
-        """Score what is missing, what somebody looks at first; calls `progress` after each few."""
+        """Score what has not been scored; a part that somebody looks at goes first.
+
+        Args:
+            progress: Called after each few parts, in a thread of its own.
+        """
         self.all_scores.start(progress, self.prefetcher.wait)
 
     def truth(self, index: int) -> str:
@@ -250,14 +261,22 @@ class InspectionSession(Navigation):
         return None if "" in words else np.array([word == "NG" for word in words])
 
     def reset(self) -> Path | None:
-        """Forget all verdicts, not relabels; returns where the former result file was kept."""
+        """Forget all verdicts and return to the first image; relabels stay with the data.
+
+        Returns:
+            Where the former result file was kept, or None if there was none.
+        """
         with self.lock:
             kept = self._record.reset()
             self.go(0)
             return kept
 
     def adjust(self, **changes: object) -> bool:
-        """`detector.adjust`; verdicts are forgotten as by `reset`. DataError if read-only."""
+        """`detector.adjust`: all scores become others, so verdicts are forgotten as by `reset`.
+
+        Raises:
+            DataError: Another session writes the result file.
+        """
         with self.lock, lock_of(self.detector):
             if table := self._record.table:
                 table.lock.check()

@@ -22,7 +22,15 @@ class NothingPasses(ValueError):
 
 @dataclass(frozen=True)
 class Selection:
-    """An order and a filter; "" lets everything through."""
+    """An order and a filter; "" lets everything through.
+
+    Raises:
+        ValueError: A word that is none of these.
+
+    Example:
+        >>> Selection("name", outcome="missed").needs_verdicts
+        True
+    """
 
     # "random" (seeded), "name", "worst" (highest score first) or "closest" (to the threshold
     # first)
@@ -113,7 +121,15 @@ class Navigation:
         return self
 
     def seek(self, outcome: str, step: int) -> bool:
-        """Move to the next image of this outcome (-1: the one before), if one is known."""
+        """Move to the next image of this outcome among those shown, as far as scores are known.
+
+        Args:
+            outcome: "missed", "overkill" or "correct".
+            step: 1 for the next, -1 for the one before.
+
+        Returns:
+            Whether there is one.
+        """
         with self.lock:
             ahead = range(self.position + step, len(self) if step > 0 else -1, step)
             found = next((p for p in ahead if self.outcome(self._order[p]) == outcome), None)
@@ -122,7 +138,11 @@ class Navigation:
             return found is not None
 
     def open(self, name: str) -> Self:
-        """Move to an image by its file name; a filter that hides it is lifted."""
+        """Move to an image by its file name; a filter that hides it is lifted.
+
+        Raises:
+            ValueError: No such image.
+        """
         if name not in self.parts.names:
             raise ValueError(f"no image {name!r} in this session; names look like {self.name!r}")
         with self.lock:
@@ -133,10 +153,14 @@ class Navigation:
         return self
 
     def show(self, **words: str | int) -> Self:
-        """Change order or filter, see `Selection`; the current image stays where it passes.
+        """Change order or filter; the current image stays where it passes the filter.
 
         A filter by verdict or outcome, like the orders "worst" and "closest", scores what has
         not been scored yet.
+
+        Args:
+            **words: Any of order, seed, label, verdict and outcome; see `Selection`. "" takes a
+                filter away.
 
         Raises:
             ValueError: An unknown word, or no image passes (NothingPasses); all stays as it was.
@@ -155,7 +179,11 @@ class Navigation:
         return self
 
     def arrange(self, names: list[str]) -> Self:
-        """Show these images only, in this order, from the first."""
+        """Show these images only, in this order, from the first.
+
+        Raises:
+            ValueError: An unknown name, or none.
+        """
         indices = {name: index for index, name in enumerate(self.parts.names)}
         if not names or (unknown := [name for name in names if name not in indices]):
             raise ValueError(

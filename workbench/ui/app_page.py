@@ -27,7 +27,16 @@ from .view import View
 
 
 class AppPage(View):
-    """The page of `workbench app`."""
+    """The page of `workbench app`.
+
+    Args:
+        operator: Nothing can be chosen or saved.
+
+    Attributes:
+        session: The inspection, once a model of photos is loaded.
+        tabs: Of a model of photos or of sensors.
+        worker: The thread that loads the model or makes a tab.
+    """
 
     def __init__(
         self,

@@ -15,6 +15,9 @@ class AuditView(Simulator):
 
     *Keep* confirms a label, *turn round* corrects it; both go on to the next. What was settled
     does not come up again.
+
+    Raises:
+        ValueError: The parts are not labelled, or no label is left to be looked at.
     """
 
     def __init__(

@@ -15,7 +15,11 @@ PICTURES = ("wb-photo", "wb-first", "wb-second")
 
 
 class Compare(View):
-    """Scores against scores, the changed verdicts, and any part under both heat maps."""
+    """Scores against scores, the changed verdicts, and any part under both heat maps.
+
+    Raises:
+        ValueError: The sessions hold other parts.
+    """
 
     def __init__(
         self,

@@ -17,7 +17,11 @@ FEW = 12  # values of a column that get a chip each
 
 
 class Overview(View):
-    """Thumbnails of all parts with filter chips, a search and a confusion table."""
+    """Thumbnails of all parts with filter chips, a search and a confusion table.
+
+    Args:
+        opened: Called when the session stands at a part that was clicked.
+    """
 
     def __init__(
         self,

@@ -33,6 +33,11 @@ class Simulator(ControlPanel):
 
     A part counts as stepped through when one moves on from it, arrives at it by a step, or
     labels it; to open or reload a page steps through nothing.
+
+    Args:
+        session: The inspection to show; a former simulator of it, or of another session with
+            the same result file, is closed.
+        adjust: Called with a reason and what the model is to ignore, where that can be done here.
     """
 
     def __init__(

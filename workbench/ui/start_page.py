@@ -25,7 +25,11 @@ def open_page(name: str = "", *, operator: bool = False) -> View:
 
 
 class StartPage(View):
-    """A card for each saved model: photo, rates, date, kind; a click opens it."""
+    """A card for each saved model: photo, rates, date, kind; a click opens it.
+
+    Example:
+        >>> StartPage().close()
+    """
 
     def __init__(self) -> None:
         super().__init__("start", RLock())

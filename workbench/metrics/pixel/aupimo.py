@@ -28,6 +28,9 @@ def aupimo(
     scores tie. Exact, in two passes; memory holds the scores of defective pixels. Maps and masks
     are as for `pixel_auroc`; an image whose mask is empty is a good one.
 
+    Args:
+        bounds: Lowest and highest shared FPR, within (0, 1].
+
     Returns:
         The mean over the images with a defect; `.per_image` holds each. NaN with a `.reason`
         without an image of each kind, or where good images cannot resolve the lower bound.

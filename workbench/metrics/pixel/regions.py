@@ -29,6 +29,9 @@ def region_areas(heat: ArrayLike, cut: float) -> NDArray[np.float64]:
 def region_scores(maps: Iterable[ArrayLike], cut: float, count: int = 1) -> NDArray[np.float64]:
     """Area of the `count`-th largest region of each map, shape (N,); 0 where there is none.
 
+    Raises:
+        ValueError: No region is asked for.
+
     Example:
         >>> heat = [[0, 9, 0, 0], [9, 0, 0, 9]]
         >>> region_scores([heat], cut=5).tolist(), region_scores([heat], cut=5, count=2).tolist()
@@ -44,6 +47,10 @@ def regions_found(
     maps: Iterable, masks: Iterable, cut: float, smallest: float = 0.0
 ) -> tuple[int, int]:
     """How many marked defects are touched by a region that counts, and how many there are.
+
+    Args:
+        cut: What a region reaches.
+        smallest: Area from which on one counts, as a share of the map.
 
     Example:
         >>> regions_found([[[9, 0, 0, 1]]], [[[True, False, False, True]]], cut=5)
