@@ -17,7 +17,7 @@ from workbench.metrics.thresholds import CALIBRATION
 
 from .batches import Images, to_square
 from .config import CSFlowConfig
-from .scores import Latents, score
+from .scores import Latents
 from .split import parts_of
 from .typical import Typical, watched
 
@@ -54,14 +54,12 @@ def _measured(
 
     Regions are looked at later: the heat map may rest on what is typical of these very cells.
     """
-    c = detector.config
     cells: list[Latents] = []
     scores = [np.empty(0)]
     for zs in latents:
         cells.append(detector.cells_of(zs))
-        if c.score != "calibrated":
-            seen = watched(zs, detector.ignore, detector.masked)
-            scores.append(score(seen, c.score, c.top_k).astype(np.float64))
+        if detector.config.score != "calibrated":
+            scores.append(detector.plain_scores(zs))
     return [np.concatenate(scale) for scale in zip(*cells, strict=True)], np.concatenate(scores)
 
 

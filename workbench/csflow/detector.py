@@ -290,8 +290,13 @@ class CSFlowDetector:
         if self.typical and c.score == "calibrated":
             cells = self.cells_of(zs)
             return self.by_region(self.typical.score(cells), cells)
-        found = score(watched(zs, self.ignore, self.masked), c.score, c.top_k).astype(np.float64)
+        found = self.plain_scores(zs)
         return self.by_region(found, self.cells_of(zs)) if c.smallest else found
+
+    def plain_scores(self, zs: Latents) -> NDArray[np.float64]:
+        """Scores of latents, shape (B,), by a plain statistic and whatever the regions."""
+        seen, c = watched(zs, self.ignore, self.masked), self.config
+        return score(seen, c.score, c.top_k).astype(np.float64)
 
     def by_region(self, scores: NDArray[np.float64], cells: Latents) -> NDArray[np.float64]:
         """Scores (B,), none above what regions of the size that counts reach in the heat map."""

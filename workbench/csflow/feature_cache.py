@@ -281,14 +281,14 @@ def _computed(
     ):
         due = [(row, photo) for at, photo in zip(places, photos, strict=True)
                for row in missing[images[at]]]  # fmt: skip
-        for some in (due[i : i + TOGETHER] for i in range(0, len(due), TOGETHER)):
-            tiles = np.stack([tiling.cut(photo, rows[row][1]) for row, photo in some])
+        for group in (due[i : i + TOGETHER] for i in range(0, len(due), TOGETHER)):
+            tiles = np.stack([tiling.cut(photo, rows[row][1]) for row, photo in group])
             tiles = altered(tiles, alter) if alter else tiles
             if ignore is not None:
-                tiles *= np.stack([~tiling.cut(ignore, rows[row][1])[None] for row, _ in some])
-            full = [min(i, len(some) - 1) for i in range(TOGETHER)]  # the last one fills up
+                tiles *= np.stack([~tiling.cut(ignore, rows[row][1])[None] for row, _ in group])
+            full = [min(i, len(group) - 1) for i in range(TOGETHER)]  # the last one fills up
             features = network.features(tiles[full])
-            yield from ((row, [half(x[i]) for x in features]) for i, (row, _) in enumerate(some))
+            yield from ((row, [half(x[i]) for x in features]) for i, (row, _) in enumerate(group))
 
 
 def _put(table: Pyramid, place: int, xs: Pyramid) -> None:
