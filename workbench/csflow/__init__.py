@@ -1,6 +1,7 @@
 """CS-Flow: a normalizing flow over image features, and the detector made of it.
 
-Read in this order: `config`, `features`, `flow`, `scores`, `network`, `evaluation`, `detector`.
+Read in this order: `config`, `features`, `flow`, `scores`, `network`, `evaluation`, `scoring`,
+`detector`.
 `onnx/` and `original/` may be left out: no score depends on them.
 """
 
