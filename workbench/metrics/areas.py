@@ -1,32 +1,25 @@
 """The AUROC beyond its number: the part that a line can use, and how sure we are, by DeLong."""
 
 from math import nan, sqrt
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from workbench.metrics.inputs import pair
-from workbench.metrics.intervals import Ends
+from workbench.metrics.intervals import Ends, Z
 from workbench.metrics.ranking import roc_curve
 
 Shares = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
-def auroc_interval(scores: ArrayLike, labels: ArrayLike, *, confidence: float = 0.95) -> Ends:
-    """DeLong's confidence interval of the AUROC.
+def auroc_interval(scores: ArrayLike, labels: ArrayLike) -> Ends:
+    """DeLong's 95 % interval of the AUROC.
 
     It shrinks to a point where every NG scores above every OK: then the data cannot say how
     sure they are.
 
-    Args:
-        confidence: The share of such intervals that hold the true area, about.
-
     Returns:
         Both ends in [0, 1]; NaN twice with fewer than two parts of a class.
-
-    Raises:
-        ValueError: The confidence is outside (0, 1).
 
     References:
         DeLong, DeLong and Clarke-Pearson 1988; Sun and Xu 2014, Fast implementation of
@@ -37,14 +30,14 @@ def auroc_interval(scores: ArrayLike, labels: ArrayLike, *, confidence: float = 
         >>> round(low, 3), high
         (0.581, 1.0)
     """
-    low, high = _interval(_placements(scores, labels), confidence)
+    low, high = _interval(_placements(scores, labels))
     return (low, high) if np.isnan(low) else (max(0.0, low), min(1.0, high))
 
 
 def difference_interval(a: ArrayLike, b: ArrayLike, labels: ArrayLike) -> Ends:
     """DeLong's 95 % interval of the AUROC of b minus that of a, on the same parts."""
     first, second = _placements(a, labels), _placements(b, labels)
-    return _interval((second[0] - first[0], second[1] - first[1]), 0.95)
+    return _interval((second[0] - first[0], second[1] - first[1]))
 
 
 def _placements(scores: ArrayLike, labels: ArrayLike) -> Shares:
@@ -61,14 +54,12 @@ def _beaten(others: NDArray[np.float64], scores: NDArray[np.float64]) -> NDArray
     return (below + upto) / (2 * others.size)
 
 
-def _interval(shares: Shares, confidence: float) -> Ends:
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must be in (0, 1), got {confidence}")
+def _interval(shares: Shares) -> Ends:
     if min(len(each) for each in shares) < 2:
         return nan, nan
     centre = float(shares[0].mean())
     variance = sum(float(each.var(ddof=1)) / len(each) for each in shares)
-    half = NormalDist().inv_cdf((1 + confidence) / 2) * sqrt(variance)
+    half = Z * sqrt(variance)
     return centre - half, centre + half
 
 

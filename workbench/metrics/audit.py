@@ -1,7 +1,6 @@
 """Can labels be trusted: which look wrong, and do two inspectors agree by more than chance?"""
 
 from collections.abc import Sequence
-from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from workbench.metrics.counts import rate
 from workbench.metrics.inputs import as_labels, named, pair
-from workbench.metrics.intervals import Ends
+from workbench.metrics.intervals import Ends, Z
 
 
 class Suspect(NamedTuple):
@@ -103,7 +102,7 @@ def agreement(first: ArrayLike, second: ArrayLike) -> Agreement:
     table = np.array([[(~a & ~b).sum(), (~a & b).sum()], [(a & ~b).sum(), (a & b).sum()]])
     shares = table / len(a)
     kappa, deviation = _kappa(shares, len(a))
-    half = NormalDist().inv_cdf(0.975) * deviation
+    half = Z * deviation
     (both_ok, only_second), (only_first, both_ng) = table.tolist()
     return Agreement(
         len(a), both_ok, both_ng, only_first, only_second, rate(both_ok + both_ng, len(a)),

@@ -8,21 +8,22 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 Ends = tuple[float, float]
+TAIL = 0.025  # on either side of an interval, all of which are for 95 %
+Z = NormalDist().inv_cdf(1 - TAIL)
 
 
-def wilson(count: ArrayLike, n: ArrayLike, confidence: float = 0.95) -> Ends:
-    """Wilson score interval of a rate, without continuity correction.
+def wilson(count: ArrayLike, n: ArrayLike) -> Ends:
+    """Wilson score interval of a rate, 95 %, without continuity correction.
 
     Args:
         count: How often it happened; a number or an array.
         n: How often it could have happened.
-        confidence: The share of such intervals that hold the true rate, about.
 
     Returns:
         Lower and upper end within [0, 1]; NaN twice for n = 0.
 
     Raises:
-        ValueError: Count outside [0, n] or confidence outside (0, 1).
+        ValueError: Count outside [0, n].
 
     References:
         Wilson 1927, Probable inference, the law of succession, and statistical inference.
@@ -31,8 +32,7 @@ def wilson(count: ArrayLike, n: ArrayLike, confidence: float = 0.95) -> Ends:
         >>> [round(end, 3) for end in wilson(0, 50)]
         [0.0, 0.071]
     """
-    count, n = _counts(count, n, confidence)
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    (count, n), z = _counts(count, n), Z
     with np.errstate(invalid="ignore", divide="ignore"):
         share, shrink = count / n, 1 + z**2 / n
         centre = (share + z**2 / (2 * n)) / shrink
@@ -42,8 +42,8 @@ def wilson(count: ArrayLike, n: ArrayLike, confidence: float = 0.95) -> Ends:
     return _ends(low, np.where((count == n) & (n > 0), 1.0, centre + half))
 
 
-def clopper_pearson(count: ArrayLike, n: ArrayLike, confidence: float = 0.95) -> Ends:
-    """Exact (Clopper-Pearson) interval: never holds the true rate less often than said.
+def clopper_pearson(count: ArrayLike, n: ArrayLike) -> Ends:
+    """Exact (Clopper-Pearson) interval, 95 %: never holds the true rate less often than said.
 
     Arguments and ends as for `wilson`.
 
@@ -54,45 +54,41 @@ def clopper_pearson(count: ArrayLike, n: ArrayLike, confidence: float = 0.95) ->
         >>> [round(end, 3) for end in clopper_pearson(1, 50)]
         [0.001, 0.106]
     """
-    count, n = _counts(count, n, confidence)
+    count, n = _counts(count, n)
     if not n.any():
         return _ends(n * np.nan, n * np.nan)
     from scipy.special import betaincinv  # a quarter of a second, for a page that has just opened
 
-    tail = (1 - confidence) / 2
     # a beta distribution needs positive parameters; those that have none are the plain ends
-    low = betaincinv(np.maximum(count, 1), n - count + 1, tail)
-    high = betaincinv(count + 1, np.maximum(n - count, 1), 1 - tail)
+    low = betaincinv(np.maximum(count, 1), n - count + 1, TAIL)
+    high = betaincinv(count + 1, np.maximum(n - count, 1), 1 - TAIL)
     low, high = np.where(count == 0, 0.0, low), np.where(count == n, 1.0, high)
     return _ends(np.where(n > 0, low, np.nan), np.where(n > 0, high, np.nan))
 
 
-def ng_needed(miss_rate: float, confidence: float = 0.95) -> int:
+def ng_needed(miss_rate: float) -> int:
     """How many NG parts must be tested, none missed, to claim at most this miss rate.
 
     The claim is two-sided and agrees with the intervals shown everywhere; the "rule of three" is
     one-sided and needs fewer.
 
     Raises:
-        ValueError: The claim or the confidence is outside (0, 1).
+        ValueError: The claim is outside (0, 1).
 
     Example:
         >>> ng_needed(0.01)
         368
     """
-    if not 0 < miss_rate < 1 or not 0 < confidence < 1:
-        raise ValueError(f"both must be in (0, 1), got {miss_rate=} and {confidence=}")
+    if not 0 < miss_rate < 1:
+        raise ValueError(f"a claim must be in (0, 1), got {miss_rate=}")
     # of n parts none is missed with probability (1 - rate) ** n
-    return ceil(log((1 - confidence) / 2) / log(1 - miss_rate))
+    return ceil(log(TAIL) / log(1 - miss_rate))
 
 
-def _counts(count: ArrayLike, n: ArrayLike, confidence: float) -> tuple[np.ndarray, np.ndarray]:
+def _counts(count: ArrayLike, n: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     counts, of = np.broadcast_arrays(np.asarray(count, np.float64), np.asarray(n, np.float64))
-    if not ((counts >= 0) & (counts <= of)).all() or not 0 < confidence < 1:
-        raise ValueError(
-            f"count must be in [0, n] and confidence in (0, 1), got {count!r} of {n!r}, "
-            f"{confidence}"
-        )
+    if not ((counts >= 0) & (counts <= of)).all():
+        raise ValueError(f"count must be in [0, n], got {count!r} of {n!r}")
     return counts, of
 
 
