@@ -43,7 +43,7 @@ def test_a_folder_is_scored_into_a_file_with_its_bad_files_named(fitted, line, t
     out = tmp_path / "scores.csv"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        run = bulk.score_folder(fitted, line, out, progress=False)
+        run = bulk.score_folder(fitted, line, out)
     rows = rows_of(out)
     assert (run.scored, run.unreadable, run.before, len(rows)) == (11, 1, 0, 12)
     names = [row["file name"] for row in rows]
@@ -61,7 +61,7 @@ def test_a_folder_is_scored_into_a_file_with_its_bad_files_named(fitted, line, t
 def test_parts_of_several_photos_get_their_verdict(fitted, line, tmp_path):
     detector = copy.copy(fitted)
     detector.data = {"reading": {"groups": r"(\d)\d"}, "join": "mean"}  # 00 to 09, and 10
-    bulk.score_folder(detector, line, tmp_path / "all.csv", progress=False)
+    bulk.score_folder(detector, line, tmp_path / "all.csv")
     rows = rows_of(tmp_path / "all.csv")
     assert list(rows[0]) == [*bulk.COLUMNS, "part", "part prediction"]
     limit = float(detector.threshold)
@@ -71,13 +71,13 @@ def test_parts_of_several_photos_get_their_verdict(fitted, line, tmp_path):
         assert {row["part prediction"] for row in own} == {"NG" if mean >= limit else "OK"}
     (bad,) = [row for row in rows if row["error"]]
     assert bad["part"] == "OK/broken.png" and bad["part prediction"] == ""
-    bulk.score_folder(detector, line, tmp_path / "all.csv", progress=False)
+    bulk.score_folder(detector, line, tmp_path / "all.csv")
     again = sorted(rows_of(tmp_path / "all.csv"), key=lambda row: row["file name"])
     assert again == rows
 
     shares = [tmp_path / f"{i}.csv" for i in (1, 2)]
     for i, share in enumerate(shares, 1):
-        bulk.score_folder(detector, line, share, shard=bulk.Shard(i, 2), progress=False)
+        bulk.score_folder(detector, line, share, shard=bulk.Shard(i, 2))
         assert {row["part prediction"] for row in rows_of(share)} == {""}  # others have the rest
     bulk.merge(shares, tmp_path / "merged.csv")
     merged = rows_of(tmp_path / "merged.csv")
@@ -87,27 +87,27 @@ def test_parts_of_several_photos_get_their_verdict(fitted, line, tmp_path):
 
     detector.data = {"reading": {"groups": "{part}_cam*"}}
     with pytest.warns(UserWarning, match="each photo is judged as a part of its own: groups="):
-        bulk.score_folder(detector, line, tmp_path / "other.csv", progress=False)
+        bulk.score_folder(detector, line, tmp_path / "other.csv")
 
 
 def test_a_score_file_without_parts_is_continued_with_them(fitted, line, tmp_path):
-    bulk.score_folder(fitted, line, tmp_path / "s.csv", progress=False)
+    bulk.score_folder(fitted, line, tmp_path / "s.csv")
     detector = copy.copy(fitted)
     detector.data = {"reading": {"groups": r"(\d)\d"}}
-    assert bulk.score_folder(detector, line, tmp_path / "s.csv", progress=False).before == 11
+    assert bulk.score_folder(detector, line, tmp_path / "s.csv").before == 11
     assert {row["part"] for row in rows_of(tmp_path / "s.csv")} == {"0", "1", "OK/broken.png"}
 
 
 def test_a_stopped_run_goes_on_where_it_was(fitted, line, tmp_path):
     out = tmp_path / "scores.csv"
-    bulk.score_folder(fitted, line, out, progress=False)
+    bulk.score_folder(fitted, line, out)
     whole = rows_of(out)
     with out.open("w", newline="", encoding="utf-8") as file:  # as a power cut leaves it
         writer = csv.DictWriter(file, whole[0])
         writer.writeheader()
         writer.writerows(whole[:6])
         file.write("OK/shift 1/cut sho")
-    run = bulk.score_folder(fitted, line, out, progress=False)
+    run = bulk.score_folder(fitted, line, out)
     assert run.before + run.scored == 11 and run.before == sum(
         not row["error"] for row in whole[:6]
     )
@@ -126,18 +126,18 @@ def test_another_detectors_file_is_not_continued(fitted, line, tmp_path):
     out = tmp_path / "scores.csv"
     out.write_text("name,score\na,1\n")
     with pytest.raises(DataError, match="must start with the columns file name,label"):
-        bulk.score_folder(fitted, line, out, progress=False)
+        bulk.score_folder(fitted, line, out)
     name = "NG/shift 1/부품 00.png"
     out.write_text(f"{','.join(bulk.COLUMNS)}\n{name},NG,NG,123.0,\n", encoding="utf-8")
     with pytest.raises(DataError, match="123 there and .* choose another file"):
-        bulk.score_folder(fitted, line, out, progress=False)
+        bulk.score_folder(fitted, line, out)
 
 
 @pytest.fixture
 def half_done(fitted, line, tmp_path):
     """A file with the scores of the first six photos, as a killed run leaves it."""
     out = tmp_path / "scores.csv"
-    bulk.score_folder(fitted, line, out, progress=False)
+    bulk.score_folder(fitted, line, out)
     lines = out.read_text("utf-8").splitlines(keepends=True)
     out.write_text("".join(lines[:7]), "utf-8")
     return out
@@ -153,7 +153,7 @@ def test_another_detector_or_other_photos_are_refused_without_the_first_photo(
     try:
         other = CSFlowDetector(replace(tiny_config, seed=1)).fit(photos[0], progress=False)
         with pytest.raises(DataError, match="but is of another detector; choose another file"):
-            bulk.score_folder(other, line, half_done, progress=False)
+            bulk.score_folder(other, line, half_done)
     finally:
         first.write_bytes(content)
     other = half_done.parent / "other line"
@@ -162,7 +162,7 @@ def test_another_detector_or_other_photos_are_refused_without_the_first_photo(
         if path.name != "broken.png":
             Image.fromarray(photo(99)).save(path)
     with pytest.raises(DataError, match="there and .* here; choose another file"):
-        bulk.score_folder(fitted, other, half_done, progress=False)
+        bulk.score_folder(fitted, other, half_done)
     assert half_done.read_bytes() == before
 
 
@@ -170,7 +170,7 @@ def test_verdicts_of_a_former_threshold_are_judged_again_and_kept(fitted, line, 
     former = fitted.threshold
     try:
         fitted.threshold = 2 * max(float(row["anomaly score"]) for row in scored_rows(half_done))
-        run = bulk.score_folder(fitted, line, half_done, progress=False)
+        run = bulk.score_folder(fitted, line, half_done)
     finally:
         fitted.threshold = former
     assert run.rejudged > 0 and f"{run.rejudged} with another verdict" in run.describe()
@@ -191,7 +191,7 @@ def test_a_second_run_on_the_same_file_is_refused(fitted, line, half_done):
     }  # fmt: skip
     lock.path.write_text(json.dumps(holder))
     with pytest.raises(DataError, match=f"process {parent.pid}.; wait until it ends"):
-        bulk.score_folder(fitted, line, half_done, progress=False)
+        bulk.score_folder(fitted, line, half_done)
     assert len(scored_rows(half_done)) + 1 >= 6
 
 
@@ -202,7 +202,7 @@ def test_a_network_that_gives_no_number_says_so(fitted, line, half_done, monkeyp
     with pytest.raises(DataError, match="no number for this image, got nan"):
         fitted.evaluate_one(photo(0))
     half_done.unlink()
-    run = bulk.score_folder(fitted, line, half_done, progress=False)
+    run = bulk.score_folder(fitted, line, half_done)
     assert run.scored == 0 and run.unreadable == 12 and not scored_rows(half_done)
 
 

@@ -16,8 +16,8 @@ from workbench.csflow.original.importer import import_original
 UNCHECKED = "ignore:the ONNX graph was compared with torch on two drawn images only"
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings(UNCHECKED)]
 
-LITE = {"backbone": "efficientnet-lite0", "block": 14, "progress": False}  # 192 channels
-RANDOM = {"backbone": "efficientnet-b0", "block": 3, "weights": "random", "progress": False}
+LITE = {"backbone": "efficientnet-lite0", "block": 14}  # 192 channels
+RANDOM = {"backbone": "efficientnet-b0", "block": 3, "weights": "random"}
 
 
 def checkpoint(folder, channels, kernels=(5,), map_size=(4, 4), form=lambda net: net):

@@ -503,7 +503,7 @@ def test_scoring_walks_as_training_does(fitted, tmp_path):
     (root / "OK" / "loop").symlink_to(root)
     (root / "OK" / "gone.png").symlink_to(root / "nothing.png")
     os.mkfifo(root / "pipe.png")
-    run = bulk.score_folder(fitted, root, tmp_path / "scores.csv", progress=False)
+    run = bulk.score_folder(fitted, root, tmp_path / "scores.csv")
     rows = [line.split(",")[:2] for line in (tmp_path / "scores.csv").read_text().splitlines()]
     assert rows[1:] == [["NG/b.png", "NG"], ["OK/a.png", "OK"], ["OK/lot/d.png", "OK"],
                         ["monday/c.png", ""]]  # fmt: skip

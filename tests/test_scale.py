@@ -79,7 +79,7 @@ def home(tmp_path_factory, photos, tiny_config):
 def serial(home):
     """The file of one process with one thread, as every worker has."""
     detector = wb.load(home / "models" / "lens")
-    bulk.score_folder(detector, home / "line", home / "serial.csv", progress=False)
+    bulk.score_folder(detector, home / "line", home / "serial.csv")
     return (home / "serial.csv").read_bytes()
 
 
@@ -174,7 +174,7 @@ def test_a_share_is_not_continued_as_another(command):
 def test_workers_write_the_file_of_one_process(home, client, serial, tmp_path):
     detector = wb.load(home / "models" / "lens")
     by = partial(bulk.score, model=home / "models" / "lens", client=client)
-    bulk.score_folder(detector, home / "line", tmp_path / "out.csv", by=by, progress=False)
+    bulk.score_folder(detector, home / "line", tmp_path / "out.csv", by=by)
     assert (tmp_path / "out.csv").read_bytes() == serial
 
 
@@ -263,13 +263,13 @@ def test_addresses_of_other_stores_are_read(home, client, tmp_path):
     detector = wb.load(home / "models" / "lens")
     url = (home / "line").as_uri()
     by = partial(bulk.score, model=home / "models" / "lens", client=client)
-    run = bulk.score_folder(detector, url, tmp_path / "far.csv", by=by, progress=False)
+    run = bulk.score_folder(detector, url, tmp_path / "far.csv", by=by)
     assert (run.scored, run.unreadable) == (200, 1)
     near = pd.read_csv(home / "serial.csv")
     far = pd.read_csv(tmp_path / "far.csv")
     pd.testing.assert_frame_equal(near.drop(columns="error"), far.drop(columns="error"))
     with pytest.raises(DataError, match="must be an address"):
-        bulk.score_folder(detector, "nosuch://a", tmp_path / "x.csv", progress=False)
+        bulk.score_folder(detector, "nosuch://a", tmp_path / "x.csv")
 
 
 def test_killed_workers_lose_and_double_nothing(home, serial, tmp_path, monkeypatch):
@@ -299,7 +299,7 @@ def test_killed_workers_lose_and_double_nothing(home, serial, tmp_path, monkeypa
     with bulk.connected("local") as client:
         assert set(client.run(threads).values()) == {1}
         by = partial(scored, client)
-        bulk.score_folder(detector, home / "line", tmp_path / "out.csv", by=by, progress=False)
+        bulk.score_folder(detector, home / "line", tmp_path / "out.csv", by=by)
     assert len(killed) == 20
     assert (tmp_path / "out.csv").read_bytes() == serial
 

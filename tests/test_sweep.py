@@ -45,21 +45,21 @@ def nothing_is_trained(monkeypatch):
 
 def test_a_sweep_trains_every_combination_once(parts, small, monkeypatch):
     grid = {"hidden": [8, 16], "noise": [0.0]}
-    first = sweep(small, parts, grid, seeds=2, progress=False)
+    first = sweep(small, parts, grid, seeds=2)
     assert [s.changes for s in first] == [
         {"hidden": 8, "noise": 0.0},
         {"hidden": 16, "noise": 0.0},
     ]
     assert all([t.seed for t in s.trials] == [0, 1] for s in first)
-    alone = CSFlowDetector(replace(small, hidden=16, noise=0.0, seed=1)).fit(parts, progress=False)
+    alone = CSFlowDetector(replace(small, hidden=16, noise=0.0, seed=1)).fit(parts)
     expected = alone.history[alone.epoch - 1]["calibration_nll"]
     assert first[1].trials[1].calibration_nll == expected
     assert all(t.seconds > 0 and t.photo_ms > 0 and 0 <= t.auroc <= 1 for t in first[0].trials)
     with monkeypatch.context() as patch:
         nothing_is_trained(patch)
-        assert sweep(small, parts, grid, seeds=2, progress=False) == first
+        assert sweep(small, parts, grid, seeds=2) == first
         with pytest.raises(AssertionError, match="trained again"):  # another learning rate
-            sweep(replace(small, lr=1e-3), parts, grid, seeds=2, progress=False)
+            sweep(replace(small, lr=1e-3), parts, grid, seeds=2)
 
 
 def test_what_was_trained_before_a_stop_is_kept(parts, small, monkeypatch):
@@ -69,9 +69,9 @@ def test_what_was_trained_before_a_stop_is_kept(parts, small, monkeypatch):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        sweep(small, parts, {"hidden": [8, 16]}, seeds=1, each=stopped, progress=False)
+        sweep(small, parts, {"hidden": [8, 16]}, seeds=1, each=stopped)
     nothing_is_trained(monkeypatch)
-    (kept,) = sweep(small, parts, {"hidden": [8]}, seeds=1, progress=False)
+    (kept,) = sweep(small, parts, {"hidden": [8]}, seeds=1)
     assert kept.trials[0].seed == 0
 
 
@@ -116,8 +116,8 @@ def test_seeds_are_trained_by_whoever_is_given(parts, small):
         done = [(task, work(task)) for task in reversed(tasks)]
         return reversed(done)
 
-    here, results = fit_seeds(small, parts, 2, progress=False)
-    there, same = fit_seeds(small, parts, 2, each=elsewhere, progress=False)
+    here, results = fit_seeds(small, parts, 2)
+    there, same = fit_seeds(small, parts, 2, each=elsewhere)
     assert there.config.seed == here.config.seed == 0
     assert [r.calibration_nll for r in same] == [r.calibration_nll for r in results]
     assert isinstance(same[1], SeedResult) and same[1].seed == 1

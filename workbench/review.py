@@ -40,12 +40,11 @@ def collect(
     *,
     near: float = 0.1,
     sample: float = 0.01,
-    seed: int = 0,
 ) -> Iterator[Scored]:
     """Pass scores on, and copy photos that are worth a second look into a flat folder.
 
     Those are photos whose score is within `near` thresholds of the threshold, and a sample that
-    depends on seed and name alone. Opened in the simulator, the folder collects relabels beside
+    depends on the name alone. Opened in the simulator, the folder collects relabels beside
     it, which `learn` reads. A photo that is there already stays.
 
     Args:
@@ -66,7 +65,7 @@ def collect(
             if remote
             else (Path(os.path.relpath(one.source, root)).as_posix())
         )
-        drawn = int(hashlib.sha256(f"{seed}:{name}".encode()).hexdigest()[:12], 16) / 16**12
+        drawn = int(hashlib.sha256(f"0:{name}".encode()).hexdigest()[:12], 16) / 16**12
         if not one.error and (
             abs(one.score - threshold) <= near * abs(threshold) or drawn < sample
         ):
@@ -78,7 +77,7 @@ def collect(
         yield one
 
 
-def learn(name: str, folder: Path, *, progress: bool = True) -> Learned:
+def learn(name: str, folder: Path) -> Learned:
     """Train a photo model again with what inspectors said of a review folder.
 
     Photos called OK become training and calibration data, photos called NG test data: they are
@@ -108,7 +107,7 @@ def learn(name: str, folder: Path, *, progress: bool = True) -> Learned:
     file = saved.get("file")
     weights = "random" if saved.get("sha256") == "random" else file and workspace.resolve(file)
     after = CSFlowDetector(before.config, weights=weights or None)
-    after.fit(parts, progress=progress, ignore=_picture(before.ignore, before.masked))
+    after.fit(parts, ignore=_picture(before.ignore, before.masked))
     after.data |= {"join": before.data["join"]} if "join" in before.data else {}
     comparison = _compared(before, after, parts.test)
     former = workspace.model(f"{name}-before")

@@ -114,7 +114,7 @@ class Bulk:
 
 def write_scores(folder: Path, who: str, say: Say) -> None:
     before = {row[0] for row in rows_of(folder, "s.csv")}
-    run = bulk.score_folder(Bulk(), folder / "부품", folder / "s.csv", progress=False)
+    run = bulk.score_folder(Bulk(), folder / "부품", folder / "s.csv")
     say(f"{run.before} of {len(before)} before")
     for row in rows_of(folder, "s.csv"):
         say(f"{row[0]} {row[3]}")

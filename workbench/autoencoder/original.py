@@ -3,7 +3,6 @@
 import pickle
 import warnings
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,7 @@ from workbench.autoencoder.config import AutoEncoderConfig
 from workbench.autoencoder.density import drifted
 from workbench.autoencoder.network import AutoEncoder
 from workbench.autoencoder.rows import odd_columns, split
-from workbench.autoencoder.training import dead, units
+from workbench.autoencoder.training import dead
 from workbench.autoencoder.weights import LAYER, layers_of, weights_of
 from workbench.errors import ArtifactError
 
@@ -65,43 +64,28 @@ def read_original(path: Path | str, *, activation: str = "relu") -> AutoEncoder:
         ) from error
 
 
-def adopt(
-    kind: "type[Detector]",
-    path: Path | str,
-    rows: "Table",
-    *,
-    config: AutoEncoderConfig | None = None,
-    standardise: bool = False,
-) -> "Detector":
+def adopt(kind: "type[Detector]", path: Path | str, rows: "Table") -> "Detector":
     """Make a detector of a checkpoint that another program trained, see `read_original`.
 
-    It scores by reconstruction. Nothing is learned but the threshold, from calibration rows as in
-    `fit`. A network whose answer does not depend on the rows is warned of.
+    It scores by reconstruction, in raw units. Nothing is learned but the threshold, from
+    calibration rows as in `fit`. A network whose answer does not depend on the rows is warned of.
 
     Args:
         rows: Normal rows, as for `fit`, with as many columns as the network has inputs.
-        config: For `activation` (ReLU without one) and `q`; the file has the sizes.
-        standardise: Whether the original was given rows standardised by their own mean and
-            spread; else it was given them as they are, and errors are in raw units.
 
     Raises:
         ArtifactError: A file that is no plain state dict.
         ValueError: Rows of another number of columns, or too few of them.
     """
-    config = replace(config or AutoEncoderConfig(activation="relu"), score="reconstruction")
+    config = AutoEncoderConfig(activation="relu", score="reconstruction")
     detector, normal, name = kind(config), split(rows), Path(path).name
-    network, train = read_original(path, activation=config.activation), normal.train
+    network, train = read_original(path), normal.train
     if len(train.columns) != len(network.mean):
         raise ValueError(
             f"rows need {len(network.mean)} columns as {name} has inputs, got "
             f"{len(train.columns)} ({', '.join(train.columns)}); pass columns=... to load_rows"
         )
-    if standardise:
-        mean, scale, _ = units(train.values)
-        network.mean.copy_(torch.from_numpy(mean))
-        network.scale.copy_(torch.from_numpy(scale))
-    z = (torch.from_numpy(train.values) - network.mean) / network.scale
-    if still := dead(network, z):
+    if still := dead(network, torch.from_numpy(train.values)):
         warnings.warn(
             f"{name} is dead: its output is the same for every row, so a score is only the "
             "distance from one point; train a new model: workbench train",

@@ -68,7 +68,6 @@ def score_folder(
     *,
     shard: Shard | None = None,
     by: Callable[[Iterable[ImageSource]], Iterator[Scored]] | None = None,
-    progress: bool = True,
 ) -> Bulk:
     """Append one row an image to a CSV file, in the order of the names.
 
@@ -85,7 +84,6 @@ def score_folder(
         out: The file; made if it is not there, continued if it is.
         shard: Only the photos of this share, which others score elsewhere.
         by: What scores, in order: by default `stream`; `partial(score, model=..., client=...)`.
-        progress: Show images a second and the time left.
 
     Raises:
         DataError: No such folder, the file holds something else or another detector's scores, or
@@ -109,7 +107,7 @@ def score_folder(
         done, rejudged = _resumed(table, detector, place, about, parts)
         start, counts, synced = time.perf_counter(), {"scored": 0, "ng": 0, "unreadable": 0}, 0.0
         names = [name for name in labels if name not in done and (not shard or shard.has(name))]
-        with bar(total=len(names), desc="score", unit="img", progress=progress) as shown:
+        with bar(total=len(names), desc="score", unit="img", progress=True) as shown:
             scores = (by or partial(stream, detector))(f"{place}/{name}" for name in names)
             for name, scored in zip(names, scores, strict=True):
                 row = _row(name, labels[name], scored, detector.threshold, place)

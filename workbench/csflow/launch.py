@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from workbench import settings
 from workbench.errors import DataError
 
 GRACE = 3.0  # seconds in which whoever started the ranks sees which of them died
@@ -26,8 +27,7 @@ def launched(words: Sequence[str], count: int) -> int:
     """
     with tempfile.TemporaryDirectory() as folder:
         logs = [Path(folder) / str(rank) for rank in range(count)]
-        threads = max(1, (os.cpu_count() or 1) // count)
-        given = {"OMP_NUM_THREADS": str(threads)} | os.environ
+        given = os.environ | {"OMP_NUM_THREADS": settings.threads(count)}
         given |= dict.fromkeys(("WORLD_SIZE", "LOCAL_WORLD_SIZE"), str(count))
         given["MASTER_ADDR"] = f"file://{folder}/meeting"  # no port that another may take
 

@@ -68,15 +68,13 @@ class Scoring:
             values[places] = self.score_latents(zs)
         return values
 
-    def score_and_cells(
-        self, images: Images, *, progress: bool = False
-    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    def score_and_cells(self, images: Images) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         """Scores (N,) and heat maps (N, h, w) of cells, see `enlarge`; NaN as in `score`."""
         tiling = self.config.tiling
         blank = self.prepare()(np.zeros((1, 3, *tiling.window), np.uint8))
         values = np.full(len(images), np.nan)
         maps = np.full((len(images), *tiling.grid(blank[0])), np.nan, np.float32)
-        for places, zs, _ in self.latents(images, progress):
+        for places, zs, _ in self.latents(images, False):
             values[places], maps[places] = self.score_latents(zs), self.heat_of(self.cells_of(zs))
         return values, maps
 

@@ -63,7 +63,6 @@ def fit_seeds(
     count: int,
     *,
     ignore: ImageSource | None = None,
-    progress: bool = True,
     each: Each | None = None,
     **options: Any,  # noqa: ANN401
 ) -> tuple[CSFlowDetector, list[SeedResult]]:
@@ -86,7 +85,7 @@ def fit_seeds(
     detectors, results = [], []
     seeds = range(config.seed, config.seed + count)
     for _, (result, detector, interrupted) in (each or _one_by_one)(
-        partial(_of_seed, config, parts, progress, {"ignore": ignore} | options), seeds
+        partial(_of_seed, config, parts, {"ignore": ignore} | options), seeds
     ):
         detectors.append(detector)
         results.append(result)
@@ -102,7 +101,6 @@ def sweep(
     seeds: int = 3,
     *,
     ignore: NDArray[np.bool_] | None = None,
-    progress: bool = True,
     each: Each | None = None,
 ) -> list[Setting]:
     """Train every combination of the grid, values by field of the configuration.
@@ -124,7 +122,7 @@ def sweep(
     ]
     data = [part.fingerprint() for part in (parts.train, parts.calibration, parts.test)]
     shown = None if ignore is None else np.uint8(255) * ignore
-    work = partial(_of_config, parts, data, progress, shown)
+    work = partial(_of_config, parts, data, shown)
     trials = (trial for _, trial in (each or _one_by_one)(work, configs))
     return [Setting(changes, tuple(next(trials) for _ in range(seeds))) for changes in combined]
 
@@ -174,18 +172,17 @@ def _one_by_one(work: Callable, tasks: Iterable) -> Iterator[tuple[Any, Any]]:
 
 
 def _of_seed(
-    config: CSFlowConfig, parts: ImageFolder, progress: bool, options: dict[str, Any], seed: int
+    config: CSFlowConfig, parts: ImageFolder, options: dict[str, Any], seed: int
 ) -> tuple[SeedResult, CSFlowDetector | None, bool]:
     first = seed == config.seed  # of the others no threshold is asked for
     own = replace(config, seed=seed, folds=config.folds if first else 0)
-    result, detector = _trained(own, parts, progress, **options)
+    result, detector = _trained(own, parts, **options)
     return result, detector if first else None, detector.interrupted
 
 
 def _of_config(
     parts: ImageFolder,
     data: Sequence[str],
-    progress: bool,
     ignore: NDArray[np.uint8] | None,
     config: CSFlowConfig,
 ) -> SeedResult:
@@ -196,7 +193,7 @@ def _of_config(
     store = Cache(folder / "trials", LIMIT) if folder else None
     if store and (known := store.read(key)):
         return SeedResult(**json.loads(known))
-    result, detector = _trained(replace(config, folds=0), parts, progress, ignore)
+    result, detector = _trained(replace(config, folds=0), parts, ignore)
     if detector.interrupted:
         raise KeyboardInterrupt
     if store:
@@ -208,11 +205,10 @@ def _of_config(
 def _trained(
     config: CSFlowConfig,
     parts: ImageFolder,
-    progress: bool,
     ignore: ImageSource | None = None,
     **options: Any,  # noqa: ANN401
 ) -> tuple[SeedResult, CSFlowDetector]:
-    detector = CSFlowDetector(config, **options).fit(parts, ignore=ignore, progress=progress)
+    detector = CSFlowDetector(config, **options).fit(parts, ignore=ignore)
     nll = detector.history[detector.epoch - 1]["calibration_nll"]
     seconds = round(sum(epoch["seconds"] for epoch in detector.history), 1)
     network = detector.build_network()
@@ -220,16 +216,16 @@ def _trained(
     photo_ms = round(
         1e3 * min(repeat(lambda: detector.look(blank, network), repeat=3, number=1)), 1
     )
-    auroc = _auroc(detector, parts, progress)
+    auroc = _auroc(detector, parts)
     return SeedResult(config.seed, nll, auroc, seconds, photo_ms), detector
 
 
-def _auroc(detector: CSFlowDetector, parts: ImageFolder, progress: bool) -> float:
+def _auroc(detector: CSFlowDetector, parts: ImageFolder) -> float:
     test = parts.test
     if test.labels is None or len(set(test.labels.tolist())) < 2:
         return float("nan")
     c, network = detector.config, detector.build_network()
-    places, features = extract(test, network, c, "score", progress, cache=True)
+    places, features = extract(test, network, c, "score", True, cache=True)
     latents = network.latents_of(features, c.batch)
     scores = np.concatenate([detector.score_latents(zs) for zs in latents])
     return float(metrics.auroc(scores, test.labels[places]))

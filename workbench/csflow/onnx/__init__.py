@@ -3,13 +3,3 @@
 Two things may be deleted: the graphs that are kept in the user's cache, see `store`, which are
 built again; and this folder of the source, without which torch scores, the same within 1e-4.
 """
-
-from workbench.lazy import lazily
-
-__all__, __getattr__, __dir__ = lazily(
-    __name__,
-    {
-        "engines": ["UncheckedGraphWarning"],
-        "runtime": ["OnnxEngine"],
-    },
-)

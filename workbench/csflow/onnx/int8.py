@@ -79,7 +79,7 @@ class Quantisation:
 
 
 def quantise(
-    detector: "CSFlowDetector", images: ImageFolder | None = None, *, progress: bool = True
+    detector: "CSFlowDetector", images: ImageFolder | None = None
 ) -> tuple[Quantisation, ...]:
     """Try integers for everything, then for less and less; keep the first that does no harm.
 
@@ -107,7 +107,7 @@ def quantise(
     squares = _squares(detector, calibration)
     before, auroc_before = _found(detector, whole, calibration, images)
     limit, tried = float(detector.threshold), []
-    for share in bar(FLOATS, desc="integers", progress=progress):
+    for share in bar(FLOATS, desc="integers", progress=True):
         engine = OnnxEngine(to_int8(whole.model, squares, share), "int8")
         gain = _gain(whole, engine, squares[:1])
         after, auroc_after = _found(detector, engine, calibration, images)

@@ -34,8 +34,6 @@ def import_original(
     heat_range: tuple[float, float] | None = None,
     preset: str = "simulator",
     weights: str | Path | None = None,
-    device: str | None = None,
-    progress: bool = True,
     **changes: Any,  # noqa: ANN401
 ) -> CSFlowDetector:
     """Make a detector of an original checkpoint, which holds the flow alone.
@@ -68,11 +66,11 @@ def import_original(
             f"({', '.join(SIMULATOR_THRESHOLDS)}), or OK photos to take it from "
             "(--threshold or --data)"
         )
-    detector = CSFlowDetector(config, device=device, weights=weights)
+    detector = CSFlowDetector(config, weights=weights)
     detector.build_network().flow.load_state_dict(original.flow.state_dict())
     detector.data = {"counts": {"train": 0, "calibration": 0}}
     if calibration is not None:
-        _calibrate(detector, calibration, progress)
+        _calibrate(detector, calibration)
     if limit is not None:
         detector.threshold = limit
     if heat_range or calibration is None:
@@ -138,12 +136,12 @@ def _threshold(value: float | str, config: CSFlowConfig) -> Threshold:
     return Threshold(SIMULATOR_THRESHOLDS[name], source=f"the simulator's for {name}")
 
 
-def _calibrate(detector: CSFlowDetector, parts: ImageFolder, progress: bool) -> None:
+def _calibrate(detector: CSFlowDetector, parts: ImageFolder) -> None:
     """Take threshold, colour scale and split from the OK photos outside the test split."""
     photos = parts.ok[[split != "test" for split in parts.ok.splits]]
     detector.calibration = photos[:REMEMBERED]
     detector.threshold = float(np.finfo(float).max)  # until there are scores to choose from
-    scores = detector.score(photos, progress=progress)
+    scores = detector.score(photos, progress=True)
     readable = np.flatnonzero(np.isfinite(scores))
     if not len(readable):
         raise DataError(
@@ -153,7 +151,7 @@ def _calibrate(detector: CSFlowDetector, parts: ImageFolder, progress: bool) -> 
     detector.calibration_scores = scores[readable]
     detector.threshold = choose(detector.calibration_scores, q=detector.config.percentile)
     few = photos[readable[:: -(-len(readable) // _MAPS)]]
-    heat = [cells[::8, ::8].ravel() for cells in detector.localize(few, progress=progress)]
+    heat = [cells[::8, ::8].ravel() for cells in detector.localize(few, progress=True)]
     detector.heat_range = colour_scale(np.concatenate(heat))
     detector.data = provenance(parts, photos[:0], photos)
     detector.data["fingerprint"] = photos.fingerprint()
