@@ -31,7 +31,6 @@ DTYPES = {
     "torch.BoolStorage": torch.bool,
 }
 TENSOR, PARAMETER = "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_parameter"
-STREAM_MAGIC = 0x1950A86A20F9469CFC6C  # the first value in a file from before torch 1.6
 OPCODES = (
     "PROTO FRAME STOP POP MARK NONE NEWTRUE NEWFALSE BININT BININT1 BININT2 LONG1 BINFLOAT "
     "BINUNICODE SHORT_BINUNICODE TUPLE EMPTY_TUPLE TUPLE1 TUPLE2 TUPLE3 EMPTY_LIST APPEND APPENDS "
@@ -56,6 +55,15 @@ class Made:
     state: Any = None
 
 
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """The numbers behind a tensor, by the key under which the file holds them."""
+
+    dtype: torch.dtype
+    key: str
+    count: int
+
+
 class Table(dict):
     """A dict whose keys are words and numbers: the hash of nested tuples takes forever."""
 
@@ -70,7 +78,8 @@ class Table(dict):
         super().__setitem__(key, value)
 
 
-NAMES: dict[str, Callable[..., Any] | None] = {
+Names = Mapping[str, Callable[..., Any] | None]
+NAMES: Names = {
     "collections.OrderedDict": Table,
     PARAMETER: lambda tensor, *_: tensor,
     TENSOR: None,
@@ -79,14 +88,13 @@ NAMES: dict[str, Callable[..., Any] | None] = {
 
 
 class Unpickler(pickle._Unpickler):
-    """Reads one pickle of a stream, which then stands behind its end.
+    """Reads one pickle of a stream.
 
     It is the variant in Python: that in C takes as much memory as the file says it needs.
 
     Args:
         names: What it may name, dotted; for some of them a harmless function of ours that gives
             the value at once, for the others None, which leaves a `Made`.
-        pointed: Gives the value of a persistent id, by which torch points to its storages.
 
     Example:
         >>> Unpickler(io.BytesIO(pickle.dumps({"a": (1, [2.5])}, protocol=2)), {}).load()
@@ -96,14 +104,9 @@ class Unpickler(pickle._Unpickler):
     stack: list[Any]  # this and `append` are set by `load`
     append: Callable[[Any], None]
 
-    def __init__(
-        self,
-        stream: BinaryIO,
-        names: Mapping[str, Callable[..., Any] | None],
-        pointed: Callable[[Any], Any] | None = None,
-    ) -> None:
+    def __init__(self, stream: BinaryIO, names: Names) -> None:
         super().__init__(stream)
-        self._names, self._pointed = names, pointed
+        self._names = names
 
     def find_class(self, module: str, name: str) -> Name:
         """Take the name for itself, if it is allowed; nothing is imported."""
@@ -114,11 +117,12 @@ class Unpickler(pickle._Unpickler):
             )
         return Name(path)
 
-    def persistent_load(self, pid: Any) -> Any:  # noqa: ANN401
-        """Give what torch points to."""
-        if not self._pointed:
-            raise ValueError("a persistent id, which only torch.save writes")
-        return self._pointed(pid)
+    def persistent_load(self, pid: Any) -> Storage:  # noqa: ANN401
+        """Give the storage that torch points to."""
+        match pid:
+            case ("storage", Name(path), str(key), _, int(count)) if path in DTYPES:
+                return Storage(DTYPES[path], key, count)
+        raise ValueError("a persistent id that is no storage")
 
     def _call(self) -> None:
         arguments, name = self.stack.pop(), self.stack.pop()
@@ -145,17 +149,8 @@ class Unpickler(pickle._Unpickler):
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Storage:
-    """The numbers behind a tensor, by the key under which the file holds them."""
-
-    dtype: torch.dtype
-    key: str
-    count: int
-
-
 class TorchFile:
-    """A file of `torch.save`: a zip, or the stream that torch wrote before 1.6.
+    """A file of `torch.save`, a zip since torch 1.6, which is older than CS-Flow.
 
     Args:
         names: What its pickle may name beside tensors, as `Unpickler` takes it.
@@ -164,27 +159,24 @@ class TorchFile:
         ArtifactError: No such file, a damaged one, or one that names anything else.
     """
 
-    def __init__(
-        self, path: Path | str, names: Mapping[str, Callable[..., Any] | None] | None = None
-    ) -> None:
+    def __init__(self, path: Path | str, names: Names | None = None) -> None:
         path = Path(path)
-        self._names = NAMES | dict(names or {})
-        self._storages: dict[str, Storage] = {}
-        self._bytes: dict[str, bytes] = {}
         try:
-            with path.open("rb") as file:
-                read = self._read_zip if zipfile.is_zipfile(file) else self._read_stream
-                file.seek(0)
-                # what was saved, of dicts, lists, tuples, words, numbers, `Made` and `Name`
-                self.tree = read(file, path.stat().st_size)
+            files = _members(path)
+            self._bytes = {name.removeprefix("data/"): found for name, found in files.items()}
             self._left = sum(map(len, self._bytes.values()))
+            pickled = io.BytesIO(files["data.pkl"])
+            # what was saved, of dicts, lists, tuples, words, numbers, `Made` and `Name`
+            self.tree = Unpickler(pickled, {**NAMES, **(names or {})}).load()
         except ArtifactError as error:
             raise ArtifactError(f"{path} {error}") from None
         except Exception as error:  # damaged bytes fail in every way
             reason = str(error) or type(error).__name__
+            if isinstance(error, KeyError):
+                reason = f"opcode {error}, which torch.save does not write"
             raise ArtifactError(
-                f"{path} must be a whole checkpoint of torch.save, got one that cannot be "
-                f"read: {reason}"
+                f"{path} must be a whole checkpoint of torch.save, 1.6 or newer, got one that "
+                f"cannot be read: {reason}"
             ) from error
 
     def tensor(self, made: Any) -> Tensor:  # noqa: ANN401
@@ -216,51 +208,22 @@ class TorchFile:
             )
         return torch.frombuffer(bytearray(raw), dtype=storage.dtype)
 
-    def _parsed(self, stream: BinaryIO) -> Any:  # noqa: ANN401
-        try:
-            return Unpickler(stream, self._names, self._pointed).load()
-        except KeyError as error:
-            raise ValueError(f"opcode {error}, which torch.save does not write") from None
 
-    def _pointed(self, identity: Any) -> Any:  # noqa: ANN401
-        match identity:
-            case ("storage", Name(path), str(key), _, int(count), *rest) if (
-                path in DTYPES and not any(rest)
-            ):
-                self._storages[key] = Storage(DTYPES[path], key, count)
-                return self._storages[key]
-            case ("module", Name() as name, *_):  # the stream holds a class with its source text
-                return name
-        raise ValueError("a persistent id that is no storage")
-
-    def _read_zip(self, file: BinaryIO, size: int) -> Any:  # noqa: ANN401
-        with zipfile.ZipFile(file) as archive:
-            members = archive.infolist()
-            if (
-                any(member.compress_type != zipfile.ZIP_STORED for member in members)
-                or sum(member.file_size for member in members) > size
-            ):
-                raise ValueError("its members claim more bytes than the file has")
-            files = {member.filename.partition("/")[2]: archive.read(member) for member in members}
-        if files.get("byteorder", b"little") != b"little":
-            raise ValueError("big-endian numbers")
-        if "data.pkl" not in files:
-            raise ValueError("a zip without data.pkl")
-        self._bytes = {name.removeprefix("data/"): content for name, content in files.items()}
-        return self._parsed(io.BytesIO(files["data.pkl"]))
-
-    def _read_stream(self, file: BinaryIO, size: int) -> Any:  # noqa: ANN401
-        if self._parsed(file) != STREAM_MAGIC:
-            raise ValueError("a pickle of something else")
-        self._parsed(file)  # the protocol's version
-        self._parsed(file)  # facts about the machine that wrote it
-        tree = self._parsed(file)
-        for key in self._parsed(file):
-            wanted = int.from_bytes(file.read(8), "little") * self._storages[key].dtype.itemsize
-            self._bytes[key] = file.read(min(wanted, size))
-            if len(self._bytes[key]) != wanted:  # also where nobody asks for these numbers
-                raise EOFError(f"it ends within storage {key}; is the file whole?")
-        return tree
+def _members(path: Path) -> dict[str, bytes]:
+    """The files in the zip, by their names below its folder."""
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        if (
+            any(member.compress_type != zipfile.ZIP_STORED for member in members)
+            or sum(member.file_size for member in members) > path.stat().st_size
+        ):
+            raise ValueError("its members claim more bytes than the file has")
+        files = {member.filename.partition("/")[2]: archive.read(member) for member in members}
+    if files.get("byteorder", b"little") != b"little":
+        raise ValueError("big-endian numbers")
+    if "data.pkl" not in files:
+        raise ValueError("a zip without data.pkl")
+    return files
 
 
 def _sound(args: tuple[Any, ...]) -> bool:
