@@ -23,7 +23,7 @@ def test_rows_are_described(tmp_path):
     )
     assert "b is constant (--ignore b)" in found.looks_wrong
     assert found.left_alone == (
-        "b has no reading in 1 rows (empty: 1)",
+        "b has no reading in 1 row (empty: 1)",
         "line 5: b is missing",
     )
     assert json.loads(json.dumps(asdict(found)))["facts"]["rows"] == 3

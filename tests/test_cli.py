@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import inspect
 import json
 import shutil
 import subprocess
@@ -17,7 +18,8 @@ import pytest
 import typer
 from PIL import Image
 
-from workbench import cli, load, save
+from workbench import cli, load, load_rows, save
+from workbench.data.row_options import typed
 from workbench.errors import DataError
 
 from .conftest import photo
@@ -450,6 +452,17 @@ def test_rows_are_not_scored_into_a_file_of_another_kind(workbench, home):
     assert (home / "part.png").read_bytes() == before
 
 
+def test_the_options_of_rows_are_those_of_load_rows_and_say_what_they_mean(workbench):
+    known = inspect.signature(load_rows).parameters
+    assert all(name in known and text for name, (_, text) in typed().items())
+    said = " ".join(workbench("data", "check", "--help").stdout.replace("│", " ").split())
+    for name, (_, text) in typed().items():
+        assert f"--{name} " in said and text in said, name
+    assert "Answer with JSON" in said and "--no-json" not in said
+    with pytest.raises(TypeError, match="colums"):
+        load_rows("r.csv", colums=["a"])
+
+
 @pytest.mark.slow
 def test_few_good_photos_are_said_and_all_of_them_may_set_the_threshold(workbench, home):
     for i in range(9):
@@ -457,7 +470,10 @@ def test_few_good_photos_are_said_and_all_of_them_may_set_the_threshold(workbenc
         Image.fromarray(photo(i)).save(home / "few" / "OK" / f"{i}.png")
     done = workbench("train", "few", "--epochs", 1, "--size", 128, "--folds", 2)
     assert done.returncode == 0, done.stderr
-    assert "good photos: expect a first look, not verdicts; 10 at least, best 100" in done.stderr
+    assert (
+        "good photos to train on: expect a first look, not verdicts; 10 at least, best 100"
+        in done.stderr
+    )
     learned = load(home / "models" / "few")
     counts = learned.data["counts"]
     assert learned.threshold.n == counts["train"] + counts["calibration"]

@@ -87,7 +87,7 @@ def test_a_check_shows_all_else_where_a_label_is_not_understood(tmp_path):
         photo(tmp_path / f"{i}.png", i)
     (tmp_path / "labels.csv").write_text("file,label\n0.png,OK\n1.png,NG\n2.png,maybe\n")
     found = check(tmp_path)
-    assert "maybe (1 photos)" in found.undecided[0] and "maybe=skip" in found.undecided[0]
+    assert "maybe (1 photo)" in found.undecided[0] and "maybe=skip" in found.undecided[0]
     assert found.understood[0].startswith("images: 2, of them 1 OK, 1 NG")
     photo(tmp_path / "OK" / "3.png", 3)
     (tmp_path / "labels.csv").write_text("file,label\nOK/3.png,NG\n0.png,OK\n")

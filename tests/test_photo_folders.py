@@ -160,7 +160,7 @@ def test_folders_that_say_both_are_left_alone(tmp_path):
     folder = load_images(tmp_path)
     assert len(folder) == 2
     assert left(folder) == {
-        name: "1 pictures: its folders say both good and NG" for name in ("NG/ok/", "OK/불량/")
+        name: "1 picture: its folders say both good and NG" for name in ("NG/ok/", "OK/불량/")
     }
 
 
@@ -314,7 +314,7 @@ def test_a_table_that_contradicts_the_folders_is_refused(tmp_path):
     photo(tmp_path / "OK" / "a.png")
     photo(tmp_path / "NG" / "b.png")
     (tmp_path / "labels.csv").write_text("file,label\nOK/a.png,NG\nNG/b.png,NG\n")
-    with pytest.raises(DataError, match="contradict each other for 1 photos, such as OK/a.png"):
+    with pytest.raises(DataError, match="contradict each other for 1 photo, such as OK/a.png"):
         load_images(tmp_path)
     assert labels(load_images(tmp_path, layout="folders"))["OK/a.png"] == "OK"
     assert labels(load_images(tmp_path, layout="labels.csv"))["OK/a.png"] == "NG"

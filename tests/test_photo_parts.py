@@ -16,7 +16,7 @@ from workbench.data import load_images, read_image
 from workbench.data.check import check
 from workbench.data.contents import contents, copies
 from workbench.data.groups import read_groups
-from workbench.data.photo_check import group_table, in_short
+from workbench.data.photo_check import few_good, group_table, in_short
 from workbench.data.photo_stats import near_groups, photo_stats
 from workbench.errors import DataError
 
@@ -237,15 +237,30 @@ def test_the_check_says_what_it_took_and_what_looks_wrong(tmp_path):
         found = check(tmp_path)
     said = "\n".join(line for _, lines in found.sections() for line in lines)
     for expected in (
-        "images: 10, of them 6 OK, 4 NG", "layout: OK and NG folders", "재검/: 1 pictures",
-        "1 files that are no pictures (.txt 1), such as notes.txt", "such as .DS_Store",
-        "masks/0.png must mark the defect, but it is empty", "2 photos are there more than once",
-        "NG/1.jpg = OK/ng.jpg: one photo, called good and NG", "4 NG photos have no mask",
-        "--layout '재검=OK' (or NG, or skip)", "good photos to learn from are few",
+        "images: 10, of them 6 OK, 4 NG", "layout: OK and NG folders", "재검/: 1 picture:",
+        "no picture: 1 file (.txt 1), such as notes.txt", "hidden: 1 file",
+        "masks/0.png must mark the defect, but it is empty", "there more than once: 2 photos",
+        "NG/1.jpg = OK/ng.jpg: one photo, called good and NG",
+        "no mask that can be used: 4 NG photos",
+        "--layout '재검=OK' (or NG, or skip)", "5 good photos to train on: expect a first look",
     ):  # fmt: skip
         assert expected.replace("called ", "") in said.replace("called ", ""), expected
     assert json.loads(json.dumps(asdict(found), default=str))["facts"]["masks"] == 0
     assert "Left alone: 재검/" in in_short(load_images(tmp_path, check=False))
+
+
+@pytest.mark.parametrize(
+    ("good", "said"),
+    [(9, "good photos to train on: expect a first look"), (20, "cross-fitting"), (43, "")],
+)
+def test_few_good_photos_are_said_by_the_limits_of_training(tmp_path, good, said):
+    for i in range(good):
+        photo(tmp_path / "OK" / f"{i}.png", i)
+    images = load_images(tmp_path)
+    assert len(images.train) + len(images.calibration) <= good
+    few = [line for line in check(tmp_path).looks_wrong if "good photos" in line]
+    assert [said in line for line in few] == [True] * bool(said)
+    assert few == list(filter(None, [few_good(images)]))
 
 
 def test_a_format_that_alone_tells_good_from_ng(tmp_path):

@@ -118,7 +118,7 @@ def test_readings_of_another_quality_are_missing(tmp_path):
     (tmp_path / "bad.csv").write_text(text.replace("1109.6428,Good", "9999,Bad"))
     rows = load_rows(tmp_path / "bad.csv")
     assert [(bad.line, bad.reason) for bad in rows.bad] == [(5, "P3.RPM is missing")]
-    assert "1 readings of a quality other than good count as missing" in rows.reading.assumed
+    assert "1 reading of a quality other than good taken for missing" in rows.reading.assumed
 
 
 def test_a_label_by_a_known_word_and_nothing_that_gives_it_away():

@@ -334,9 +334,9 @@ READ = {
     "seconds with their unit": Case(rows("elapsed,temp", [f"{i} s" for i in range(N)], T),
         {"temp": TEMP}, list(range(N))),
     "repeated times": Case(rows("time,temp", [ISO[i // 2] for i in range(N)], T), {"temp": TEMP},
-        [TIMES[i // 2] for i in range(N)], said=("30 rows have the time of the row before",)),
+        [TIMES[i // 2] for i in range(N)], said=("the time of the row before recurs in 30 rows",)),
     "a clock that runs back": Case(rows("time,temp", [*ISO[30:], *ISO[:30]], T), {"temp": TEMP},
-        [*TIMES[30:], *TIMES[:30]], said=("runs back before 1 rows",)),
+        [*TIMES[30:], *TIMES[:30]], said=("runs back before 1 row",)),
     # rates, long tables
     "a value that is held": Case(
         rows("time,fast,slow", map(str, range(N)), T, [f"{VIB[i]}" * (i % 10 == 0)
@@ -361,11 +361,11 @@ READ = {
     "long, quality in words": Case(
         rows("TagName;Timestamp;Value;Quality", ["T", "P"] * 30, [ISO[i // 2] for i in range(N)],
              german([(TEMP, VIB)[i % 2][i] for i in range(N)], 2), but(["Good"] * N, at_6="Bad")),
-        {"T": np.delete(TEMP[::2], 3), "P": np.delete(VIB[1::2], 3)}, said=("1 readings",)),
+        {"T": np.delete(TEMP[::2], 3), "P": np.delete(VIB[1::2], 3)}, said=("1 reading ",)),
     "long, quality 192": Case(
         rows("tag,time,value,quality", ["T", "P"] * 30, [ISO[i // 2] for i in range(N)],
              [str((TEMP, VIB)[i % 2][i]) for i in range(N)], but(["192"] * N, at_6="0")),
-        {"T": np.delete(TEMP[::2], 3), "P": np.delete(VIB[1::2], 3)}, said=("1 readings",)),
+        {"T": np.delete(TEMP[::2], 3), "P": np.delete(VIB[1::2], 3)}, said=("1 reading ",)),
     # labels and columns that are no sensors
     "Machine failure": Case(
         rows("UDI,Torque [Nm],Machine failure", [str(i + 1) for i in range(N)], TV[1],

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from workbench import workspace
+from workbench.data import row_options
 from workbench.errors import DataError
 
 if TYPE_CHECKING:
@@ -44,19 +45,6 @@ Join = Annotated[str, typer.Option(help="How photos make a part's verdict: any, 
 Dask = Annotated[str, typer.Option(help="A scheduler's address, a number of processes, or local.")]
 Model = Annotated[str, typer.Argument(help="The model, a folder under models/.")]
 Name = Annotated[str, typer.Option("--name", "-n", help="The model, a folder under models/.")]
-_ROWS = {
-    "label": (str, "Column of labels; NAME=VALUE says which value is NG (rows)."),
-    "time": (str, "Column of times (rows)."),
-    "ignore": (list[str], "A column that is no sensor; repeatable (rows)."),
-    "columns": (list[str], "A column that is a sensor, and no other; repeatable (rows)."),
-    "dates": (str, "dmy, mdy, ymd, s, ms, us, days, number, or a format with % (rows)."),
-    "decimal": (str, "Decimal sign, . or , (rows)."),
-    "encoding": (str, "Of text, such as cp949 (rows)."),
-    "sheet": (str, "Worksheet of a workbook (rows)."),
-    "hold": (float, "Seconds for which a sensor keeps its last value (rows)."),
-    "every": (float, "Seconds of a step over which rows are averaged (rows)."),
-}
-"""Options of `load_rows` that every command has which reads rows."""
 _Json = Annotated[bool, typer.Option("--json", help="Answer with JSON, for scripts.")]
 
 
@@ -83,7 +71,7 @@ def command(
     if reads_rows:
         further |= {
             option: Annotated[kind | None, typer.Option(help=text)]
-            for option, (kind, text) in _ROWS.items()
+            for option, (kind, text) in row_options.typed().items()
         }
 
     def add(function: Callable[..., Answer | Iterable[Answer]]) -> Callable:
@@ -101,7 +89,10 @@ def command(
 
         signature, later = inspect.signature(function), inspect.Parameter.KEYWORD_ONLY
         own = [p for p in signature.parameters.values() if p.name != "options" or not reads_rows]
-        own += [inspect.Parameter(o, later, default=0 if o == "json" else None) for o in further]
+        own += [
+            inspect.Parameter(o, later, default=False if o == "json" else None, annotation=kind)
+            for o, kind in further.items()
+        ]
         run.__signature__ = signature.replace(parameters=own)
         run.__annotations__ = function.__annotations__ | further
         group.command(name)(run)

@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from workbench.csflow.seeds import SeedResult
     from workbench.data import SensorTable
 
-FEW = 10  # good photos, of which no threshold can be told
-
 
 @command(app, reads_rows=True)
 def train(
@@ -93,7 +91,7 @@ def train(
 ) -> Answer:
     """Train on the good parts of a dataset and save the detector under models/."""
     from workbench import artifacts
-    from workbench.data.photo_check import in_short
+    from workbench.data.photo_check import few_good, in_short
     from workbench.data.rows import is_rows
     from workbench.metrics.parts import rule_count
 
@@ -147,10 +145,8 @@ def train(
         config = training.changed(CSFlowConfig.preset(preset), changes)
         if told := shrunk(data.summary()["sizes"], config):
             note(told)
-        if (good := len(data.train) + len(data.calibration)) < FEW:
-            note(
-                f"{good} good photos: expect a first look, not verdicts; {FEW} at least, best 100"
-            )
+        if told := few_good(data):
+            note(told)
         if seeds != 1:
             with by_workers(dask) as each:
                 detector, results = training.fit_seeds(

@@ -16,6 +16,7 @@ import numpy as np
 from workbench.data import read_image
 from workbench.data.decode import WHITE, image_size
 from workbench.data.opening import ImageSource
+from workbench.data.photo_check import FEW
 from workbench.errors import DataError
 from workbench.language import translator
 
@@ -30,7 +31,6 @@ MOST_SCALES = 5  # of many
 EVEN = 0.1  # standard deviation of log brightness: more, and the photos show what light there is
 STEPS = 700  # of the optimiser: beyond, calibration parts become hardly more likely
 LEAST_EPOCHS, MOST_EPOCHS = 8, 100  # the steps are too few for hundreds of photos
-FEW = 30  # training photos: fewer, and all good parts set the threshold, by cross-fitting
 FEWEST_FOLDS, FOLDS = 3, 5
 PATIENT = 2.0  # budgets that cross-fitting may take in all
 BUDGET = 1e9  # pixels seen in training: about five minutes of two cores, features included

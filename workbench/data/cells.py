@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .decimals import number_and_unit
-from .words import is_missing, unit_of
+from .words import amount, is_missing, unit_of
 
 
 def _no_texts() -> pd.Series:
@@ -90,7 +90,7 @@ class Sheet:
     def skipped(self) -> list[str]:
         """The lines that are no part of the table, for people."""
         said = [f"line {n} is no part of the table: {text[:60]}" for n, text in self.above[:20]]
-        return said + ([f"{self.blank:,} lines without a cell"] if self.blank else [])
+        return said + ([f"{amount(self.blank, 'line')} without a cell"] if self.blank else [])
 
     def without_blank(self) -> "Sheet":
         """The same without the rows in which every cell is empty; they are counted."""

@@ -14,7 +14,7 @@ from .cells import Cells
 from .date_cells import are_dates
 from .decimals import converted, decide, number_and_unit
 from .recording import two_valued
-from .words import COUNTERS, NOTES, bare, is_missing, is_time_name
+from .words import COUNTERS, NOTES, amount, bare, is_missing, is_time_name
 
 _NAMES = ((is_time_name, "time", "time"), (lambda n: bare(n) in COUNTERS, "counter", "ignore"))
 _STEADY = 20  # rows from which equal steps are no coincidence
@@ -199,7 +199,8 @@ def _without_mark(column: Column) -> tuple[Column, str]:
         if marked.sum() > 1 < len(rest):
             apart = min(abs(rest.min() - end), abs(rest.max() - end))
             if apart > 2 * max(np.ptp(rest), abs(rest).max()):
-                said = f"{end:g} is taken for no reading in {marked.sum():,} rows of {column.name}"
+                where = f"{amount(marked.sum(), 'row')} of {column.name}"
+                said = f"{end:g} is taken for no reading in {where}"
                 return column._replace(bad=column.bad | marked), said
     return column, ""
 

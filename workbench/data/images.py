@@ -21,7 +21,7 @@ from .label_table import find_tables, read_table, read_table_layout
 from .layouts import Entry, Layout, Words, nothing_found, read_beside, read_flat, read_folders
 from .relabels import read_relabels, relabels_path
 from .walk import BadFile, Files, listed, read_files, unread
-from .words import folded, word
+from .words import amount, folded, word
 
 MARKER = "sample.json"
 """A file of this name in a folder says in its "note" that the data was generated."""
@@ -194,7 +194,7 @@ def _agreed(
     if other:
         raise AmbiguousError(
             f"{files.root}: the {table.name} and its folders contradict each other for "
-            f"{len(other)} photos, such as {other[0]}; choose by layout={FOLDERS!r} or "
+            f"{amount(len(other), 'photo')}, such as {other[0]}; choose by layout={FOLDERS!r} or "
             f"layout={table.table!r}",
             {"layout": FOLDERS},
         )

@@ -11,7 +11,7 @@ from workbench.errors import AmbiguousError, DataError
 from .csv import read_table as read_cells
 from .layouts import Entry, Layout, Words
 from .walk import BadFile, Files
-from .words import SPLIT_WORDS, WORDS, folded, listed, phrase, word
+from .words import SPLIT_WORDS, WORDS, amount, folded, listed, phrase, word
 
 _ROLES = {name: role for role in WORDS["label_table"] for name in listed("label_table", role)}
 
@@ -106,9 +106,8 @@ def read_table_layout(files: Files, table: LabelTable, words: Words) -> Layout |
     if missing and path.parent.name != "split_csv":  # VisA's is about its other objects too
         left += [BadFile(n, f"in {path.name}, but no such picture") for n in missing]
     cell, name = next(iter(at.by_end.items()), ("", ""))
-    said = (
-        f"{path.name} names {len(at.by_end)} pictures by paths elsewhere, such as {cell}: {name}"
-    )
+    many = amount(len(at.by_end), "picture")
+    said = f"{path.name} names {many} by paths elsewhere, such as {cell}: {name}"
     return Layout(f"labels of {path.name}", sorted(entries.values(), key=lambda e: e.name),
                   bool(masks), [said] if cell else [], left, path.name)  # fmt: skip
 
@@ -117,7 +116,9 @@ def _skipped(table: LabelTable, unknown: dict[str, list[str]], words: Words) -> 
     """Photos without a label, or with one that a user skips."""
     open_ = sorted(label for label in unknown if label and folded(label) not in words)
     if open_:
-        shown = ", ".join(f"{label} ({len(unknown[label])} photos)" for label in open_[:8])
+        shown = ", ".join(
+            f"{label} ({amount(len(unknown[label]), 'photo')})" for label in open_[:8]
+        )
         choice = ",".join(f"{label}=OK" for label in open_[:2])
         own = {True: "NG", False: "OK", None: "skip"}
         said = [f"{label}={own[ng]}" for label, ng in words.items()]

@@ -21,6 +21,7 @@ from .words import (
     DERIVED,
     PLAIN,
     SPLIT_WORDS,
+    amount,
     folded,
     may_say_good,
     phrase,
@@ -261,7 +262,9 @@ def _by_folder(names: Iterable[str], used: Iterable[str], reason: str) -> list[B
     return [
         BadFile(name, reason.format(PurePosixPath(name).parent.name))
         if ending(name) in SUFFIXES
-        else BadFile(f"{name}/", f"{count} pictures: {reason.format(PurePosixPath(name).name)}")
+        else BadFile(
+            f"{name}/", f"{amount(count, 'picture')}: {reason.format(PurePosixPath(name).name)}"
+        )
         for name, count in sorted(counts.items())
     ]
 

@@ -19,8 +19,10 @@ from .folder import ImageFolder
 from .label_table import read_table
 from .photo_stats import PhotoStats, near_groups, photo_stats
 from .walk import BadFile
+from .words import amount
 
-_FEW = 20  # good photos below which a detector knows too little of what varies
+FEWEST, FEW = 10, 30
+"""Good photos that a threshold needs, and from which on some are held out for it."""
 _SHOWN = 8
 _Group = Sequence[int]
 """Photos that show one part, by their positions."""
@@ -35,7 +37,8 @@ def photo_check(images: ImageFolder, *, pixels: bool = True) -> DataCheck:
     near = _near_copies(images) if pixels and len(images) else []
     apart = [group for group in near if not _is_one_group(images, group)]
     odd = [*(f"{file.name} {file.reason}" for file in images.bad), *_copies(images)]
-    odd += [*_near(images, apart), *_confounded(images), *_few(images)]
+    odd += [*_near(images, apart), *_confounded(images)]
+    odd += [*filter(None, [few_good(images)]), *_unmasked(images)]
     facts = summary | {"near_copies": [[images.names[i] for i in group] for group in near]}
     return DataCheck(
         str(images.root), "photos", tuple(_understood(images, summary)), images.assumed,
@@ -65,6 +68,18 @@ def in_short(images: ImageFolder, t: Callable[..., str] | None = None) -> str:
     return f"{taken}{left if unused else t('Every picture of the folder is used.')}{further}"
 
 
+def few_good(images: ImageFolder) -> str:
+    """What is said of good photos too few for a verdict, or for a held-out threshold; or ""."""
+    learned, good = len(images.train), len(images.train) + len(images.calibration)
+    if images.labels is None or learned >= FEW:
+        return ""
+    if good < FEWEST:
+        few = f"expect a first look, not verdicts; {FEWEST} at least, best 100"
+        return f"{amount(good, 'good photo')} to train on: {few}"
+    few = f"below {FEW} all good ones set the threshold, by cross-fitting; best 100"
+    return f"{learned} good photos to train on: {few}"
+
+
 def group_table(groups: Sequence[Sequence[str]]) -> str:
     """A CSV `file name,group` of photos that look like one part, for `groups=`.
 
@@ -76,7 +91,7 @@ def group_table(groups: Sequence[Sequence[str]]) -> str:
     return csv_text([("file name", "group"), *rows])
 
 
-_PLAIN = {"no picture": "no pictures", "hidden": "hidden"}
+_PLAIN = ("no picture", "hidden")
 
 
 def _understood(images: ImageFolder, summary: Mapping[str, Any]) -> Iterable[str]:
@@ -106,11 +121,11 @@ def _understood(images: ImageFolder, summary: Mapping[str, Any]) -> Iterable[str
 def _left_alone(left: Sequence[BadFile]) -> Iterable[str]:
     """One line each, but plain other files and hidden ones by their number."""
     yield from (f"{file.name}: {file.reason}" for file in left if file.reason not in _PLAIN)
-    for reason, said in _PLAIN.items():
+    for reason in _PLAIN:
         if names := [file.name for file in left if file.reason == reason]:
             ends = Counter(PurePosixPath(name).suffix or "no ending" for name in names)
             by_ending = ", ".join(f"{end} {n}" for end, n in ends.most_common(_SHOWN))
-            yield f"{len(names):,} files that are {said} ({by_ending}), such as {names[0]}"
+            yield f"{reason}: {amount(len(names), 'file')} ({by_ending}), such as {names[0]}"
 
 
 def _copies(images: ImageFolder) -> Iterable[str]:
@@ -118,7 +133,7 @@ def _copies(images: ImageFolder) -> Iterable[str]:
     groups = [[at[name] for name in group if name in at] for group in images.copies]
     if groups:
         first = " = ".join(images.names[i] for i in groups[0])
-        yield f"{len(groups):,} photos are there more than once, such as {first}"
+        yield f"there more than once: {amount(len(groups), 'photo')}, such as {first}"
     if divided := sum(_divided(images, group) for group in groups):
         yield f"{divided:,} of them are trained with and tested on, which proves nothing"
     labels = images.labels if images.labels is not None else np.zeros(len(images), bool)
@@ -182,13 +197,11 @@ def _confounded(images: ImageFolder) -> Iterable[str]:
             yield f"good and NG photos differ in {what} throughout, which alone tells them apart"
 
 
-def _few(images: ImageFolder) -> Iterable[str]:
-    if images.labels is not None and len(images.train) < _FEW:
-        yield f"{len(images.train)} good photos to learn from are few; below {_FEW}, expect little"
+def _unmasked(images: ImageFolder) -> Iterable[str]:
     pairs = zip(images.names, images.masks, strict=True) if images.has_masks else ()
     ng = set(images.ng.names)
     if without := [name for name, mask in pairs if name in ng and not mask]:
-        yield f"{len(without):,} NG photos have no mask that can be used, such as {without[0]}"
+        yield f"no mask that can be used: {amount(len(without), 'NG photo')}, such as {without[0]}"
 
 
 def _options(images: ImageFolder, apart: bool) -> Iterable[str]:

@@ -14,7 +14,7 @@ from .columns import Column, head
 from .decimals import possible
 from .recording import seconds
 from .table import BadRow
-from .words import COUNTERS, GOOD_QUALITY, QUALITIES, TAGS, VALUES, bare
+from .words import COUNTERS, GOOD_QUALITY, QUALITIES, TAGS, VALUES, amount, bare
 
 _MOST_TAGS = 1000
 _BLOCK = 1 << 13  # rows at once
@@ -125,9 +125,9 @@ def widened(
         twice += int(of_tag.sum()) - len(np.unique(row_of[of_tag]))
     said = [f"a long table: a row a time, a column for each {value.name} of a tag (--layout)"]
     if n := int((~good).sum()):
-        said.append(f"{n:,} readings of a quality other than good count as missing")
+        said.append(f"{amount(n, 'reading')} of a quality other than good taken for missing")
     if twice:
-        said.append(f"{twice:,} readings came twice for a time, of which the last counts")
+        said.append(f"{amount(twice, 'reading')} of a time that has one already: the last counts")
     return columns, rows.grouped(row_of, len(times)), said
 
 

@@ -1,33 +1,41 @@
-"""The options of `load_rows`, as they are checked and kept with a model."""
+"""The options of `load_rows` and of commands that read rows, as they are checked and kept."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from inspect import Parameter, signature
 from typing import Any
 
 LAYOUTS = ("wide", "long")
 """One column a sensor, or one row a reading with its tag."""
 
 
+def _typed(help: str, kind: type = str, default: Any = None) -> Any:  # noqa: ANN401
+    """An option that is also typed at a command."""
+    return field(default=default, metadata={"help": f"{help} (rows).", "kind": kind})
+
+
 @dataclass(frozen=True)
 class RowOptions:
     """The arguments of `load_rows`."""
 
-    columns: Sequence[str] | None = None
-    label: str | None = None
-    time: str | None = None
-    ignore: Sequence[str] = ()
+    columns: Sequence[str] | None = _typed(
+        "A column that is a sensor, and no other; repeatable", list[str]
+    )
+    label: str | None = _typed("Column of labels; NAME=VALUE says which value is NG")
+    time: str | None = _typed("Column of times")
+    ignore: Sequence[str] = _typed("A column that is no sensor; repeatable", list[str], ())
     seed: int = 0
     calibration: float = 0.15
     test: float = 0.15
     missing: str = "drop"
     most: int = 3
-    dates: str | None = None
-    decimal: str | None = None
-    encoding: str | None = None
-    sheet: str | None = None
+    dates: str | None = _typed("dmy, mdy, ymd, s, ms, us, days, number, or a format with %")
+    decimal: str | None = _typed("Decimal sign, . or ,")
+    encoding: str | None = _typed("Of text, such as cp949")
+    sheet: str | None = _typed("Worksheet of a workbook")
     layout: str | None = None
-    hold: float | None = None
-    every: float | None = None
+    hold: float | None = _typed("Seconds for which a sensor keeps its last value", float)
+    every: float | None = _typed("Seconds of a step over which rows are averaged", float)
 
     def __post_init__(self) -> None:
         if self.decimal not in (None, ".", ","):
@@ -56,3 +64,18 @@ class RowOptions:
 def column_of(label: str) -> str:
     """The column in "NAME=VALUE" or "NAME!=VALUE"."""
     return label.partition("=")[0].rstrip("!")
+
+
+def typed() -> dict[str, tuple[type, str]]:
+    """Type and help of the options that commands have, by name."""
+    return {f.name: (f.metadata["kind"], f.metadata["help"]) for f in fields(RowOptions)
+            if f.metadata}  # fmt: skip
+
+
+def with_options(function: Callable) -> Callable:
+    """The function, shown with the row options that its `**options` stand for."""
+    own = [p for p in signature(function).parameters.values() if p.kind is not p.VAR_KEYWORD]
+    options = signature(RowOptions).parameters.values()
+    every = [*own, *(p.replace(kind=Parameter.KEYWORD_ONLY) for p in options)]
+    function.__signature__ = signature(function).replace(parameters=every)  # type: ignore[attr-defined]
+    return function

@@ -26,7 +26,7 @@ from .opening import SUFFIXES
 from .recording import fill
 from .reshaping import Rows, by_time, find_long, resampled, stacked, usable, widened
 from .row_labels import find_label
-from .row_options import RowOptions, column_of
+from .row_options import RowOptions, column_of, with_options
 from .row_times import find_time
 from .sheets import ENDINGS, find_files, joined, read_sheets
 from .splits import by_time as split_by_time
@@ -46,26 +46,8 @@ def is_rows(path: Path | str) -> bool:
     return alone and not endings.isdisjoint(ENDINGS)
 
 
-def load_rows(
-    path: Path | str | Sequence[Path | str],
-    *,
-    columns: Sequence[str] | None = None,
-    label: str | None = None,
-    time: str | None = None,
-    ignore: Sequence[str] = (),
-    seed: int = 0,
-    calibration: float = 0.15,
-    test: float = 0.15,
-    missing: str = "drop",
-    most: int = 3,
-    dates: str | None = None,
-    decimal: str | None = None,
-    encoding: str | None = None,
-    sheet: str | None = None,
-    layout: str | None = None,
-    hold: float | None = None,
-    every: float | None = None,
-) -> SensorTable:
+@with_options
+def load_rows(path: Path | str | Sequence[Path | str], **options: Any) -> SensorTable:  # noqa: ANN401
     """The sensor readings of a file or of several: delimited text, a workbook or Parquet.
 
     Separator, encoding, header, units, decimal sign and the order of day and month are decided
@@ -112,8 +94,7 @@ def load_rows(
             numbers, an unusable row where those are refused, or something ambiguous.
         ValueError: A share is out of range, or no such policy.
     """
-    given = dict(locals())
-    return _load(given.pop("path"), RowOptions(**given))
+    return _load(path, RowOptions(**options))
 
 
 def load_like(

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .recording import clock, duplicates, endless, pauses, two_valued
 from .splits import SPLITS, Parts
+from .words import amount
 
 NOTE = "generated sample data, for demo and tests only"
 """The comment in the first line of a generated file."""
@@ -54,7 +55,7 @@ class Reading:
         return [
             *(f"{name} is not used: {why}" for name, why in self.left_out.items()),
             *self.skipped,
-            *(f"{name} has no reading in {sum(marks.values()):,} rows ({counted(marks)})"
+            *(f"{name} has no reading in {amount(sum(marks.values()), 'row')} ({counted(marks)})"
               for name, marks in self.missing.items()),
         ]  # fmt: skip
 
@@ -170,10 +171,10 @@ class SensorTable(Parts):
         values, columns = self.values, self.columns
         drifts = "drifts from the first row to the last: later rows will be called NG"
         repeated, odd = duplicates(values, columns).items(), clock(self.time)
-        said = (("duplicates", "{:,} rows have the time of the row before"),
-                ("backwards", "the clock runs back before {:,} rows"))  # fmt: skip
+        said = (("duplicates", "the time of the row before recurs in"),
+                ("backwards", "the clock runs back before"))  # fmt: skip
         return [
-            *(text.format(odd[what]) for what, text in said if odd.get(what)),
+            *(f"{text} {amount(odd[what], 'row')}" for what, text in said if odd.get(what)),
             *(f"{name} is constant (--ignore {name})" for name in self._constant()),
             *(f"{name} repeats {first} (--ignore {name})" for name, first in repeated),
             *(f"{name} {drifts} (--ignore {name})" for name in endless(values, columns)),
