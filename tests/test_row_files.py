@@ -192,6 +192,23 @@ def test_a_quoted_cell_may_span_lines(tmp_path):
     assert rows.bad[0].line == 5
 
 
+def test_rows_beyond_the_first_block_keep_their_lines(tmp_path):
+    n = 160_000
+    lines = [f"{i},{i % 100}.25,{i % 7}.5,word {i % 3}" for i in range(n)]
+    lines[5], lines[n - 9] = "5,1", f'{n - 9},1.25,2.5,"a, b"'
+    lines[n - 5], lines[n - 3] = f"{n - 5},broken,2.5,c", f"{n - 3},---,2.5,c,1,2"
+    (tmp_path / "rows.csv").write_text("\n".join(["time,a,b,note", *lines]))
+    rows = load_rows(tmp_path / "rows.csv", ignore=["note"])
+    kept = np.delete(np.arange(n), [5, n - 5, n - 3])
+    np.testing.assert_array_equal(rows.lines, kept + 2)
+    np.testing.assert_array_equal(rows.values[:, 0], np.where(kept == n - 9, 1, kept % 100) + 0.25)
+    assert [(row.line, row.reason) for row in rows.bad] == [
+        (7, "2 cells instead of 4"),
+        (n - 3, "a is 'broken'"),
+        (n - 1, "6 cells instead of 4"),
+    ]
+
+
 def test_two_values_are_named_and_not_guessed(tmp_path):
     lines = [f"{i % 9},{int(i % 10 == 0)}" for i in range(60)]
     (tmp_path / "rows.csv").write_text("\n".join(["a,QC", *lines]))

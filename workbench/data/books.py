@@ -37,16 +37,18 @@ def read_book(path: Path, sheet: str | None) -> Sheet:
         raise DataError(f"{path} must be a workbook that can be read: {error}") from error
     if not len(frame):
         raise DataError(f"{path} must hold rows of numbers; it is empty")
-    rows = [(i, list(map(_shown, row))) for i, row in enumerate(frame.head(400).to_numpy(), 1)]
-    header, first, width, units, above = find_header([row for row in rows if any(row[1])])
-    columns = [_typed(frame.iloc[first - 1 :, i].to_numpy(object))
-               for i in range(min(width, frame.shape[1]))]  # fmt: skip
+    table = frame.to_numpy(object)
+    texts = enumerate((list(map(_shown, row)) for row in table), 1)
+    rows = [(line, row) for line, row in texts if any(row)]
+    header, first, width, units, above = find_header(rows[:400])
+    lines = np.array([line for line, _ in rows if line >= first], np.int64)
+    columns = [_typed(table[lines - 1, i]) for i in range(min(width, table.shape[1]))]
     others = [other for other in names if other != name]
     return Sheet(
-        path, header, columns, np.arange(first, len(frame) + 1),
-        f"worksheet {name}, data from row {first}", "", "", units, above=above,
+        path, header, columns, lines, [], len(table) - first + 1 - len(lines),
+        f"worksheet {name}, data from row {first}", units=units, above=above,
         notes=(f"worksheets not read: {', '.join(others)} (--sheet)",) if others else (),
-    ).without_blank()  # fmt: skip
+    )  # fmt: skip
 
 
 def read_parquet(path: Path) -> Sheet:
@@ -61,7 +63,7 @@ def read_parquet(path: Path) -> Sheet:
         frame = frame.reset_index(names=frame.index.name or "time")
     columns = [_of_series(frame.iloc[:, i]) for i in range(frame.shape[1])]
     return Sheet(path, unique([str(name) for name in frame.columns]), columns,
-                 np.arange(1, len(frame) + 1), "Parquet, rows counted from 1", "", "")  # fmt: skip
+                 np.arange(1, len(frame) + 1), [], 0, "Parquet, rows counted from 1")  # fmt: skip
 
 
 def _of_series(series: pd.Series) -> Cells:

@@ -41,6 +41,14 @@ class Cells:
         """What the file holds in a row that has no value."""
         return str(self.values[row] if self.is_text() else self.odd.get(row, ""))
 
+    def gaps(self) -> NDArray[np.int64]:
+        """The rows in which a column of numbers has none."""
+        return np.flatnonzero(~np.isfinite(self.values))
+
+    def has_empty(self) -> bool:
+        """Whether a cell holds nothing at all."""
+        return "" in (self.values if self.is_text() else self.odd.to_numpy())
+
     def take(self, rows: NDArray[np.int64]) -> "Cells":
         """Other rows, or the same in another order."""
         if self.odd.empty:
@@ -71,12 +79,12 @@ class Sheet:
     names: tuple[str, ...] | None
     columns: list[Cells]
     lines: NDArray[np.int64]
+    ragged: list[tuple[int, str]]  # lines of another length, and how long they are
+    blank: int  # lines without a cell
     form: str  # for people
-    separator: str = ","
-    decimal: str = "."
+    separator: str = ""
+    decimal: str = ""
     units: tuple[str, ...] = ()
-    ragged: list[tuple[int, str]] = field(default_factory=list)
-    blank: int = 0  # rows without a cell
     above: tuple[tuple[int, str], ...] = ()
     comments: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -91,23 +99,6 @@ class Sheet:
         """The lines that are no part of the table, for people."""
         said = [f"line {n} is no part of the table: {text[:60]}" for n, text in self.above[:20]]
         return said + ([f"{amount(self.blank, 'line')} without a cell"] if self.blank else [])
-
-    def without_blank(self) -> "Sheet":
-        """The same without the rows in which every cell is empty; they are counted."""
-        empty = np.ones(len(self.lines), bool)
-        for cells in self.columns:
-            if cells.is_text():
-                empty &= cells.values == ""
-            else:
-                here = np.zeros(len(empty), bool)
-                here[cells.odd.index[cells.odd == ""]] = True
-                empty &= here
-            if not empty.any():
-                return self
-        kept = np.flatnonzero(~empty)
-        self.columns = [cells.take(kept) for cells in self.columns]
-        self.lines, self.blank = self.lines[kept], self.blank + int(empty.sum())
-        return self
 
 
 def stacked(parts: Sequence[Cells]) -> Cells:

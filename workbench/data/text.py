@@ -1,29 +1,40 @@
 """Delimited text as columns of cells with the lines they are in.
 
-Text goes through pandas' parser in C. Only rows that it could not take are looked at cell by cell,
-and a file whose cells span lines is read by Python as a whole.
+Text goes through pandas' parser in C, a block of rows at a time. Only rows that it could not take
+are looked at cell by cell: those that fit are written anew and parsed with the others.
 """
 
+import csv
+import io
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .cells import Cells, Sheet
+from .cells import Cells, Sheet, stacked
 from .dialect import Dialect, read_dialect, split
 from .words import MISSING, is_missing
 
 _WITH_COMMA = re.compile(r"[+-]?(0?,\d+|\d+,(\d{1,2}|\d{4,}))([eE][+-]?\d+)?", re.ASCII)
 """A number that has a decimal comma and no other reading."""
-_CHUNK = 1 << 17  # rows at once
+_BLOCK = 1 << 22  # characters at once
 _MARKS = ["", "NaN", "N/a", "#n/A", *{form(word) for word in MISSING for form in (
     str, str.upper, str.title, str.capitalize)}]  # fmt: skip
 _PLAIN = re.compile(r"[+-]?((?!0\d)\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 """A number that a parser may take; zeros before it are kept, as of 000100, a time of day."""
+
+
+class _Block(NamedTuple):
+    """Rows in a piece: their columns and lines, the lines of other lengths, and empty lines."""
+
+    columns: list[Cells]
+    lines: NDArray[np.int64]
+    ragged: list[tuple[int, str]]
+    blank: int
 
 
 def read_text(
@@ -33,14 +44,12 @@ def read_text(
     dialect = read_dialect(path, encoding, decimal)
     decimal = decimal or _shown_decimal(dialect)
     text = set(range(dialect.width)) if as_text else _text_columns(dialect, decimal)
-    found = None if dialect.separator == " " else _parsed(path, dialect, decimal, text)
-    columns, lines, ragged = found or _by_hand(path, dialect)
     guessed = not (dialect.encoding.startswith("utf") or encoding)
     return Sheet(
-        path, dialect.header, columns, lines, dialect.describe(), dialect.separator, decimal,
-        dialect.units, ragged, above=dialect.above, comments=dialect.comments,
+        path, dialect.header, *_read(path, dialect, decimal, text), dialect.describe(),
+        dialect.separator, decimal, dialect.units, above=dialect.above, comments=dialect.comments,
         notes=(f"the text is taken for {dialect.encoding} (--encoding)",) if guessed else (),
-    ).without_blank()  # fmt: skip
+    )  # fmt: skip
 
 
 def _shown_decimal(dialect: Dialect) -> str:
@@ -65,141 +74,96 @@ def _text_columns(dialect: Dialect, decimal: str) -> set[int]:
     }  # fmt: skip
 
 
-class _Counting:
-    """A text file that counts lines and separators while it is read."""
-
-    def __init__(self, file: TextIO, separator: str) -> None:
-        self.file, self.separator = file, separator
-        self.lines = self.separators = 0
-        self.last = "\n"
-
-    def read(self, size: int = -1) -> str:
-        text = self.file.read(size)
-        if text:
-            self.lines += text.count("\n")
-            self.separators += text.count(self.separator)
-            self.last = text[-1]
-        return text
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.file)
+def _read(path: Path, dialect: Dialect, decimal: str, text: Collection[int]) -> _Block:
+    """All rows; columns that hold other than numbers after all are read again as text."""
+    blocks = [_block(start, rows, dialect, decimal, text) for start, rows in _texts(path, dialect)]
+    surprises = {i for block in blocks for i, cells in enumerate(block.columns) if cells.is_text()}
+    if not surprises <= set(text):
+        del blocks
+        return _read(path, dialect, decimal, {*text, *surprises})
+    nothing = [Cells(np.empty(0))]
+    columns = [stacked([block.columns.pop(0) for block in blocks] or nothing)
+               for _ in range(dialect.width)]  # fmt: skip
+    lines = np.concatenate([np.empty(0, np.int64), *(block.lines for block in blocks)])
+    ragged = [row for block in blocks for row in block.ragged]
+    return _Block(columns, lines, ragged, sum(block.blank for block in blocks))
 
 
-def _opened(path: Path, dialect: Dialect) -> TextIO:
-    """At the line that data begins in."""
-    file = path.open(encoding=dialect.encoding, newline="", errors="replace")
-    for _ in range(dialect.first - 1):
-        file.readline()
-    return file
+def _texts(path: Path, dialect: Dialect) -> Iterator[tuple[int, str]]:
+    """Pieces of whole rows, and the line that each begins in."""
+    with path.open(encoding=dialect.encoding, errors="replace") as file:
+        for _ in range(dialect.first - 1):
+            file.readline()
+        line = dialect.first
+        while rows := file.read(_BLOCK):
+            rows += file.readline()
+            if rows.count('"') % 2:  # a cell goes on in the next lines
+                rows += file.read()
+            yield line, rows
+            line += rows.count("\n")
 
 
-def _parsed(
-    path: Path, dialect: Dialect, decimal: str, text: Collection[int]
-) -> tuple[list[Cells], NDArray[np.int64], list[tuple[int, str]]] | None:
-    """By pandas; None where its rows are not the lines of the file."""
-    width, numbers = dialect.width, [i for i in range(dialect.width) if i not in text]
-    parts: list[list[NDArray]] = [[] for _ in range(width)]
-    with _opened(path, dialect) as file:
-        counting = _Counting(file, dialect.separator)
-        try:
-            for chunk in _chunks(counting, dialect, decimal, numbers, text):
-                for i in range(width):
-                    parts[i].append(_as_array(chunk[i], i in text))
-        except (pd.errors.ParserError, pd.errors.EmptyDataError):
-            return None
-    lines = counting.lines + (counting.last != "\n")
-    if lines != sum(map(len, parts[0])):
-        return None
-    surprises = {i for i in numbers if any(part.dtype == object for part in parts[i])}
-    if surprises:
-        del parts
-        return _parsed(path, dialect, decimal, {*text, *surprises})
-    columns = []
-    for part in parts:
-        columns.append(Cells(np.concatenate(part) if part else np.empty(0)))
-        part.clear()
-    _name_odd(path, dialect, columns)
-    numbered = dialect.first + np.arange(lines)
-    if counting.separators == (width - 1) * lines and not _has_gap(columns[-1]):
-        return columns, numbered, []
-    ragged = _ragged(path, dialect)
-    kept = np.flatnonzero(~np.isin(numbered, [line for line, _ in ragged]))
-    return [cells.take(kept) for cells in columns] if ragged else columns, numbered[kept], ragged
+def _block(start: int, rows: str, dialect: Dialect, decimal: str, text: Collection[int]) -> _Block:
+    """By the parser, if each line is a row; else of the rows that fit."""
+    sign, width = dialect.separator, dialect.width
+    count = rows.count("\n") + (not rows.endswith("\n"))
+    if sign != " " and rows.count(sign) == (width - 1) * count:
+        columns = _cells(rows, sign, decimal, width, text)
+        if len(columns[0]) == count and not columns[-1].has_empty():
+            return _Block(columns, start + np.arange(count), [], 0)
+    lines = rows.removesuffix("\n").split("\n")
+    numbered = dict(enumerate(lines, start))
+    plain = {n: f"{line}\n" for n, line in numbered.items()
+             if line.count(sign) == width - 1 and line.strip(f"{sign} ")}  # fmt: skip
+    fit = {} if sign == " " or '"' in rows else plain
+    ragged, mark = [], "\t" if sign == " " else sign
+    others = ["" if n in fit else line for n, line in numbered.items()]
+    for n, cells in split(others, sign, start):
+        if len(cells) < width or any(cells[width:]):
+            ragged.append((n, f"{len(cells)} cells instead of {width}"))
+        else:
+            fit[n] = _written(cells[:width], mark)
+    blank = sum(not line.strip(f'{sign}" ') for line in lines)
+    kept = sorted(fit)
+    columns = _cells("".join(fit[n] for n in kept), mark, decimal, width, text)
+    return _Block(columns, np.array(kept, np.int64), ragged, blank)
 
 
-def _chunks(
-    file: Any,  # noqa: ANN401 - what pandas takes for a file
-    dialect: Dialect,
-    decimal: str,
-    numbers: Sequence[int],
-    text: Collection[int],
-) -> Iterator[pd.DataFrame]:
-    columns = sorted([*numbers, *text])
-    with pd.read_csv(
-        file, sep=dialect.separator, header=None, names=range(dialect.width), usecols=columns,
-        index_col=False, skip_blank_lines=False, skipinitialspace=True, decimal=decimal,
-        dtype=dict.fromkeys(text, object), na_values=dict.fromkeys(numbers, _MARKS),
-        keep_default_na=False, chunksize=_CHUNK,
-    ) as reader:  # fmt: skip
-        yield from reader
+def _written(cells: list[str], sign: str) -> str:
+    file = io.StringIO()
+    csv.writer(file, delimiter=sign, lineterminator="\n").writerow(cells)
+    return file.getvalue()
 
 
-def _as_array(column: pd.Series, text: bool) -> NDArray:
-    if text:
-        return np.array([c.strip() if isinstance(c, str) else "" for c in column], dtype=object)
+def _cells(rows: str, sign: str, decimal: str, width: int, text: Collection[int]) -> list[Cells]:
+    """The columns by pandas, empty where it cannot: numbers but in columns of `text`."""
+
+    def parsed(columns: Collection[int], words: Collection[int]) -> pd.DataFrame:
+        return pd.read_csv(
+            io.StringIO(rows), sep=sign, header=None, names=range(width), usecols=sorted(columns),
+            index_col=False, skip_blank_lines=False, skipinitialspace=True, decimal=decimal,
+            dtype=dict.fromkeys(words, object), keep_default_na=False, low_memory=False,
+            na_values={i: _MARKS for i in columns if i not in words},
+        )  # fmt: skip
+
+    try:
+        found = parsed(range(width), text)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError):
+        return [Cells(np.empty(0)) for _ in range(width)]
+    columns = [Cells(_words(found[i]) if i in text else _numbers(found[i])) for i in range(width)]
+    gaps = {i: cells.gaps() for i, cells in enumerate(columns) if cells.values.dtype.kind == "f"}
+    gaps = {i: at for i, at in gaps.items() if len(at)}
+    if gaps:  # what they hold there
+        found = parsed(gaps, gaps)
+    for i, at in gaps.items():
+        columns[i].odd = pd.Series(_words(found[i].iloc[at]), index=at, dtype=object)
+    return columns
+
+
+def _words(column: pd.Series) -> NDArray[np.object_]:
+    return np.array([c.strip() if isinstance(c, str) else "" for c in column], dtype=object)
+
+
+def _numbers(column: pd.Series) -> NDArray:
     values = column.to_numpy()
     return values if values.dtype.kind in "iuf" else values.astype(object)
-
-
-def _name_odd(path: Path, dialect: Dialect, columns: Sequence[Cells]) -> None:
-    """Read again what columns of numbers hold where there is none."""
-    gaps = {i: np.flatnonzero(~np.isfinite(cells.values)) for i, cells in enumerate(columns)
-            if cells.values.dtype.kind == "f" and _has_gap(cells)}  # fmt: skip
-    if not gaps:
-        return
-    texts: dict[int, list[NDArray]] = {i: [] for i in gaps}
-    start = 0
-    with _opened(path, dialect) as file:
-        for chunk in _chunks(_Counting(file, ""), dialect, ".", [], list(gaps)):
-            for i, rows in gaps.items():
-                here = rows[(rows >= start) & (rows < start + len(chunk))] - start
-                texts[i].append(_as_array(chunk[i].iloc[here], text=True))
-            start += len(chunk)
-    for i, rows in gaps.items():
-        columns[i].odd = pd.Series(np.concatenate(texts[i]), index=rows, dtype=object)
-
-
-def _has_gap(cells: Cells) -> bool:
-    if cells.is_text():
-        return "" in cells.values
-    return cells.values.dtype.kind == "f" and not np.isfinite(cells.values).all()
-
-
-def _ragged(path: Path, dialect: Dialect) -> list[tuple[int, str]]:
-    """Lines with another number of cells, but for empty ones at the end, and that number."""
-    found, width = [], dialect.width
-    with _opened(path, dialect) as file:
-        for line, row in enumerate(file, dialect.first):
-            if row.count(dialect.separator) != width - 1:
-                cells = (split([row.rstrip("\r\n")], dialect.separator) or [(0, [])])[0][1]
-                surplus = any(cells[width:])
-                if cells and (len(cells) < width or surplus):
-                    found.append((line, f"{len(cells)} cells instead of {width}"))
-    return found
-
-
-def _by_hand(
-    path: Path, dialect: Dialect
-) -> tuple[list[Cells], NDArray[np.int64], list[tuple[int, str]]]:
-    """By Python, all as text: cells that span lines, or columns set apart by spaces."""
-    with _opened(path, dialect) as file:
-        rows = split([line.rstrip("\r\n") for line in file], dialect.separator, dialect.first)
-    width = dialect.width
-    fit, ragged = [], []
-    for line, row in rows:
-        if len(row) < width or any(row[width:]):
-            ragged.append((line, f"{len(row)} cells instead of {width}"))
-        else:
-            fit.append((line, row[:width]))
-    columns = [np.array([row[i] for _, row in fit], dtype=object) for i in range(width)]
-    return [Cells(c) for c in columns], np.array([line for line, _ in fit], np.int64), ragged
