@@ -162,7 +162,7 @@ def test_epochs_fit_the_time_that_there_is():
     assert (few.epochs, many.epochs, most.epochs) == (28, 8, 1)
     assert decide(CSFlowConfig(image_size=1024), [photo] * 200).epochs == 5
     assert decide(CSFlowConfig(image_size=256), [photo] * 9).epochs == 100
-    given = CSFlowConfig(image_size=128, scales=2, epochs=3, alterations=(), folds=0)
+    given = CSFlowConfig(image_size=128, scales=2, epochs=3, alterations=(), folds=0, looks=2)
     assert decide(given, [photo] * 9) == given
 
 
@@ -218,14 +218,17 @@ def test_alterations_of_other_kinds_are_refused(bad):
 
 
 @pytest.mark.parametrize(
-    ("parts", "aim", "most"),
-    [(4, 0.25, 0.875), (24, 0.042, 0.146), (100, 0.01, 0.035), (400, 0.01, 0.03)],
-)
-def test_the_first_threshold_aims_at_what_so_many_parts_can_tell(parts, aim, most):
+    ("parts", "policy", "aim", "most"),
+    [
+        (4, "normal", 0.05, 0.55), (24, "normal", 0.05, 0.133), (30, "tail", 0.033, 0.117),
+        (100, "tail", 0.01, 0.035), (400, "tail", 0.01, 0.03),
+    ],
+)  # fmt: skip
+def test_the_first_threshold_aims_at_what_so_many_parts_can_tell(parts, policy, aim, most):
     scores = np.random.default_rng(parts).gamma(9, size=2 * parts)  # two photos a part
     found = first_threshold(scores, np.arange(2 * parts) // 2, CSFlowConfig())
     worst = scores.reshape(parts, 2).max(1)
-    expected = metrics.threshold(worst, policy="tail", aim=aim, most=most)
+    expected = metrics.threshold(worst, policy=policy, aim=aim, most=most)
     assert (found, found.params) == (expected, expected.params)
     assert found.n == parts
     assert found.source == "calibration OK, the worst of each part"

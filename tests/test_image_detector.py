@@ -68,7 +68,7 @@ def test_an_evaluation_says_why(fitted):
     inside = result.heatmap[box[1] : box[3], box[0] : box[2]] > result.heat_range[0]
     assert 0 < first.area <= inside.sum()
     assert len(result.shares) == 3 and sum(result.shares) == pytest.approx(1)
-    cells = cell_energy(fitted.prepare()(to_square(tall, 128)))
+    cells = cell_energy(fitted.look(to_square(tall, 128)))
     evidence = fitted.typical.judge(cells)[1]
     assert result.shares == pytest.approx(shares_by_scale(evidence))
     assert result.evidence == evidence
@@ -118,7 +118,7 @@ def test_scores_do_not_depend_on_batches(fitted, photos):
 def test_threshold_comes_from_calibration_images_and_says_so(fitted):
     assert len(fitted.calibration_scores) == fitted.threshold.n == 4  # 15 % of 24
     assert fitted.threshold == metrics.threshold(
-        fitted.calibration_scores, policy="tail", aim=0.25, most=0.875
+        fitted.calibration_scores, policy="normal", aim=0.05, most=0.55
     )
     assert "calibration OK" in fitted.threshold.source
 
@@ -337,7 +337,7 @@ def test_the_configuration_says_which_score_and_heat_are_used(photos, tmp_path, 
     detector = load(save(detector, tmp_path / "m"), engine="torch")
     assert (detector.config.score, detector.config.heat, detector.config.top_k) == (name, heat, 3)
     one = detector.evaluate_one(photos[1][0])
-    zs = detector.prepare()(to_square(photos[1][0], 128))
+    zs = detector.look(to_square(photos[1][0], 128))
     assert one.score == score(zs, name, 3)[0] != score(zs, "std")[0]
     joined = joined_heat(cell_energy(zs), heat)[0]
     np.testing.assert_array_equal(enlarge(joined, 96, 96), one.heatmap)

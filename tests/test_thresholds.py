@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 from sklearn import metrics as reference
 
 from workbench import metrics
@@ -222,6 +223,42 @@ def test_the_tail_keeps_overkill_low_from_few_scores(n, draw):
     limits = [metrics.threshold(getattr(rng, draw)(size=n), policy="tail") for _ in range(300)]
     overkill = 1 - np.searchsorted(fresh, limits) / len(fresh)
     assert overkill.mean() < 0.016 and (overkill > 0.03).mean() < 0.1
+
+
+@pytest.mark.parametrize("n", [5, 14, 24])
+def test_the_normal_limit_is_that_of_prediction_and_keeps_overkill_where_it_aims(n):
+    rng = np.random.default_rng(0)
+    aimed = {"policy": "normal", "aim": 0.05, "most": 0.9}
+    limits = [metrics.threshold(rng.lognormal(size=n), **aimed) for _ in range(2000)]
+    overkill = stats.norm.sf(np.log(limits))
+    assert overkill.mean() == pytest.approx(0.05, abs=0.006)
+    strict = {"policy": "normal", "aim": 0.05, "most": 0.051}
+    limits = [metrics.threshold(rng.lognormal(size=n), **strict) for _ in range(2000)]
+    assert (stats.norm.sf(np.log(limits)) > 0.051).mean() == pytest.approx(0.05, abs=0.015)
+
+
+@pytest.mark.parametrize("draw", ["gumbel", "t", "uniform", "outliers"])
+@pytest.mark.parametrize("n", [10, 14, 24])
+def test_the_normal_limit_bears_other_scores(n, draw):
+    rng = np.random.default_rng(0)
+    drawn = {
+        "gumbel": lambda n: rng.gumbel(size=n),
+        "t": lambda n: rng.standard_t(5, size=n),
+        "uniform": lambda n: rng.uniform(-2, 2, size=n),
+        "outliers": lambda n: rng.normal(size=n) + 3 * (rng.random(n) < 0.05),
+    }[draw]
+    fresh = np.sort(np.exp(0.2 * drawn(100_000)))
+    many = {"policy": "normal", "most": 0.05 + 2 / n}
+    limits = [metrics.threshold(np.exp(0.2 * drawn(n)), **many) for _ in range(300)]
+    overkill = 1 - np.searchsorted(fresh, limits) / len(fresh)
+    assert 0.02 < overkill.mean() < 0.08 and (overkill > many["most"]).mean() < 0.13
+
+
+def test_the_normal_limit_refuses_scores_without_logarithm_and_too_few():
+    for scores in ([1, 2, 3], [0, 1, 2, 3, 4]):
+        with pytest.raises(ValueError, match="normal needs at least 4 OK scores above 0"):
+            metrics.threshold(scores, policy="normal")
+    assert metrics.threshold([2.0] * 9, policy="normal") > 2
 
 
 def test_the_tail_refuses_too_few_scores_and_rates_out_of_order():

@@ -18,6 +18,7 @@ from workbench.csflow.auto import decide, in_words
 from workbench.csflow.batches import to_square
 from workbench.csflow.feature_cache import extract
 from workbench.csflow.nearest import nearest_good
+from workbench.csflow.scores import cell_energy
 from workbench.csflow.tiles import OVERLAP, Tiling, look, tiles_each
 
 SIDE = 1024
@@ -74,6 +75,62 @@ def test_joined_tiles_are_the_photo_for_a_network_that_looks_at_places(tiling, c
 
     for z, whole in zip(look(engine, photos, tiling), engine(photos), strict=True):
         np.testing.assert_array_equal(z, whole)
+
+
+@pytest.mark.parametrize("looks", [2, 3, 5])
+def test_the_energy_of_a_photo_is_the_mean_over_looks_at_it_moved(looks):
+    photos = np.random.default_rng(0).integers(0, 255, (3, 3, 64, 96), np.uint8)
+
+    def engine(pixels):
+        return [pooled(pixels.astype(float), stride) for stride in (8, 16)]
+
+    energy = [[], []]
+    for down, right in [(0, 0), (2, 2), (-2, -2), (4, 4), (-4, -4)][:looks]:
+        around = np.pad(photos, ((0, 0), (0, 0), (8, 8), (8, 8)), "edge")
+        moved = around[:, :, 8 + down : 72 + down, 8 + right : 104 + right]
+        for own, cells in zip(energy, cell_energy(engine(moved)), strict=True):
+            own.append(cells)
+    zs = look(engine, photos, Tiling.of((64, 96), 0, 32, looks))
+    assert [z.shape for z in zs] == [(3, 3 * looks, 8, 12), (3, 3 * looks, 4, 6)]
+    for found, own in zip(cell_energy(zs), energy, strict=True):
+        np.testing.assert_allclose(found, np.mean(own, 0))
+
+
+def test_looks_are_decided_by_size_and_refused_where_they_cannot_be():
+    small, large = np.zeros((300, 400, 3), np.uint8), {"image_size": 768}
+    assert decide(CSFlowConfig(), [small] * 9).looks == 3
+    assert decide(CSFlowConfig(looks=1), [small] * 9).looks == 1
+    assert decide(CSFlowConfig(**large), [small] * 9).looks == 1
+    assert decide(CSFlowConfig(tile=256), [small] * 9).looks == 1
+    assert CSFlowConfig.preset("paper").looks == CSFlowConfig.preset("simulator").looks == 1
+    saved = CSFlowConfig(looks=5).to_dict()
+    assert CSFlowConfig.from_dict(saved).looks == 5
+    del saved["looks"]  # as models of before are saved
+    assert CSFlowConfig.from_dict(saved).looks == 1
+    for looks in (0, 6, "many"):
+        with pytest.raises(ValueError, match="looks must be at least 1, at most 5"):
+            CSFlowConfig(looks=looks)
+    with pytest.raises(ValueError, match="looks must be 1 with tiles, got 3"):
+        CSFlowConfig(tile=256, looks=3)
+
+
+@pytest.mark.slow
+def test_a_detector_looks_as_often_when_it_calibrates_as_when_it_scores(photos, tiny_config):
+    changes = {"image_size": 64, "looks": 3, "epochs": 1, "score": "mean", "heat": "mean"}
+    config = CSFlowConfig.from_dict(tiny_config.to_dict() | changes)
+    good, others = photos[0][:8], photos[0][8:12]
+    detector = CSFlowDetector(config).fit(good, others, progress=False)
+    scores = detector.score(others)
+    np.testing.assert_allclose(detector.calibration_scores, scores, rtol=1e-3)
+    assert not np.allclose(CSFlowDetector.score(_once(detector), others), scores, rtol=1e-3)
+    assert detector.evaluate_one(others[0]).score == pytest.approx(scores[0], rel=1e-5)
+
+
+def _once(detector):
+    """The same network with one look."""
+    manifest, arrays = detector.state()
+    manifest["config"]["looks"] = 1
+    return CSFlowDetector.from_state(manifest, arrays)
 
 
 def test_every_cell_comes_from_a_tile_in_which_it_lies_inside():
@@ -297,7 +354,7 @@ def test_the_most_similar_good_photo_is_found_where_there_are_tiles(fitted):
 
 
 def test_a_tile_as_large_as_the_photo_changes_nothing(photos):
-    config = CSFlowConfig(image_size=128, hidden=8, kernels=(3,), epochs=2, batch=4)
+    config = CSFlowConfig(image_size=128, hidden=8, kernels=(3,), epochs=2, batch=4, looks=1)
     whole, tiled = (
         CSFlowDetector(replace(config, tile=tile)).fit(photos[0], progress=False)
         for tile in (0, 128)

@@ -157,7 +157,7 @@ def saved(detector: "Detector", folder: Path, follows: str) -> Answer:
         from workbench.csflow.tiles import tiles_each
 
         c, photos = detector.config, detector.data.get("counts", {}).get("train", 1)
-        each, every = tiles_each(photos, c.tiling)
+        each, every = tiles_each(photos, c.once.tiling)
         some = f", {each} tiles of each learned from" if each < every else ""
         lines.insert(0, in_words(c, len(detector.history)) + some)
     threshold = detector.threshold.to_json()

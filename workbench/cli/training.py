@@ -55,6 +55,9 @@ def train(
     tile: Annotated[
         int, typer.Option(help="Look at photos in their own size, in tiles so wide (photos).")
     ] = 0,
+    looks: Annotated[
+        int, typer.Option(help="At each photo, 1 to 5; 1 takes a third of the time of 3 (photos).")
+    ] = 0,
     blank: Annotated[
         Path | None, typer.Option(help="A picture, white where nothing is looked at (photos).")
     ] = None,
@@ -98,8 +101,8 @@ def train(
     for_photos = {
         "preset": preset != "lite", "backbone": backbone, "weights": weights, "size": size,
         "blank": blank, "smallest": smallest, "regions": regions != 1, "seeds": seeds != 1,
-        "tile": tile, "folds": folds is not None, "resume": resume, "groups": groups,
-        "join": join != "any",
+        "tile": tile, "looks": looks, "folds": folds is not None, "resume": resume,
+        "groups": groups, "join": join != "any",
     }  # fmt: skip
     rows, started = is_rows(source), "LOCAL_RANK" in os.environ  # by `launched` or torchrun
     if rows:
@@ -124,7 +127,7 @@ def train(
     if rows:
         given["window"] = window
     else:
-        given |= {"smallest": share(smallest), "regions": regions, "tile": tile}
+        given |= {"smallest": share(smallest), "regions": regions, "tile": tile, "looks": looks}
     changes = {key: value for key, value in given.items() if value} | {"seed": seed}
     if folds is not None:
         changes["folds"] = folds

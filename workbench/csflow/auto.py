@@ -29,6 +29,7 @@ LONGEST = 4.0  # sides as 4 : 1 at most
 MANY = 300  # photos: enough to learn scales whose cells see half of a photo
 MOST_SCALES = 5  # of many
 EVEN = 0.1  # standard deviation of log brightness: more, and the photos show what light there is
+LOOKS = 3  # at a photo: each takes the time of one, and five gain little more
 STEPS = 700  # of the optimiser: beyond, calibration parts become hardly more likely
 LEAST_EPOCHS, MOST_EPOCHS = 8, 100  # the steps are too few for hundreds of photos
 FEWEST_FOLDS, FOLDS = 3, 5
@@ -46,7 +47,8 @@ def decide(config: CSFlowConfig, images: Images) -> CSFlowConfig:
 
     Photos are brought to one size: as many pixels as the smallest of 256, 384 and 512 squared
     that is no less than their own, in the shape of the median photo; with tiles, to their own
-    size. Many are also looked at at half and a quarter of that size. Where they hardly differ in
+    size. Many are also looked at at half and a quarter of that size. Scored are three looks at
+    each, unless it is larger than those sizes or in tiles. Where they hardly differ in
     brightness, copies in another light are learned from; where they do, such copies would teach
     defects that are a shade.
 
@@ -67,11 +69,14 @@ def decide(config: CSFlowConfig, images: Images) -> CSFlowConfig:
         config = replace(config, image_size=_size(height, width, config))
     whole = config.epochs == "auto"
     if whole:
-        count = len(images) * tiles_each(len(images), config.tiling)[0]
+        count = len(images) * tiles_each(len(images), config.once.tiling)[0]
         useful = max(LEAST_EPOCHS, STEPS * config.batch / count)
         most = BUDGET / (count * prod(config.tiling.window))
         epochs = np.clip(round(min(useful, most)), 1, MOST_EPOCHS)
         config = replace(config, epochs=int(epochs))
+    if config.looks == "auto":
+        seen = not config.tile and prod(config.size) <= SIDES[-1] ** 2
+        config = replace(config, looks=LOOKS if seen else 1)
     if config.folds == "auto":  # who says how long it shall take, gets no further trainings
         config = replace(config, folds=_folds(config, len(images)) if whole else 0)
     return config
@@ -90,8 +95,10 @@ def in_words(config: CSFlowConfig, epochs: int, t: Callable[..., str] | None = N
     """
     t = t or translator("en")
     said = [t("{0} x {1} pixels", *config.size), t("{0} scales", config.depth)]
-    if (count := len(config.tiling.places)) > 1:
+    if (count := len(config.once.tiling.places)) > 1:
         said.insert(1, t("in {0} tiles of {1} x {2}", count, *config.tiling.window))
+    if isinstance(config.looks, int) and config.looks > 1:
+        said.insert(1, t("looked at {0} times", config.looks))
     if epochs:
         said.append(t("{0} epoch" if epochs == 1 else "{0} epochs", epochs))
     if epochs and config.altered and config.alterations:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .detector import CSFlowDetector
 
 CROSSFITTED = "cross-fitted OK"  # each scored by a flow that has not seen it
+FEW, FEW_AIM = 30, 0.05  # parts: fewer tell what is usual, but not a tail
 AIM, MOST = 0.01, 0.03  # share of good parts thrown away: aimed at, and surely not exceeded
 
 
@@ -160,6 +161,9 @@ def first_threshold(
         few = f"{source}, too few to tell a rate; calibrate on {FEWEST} or more, best 100"
         return threshold(scores, q=config.percentile, source=few)
     # fewer than 100 parts carry no 1 %: a limit for it would miss most defects
+    if len(worst) < FEW and worst.min() > 0:
+        most = round(FEW_AIM + 2 / len(worst), 3)
+        return threshold(worst, policy="normal", source=source, aim=FEW_AIM, most=most)
     aim, most = max(AIM, 1 / len(worst)), max(MOST, 3.5 / len(worst))
     return threshold(
         worst, policy="tail", source=source, aim=round(aim, 3), most=round(min(most, 0.9), 3)

@@ -32,6 +32,8 @@ class CSFlowConfig:
     # width; "auto" is decided by `fit` from the size and shape of the photos, see `csflow.auto`
     image_size: int | tuple[int, int] | str = "auto"
     tile: int = 0  # pixels a side of the tiles that photos are looked at in; 0: whole
+    # how often a photo is looked at, moved by 2 or 4 pixels, up to 5; "auto" is decided by `fit`
+    looks: int | str = "auto"
     white: int = 0  # value of 16-bit images that is white; 0: of the range that training ones use
     # finest first, each at half the resolution of the one before; "auto" is decided by `fit`
     scales: int | str = "auto"
@@ -65,8 +67,8 @@ class CSFlowConfig:
     heat: str = "calibrated"  # of the scales' maps; "mean", or "finest", which is the paper's
     smallest: float = 0.0  # share of the photo: hot regions that are smaller count for nothing
     regions: int = 1  # of that size that make a photo NG
-    # the first threshold: "tail" aims at 1 % overkill and is 95 % sure of at most 3 %, also where
-    # there are few parts; "percentile" is of the calibration scores
+    # the first threshold: "tail" aims at 1 % overkill and is 95 % sure of at most 3 %, or at what
+    # fewer than 100 parts can carry; "percentile" is of the calibration scores
     policy: str = "tail"
     percentile: float = 99.0
     # flows trained for the threshold alone, each without a fold of the good parts, so that all of
@@ -101,7 +103,13 @@ class CSFlowConfig:
     @property
     def tiling(self) -> Tiling:
         """How photos are cut for the network."""
-        return Tiling.of(self.size, self.tile, self.cell)
+        looks = 1 if isinstance(self.looks, str) else self.looks
+        return Tiling.of(self.size, self.tile, self.cell, looks)
+
+    @property
+    def once(self) -> "CSFlowConfig":
+        """The same with one look at a photo, which is what is learned from."""
+        return replace(self, looks=1)
 
     @property
     def depth(self) -> int:
@@ -138,7 +146,7 @@ class CSFlowConfig:
         """
         if (resize := saved.get("resize", "pil")) != "pil":
             raise ValueError(f"resize must be pil, got {resize!r}; train the model again")
-        before: dict[str, Any] = {"policy": "percentile", "altered": 0.0, "folds": 0}
+        before: dict[str, Any] = {"policy": "percentile", "altered": 0.0, "folds": 0, "looks": 1}
         before["alterations"] = ALTERATIONS
         known = {name: value for name, value in saved.items() if name != "resize"}
         return cls(**before | known)
@@ -167,7 +175,7 @@ _PAPER = CSFlowConfig(
     backbone="efficientnet-b5", block=35, image_size=768, scales=3, finer=0,
     downscale="nearest", standardise=False, kernels=(3, 3, 3, 5), hidden=1024,
     lr=2e-4, adam_eps=1e-4, schedule="constant", batch=16, epochs=240, noise=0.0, altered=0.0,
-    patience=0, precision="float32", score="mean", heat="finest", policy="percentile",
+    patience=0, precision="float32", score="mean", heat="finest", policy="percentile", looks=1,
 )  # fmt: skip
 PRESETS = {
     "lite": CSFlowConfig(),

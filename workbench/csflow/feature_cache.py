@@ -72,8 +72,8 @@ def extract(
 
     Returns:
         Positions of the images that could be read, and K tensors (N, C, H/2^k, W/2^k) on the
-        CPU: one row for each image, or for each tile of it, in order. The images that could not
-        be read are named in one warning.
+        CPU: one row for each image, tile of it or look at it, in order. The images that could
+        not be read are named in one warning.
 
     Raises:
         DataError: None could be read.
@@ -88,8 +88,10 @@ def extract(
         about["altered"] = [ALTERED, *alter]
     store = open_cache(about) if cache else None
     keys: list[str | None] = _keys(store, sources) if store else [None] * len(sources)
-    entry = "{0}-{1}-{2}" if config.tile else "{0}"
-    names = [(key := keys[image]) and entry.format(key, *place) for image, place in rows]
+    names = [
+        (key := keys[image]) and (f"{key}-{top}-{left}" if config.tile or top or left else key)
+        for image, (top, left) in rows
+    ]
     keeping = store if store and store.holds(len(rows), shapes) else None
     places = range(len(sources))
     mine = {*ranks.share(places)} if keeping else {*places}

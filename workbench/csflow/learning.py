@@ -50,9 +50,11 @@ def learn(
     read = partial(
         extract, network=network, config=config, progress=progress, cache=cache, ranks=ranks
     )
-    seen, features = read(train, title="features", drawn=True)
-    places, watched = read(calibration, title="features (calibration)")
-    copies = _altered(read, train, config)
+    once = partial(read, config=config.once, drawn=True)
+    seen, features = once(train, title="features")
+    places, looks = read(calibration, title="features (calibration)")
+    watched = _first(looks, config)
+    copies = _altered(once, train, config)
     if config.standardise:
         network.standardise.fit(features)
     trained = train_flow(
@@ -61,14 +63,15 @@ def learn(
     )  # fmt: skip
     part = parts_of(calibration, places)
     if config.folds and not trained.interrupted:
-        every = [torch.cat(pair) for pair in zip(features, watched, strict=True)]
-        own = _altered(read, calibration, config)
+        learned = read(train, title="features (moved)")[1]
+        every = [torch.cat(pair) for pair in zip(learned, looks, strict=True)]
+        own = _altered(once, calibration, config)
         copies = [torch.cat(pair) for pair in zip(copies, own, strict=True)]
         parts = np.concatenate([parts_of(train, seen), len(train) + part])
         if found := _crossfitted(network, config, every, copies, parts, progress, ranks):
             return Learned(trained, *found, crossfitted=True)
         trained = replace(trained, interrupted=True)
-    latents = network.latents_of(watched, config.together)
+    latents = network.latents_of(looks, config.together)
     return Learned(trained, latents, part, crossfitted=False)
 
 
@@ -94,13 +97,18 @@ def _altered(read: Callable, images: Images, config: CSFlowConfig) -> Pyramid:
         return []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what cannot be read has been named
-        return read(images, title="features (altered)", alter=config.alterations, drawn=True)[1]
+        return read(images, title="features (altered)", alter=config.alterations)[1]
+
+
+def _first(looks: Pyramid, config: CSFlowConfig) -> Pyramid:
+    """Features of the photos as they are, of all looks at each."""
+    return [x[:: config.tiling.looks] for x in looks]
 
 
 def _crossfitted(
     network: CSFlowNetwork,
     config: CSFlowConfig,
-    features: Pyramid,
+    looks: Pyramid,
     copies: Pyramid,
     part: NDArray[np.intp],
     progress: bool,
@@ -108,13 +116,14 @@ def _crossfitted(
 ) -> tuple[list[Latents], NDArray[np.intp]] | None:
     """Latents of every image by a flow that has not seen its part; None after Ctrl-C."""
     found: list[Latents] = []
+    once = _first(looks, config)
     folds = folds_of(part, int(config.folds), config.seed)
     for number, own in enumerate(folds, 1):
         beside = CSFlowNetwork(config, "random").to(network.device)  # its backbone is not asked
         others = np.setdiff1d(np.arange(len(part)), own)
         learned, watched, altered = (
             [x[torch.from_numpy(rows)] for x in table]
-            for table, rows in ((features, others), (features, own), (copies, others))
+            for table, rows in ((once, others), (once, own), (copies, others))
         )
         if config.standardise:
             beside.standardise.fit(learned)
@@ -131,5 +140,7 @@ def _crossfitted(
         if trained is None or trained.interrupted:
             warnings.warn("stopped: the calibration parts alone set the threshold", stacklevel=4)
             return None
-        found += beside.latents_of(watched, config.together)
+        rows = (own[:, None] * config.tiling.looks + np.arange(config.tiling.looks)).ravel()
+        unseen = [x[torch.from_numpy(rows)] for x in looks]
+        found += beside.latents_of(unseen, config.together)
     return found, part[np.concatenate(folds)]

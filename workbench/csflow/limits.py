@@ -7,7 +7,7 @@ import numpy as np
 from workbench.settings import require_types
 
 from .scores import HEATS, SCORES
-from .tiles import LARGEST, require_tiles
+from .tiles import LARGEST, MOVES, require_tiles
 
 if TYPE_CHECKING:
     from .config import CSFlowConfig
@@ -18,11 +18,12 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 POLICIES = ("tail", "percentile")
 SCHEDULES = ("constant", "one-cycle")
 ALTERATIONS = ("place", "light", "focus", "compression")
-AUTO = ("image_size", "scales", "epochs")  # may be left to the photos, see `csflow.auto`
+AUTO = ("image_size", "scales", "epochs", "looks")  # may be left to the photos, see `csflow.auto`
 # A saved configuration may come from anywhere, and its network is built before it is compared.
 _MOST = {
     "image_size": 3072,
     "scales": 8,
+    "looks": len(MOVES),
     "hidden": 16384,
     "batch": 4096,
     "epochs": 10**6,
@@ -51,6 +52,8 @@ def require(config: "CSFlowConfig") -> None:
     if config.tile:
         size = () if isinstance(config.image_size, str) else config.size
         require_tiles(config.tile, size, config.cell, _MOST["image_size"])
+        if config.looks not in (1, "auto"):
+            raise ValueError(f"looks must be 1 with tiles, got {config.looks}")
     if config.folds not in (0, "auto", *range(2, 21)):
         raise ValueError(f"folds must be 0 or 2 to 20, got {config.folds!r}")
     if config.folds not in (0, "auto") and (config.tile or config.score != "calibrated"):

@@ -58,7 +58,7 @@ def nearest_good(
 def _pooled(detector: "CSFlowDetector", images: Images) -> Tensor:
     """One vector an image, (N, D); NaN for one that cannot be read."""
     network, rows, c = detector.build_network(), [], detector.config
-    whole = replace(c, tile=0, image_size=c.tiling.window) if c.tile else c  # in one look
+    whole = replace(c, tile=0, image_size=c.tiling.window, looks=1)
     for start in range(0, len(images), PIECE):
         piece = images[start : start + PIECE]
         read, pyramid = extract(piece, network, whole, "compare", False, True)

@@ -1,4 +1,8 @@
-"""Photos that are larger than what a network sees: cut into tiles, and joined again as latents.
+"""What a network sees of a photo: all of it, moved a little each time, or tiles of a large one.
+
+A network that samples every few pixels tells the same photo moved by less a bit differently. So a
+photo may be looked at several times, and a cell's energy is the mean over the looks: what is odd
+in one of them only counts for less, and what is a defect is odd in all.
 
 Tiles overlap and lie on the grid of the coarsest cells, so that a cell is the same place in every
 tile that shows it. Beside the border of a tile features are of what is not there; so every cell is
@@ -18,16 +22,19 @@ OVERLAP = 64  # pixels that neighbours share, at least; and no less than a coars
 LARGEST = 16384  # pixels a side of a photo that is cut
 MOST_TILES = 2000  # that are learned from, about: of more, so many are drawn
 TOGETHER = 4  # tiles that are computed at once: 63 of a photo would fill the memory
+# pixels down and right, as taken in turn: a quarter of a finest cell, and half of it
+MOVES = ((0, 0), (2, 2), (-2, -2), (4, 4), (-4, -4))
 Place = tuple[int, int]  # top and left, in pixels
 
 
 class Tiling(NamedTuple):
-    """How photos of one size are cut.
+    """How photos of one size are cut, or moved.
 
     Attributes:
         size: Height and width of a photo, in whole coarsest cells, like those of a tile.
         window: Height and width of a tile.
         cell: Pixels a side of a coarsest cell.
+        looks: How often a whole photo is seen; latents of the looks are joined as channels.
 
     Example:
         >>> tiling = Tiling.of((256, 576), 256, 32)
@@ -43,23 +50,27 @@ class Tiling(NamedTuple):
     size: tuple[int, int]
     window: tuple[int, int]
     cell: int
+    looks: int = 1
 
     @classmethod
-    def of(cls, size: tuple[int, int], tile: int, cell: int) -> "Tiling":
+    def of(cls, size: tuple[int, int], tile: int, cell: int, looks: int = 1) -> "Tiling":
         """Tiles so many pixels a side, 0 for the whole photo; a photo may be less high or wide."""
         height, width = (min(side, tile or side) for side in size)
-        return cls(size, (height, width), cell)
+        return cls(size, (height, width), cell, looks)
 
     @property
     def places(self) -> list[Place]:
-        """Where the tiles lie, row by row; one at (0, 0) for a photo that is seen whole."""
+        """Where the tiles lie, row by row; of a photo that is seen whole (0, 0) and its moves."""
+        if self.looks > 1:
+            return [*MOVES[: self.looks]]
         tops, lefts = (_starts(*sides, self.cell) for sides in self._sides)
         return list(product(tops, lefts))
 
     def cut(self, pixels: NDArray, place: Place) -> NDArray:
-        """The pixels (..., H, W) of a tile."""
+        """The pixels (..., H, W) of a tile; what lies beyond the photo repeats its edge."""
         (top, left), (height, width) = place, self.window
-        return pixels[..., top : top + height, left : left + width]
+        rows = pixels.take(range(top, top + height), -2, mode="clip")
+        return rows.take(range(left, left + width), -1, mode="clip")
 
     def tiles(
         self, photos: NDArray[np.uint8], ignore: NDArray[np.bool_] | None = None
@@ -70,7 +81,7 @@ class Tiling(NamedTuple):
             ignore: Pixels (H, W) that are made black first, so that no cell can tell.
         """
         photos = photos if ignore is None else photos * ~ignore
-        if self.window == self.size:
+        if len(self.places) == 1:
             return photos
         return np.stack([self.cut(photo, place) for photo in photos for place in self.places])
 
@@ -82,8 +93,13 @@ class Tiling(NamedTuple):
         return height, width
 
     def join(self, zs: Latents) -> Latents:
-        """Latents (B, C, h, w) of B photos from those of their tiles, (B * tiles, C, h', w')."""
-        return zs if self.window == self.size else [self._joined(z) for z in zs]
+        """Latents (B, C, h, w) of B photos from those of their tiles, (B * tiles, C, h', w').
+
+        Those of several looks at a photo are (B, looks * C, h, w).
+        """
+        if self.window == self.size:
+            return [z.reshape(-1, self.looks * z.shape[1], *z.shape[2:]) for z in zs]
+        return [self._joined(z) for z in zs]
 
     @property
     def _sides(self) -> list[tuple[int, int]]:
@@ -140,7 +156,7 @@ def look(
     tiling: Tiling,
     ignore: NDArray[np.bool_] | None = None,
 ) -> Latents:
-    """Latents of whole photos by an engine that sees a tile at a time.
+    """Latents of whole photos by an engine that sees a tile, or a look, at a time.
 
     Args:
         photos: RGB, shape (B, 3, H, W).
@@ -149,7 +165,8 @@ def look(
     tiles = tiling.tiles(photos, ignore)
     if len(tiles) == len(photos):
         return engine(tiles)
-    found = [engine(tiles[i : i + TOGETHER]) for i in range(0, len(tiles), TOGETHER)]
+    some = max(TOGETHER, len(photos)) if tiling.window == tiling.size else TOGETHER
+    found = [engine(tiles[i : i + some]) for i in range(0, len(tiles), some)]
     return tiling.join([np.concatenate(scale) for scale in zip(*found, strict=True)])
 
 

@@ -43,6 +43,7 @@ EXPERT = {
         "Conformal", ("alpha",), "A bound on overkill that holds for new good parts on average."
     ),
     "tail": Offer("Tail", (), "By the tail of good scores: 1 % overkill, surely at most 3 %."),
+    "normal": Offer("Normal", (), "By the spread of good scores: 5 % overkill, for few parts."),
     "max_miss": Offer("Limit misses", ("miss",), "At most this share of NG passes as OK."),
     "f1": Offer("Best F1", (), "The best balance of precision and recall on these parts."),
 }
