@@ -184,16 +184,16 @@ def test_a_model_folder_holds_no_graph_and_one_in_it_is_not_read(folder, photos)
 
 
 def constant_graph(body=(), constants=()):
-    """Latents of 0.01 for all images, as a model; `body` gives "nothing", which is added."""
+    """Latents of 0.01 for three looks at an image, as a model; `body` gives "nothing", which is added."""
     floats, info, shapes = onnx.TensorProto.FLOAT, helper.make_tensor_value_info, SHAPES
-    values = [helper.make_tensor("", floats, (1, *x), [0.01] * prod(x)) for x in shapes]
+    values = [helper.make_tensor("", floats, (3, *x), [0.01] * 3 * prod(x)) for x in shapes]
     names = ["plain" if body else "z0", "z1", "z2"]
     pairs = zip(names, values, strict=True)
     nodes = [*body, *(helper.make_node("Constant", [], [x], value=value) for x, value in pairs)]
     if body:
         nodes.append(helper.make_node("Add", ["plain", "nothing"], ["z0"]))
     images = info("images", onnx.TensorProto.UINT8, ["batch", 3, 128, 128])
-    outputs = [info(f"z{k}", floats, (1, *shape)) for k, shape in enumerate(shapes)]
+    outputs = [info(f"z{k}", floats, (3, *shape)) for k, shape in enumerate(shapes)]
     graph = helper.make_graph(nodes, "constant", [images], outputs, list(constants))
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     return model.SerializeToString()
