@@ -81,7 +81,7 @@ def test_every_field_of_the_configuration_that_moves_features_moves_the_key():
     others = {
         "standardise", "kernels", "hidden", "clamp", "lr", "schedule", "adam_eps",
         "weight_decay", "grad_norm", "batch", "epochs", "noise", "altered", "alterations", "folds",
-        "patience", "precision", "seed", "score", "top_k", "heat", "policy", "percentile",
+        "looks", "patience", "precision", "seed", "score", "top_k", "heat", "policy", "percentile",
     }  # fmt: skip
     assert moving.keys() | others == CSFlowConfig().to_dict().keys()
     configs = [CSFlowConfig(), *(CSFlowConfig(**{k: v}) for k, v in moving.items())]
@@ -211,8 +211,9 @@ def test_a_second_training_computes_no_features_and_is_the_same(
 ):
     first = CSFlowDetector(tiny_config).fit(files, progress=False)
     assert_same(first, fitted)  # which had no cache, and arrays instead of files
+    looks = 2 * len(first.calibration)  # besides the first
     copies = len(files) - len(first.calibration)
-    assert len(entries(cached)) == len(files) + copies
+    assert len(entries(cached)) == len(files) + looks + copies
     again = CSFlowDetector(tiny_config, engine="torch")
     monkeypatch.setattr(FeaturePyramid, "forward", lambda *_: pytest.fail("computed"))
     assert_same(again.fit(files, progress=False), fitted)
@@ -283,10 +284,10 @@ def test_altered_copies_are_learned_from_in_their_share_and_spare_calibration(sh
 def test_altered_copies_are_kept_in_entries_of_their_own(photos, tiny_config, cached):
     config = CSFlowConfig(**tiny_config.to_dict() | {"epochs": 1, "altered": 0.5})
     first = CSFlowDetector(config).fit(photos[0][:8], progress=False)
-    assert len(entries(cached)) == 8 + 7  # one is for calibration
+    assert len(entries(cached)) == 7 + 7 + 3  # one is for calibration, looked at three times
     again = CSFlowDetector(config).fit(photos[0][:8], progress=False)
     assert_same(first, again)
-    assert len(entries(cached)) == 15
+    assert len(entries(cached)) == 17
     plain = CSFlowDetector(replace(config, altered=0.0)).fit(photos[0][:8], progress=False)
     assert any((x != learned(plain)[name]).any() for name, x in learned(first).items())
 
