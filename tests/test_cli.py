@@ -250,7 +250,10 @@ def test_train_on_photos_says_what_is_next(workbench, home):
     assert done.returncode == 0, done.stderr
     assert "warning: " in done.stderr and "broken.png" in done.stderr
     assert "saved models/discs; next: workbench report discs" in done.stdout
-    how = "256 x 256 pixels, 3 scales, 1 epoch, 50 % of the photos altered (place, light)"
+    how = (
+        "256 x 256 pixels, looked at 3 times, 3 scales, 1 epoch, "
+        "50 % of the photos altered (place, light)"
+    )
     assert how in done.stdout.splitlines()
     (home / "models" / "torn").mkdir()
     (home / "models" / "torn" / "detector.json").write_text("{")

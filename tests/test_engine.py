@@ -184,7 +184,7 @@ def test_a_model_folder_holds_no_graph_and_one_in_it_is_not_read(folder, photos)
 
 
 def constant_graph(body=(), constants=()):
-    """Latents of 0.01 for three looks at an image, as a model; `body` gives "nothing", which is added."""
+    """Latents of 0.01 for three looks at an image, as a model; `body` gives "nothing", added."""
     floats, info, shapes = onnx.TensorProto.FLOAT, helper.make_tensor_value_info, SHAPES
     values = [helper.make_tensor("", floats, (3, *x), [0.01] * 3 * prod(x)) for x in shapes]
     names = ["plain" if body else "z0", "z1", "z2"]
