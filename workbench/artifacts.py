@@ -13,13 +13,14 @@ import warnings
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import gettempdir
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as dump_tensors
 
 from workbench import autoencoder, csflow, workspace
+from workbench.csflow.graph import keep_graph
 from workbench.errors import ArtifactError, DataError
 from workbench.metrics import Threshold
 
@@ -27,26 +28,15 @@ if TYPE_CHECKING:
     from workbench.autoencoder.detector import AutoEncoderDetector
     from workbench.csflow.detector import CSFlowDetector
 
+    Detector = CSFlowDetector | AutoEncoderDetector
+
 FORMAT = 1
 MANIFEST, WEIGHTS = "detector.json", "weights.safetensors"
 KINDS = {"csflow": "CSFlowDetector", "autoencoder": "AutoEncoderDetector"}
 _QUANTILES = (0, 0.5, 0.9, 0.95, 0.99, 1)
 
 
-class Detector(Protocol):
-    """What `save` asks of a detector."""
-
-    kind: str
-    calibration_scores: np.ndarray
-
-    def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """A manifest for JSON, and arrays or CPU tensors."""
-
-    def keep_for(self, manifest: dict[str, Any]) -> None:
-        """Keep in the user's cache what makes loading a detector of this manifest faster."""
-
-
-def save(detector: Detector, folder: Path | str, *, keep_chosen: bool = False) -> Path:
+def save(detector: "Detector", folder: Path | str, *, keep_chosen: bool = False) -> Path:
     """Write a fitted detector; an older detector in that folder is replaced.
 
     Args:
@@ -82,7 +72,8 @@ def save(detector: Detector, folder: Path | str, *, keep_chosen: bool = False) -
         for name, content in {MANIFEST: text, WEIGHTS: weights}.items():
             with workspace.written(part / name) as file:
                 file.write(content)
-    detector.keep_for(manifest)
+    if detector.kind == "csflow":
+        keep_graph(detector, manifest)
     return folder
 
 
@@ -102,7 +93,7 @@ def require_place(folder: Path | str) -> None:
         raise ArtifactError(f"{folder} exists and holds no detector; choose another folder")
 
 
-def save_somewhere(detector: Detector, folder: Path | str) -> Path:
+def save_somewhere(detector: "Detector", folder: Path | str) -> Path:
     """`save`, but never throw a trained detector away: else beside, at home, or among temporaries.
 
     Returns:
@@ -123,7 +114,7 @@ def save_somewhere(detector: Detector, folder: Path | str) -> Path:
     raise ArtifactError("the model could be saved nowhere; see the warnings")
 
 
-def load(folder: Path | str, *, engine: str = "auto") -> "CSFlowDetector | AutoEncoderDetector":
+def load(folder: Path | str, *, engine: str = "auto") -> "Detector":
     """Read a detector that `save` wrote.
 
     Args:
@@ -184,7 +175,7 @@ def read_manifest(folder: Path | str) -> dict[str, Any]:
     return manifest
 
 
-def save_threshold(folder: Path | str, threshold: Threshold, detector: Detector) -> None:
+def save_threshold(folder: Path | str, threshold: Threshold, detector: "Detector") -> None:
     """Give a saved detector another threshold, with its provenance; all else stays.
 
     Raises:
@@ -202,7 +193,7 @@ def save_threshold(folder: Path | str, threshold: Threshold, detector: Detector)
         file.write(json.dumps(changed, indent=2, ensure_ascii=False).encode())
 
 
-def identity(detector: Detector) -> str:
+def identity(detector: "Detector") -> str:
     """A hash of all that a score depends on; another threshold leaves it as it is."""
     manifest, tensors = detector.state()
     backbone = [manifest.get("backbone", {}).get(name) for name in ("name", "sha256")]
@@ -233,7 +224,7 @@ def _now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S%z")
 
 
-def _quantiles(detector: Detector) -> dict[str, float]:
+def _quantiles(detector: "Detector") -> dict[str, float]:
     if not len(detector.calibration_scores):  # an imported detector may have none
         return {}
     quantiles = np.quantile(detector.calibration_scores, _QUANTILES)

@@ -174,9 +174,6 @@ class AutoEncoderDetector:
         self._fitted()
         return saving.state(self)
 
-    def keep_for(self, manifest: dict[str, Any]) -> None:
-        """Keep nothing: there is no graph to build."""
-
     @classmethod
     def from_state(cls, meta: dict[str, Any], arrays: Weights) -> Self:
         """Undo `state`; the scores are equal bit for bit."""

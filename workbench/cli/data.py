@@ -17,13 +17,11 @@ app.add_typer(data_app, name="data")
 
 
 @command(app)
-def demo(
-    jobs: Annotated[int, typer.Option("--jobs", "-j", help="Processes at once; 0 chooses.")] = 0,
-) -> Answer:
+def demo() -> Answer:
     """Generate sample data, train, execute the notebooks, write the reports."""
     from workbench.demo import run
 
-    index = run(jobs or None)
+    index = run()
     lines = [
         f"1. look: open {shown(index)} in a browser",
         "2. inspect: workbench app lens",
@@ -35,13 +33,11 @@ def demo(
 @command(data_app, "make")
 def data_make(
     name: Annotated[str, typer.Argument(help="lens, flex, SMT, pump or all.")] = "all",
-    folder: Annotated[Path | None, typer.Option(help="Where to; by default data/NAME.")] = None,
-    seed: Annotated[int, typer.Option(help="Another seed, other pictures.")] = 0,
 ) -> Answer:
     """Generate sample data, for demo and tests only."""
     from workbench.samples import NOTE, make_samples
 
-    made = make_samples(name, folder, seed=seed)
+    made = make_samples(name)
     return Answer([f"made {shown(made)}: {NOTE}"], {"path": made, "note": NOTE})
 
 

@@ -11,7 +11,7 @@ from workbench import workspace
 from .program import Answer, Join, Model, Name, app, command, loaded, note, opened, share, shown
 
 if TYPE_CHECKING:
-    from .program import Detector
+    from workbench.artifacts import Detector
 
 Smallest = Annotated[
     str, typer.Option(help="Hot regions below this share of the photo count for nothing, as 2%.")
@@ -127,7 +127,6 @@ def import_(
 @command(app)
 def quantise(
     name: Name,
-    labelled: Annotated[Path | None, typer.Option(help="A folder with OK/ and NG/.")] = None,
     floats: Annotated[bool, typer.Option("--floats", help="Score in floats again.")] = False,
 ) -> Answer:
     """Score in 8-bit integers on this machine, where that changes no calibration verdict."""
@@ -138,7 +137,7 @@ def quantise(
     if floats:
         floats_again(detector)
         return Answer([f"{name} scores in floats"], {"tried": []})
-    tried = list(attempt(detector, opened(labelled) if labelled else detector.parts().test))
+    tried = list(attempt(detector, detector.parts().test))
     return Answer(
         [attempt.describe() for attempt in tried],
         {"tried": [asdict(attempt) for attempt in tried]},

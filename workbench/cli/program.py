@@ -20,12 +20,11 @@ from workbench.errors import DataError
 if TYPE_CHECKING:
     from dask.distributed import Client
 
-    from workbench.autoencoder import AutoEncoderDetector
-    from workbench.csflow import CSFlowConfig, CSFlowDetector
+    from workbench.artifacts import Detector
+    from workbench.csflow import CSFlowConfig
     from workbench.data import ImageFolder, SensorTable
 
     Dataset = ImageFolder | SensorTable
-    Detector = CSFlowDetector | AutoEncoderDetector
 
 app = typer.Typer(
     help="Anomaly detection for a production line: train on good parts, report on the rest.",

@@ -66,12 +66,6 @@ def train(
     window: Annotated[
         int, typer.Option(help="Rows judged together; 10 finds small faults that last (rows).")
     ] = 1,
-    folds: Annotated[
-        int | None,
-        typer.Option(
-            help="Trainings more, that all good parts set the threshold; 0: none (photos)."
-        ),
-    ] = None,
     seeds: Annotated[
         int, typer.Option(help="Train this many; report their spread, save the first (photos).")
     ] = 1,
@@ -101,8 +95,7 @@ def train(
     for_photos = {
         "preset": preset != "lite", "backbone": backbone, "weights": weights, "size": size,
         "blank": blank, "smallest": smallest, "regions": regions != 1, "seeds": seeds != 1,
-        "tile": tile, "looks": looks, "folds": folds is not None, "resume": resume,
-        "groups": groups, "join": join != "any",
+        "tile": tile, "looks": looks, "resume": resume, "groups": groups, "join": join != "any",
     }  # fmt: skip
     rows, started = is_rows(source), "LOCAL_RANK" in os.environ  # by `launched` or torchrun
     if rows:
@@ -129,8 +122,6 @@ def train(
     else:
         given |= {"smallest": share(smallest), "regions": regions, "tile": tile, "looks": looks}
     changes = {key: value for key, value in given.items() if value} | {"seed": seed}
-    if folds is not None:
-        changes["folds"] = folds
     if resume and seeds > 1:
         raise ValueError("--resume goes on with one training; leave it out, or --seeds")
     rule_count(join)

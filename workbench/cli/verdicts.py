@@ -29,12 +29,11 @@ from .program import (
 )
 
 if TYPE_CHECKING:
+    from workbench.artifacts import Detector
     from workbench.autoencoder import AutoEncoderDetector
     from workbench.bulk import Scored
     from workbench.data import SensorTable
     from workbench.metrics import GroupRates
-
-    from .program import Detector
 
 
 @command(app, reads_rows=True)

@@ -16,7 +16,7 @@ from .auto import decide
 from .batches import Images
 from .calibration import adjust, calibrate, mask_of
 from .config import CSFlowConfig
-from .graph import graph_of, keep_graph
+from .graph import graph_of
 from .limits import ENGINES
 from .saved import Saved, fill, network_of, state_of
 from .scores import Latents
@@ -208,7 +208,3 @@ class CSFlowDetector(Scoring):
         if detector.engine is None:  # torch takes seconds to import: only where it is needed
             detector.build_network()
         return detector
-
-    def keep_for(self, manifest: dict[str, Any]) -> None:
-        """Keep the graph, where one scores, for whoever loads a detector of this manifest."""
-        keep_graph(self, manifest)
