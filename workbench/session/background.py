@@ -45,6 +45,11 @@ class Prefetcher(Generic[Value]):
         self._thread: Thread | None = None
         self._state, self._asking = Condition(), 0
 
+    @property
+    def asked(self) -> bool:
+        """Whether somebody waits for a value right now."""
+        return self._asking > 0
+
     def __contains__(self, key: int) -> bool:
         return key in self._values
 
