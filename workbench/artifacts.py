@@ -70,8 +70,7 @@ def save(detector: "Detector", folder: Path | str, *, keep_chosen: bool = False)
     text = json.dumps(manifest, indent=2, ensure_ascii=False).encode()
     with workspace.staged(folder) as part:
         for name, content in {MANIFEST: text, WEIGHTS: weights}.items():
-            with workspace.written(part / name) as file:
-                file.write(content)
+            workspace.write(part / name, content)
     if detector.kind == "csflow":
         keep_graph(detector, manifest)
     return folder
@@ -189,8 +188,7 @@ def save_threshold(folder: Path | str, threshold: Threshold, detector: "Detector
             "other scores; load it again and choose again"
         )
     changed = manifest | {"threshold": threshold.to_json(), "threshold_set": _now()}
-    with workspace.written(folder / MANIFEST) as file:
-        file.write(json.dumps(changed, indent=2, ensure_ascii=False).encode())
+    workspace.write(folder / MANIFEST, json.dumps(changed, indent=2, ensure_ascii=False))
 
 
 def identity(detector: "Detector") -> str:

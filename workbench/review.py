@@ -72,8 +72,7 @@ def collect(
             copy = folder / name.replace("/", "__")
             if not copy.exists():
                 content = fetched(one.source) if remote else Path(one.source).read_bytes()
-                with workspace.written(copy) as file:
-                    file.write(content)
+                workspace.write(copy, content)
         yield one
 
 
@@ -133,8 +132,7 @@ def _add(parts: ImageFolder, folder: Path, said: dict[str, bool]) -> tuple[dict[
             known += 1
             continue
         name = (homes[ng] / f"{folder.name}__{PurePosixPath(photo).name}").as_posix()
-        with workspace.written(parts.root / name) as file:
-            file.write(content)
+        workspace.write(parts.root / name, content)
         added[name] = ng
     labels = _labels(load_images(parts.root, check=False, **parts.reading))
     if wrong := [name for name, ng in added.items() if labels.get(name) is not ng]:

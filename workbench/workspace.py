@@ -103,7 +103,7 @@ def resolve(path: Path | str) -> Path:
 
 
 @contextmanager
-def written(path: Path, sync: bool = True) -> Iterator[IO[bytes]]:
+def written(path: Path | str, sync: bool = True) -> Iterator[IO[bytes]]:
     """A new file beside `path` that takes its place at the end, or vanishes on an error.
 
     What stands under the name is always whole: the former file or the new one, on disk before
@@ -132,6 +132,12 @@ def written(path: Path, sync: bool = True) -> Iterator[IO[bytes]]:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def write(path: Path | str, content: bytes | str) -> None:
+    """Make this the content of a file, as `written` does; text as UTF-8."""
+    with written(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
 
 
 @contextmanager

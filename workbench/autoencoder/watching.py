@@ -18,7 +18,7 @@ from workbench.autoencoder.events import Event, Watcher, changing
 from workbench.autoencoder.rows import warn_of_step
 from workbench.errors import DataError
 from workbench.lock import FileLock
-from workbench.workspace import written
+from workbench.workspace import write
 
 if TYPE_CHECKING:
     from workbench.autoencoder.detector import AutoEncoderDetector
@@ -67,8 +67,7 @@ class Follower:
         """Keep how far the file has been read, with the state of its watcher."""
         known = {"offset": self.offset, "file": self.file, "head": self.head,
                  "start": self.start, "separator": self.separator, "watcher": watcher}  # fmt: skip
-        with written(self.place) as file:
-            file.write(json.dumps(known).encode())
+        write(self.place, json.dumps(known))
 
     def _is_known(self, path: Path) -> bool:
         """Whether it is the file that has been read so far; numbers of files are used again."""

@@ -171,8 +171,7 @@ def score_rows(detector: "AutoEncoderDetector", rows: "SensorTable", out: Path |
     if files is None:
         lines.sort(key=lambda row: row[0])
     write_about(Path(out), about)
-    with workspace.written(Path(out)) as file:
-        file.write(csv_bytes([columns, *lines]))
+    workspace.write(out, csv_bytes([columns, *lines]))
     return Bulk(len(rows), int(flags.sum()), len(rows.bad), 0, time.perf_counter() - start)
 
 
@@ -237,8 +236,7 @@ def _resumed(
 
 def write_about(scores: Path, about: Mapping[str, Any]) -> None:
     """Say beside a score file whose scores it holds."""
-    with workspace.written(_beside(scores)) as file:
-        file.write(json.dumps(about, indent=2, ensure_ascii=False).encode())
+    workspace.write(_beside(scores), json.dumps(about, indent=2, ensure_ascii=False))
 
 
 def read_about(scores: Path) -> dict[str, Any]:

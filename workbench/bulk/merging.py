@@ -96,5 +96,4 @@ def _write(out: Path, rows: list[list[str]], columns: Sequence[str]) -> None:
         except ImportError as error:
             raise DataError("Parquet needs pyarrow: pip install 'workbench[tables]'") from error
         return
-    with workspace.written(out) as file:
-        file.write(csv_bytes([columns, *rows]))
+    workspace.write(out, csv_bytes([columns, *rows]))

@@ -186,8 +186,7 @@ class TableFile(Generic[Row]):
             except FileNotFoundError:
                 return None
             except OSError:  # a file system without such names
-                with workspace.written(kept) as copy:
-                    copy.write(self.path.read_bytes())
+                workspace.write(kept, self.path.read_bytes())
             return kept
         raise DataError(f"{self.path.parent} must have room for one more {self.path.stem}-N")
 

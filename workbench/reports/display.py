@@ -72,11 +72,9 @@ def record(metrics: dict[str, Any], thumbnail: "Image.Image | None" = None) -> N
     """
     content = json.dumps(metrics, indent=2, ensure_ascii=False, allow_nan=False)
     target = folder(metrics["name"])
-    with workspace.written(target / METRICS) as file:
-        file.write(f"{content}\n".encode())
+    workspace.write(target / METRICS, f"{content}\n")
     if thumbnail is not None:
-        with workspace.written(target / THUMBNAIL) as file:
-            file.write(jpeg(thumbnail, _THUMBNAIL_SIDE))
+        workspace.write(target / THUMBNAIL, jpeg(thumbnail, _THUMBNAIL_SIDE))
     display({RECORD: metrics, "text/plain": _one_line(metrics)}, raw=True)
 
 

@@ -221,8 +221,7 @@ class ImageReport(Report):
     def save_scores(self) -> Path:
         """Write all test images, with their parts, to `NAME_scores.csv`, a result file."""
         path = display.folder(self.name) / f"{self.name}_scores.csv"
-        with workspace.written(path) as file:
-            file.write(self._table.to_csv(index=False, lineterminator="\n").encode())
+        workspace.write(path, self._table.to_csv(index=False, lineterminator="\n"))
         self.say("saved_scores", path.name)
         return path
 

@@ -26,8 +26,7 @@ def build_index() -> Path:
     histories = [history for name in runs.names() if (history := runs.history(name))]
     entries = [_entry(history) for history in histories]
     failed = sum(entry["status"] != "ok" for entry in entries)
-    with workspace.written(folder / "index.html") as file:
-        file.write(page("index", entries=entries, failed=failed).encode())
+    workspace.write(folder / "index.html", page("index", entries=entries, failed=failed))
     return folder / "index.html"
 
 

@@ -262,5 +262,4 @@ def _write_page(part: Path, status: dict[str, Any]) -> None:
     notebook = execution.without_paths(part / runs.NOTEBOOK)
     files = [*sorted(part.glob("*.csv")), *part.glob(METRICS)]
     page = to_html(notebook, status, metrics, files)
-    with workspace.written(part / runs.PAGE) as file:
-        file.write(page.encode())
+    workspace.write(part / runs.PAGE, page)

@@ -115,8 +115,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Leave a dict as a JSON file that people can read."""
-    with workspace.written(path) as file:
-        file.write((json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
+    workspace.write(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
 def _claimed(runs: Path) -> Path:

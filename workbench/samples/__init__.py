@@ -170,8 +170,7 @@ def _is_made(target: Path, recipe: dict) -> bool:
 
 def _write(target: Path, recipe: dict) -> None:
     if recipe["kind"] == "pump":
-        with workspace.written(target) as file:
-            file.write(pump.csv_text(recipe).encode())
+        workspace.write(target, pump.csv_text(recipe))
     else:
         with workspace.staged(target) as part:
             _write_photos(part, recipe)

@@ -18,8 +18,7 @@ def create() -> str:
     """Make a key, keep its hash, and return it: nobody can read it again."""
     key = secrets.token_urlsafe(32)
     path().parent.mkdir(parents=True, exist_ok=True)
-    with workspace.written(path()) as file:
-        file.write(hashed(key).encode())
+    workspace.write(path(), hashed(key))
     path().chmod(0o600)
     return key
 

@@ -51,8 +51,7 @@ def append_change(path: Path, threshold: Threshold, why: str, *, former: Thresho
             known = _line(former, "", "before the first change")
         elif not known.endswith(b"\n"):  # half a line of a former program
             known += b"\n"
-        with workspace.written(path) as file:
-            file.write(known + _line(threshold, _user(), why))
+        workspace.write(path, known + _line(threshold, _user(), why))
 
 
 def _line(threshold: Threshold, who: str, why: str) -> bytes:

@@ -107,8 +107,7 @@ class CheckView(View):
         paths = []
         for file in self.upload.value:
             path = folder / Path(file["name"]).name  # never a path that a browser sends
-            with workspace.written(path) as target:
-                target.write(bytes(file["content"]))
+            workspace.write(path, bytes(file["content"]))
             paths.append(path)
         self.upload.value = ()
         self._begin(paths, folder)
@@ -269,6 +268,5 @@ class CheckView(View):
         folder.mkdir(parents=True, exist_ok=True)
         chosen = [p for p, f in zip(self._paths, self.found, strict=False) if f.prediction != "OK"]
         for path in chosen:
-            with workspace.written(folder / path.name) as target:
-                target.write(path.read_bytes())
+            workspace.write(folder / path.name, path.read_bytes())
         self.say(self.t("{0} photos copied to {1}", len(chosen), workspace.portable(folder)))

@@ -47,8 +47,7 @@ def change_key(action: str, key: str) -> dict[str, str]:
         raise ValueError(f"the key {key!r} is that of {taken!r}; choose another")
     present[action] = key
     _path().parent.mkdir(parents=True, exist_ok=True)
-    with workspace.written(_path()) as file:
-        file.write(json.dumps(present, indent=1, ensure_ascii=False).encode())
+    workspace.write(_path(), json.dumps(present, indent=1, ensure_ascii=False))
     return present
 
 

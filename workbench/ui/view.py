@@ -55,8 +55,7 @@ class View(Controls, widgets.VBox):
     def hand_out(self, path: Path, data: bytes, kind: str) -> None:
         """Write a file and offer it for download, which a user of the web application needs."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        with workspace.written(path) as file:
-            file.write(data)
+        workspace.write(path, data)
         link = render(
             "part.download", name=path.name, kind=kind, text=self.t("download"),
             data=base64.b64encode(data).decode(),
