@@ -118,7 +118,7 @@ def test_scores_do_not_depend_on_batches(fitted, photos):
 def test_threshold_comes_from_calibration_images_and_says_so(fitted):
     assert len(fitted.calibration_scores) == fitted.threshold.n == 4  # 15 % of 24
     assert fitted.threshold == metrics.threshold(
-        fitted.calibration_scores, policy="normal", aim=0.05, most=0.55
+        fitted.calibration_scores, policy="normal", aim=0.05, most=0.8
     )
     assert "calibration OK" in fitted.threshold.source
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .detector import CSFlowDetector
 
 CROSSFITTED = "cross-fitted OK"  # each scored by a flow that has not seen it
-FEW, FEW_AIM = 30, 0.05  # parts: fewer tell what is usual, but not a tail
+FEW, FEW_AIM = 30, 0.05  # parts: fewer tell what is usual, but not a tail, and one may be odd
 AIM, MOST = 0.01, 0.03  # share of good parts thrown away: aimed at, and surely not exceeded
 
 
@@ -162,7 +162,7 @@ def first_threshold(
         return threshold(scores, q=config.percentile, source=few)
     # fewer than 100 parts carry no 1 %: a limit for it would miss most defects
     if len(worst) < FEW and worst.min() > 0:
-        most = round(FEW_AIM + 2 / len(worst), 3)
+        most = round(FEW_AIM + 3 / len(worst), 3)
         return threshold(worst, policy="normal", source=source, aim=FEW_AIM, most=most)
     aim, most = max(AIM, 1 / len(worst)), max(MOST, 3.5 / len(worst))
     return threshold(
