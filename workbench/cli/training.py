@@ -211,14 +211,14 @@ def _checkpoint(name: str, every: float, resume: bool) -> "Checkpoint":
 
 
 def _spread(results: "Sequence[SeedResult]", saved: int) -> Answer:
-    from workbench.csflow.seeds import describe
+    from workbench.csflow.seeds import Setting, table
 
     lines = [
         f"seed {result.seed}: calibration NLL {result.calibration_nll:.4f}"
         f", AUROC on test {result.auroc:.4f}"
         for result in results
     ]
-    lines.append(f"{describe(results)}; the detector of seed {saved} is saved")
+    lines += [*table([Setting({}, tuple(results))]), f"the detector of seed {saved} is saved"]
     return Answer(lines, {"seeds": [asdict(result) for result in results]})
 
 

@@ -139,32 +139,20 @@ def most_likely(settings: Sequence[Setting]) -> Setting:
 
 
 def table(settings: Sequence[Setting]) -> list[str]:
-    """Lines: what was set, mean and standard deviation over seeds, cost, and which is best."""
+    """Lines: what was set, mean and deviation over seeds, cost, and which of several is best."""
     best, names = most_likely(settings), list(settings[0].changes)
     rows = [[*names, "calibration NLL", "AUROC on test", "s to train", "ms a photo", ""]]
     for setting in settings:
         figures = [_spread(setting.of(name)) for name in ("calibration_nll", "auroc")]
         cost = [f"{statistics.fmean(setting.of(name)):.1f}" for name in ("seconds", "photo_ms")]
         changed = [str(setting.changes[name]) for name in names]
-        rows.append([*changed, *figures, *cost, "most likely" if setting is best else ""])
+        word = "most likely" if setting is best and len(settings) > 1 else ""
+        rows.append([*changed, *figures, *cost, word])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
     if set(names) & {"backbone", "block", "image_size", "tile", "scales", "downscale", "finer"}:
         lines.append("the settings look at other features, whose likelihoods differ by nature")
     return lines
-
-
-def describe(results: Sequence[SeedResult]) -> str:
-    """Mean and standard deviation over the seeds, in words.
-
-    Example:
-        >>> describe([SeedResult(0, -0.7, 0.95), SeedResult(1, -0.5, 0.97)])
-        'seeds 0-1: calibration NLL -0.600 +- 0.141, AUROC on test 0.960 +- 0.014'
-    """
-    seeds = f"seeds {results[0].seed}-{results[-1].seed}"
-    nll = _spread([r.calibration_nll for r in results])
-    auroc = _spread([r.auroc for r in results])
-    return f"{seeds}: calibration NLL {nll}, AUROC on test {auroc}"
 
 
 def _one_by_one(work: Callable, tasks: Iterable) -> Iterator[tuple[Any, Any]]:
