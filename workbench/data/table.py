@@ -174,7 +174,7 @@ class SensorTable(Parts):
         said = (("duplicates", "the time of the row before recurs in"),
                 ("backwards", "the clock runs back before"))  # fmt: skip
         return [
-            *(f"{text} {amount(odd[what], 'row')}" for what, text in said if odd.get(what)),
+            *(f"{text} {amount(int(odd[what]), 'row')}" for what, text in said if odd.get(what)),
             *(f"{name} is constant (--ignore {name})" for name in self._constant()),
             *(f"{name} repeats {first} (--ignore {name})" for name, first in repeated),
             *(f"{name} {drifts} (--ignore {name})" for name in endless(values, columns)),
