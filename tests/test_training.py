@@ -5,7 +5,7 @@ import signal
 import time
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import cycle
+from itertools import combinations, cycle
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from workbench import CSFlowConfig, CSFlowDetector, artifacts, metrics, workspac
 from workbench.cache import Cache
 from workbench.csflow import CrossScaleFlow, nll, training
 from workbench.csflow.altered import altered
+from workbench.csflow.batches import to_square
 from workbench.csflow.feature_cache import FeatureCache, half, open_cache
 from workbench.csflow.features import FeaturePyramid
 from workbench.csflow.resume import Checkpoint
@@ -81,7 +82,8 @@ def test_every_field_of_the_configuration_that_moves_features_moves_the_key():
     others = {
         "standardise", "kernels", "hidden", "clamp", "lr", "schedule", "adam_eps",
         "weight_decay", "grad_norm", "batch", "epochs", "noise", "altered", "alterations", "folds",
-        "looks", "patience", "precision", "seed", "score", "top_k", "heat", "policy", "percentile",
+        "copies", "looks", "patience", "precision", "seed", "score", "top_k", "heat", "policy",
+        "percentile",
     }  # fmt: skip
     assert moving.keys() | others == CSFlowConfig().to_dict().keys()
     configs = [CSFlowConfig(), *(CSFlowConfig(**{k: v}) for k, v in moving.items())]
@@ -290,6 +292,18 @@ def test_altered_copies_are_kept_in_entries_of_their_own(photos, tiny_config, ca
     assert len(entries(cached)) == 17
     plain = CSFlowDetector(replace(config, altered=0.0)).fit(photos[0][:8], progress=False)
     assert any((x != learned(plain)[name]).any() for name, x in learned(first).items())
+
+
+def test_of_several_copies_each_is_another_and_one_is_drawn_at_a_time(photos, tiny_config, cached):
+    config = replace(tiny_config, epochs=1, copies=3, altered=1.0)
+    first = CSFlowDetector(config).fit(photos[0][:8], progress=False)
+    assert len(entries(cached)) == 7 + 3 * 7 + 3
+    assert_same(first, CSFlowDetector(config).fit(photos[0][:8], progress=False))
+    one = CSFlowDetector(replace(config, copies=1)).fit(photos[0][:8], progress=False)
+    assert any((x != learned(one)[name]).any() for name, x in learned(first).items())
+    squares = np.stack([to_square(photo, 128)[0] for photo in photos[0][:2]])
+    copies = [altered(squares, ("place", "light"), copy) for copy in range(3)]
+    assert all((a != b).any() for a, b in combinations(copies, 2))
 
 
 @pytest.mark.parametrize("shape", [(64, 96), (256, 128)])

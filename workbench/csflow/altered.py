@@ -2,7 +2,7 @@
 
 A flow that has seen good parts so does not take a changed line for a defect. What moves more than
 this, or turns parts, would hide defects. Another light and another place cost nothing where that
-was measured; another focus and compression blur what small defects are told by.
+was measured; another focus and compression hide defects that are a thin line or a small spot.
 """
 
 import io
@@ -20,10 +20,13 @@ ASIDE = 0.03  # of a side
 LIGHT, COLOUR = 0.25, 0.1  # of the levels, of contrast and saturation
 BLUR = (0.05, 0.5)  # sigma in hundredths of the longer side
 QUALITY = (20, 95)  # of JPEG
+SOME = 0.4  # share of the copies that are out of focus, and of those that are compressed
 
 
-def altered(squares: NDArray[np.uint8], kinds: Sequence[str] = ALTERATIONS) -> NDArray[np.uint8]:
-    """One altered copy of each image, uint8 (B, 3, H, W); of the same image the same.
+def altered(
+    squares: NDArray[np.uint8], kinds: Sequence[str] = ALTERATIONS, copy: int = 0
+) -> NDArray[np.uint8]:
+    """One altered copy of each image, uint8 (B, 3, H, W); of the same image and number the same.
 
     Example:
         >>> grey = np.full((2, 3, 64, 64), 100, np.uint8)
@@ -41,12 +44,12 @@ def altered(squares: NDArray[np.uint8], kinds: Sequence[str] = ALTERATIONS) -> N
     changes = {
         "place": v2.RandomCrop((height, width), padding=aside, padding_mode="edge"),
         "light": v2.ColorJitter(LIGHT, COLOUR, COLOUR, 0.01),
-        "focus": v2.RandomApply([v2.GaussianBlur(size, sigma)], 0.3),
-        "compression": v2.RandomApply([v2.Lambda(_compressed)], 0.3),
+        "focus": v2.RandomApply([v2.GaussianBlur(size, sigma)], SOME),
+        "compression": v2.RandomApply([v2.Lambda(_compressed)], SOME),
     }
     change = v2.Compose([changes[kind] for kind in ALTERATIONS if kind in kinds])
     with torch.random.fork_rng(devices=[]):
-        return np.stack([_seeded(change, square) for square in squares])
+        return np.stack([_seeded(change, square, copy) for square in squares])
 
 
 def _compressed(square: torch.Tensor) -> torch.Tensor:
@@ -55,6 +58,6 @@ def _compressed(square: torch.Tensor) -> torch.Tensor:
     return torch.from_numpy(np.asarray(Image.open(buffer)).transpose(2, 0, 1).copy())
 
 
-def _seeded(change: torch.nn.Module, square: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    torch.manual_seed(zlib.crc32(square.tobytes()))
+def _seeded(change: torch.nn.Module, square: NDArray[np.uint8], copy: int) -> NDArray[np.uint8]:
+    torch.manual_seed(zlib.crc32(square.tobytes()) + copy)
     return change(torch.from_numpy(square)).numpy()

@@ -56,6 +56,7 @@ class CSFlowConfig:
     epochs: int | str = "auto"  # by the number of photos, see `csflow.auto`
     noise: float = 0.1  # on standardised features while training, against learning them by heart
     altered: float = 0.5  # share of photos of which an altered copy is learned from
+    copies: int = 1  # of each photo, of which one is drawn at a time
     alterations: tuple[str, ...] | str = "auto"  # how they are altered, see `csflow.altered`
     patience: int = 10  # epochs without a better calibration likelihood before it stops; 0: never
     precision: str = "auto"  # of training: "float32", "bfloat16", or what the device is fastest in

@@ -39,7 +39,7 @@ from .tiles import Place, Tiling, tiles_each
 IN_MEMORY = 1 << 30  # bytes; beyond it the system pages a temporary file instead
 DEFAULT_GB = 10.0
 WATCHED = 300  # tiles of calibration photos
-ALTERED = 2  # to be raised when images are altered in another way
+ALTERED = 3  # to be raised when images are altered in another way
 FORMAT = 1  # to be raised when images are decoded or features computed in another way
 # Images computed at once, for any batch of the training and any state of the cache: the
 # rounding of a convolution depends on the size of the batch, and the same images must give the
@@ -58,6 +58,7 @@ def extract(
     progress: bool,
     cache: bool,
     alter: Sequence[str] = (),
+    copy: int = 0,
     ranks: Alone = ALONE,
     drawn: bool = False,
 ) -> tuple[list[int], Pyramid]:
@@ -67,6 +68,7 @@ def extract(
         cache: Whether to take them from the workspace's cache and keep them there.
         alter: How copies are altered that features are taken of, see `csflow.altered`; none for
             those of the images themselves.
+        copy: Which of an image's copies, from 0.
         ranks: Each computes a share of what is not in the cache and takes the rest from there.
         drawn: Whether a seeded draw of tiles will do where there are many, see `tiles_each`.
 
@@ -85,7 +87,7 @@ def extract(
     if (ignore := _at(network.ignore, config.size)) is not None:
         about["watched"] = hashlib.sha256((~ignore).astype(np.float32).tobytes()).hexdigest()
     if alter:
-        about["altered"] = [ALTERED, *alter]
+        about["altered"] = [ALTERED, copy, *alter]
     store = open_cache(about) if cache else None
     keys: list[str | None] = _keys(store, sources) if store else [None] * len(sources)
     names = [
@@ -104,7 +106,7 @@ def extract(
                 _put(table, row, xs) if xs else missing.setdefault(image, []).append(row)
                 found |= {row} if xs else set()
         computed = _computed(
-            sources, missing, rows, network, config, ignore, title, progress, alter
+            sources, missing, rows, network, config, ignore, title, progress, alter, copy
         )
         for row, xs in computed if missing else ():
             found.add(row)
@@ -273,6 +275,7 @@ def _computed(
     title: str,
     progress: bool,
     alter: Sequence[str],
+    copy: int,
 ) -> Iterator[tuple[int, Pyramid]]:
     """Row and features of everything that is missing and can be read."""
     images, tiling = [*missing], config.tiling
@@ -285,7 +288,7 @@ def _computed(
                for row in missing[images[at]]]  # fmt: skip
         for group in (due[i : i + TOGETHER] for i in range(0, len(due), TOGETHER)):
             tiles = np.stack([tiling.cut(photo, rows[row][1]) for row, photo in group])
-            tiles = altered(tiles, alter) if alter else tiles
+            tiles = altered(tiles, alter, copy) if alter else tiles
             if ignore is not None:
                 tiles *= np.stack([~tiling.cut(ignore, rows[row][1])[None] for row, _ in group])
             full = [min(i, len(group) - 1) for i in range(TOGETHER)]  # the last one fills up

@@ -92,12 +92,16 @@ def folds_of(part: NDArray[np.intp], count: int, seed: int) -> list[NDArray[np.i
 
 
 def _altered(read: Callable, images: Images, config: CSFlowConfig) -> Pyramid:
-    """Features of altered copies, one an image, if there are to be any."""
+    """Features of altered copies, those of an image in turn, if there are to be any."""
     if not (config.altered and config.alterations):
         return []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what cannot be read has been named
-        return read(images, title="features (altered)", alter=config.alterations)[1]
+        each = [
+            read(images, title="features (altered)", alter=config.alterations, copy=copy)[1]
+            for copy in range(config.copies)
+        ]
+        return [torch.stack(xs, 1).flatten(0, 1) for xs in zip(*each, strict=True)]
 
 
 def _first(looks: Pyramid, config: CSFlowConfig) -> Pyramid:
@@ -121,10 +125,8 @@ def _crossfitted(
     for number, own in enumerate(folds, 1):
         beside = CSFlowNetwork(config, "random").to(network.device)  # its backbone is not asked
         others = np.setdiff1d(np.arange(len(part)), own)
-        learned, watched, altered = (
-            [x[torch.from_numpy(rows)] for x in table]
-            for table, rows in ((once, others), (once, own), (copies, others))
-        )
+        learned, watched = _of(once, others), _of(once, own)
+        altered = _of(copies, others, config.copies)
         if config.standardise:
             beside.standardise.fit(learned)
         title = f"train {number} of {len(folds)} for the threshold"
@@ -140,7 +142,11 @@ def _crossfitted(
         if trained is None or trained.interrupted:
             warnings.warn("stopped: the calibration parts alone set the threshold", stacklevel=4)
             return None
-        rows = (own[:, None] * config.tiling.looks + np.arange(config.tiling.looks)).ravel()
-        unseen = [x[torch.from_numpy(rows)] for x in looks]
-        found += beside.latents_of(unseen, config.together)
+        found += beside.latents_of(_of(looks, own, config.tiling.looks), config.together)
     return found, part[np.concatenate(folds)]
+
+
+def _of(table: Pyramid, images: NDArray[np.intp], each: int = 1) -> Pyramid:
+    """Rows of some images, of which each has so many."""
+    rows = torch.from_numpy((images[:, None] * each + np.arange(each)).ravel())
+    return [x[rows] for x in table]

@@ -24,6 +24,7 @@ _MOST = {
     "image_size": 3072,
     "scales": 8,
     "looks": len(MOVES),
+    "copies": 100,
     "hidden": 16384,
     "batch": 4096,
     "epochs": 10**6,

@@ -66,7 +66,8 @@ def train_flow(
         features: K tensors (N, C, H/2^k, W/2^k) of OK images.
         calibration: The same of OK images that are only watched.
         config: Learning rate, epochs and the rest.
-        copies: Features of altered copies, one an image, which are taken for some of them.
+        copies: Features of altered copies, as many of each image in turn; now and then one of
+            them is taken for it.
         title: What the progress bar says.
         progress: Show one.
         checkpoint: Where to go on from, and to write to between epochs; of the first rank.
@@ -229,6 +230,9 @@ class _Run:
         draws = torch.rand(len(rows), generator=self.rng)
         swap = (self.ranks.share(draws) < self.config.altered).view(-1, 1, 1, 1)
         pairs = zip(chosen, self.copies, strict=True)
+        if (each := len(self.copies[0]) // len(self.features[0])) > 1:
+            drawn = torch.randint(each, (len(rows),), generator=self.rng)
+            mine = mine * each + self.ranks.share(drawn)
         return [torch.where(swap, copy[mine], x) for x, copy in pairs]
 
     def _inputs(self, chosen: Pyramid) -> Pyramid:
