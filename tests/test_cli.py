@@ -71,7 +71,28 @@ def test_evaluate_prints_the_verdict_and_writes_the_overlay(workbench, home):
     "arguments, message",
     [
         (["evaluate", "part.png", "--name", "dsc"], "holds no detector; train one"),
-        (["evaluate", "gone.png", "--name", "disc"], "gone.png"),
+        (["evaluate", "part.png", "--name", "dsc"], "models/dsc (did you mean disc?) holds"),
+        (["evaluate", "gone.png", "--name", "disc"], "gone.png must be a picture; it is not"),
+        (["evaluate", "models", "--name", "disc"], "it is a folder, see workbench score"),
+        (
+            ["evaluate", "part.png"],
+            "'--name' / '-n'; see workbench evaluate --help",
+        ),
+        (["evalute"], "No such command 'evalute'"),
+        (["score", "models", "--name", "disc"], "models must hold photos, and holds none"),
+        (
+            ["score", ".", "--name", "disc", "--collect", "c", "--near", "20"],
+            "such as 2% or 0.02, got",
+        ),
+        (["accept", "disc"], "add --misses 0, --overkill 2% or both"),
+        (["adjust", "disc"], "adjust needs a change: --blank, --smallest, --regions or --join"),
+        (["compare", "disc"], "disc has no report to compare; run: workbench report disc"),
+        (
+            ["import", "old.pt", "--name", "x"],
+            "old.pt must be an old checkpoint; nothing",
+        ),
+        (["learn", "disc", "gone"], "gone must be a folder that workbench score --collect made"),
+        (["rates", "models"], "models: Is a directory"),
         (["train", "nowhere"], "nowhere must be a folder of photos or a CSV file"),
         (["train", ".", "--name", "../up"], "must be a plain folder name, got '../up'"),
         (["report", "data/pump.csv"], "got 'data/pump.csv'; did you mean pump?"),
@@ -88,7 +109,8 @@ def test_evaluate_prints_the_verdict_and_writes_the_overlay(workbench, home):
 )
 def test_mistakes_are_one_line_and_exit_code_2(workbench, home, arguments, message):
     done = workbench(*arguments)
-    assert not any((home / "reports" / name).exists() for name in ("absent", "data"))
+    reports = ("absent", "data", "comparison")
+    assert not any((home / "reports" / name).exists() for name in reports)
     assert done.returncode == 2
     assert message in done.stderr
     assert done.stderr.startswith("workbench: ") and done.stderr.count("\n") == 1
@@ -124,6 +146,8 @@ def test_rates_and_agreement_of_result_files(workbench, home, few):
     assert workbench("score", few, "--name", "disc", "--out", "one.csv").returncode == 0
     done = workbench("rates", "one.csv", "--chart", "p.png")
     assert done.returncode == 0 and "NG: 2 parts, 100.0% NG, missed 0 of 2" in done.stdout
+    done = workbench("rates", "one.csv", "--by", "file name", "--every", "1Q")
+    assert done.returncode == 2 and "file name must hold times" in done.stderr
     assert (home / "p.png").read_bytes().startswith(b"\x89PNG")
     groups = json.loads(workbench("rates", "one.csv", "--json").stdout)["groups"]
     assert {group["group"]: group["n"] for group in groups} == {"OK": 8, "NG": 2}
@@ -177,6 +201,27 @@ def test_every_command_speaks_json():
     for name, command in typer.main.get_command(cli.app).commands.items():
         for each in getattr(command, "commands", {name: command}).values():
             assert "--json" in {word for option in each.params for word in option.opts}, name
+
+
+def test_help_says_what_every_option_means():
+    for name, command in typer.main.get_command(cli.app).commands.items():
+        for each in getattr(command, "commands", {name: command}).values():
+            silent = [option.opts for option in each.params if not option.help]
+            assert not silent, name
+
+
+def test_folders_for_what_is_written_are_made(workbench, home):
+    done = workbench("evaluate", "part.png", "--name", "disc", "--overlay", "seen/heat.png")
+    assert done.returncode == 0 and (home / "seen" / "heat.png").is_file(), done.stderr
+
+
+def test_ctrl_c_is_said(workbench, monkeypatch):
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("workbench.samples.make_samples", stopped)
+    done = workbench("data", "make", "lens")
+    assert (done.returncode, done.stderr) == (130, "stopped\n")
 
 
 def test_debug_lets_the_error_through(workbench):
@@ -351,7 +396,10 @@ def test_a_row_model_is_updated_and_rolled_back(workbench, line):
     assert json.loads(manifest.read_text("utf-8"))["threshold"]["value"] == before
     again = workbench("rollback", "line")
     assert again.returncode == 2 and "needs an update to undo" in again.stderr
-    assert workbench("update", "disc", "recent.csv").returncode == 2
+    photos = workbench("update", "disc", "recent.csv")
+    assert photos.returncode == 2 and "of sensor rows, got one of photos" in photos.stderr
+    folder = workbench("update", "line", "models")
+    assert folder.returncode == 2 and "got a folder of photos (models)" in folder.stderr
     few = workbench("update", "line", "recent.csv", "--network")
     assert few.returncode == 2 and "at least 400 rows judged normal" in few.stderr
 

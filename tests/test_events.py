@@ -282,6 +282,50 @@ def test_a_rotated_file_is_read_from_its_start(detector, tmp_path):
     assert [(e.start, e.start_time) for e in told] == [(e.start, str(e.start)) for e in whole]
 
 
+def test_a_renamed_file_is_not_read_again(detector, tmp_path):
+    rows, path = recording(), tmp_path / "line.csv"
+    path.write_text(HEAD + lines(rows[:70]))
+    told = look(detector, tmp_path)
+    path.rename(tmp_path / "a.csv")  # nothing has taken its place
+    with (tmp_path / "a.csv").open("a") as file:
+        file.write(lines(rows[70:75], 70))
+    told += look(detector, tmp_path)
+    path.write_text(HEAD + lines(rows[75:100], 75))
+    told += look(detector, tmp_path)
+    (tmp_path / "a.csv").rename(tmp_path / "b.csv")
+    path.rename(tmp_path / "a.csv")
+    path.write_text(HEAD + lines(rows[100:], 100))
+    told += look(detector, tmp_path) + look(detector, tmp_path)
+    whole = list(detector.watch(rows, RULE))
+    assert [(e.start, e.start_time) for e in told] == [(e.start, str(e.start)) for e in whole]
+    assert [p.name for p in tmp_path.glob("*.events.csv")] == ["line.events.csv"]
+
+
+def test_a_file_is_watched_as_it_would_be_read(tmp_path):
+    """Comments above the header, semicolons and decimal commas, as `load_rows` takes them."""
+    rows, path = recording(), tmp_path / "line.csv"
+    text = f"# press 3\n\n{HEAD}{lines(rows)}".replace(",", ";").replace(".", ",")
+    path.write_text(text)
+    table = load_rows(path, ignore=["when"])
+    detector = AutoEncoderDetector().fit(table[80:150], progress=False)
+    detector.data["reading"] = {"found": table.reading.found}
+    told, whole = look(detector, path), list(detector.watch(table.values, RULE))
+    assert told and [(e.start, e.worst) for e in told] == [(e.start, e.worst) for e in whole]
+
+
+def test_many_events_are_kept_at_once(detector, tmp_path, monkeypatch):
+    rows, synced = np.tile(recording()[50:90], (20, 1)), []
+    (tmp_path / "line.csv").write_text(HEAD + lines(rows))
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda file: (synced.append(file), fsync(file)))
+    assert len(look(detector, tmp_path)) == 40
+    assert len(synced) == 2  # the events, and how far the file has been read
+    assert len(events.load(tmp_path / "line.events.csv")) == 20
+    with (tmp_path / "line.csv").open("a") as file:
+        file.write(lines(recording()[:5], 800))
+    assert look(detector, tmp_path) == [] and len(synced) == 2  # rows without an event
+
+
 def test_another_file_under_the_same_number_is_read_from_its_start(detector, tmp_path):
     rows, path = recording(), tmp_path / "line.csv"
     path.write_text(HEAD + lines(rows[:20]))

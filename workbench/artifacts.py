@@ -10,6 +10,7 @@ import json
 import platform
 import time
 import warnings
+from difflib import get_close_matches
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import gettempdir
@@ -161,6 +162,9 @@ def read_manifest(folder: Path | str) -> dict[str, Any]:
         manifest = json.loads(path.read_text("utf-8"))
         found, kind = manifest["format"], manifest["kind"]
     except FileNotFoundError:
+        others = [found.parent.name for found in path.parent.parent.glob(f"[!.]*/{MANIFEST}")]
+        if near := get_close_matches(path.parent.name, others, 1):
+            folder = f"{folder} (did you mean {near[0]}?)"
         raise ArtifactError(f"{folder} holds no detector; train one or check the name") from None
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         reason = f"it lacks {error}" if isinstance(error, KeyError) else error

@@ -90,6 +90,10 @@ def learn(name: str, folder: Path) -> Learned:
     before = artifacts.load(workspace.model(name))
     if before.kind != "csflow":
         raise ValueError(f"{name} must be a model of photos, got one of sensor rows")
+    if not Path(folder).is_dir():
+        raise DataError(
+            f"{folder} must be a folder that workbench score --collect made; none here"
+        )
     said = read_relabels(relabels_path(folder))
     if not said:
         raise DataError(

@@ -134,9 +134,9 @@ def written(path: Path | str, sync: bool = True) -> Iterator[IO[bytes]]:
         part.unlink(missing_ok=True)
 
 
-def write(path: Path | str, content: bytes | str) -> None:
+def write(path: Path | str, content: bytes | str, sync: bool = True) -> None:
     """Make this the content of a file, as `written` does; text as UTF-8."""
-    with written(path) as file:
+    with written(path, sync) as file:
         file.write(content.encode() if isinstance(content, str) else content)
 
 

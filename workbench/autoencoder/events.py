@@ -6,7 +6,7 @@ hold-off. It is new until somebody acknowledges it with a note or closes it.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, astuple, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -228,7 +228,7 @@ def changing(path: Path | str) -> Iterator[list[Event]]:
     with _file(path).changing() as rows:
         found = [_parsed(row) for row in rows]
         yield found
-        rows[:] = [["" if x is None else str(x) for x in astuple(event)] for event in found]
+        rows[:] = [["" if x is None else str(x) for x in vars(event).values()] for event in found]
 
 
 def _file(path: Path | str) -> TableFile[list[str]]:

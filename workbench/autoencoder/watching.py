@@ -1,7 +1,8 @@
 """Follow sensor files that grow: new lines are judged, and a restart goes on where it was.
 
 Beside `NAME.csv` lie `NAME.events.csv`, to which events are added, and `NAME.watch.json`, which
-says how far the file has been read. A file that was replaced or cut short is read from its start.
+says how far the file has been read. A file that was replaced or cut short is read from its start;
+one of a folder that was renamed is known again, and goes on under its former name.
 """
 
 import csv
@@ -24,18 +25,22 @@ if TYPE_CHECKING:
     from workbench.autoencoder.detector import AutoEncoderDetector
 
 START = 200  # bytes, by which a file is told from one that took its number
+FORMER = 100  # files that are known again when a rotation has renamed them
+PLACE = ".watch.json"
 FEW = 10  # steps, below which it is not said that the clock ticks otherwise
 
 
 class Follower:
     """New rows of one growing CSV, each time it is asked.
 
-    Its first line names the columns, separated by commas or semicolons.
+    Its first line, after comments (#), names the columns, separated by commas, semicolons or tabs.
     """
 
-    def __init__(self, path: Path, columns: tuple[str, ...], time: str = "") -> None:
-        self.path, self.columns, self.time = path, columns, time
-        self.place = path.with_name(f"{path.stem}.watch.json")
+    def __init__(
+        self, path: Path, columns: tuple[str, ...] = (), time: str = "", decimal: str = "."
+    ) -> None:
+        self.path, self.columns, self.time, self.decimal = path, columns, time, decimal
+        self.place = path.with_name(path.stem + PLACE)
         try:
             known = json.loads(self.place.read_text("utf-8"))
         except (OSError, ValueError):
@@ -43,6 +48,7 @@ class Follower:
         self.offset, self.watcher = known.get("offset", 0), known.get("watcher")
         self.file, self.head = known.get("file"), known.get("head", [])
         self.start = known.get("start", "")  # what has been read of its first bytes
+        self.former = known.get("former", [])  # numbers and starts of files read before
         self.separator = known.get("separator", ",")
 
     def rows(self) -> Iterator[dict[str, Any]]:
@@ -53,32 +59,31 @@ class Follower:
         Raises:
             DataError: A sensor is missing from the first line.
         """
+        was = self.file
         if self.file is not None and not self._is_known(self.path):
             for path in filter(self._is_known, self.path.parent.iterdir()):
                 yield from self._added(path)
             if self.path.exists():
                 self.file = None
         if self.file is None and self.path.exists():  # else between two files of a rotation
+            self.former = [*self.former, (was, self.start)][-FORMER:] if was else []
             self.file, self.offset, self.head, self.start = self.path.stat().st_ino, 0, [], ""
         if self._is_known(self.path):
             yield from self._added(self.path)
 
-    def save(self, watcher: dict[str, Any]) -> None:
+    def save(self, watcher: dict[str, Any], sync: bool = True) -> None:
         """Keep how far the file has been read, with the state of its watcher."""
-        known = {"offset": self.offset, "file": self.file, "head": self.head,
-                 "start": self.start, "separator": self.separator, "watcher": watcher}  # fmt: skip
-        write(self.place, json.dumps(known))
+        names = ("offset", "file", "head", "start", "former", "separator")
+        known = {name: getattr(self, name) for name in names} | {"watcher": watcher}
+        write(self.place, json.dumps(known), sync)
+
+    def knows(self, path: Path) -> bool:
+        """Whether this file, whatever it is called now, has been read, or is being read."""
+        return any(_is(path, *one) for one in [*self.former, (self.file, self.start)])
 
     def _is_known(self, path: Path) -> bool:
-        """Whether it is the file that has been read so far; numbers of files are used again."""
-        try:
-            status = path.stat()
-            if status.st_ino != self.file or status.st_size < self.offset:
-                return False
-            with path.open("rb") as file:
-                return file.read(len(self.start)).decode("latin-1") == self.start
-        except FileNotFoundError:
-            return False
+        """Whether it is the file that has been read so far."""
+        return _is(path, self.file, self.start, self.offset)
 
     def _added(self, path: Path) -> Iterator[dict[str, Any]]:
         with path.open("rb") as file:
@@ -90,12 +95,13 @@ class Follower:
                 self.start += line.decode("latin-1") if len(self.start) < START else ""
                 text = line.decode("utf-8-sig", "replace").strip()
                 if not self.head:
-                    self._begin(text)
+                    if text and not text.startswith("#"):
+                        self._begin(text)
                 elif text:
                     yield self._row(text)
 
     def _begin(self, text: str) -> None:
-        self.separator = ";" if text.count(";") > text.count(",") else ","
+        self.separator = max(",;\t", key=text.count)
         self.head = [name.strip() for name in next(csv.reader([text], delimiter=self.separator))]
         if missing := [name for name in self.columns if name not in self.head]:
             raise DataError(
@@ -107,7 +113,7 @@ class Follower:
         cells = dict(
             zip(self.head, next(csv.reader([text], delimiter=self.separator)), strict=False)
         )
-        row = {name: _number(cells.get(name, "")) for name in self.columns}
+        row = {name: _number(cells.get(name, ""), self.decimal) for name in self.columns}
         return {"time": cells.get(self.time, ""), **row} if self.time else row
 
 
@@ -130,26 +136,29 @@ def follow(
         DataError: Another process follows the file, or a sensor is missing from its first line.
     """
     followed: dict[Path, tuple[Follower, Watcher, FileLock]] = {}
+    decimal = detector.data.get("reading", {}).get("found", {}).get("decimal", ".")
+    how = detector.columns, time_column, decimal
     try:
         while True:
             for path in _files(Path(source)):
                 kept = path.with_name(f"{path.stem}.events.csv")
                 if path not in followed:
-                    lock, new = FileLock(kept), Follower(path, detector.columns, time_column)
+                    lock, new = FileLock(kept), Follower(path, *how)
                     followed[path] = new, Watcher(detector, rule, new.watcher), lock
                     if not lock.take():
                         lock.check()
                 follower, watcher, _ = followed[path]
-                offset, times = follower.offset, list[str]()
+                offset, times, told = follower.offset, list[str](), list[Event]()
                 for row in follower.rows():
                     times.append(row.get("time", ""))
                     if (event := _pushed(watcher, row, path)) is not None:
-                        _append(kept, event)
-                        follower.save(watcher.state())
-                        yield path, event
+                        told.append(event)
+                if told:
+                    _add(kept, told)
                 if follower.offset != offset:
-                    follower.save(watcher.state())
+                    follower.save(watcher.state(), sync=bool(told))
                 _warn_of_step(detector, times)
+                yield from ((path, event) for event in told)
             if until():
                 return
             time.sleep(every)
@@ -178,20 +187,46 @@ def _warn_of_step(detector: "AutoEncoderDetector", times: list[str]) -> None:
 def _files(source: Path) -> list[Path]:
     if not source.is_dir():
         return [source]
-    return sorted(p for p in source.glob("*.csv") if not p.name.endswith(".events.csv"))
+    files = sorted(p for p in source.glob("*.csv") if not p.name.endswith(".events.csv"))
+    return list(dict.fromkeys(map(_followed_as, files)))
 
 
-def _append(path: Path, event: Event) -> None:
-    """Add an event, or replace the last one where it is the same, begun or told before."""
-    with changing(path) as known:
-        if known and known[-1].start == event.start:
-            event = replace(event, state=known[-1].state, note=known[-1].note)
-            known.pop()
-        known.append(event)
+def _followed_as(path: Path) -> Path:
+    """The name that a file had when it was first followed."""
+    if not path.with_name(path.stem + PLACE).exists():
+        for place in sorted(path.parent.glob(f"*{PLACE}")):
+            former = place.with_name(place.name.replace(PLACE, ".csv"))
+            if Follower(former).knows(path):
+                return former
+    return path
 
 
-def _number(cell: str) -> float:
+def _is(path: Path, number: int | None, start: str, least: int = 0) -> bool:
+    """Whether it is the file of this number and start; numbers of files are used again."""
     try:
-        return float(cell)
+        status = path.stat()
+        if status.st_ino != number or status.st_size < least:
+            return False
+        with path.open("rb") as file:
+            return file.read(len(start)).decode("latin-1") == start
+    except FileNotFoundError:
+        return False
+
+
+def _add(path: Path, told: list[Event]) -> None:
+    """Add events, or replace those that begun there, or were told before a kill."""
+    with changing(path) as known:
+        places = {(event.start, event.start_time): i for i, event in enumerate(known)}
+        for event in told:
+            at = places.setdefault((event.start, event.start_time), len(known))
+            if at == len(known):
+                known.append(event)
+            else:
+                known[at] = replace(event, state=known[at].state, note=known[at].note)
+
+
+def _number(cell: str, decimal: str) -> float:
+    try:
+        return float(cell.replace(decimal, "."))
     except ValueError:
         return float("nan")

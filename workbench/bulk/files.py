@@ -86,11 +86,13 @@ def score_folder(
         by: What scores, in order: by default `stream`; `partial(score, model=..., client=...)`.
 
     Raises:
-        DataError: No such folder, the file holds something else or another detector's scores, or
-            another process writes it.
+        DataError: No such folder, no photo in it, the file holds something else or another
+            detector's scores, or another process writes it.
     """
     out, remote = Path(out), is_remote(folder)
     labels, left_alone = read_photos(folder)
+    if not labels:
+        raise DataError(f"{folder} must hold photos, and holds none; see workbench data check")
     place = str(folder).rstrip("/") if remote else str(Path(folder).absolute())
     rule = rule_of(detector.data)
     parts = parts_of(detector.data, place, list(labels)) if rule else {}

@@ -9,7 +9,7 @@ import typer
 
 from workbench import workspace
 
-from .program import Answer, Model, app, command, loaded, note, opened, shown
+from .program import Answer, Model, app, command, loaded, note, rows_of, shown
 
 if TYPE_CHECKING:
     from workbench.autoencoder import AutoEncoderDetector
@@ -31,7 +31,7 @@ def update(
     from workbench import artifacts
 
     detector, folder = loaded(name, ROWS), workspace.model(name)
-    rows = opened(recent, rows=options)
+    rows = rows_of(detector, name, recent, options)
     before = _figures(detector, rows)
     detector.update(rows, weight=weight, network=network)
     after = _figures(detector, rows)
@@ -53,9 +53,9 @@ def rollback(name: Model) -> Answer:
     from workbench import artifacts
 
     detector = loaded(name, ROWS).rollback()
-    artifacts.save(detector, workspace.model(name))
-    line = f"threshold {detector.threshold.describe()}"
-    return Answer([line], {"threshold": detector.threshold.to_json()})
+    folder = artifacts.save(detector, workspace.model(name))
+    lines = [f"threshold {detector.threshold.describe()}", f"saved {shown(folder)}"]
+    return Answer(lines, {"threshold": detector.threshold.to_json()})
 
 
 @command(app)

@@ -32,12 +32,14 @@ def adjust(
     from workbench import artifacts
     from workbench.metrics.parts import rule_count
 
+    changes = {"ignore": blank, "smallest": share(smallest), "regions": regions}
+    given = any(value is not None for value in changes.values())
+    if not (given or join):
+        raise ValueError("adjust needs a change: --blank, --smallest, --regions or --join")
     detector = loaded(name, "csflow")
     if join:
         rule_count(join)
         detector.data["join"] = join
-    changes = {"ignore": blank, "smallest": share(smallest), "regions": regions}
-    given = any(value is not None for value in changes.values())
     if given and not detector.adjust(**changes):
         note("warning: no calibration photos were found, so the threshold stays as it was")
     folder = artifacts.save(detector, workspace.model(name))
@@ -103,6 +105,8 @@ def import_(
     """Turn an old checkpoint into a saved detector, without running any code in it."""
     from workbench import artifacts
 
+    if not source.exists():
+        raise ValueError(f"{source} must be an old checkpoint; nothing is there")
     artifacts.require_place(workspace.model(name))
     if csv:
         from workbench.autoencoder import AutoEncoderDetector

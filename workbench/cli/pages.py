@@ -68,7 +68,9 @@ def compare(
 ) -> Answer:
     """Compare reports that were made: datasets by metric, and models on the same parts."""
     from workbench import reports
+    from workbench.reports.comparison import ComparisonReport
 
+    _ = ComparisonReport(names or ()).compared  # refused here is no failed report
     run = reports.run(name, "92_report_comparison", names=names or [])
     return _made([run])
 

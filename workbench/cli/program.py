@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial, wraps
+from math import nan
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -44,6 +45,7 @@ Join = Annotated[str, typer.Option(help="How photos make a part's verdict: any, 
 Dask = Annotated[str, typer.Option(help="A scheduler's address, a number of processes, or local.")]
 Model = Annotated[str, typer.Argument(help="The model, a folder under models/.")]
 Name = Annotated[str, typer.Option("--name", "-n", help="The model, a folder under models/.")]
+STOPPED = 130  # exit code after Ctrl-C
 _Json = Annotated[bool, typer.Option("--json", help="Answer with JSON, for scripts.")]
 
 
@@ -93,7 +95,6 @@ def command(
             for o, kind in further.items()
         ]
         run.__signature__ = signature.replace(parameters=own)
-        run.__annotations__ = function.__annotations__ | further
         group.command(name)(run)
         return function
 
@@ -117,20 +118,16 @@ def main() -> None:
         sys.argv.remove("--debug")
         sys.argv.insert(1, "--debug")
     try:
-        app()
-    except KeyboardInterrupt:
-        note("stopped")
-        sys.exit(130)
+        code = app(standalone_mode=False, prog_name="workbench")
     except Exception as error:
         if debug:
             raise
-        told = isinstance(error, ValueError | TypeError | OSError | RuntimeError) and str(error)
-        kind = "" if told else f"{type(error).__name__}: "
-        note(
-            f"workbench: {kind}{' '.join(str(error).split())}"
-            + "; --debug shows where" * (not told)
-        )
+        if told := _said(error):  # else the help, which a command without arguments prints
+            note(f"workbench: {' '.join(told.split())}")
         sys.exit(2)
+    if code == STOPPED:
+        note("stopped")
+    sys.exit(code)
 
 
 def shrunk(sizes: Mapping[str, Any], config: "CSFlowConfig | None" = None) -> str:
@@ -152,8 +149,8 @@ def loaded(name: str, kind: str = "", **how: Any) -> "Detector":  # noqa: ANN401
 
     detector = artifacts.load(workspace.model(name), **how)
     if kind and detector.kind != kind:
-        of = "photos" if kind == "csflow" else "sensor rows"
-        raise ValueError(f"{name} must be a model of {of}, got one of kind {detector.kind}")
+        of = {"csflow": "photos", "autoencoder": "sensor rows"}
+        raise ValueError(f"{name} must be a model of {of[kind]}, got one of {of[detector.kind]}")
     return detector
 
 
@@ -202,10 +199,12 @@ def share(word: str) -> float | None:
     if not word:
         return None
     try:
-        number = float(word.removesuffix("%"))
+        number = float(word.removesuffix("%")) / (100 if word.endswith("%") else 1)
     except ValueError:
-        raise ValueError(f"a share must be a number such as 2% or 0.02, got {word!r}") from None
-    return number / 100 if word.endswith("%") else number
+        number = nan
+    if not 0 <= number <= 1:
+        raise ValueError(f"a share must be 0 to 1 or 0% to 100%, such as 2% or 0.02, got {word!r}")
+    return number
 
 
 def refuse(options: Iterable[str], of: str) -> None:
@@ -236,10 +235,42 @@ def by_workers(where: str) -> Iterator[Callable[[Callable, Iterable], Iterator[t
         yield client and partial(bulk.in_order, client, ahead=1000)
 
 
+def rows_of(
+    detector: "AutoEncoderDetector", name: str, source: Path, options: Mapping[str, Any]
+) -> "SensorTable":
+    """The rows at a path, read as those of the training."""
+    from workbench.data.rows import is_rows, load_like
+
+    if not source.exists():
+        raise DataError(f"{source} must be a file of sensor rows; nothing is there")
+    if not is_rows(source):
+        raise DataError(f"model {name} judges sensor rows, got a folder of photos ({source})")
+    gaps = detector.config.missing_of(len(detector.columns))
+    return load_like(source, detector.data, detector.columns, gaps, **options)
+
+
+def place(path: Path) -> Path:
+    """Where a file is to be written, with the folders above it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
 def shown(path: Path) -> str:
     """Relative to where we are if that is shorter to read."""
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def _said(error: Exception) -> str:
+    """What went wrong, and how to see more where the error does not say it."""
+    if hasattr(error, "format_message"):  # of the line that was typed
+        said, context = error.format_message().rstrip("."), getattr(error, "ctx", None)
+        return said and f"{said}; see {context.command_path if context else 'workbench'} --help"
+    if isinstance(error, OSError) and error.strerror:
+        return ": ".join(str(word) for word in (error.filename, error.strerror) if word)
+    if isinstance(error, ValueError | TypeError | OSError | RuntimeError) and str(error):
+        return str(error)
+    return f"{type(error).__name__}: {error}; --debug shows where"
 
 
 def _as_json(values: dict[str, Any]) -> str:

@@ -22,7 +22,9 @@ from .program import (
     loaded,
     note,
     opened,
+    place,
     refuse,
+    rows_of,
     share,
     shown,
     workers,
@@ -49,15 +51,18 @@ def evaluate(
     """Score one image (or every row of a file) with a saved detector."""
     detector = loaded(name)
     if detector.kind == "autoencoder":
-        return _evaluated_rows(detector, _rows_for(detector, name, source, options))
+        return _evaluated_rows(detector, rows_of(detector, name, source, options))
     _require_photos(name, source, options)
+    if not source.is_file():
+        is_what = "is a folder, see workbench score" if source.is_dir() else "is not there"
+        raise DataError(f"{source} must be a picture; it {is_what}")
     result = detector.evaluate_one(source)
     lines = [
         f"{result.verdict}  score {result.score:.4g}, threshold {result.threshold:.4g}",
         "  ".join(f"{stage} {1e3 * s:.0f} ms" for stage, s in result.timing.items()),
     ]
     if overlay:
-        result.overlay().save(overlay)
+        result.overlay().save(place(overlay))
         lines.append(f"wrote {overlay}")
     values = {"score": result.score, "threshold": result.threshold, "seconds": result.timing}
     return Answer(lines, {"verdict": result.verdict, **values, "overlay": overlay})
@@ -89,7 +94,7 @@ def score(
 
     detector = loaded(name)
     if detector.kind == "autoencoder":
-        rows = _rows_for(detector, name, Path(source), options)
+        rows = rows_of(detector, name, Path(source), options)
         found = bulk.score_rows(detector, rows, out)
         return Answer([f"{found.describe()}; in {shown(out)}"], asdict(found) | {"out": out})
     _require_photos(name, Path(source), options)
@@ -103,7 +108,16 @@ def score(
         run = bulk.score_folder(detector, source, growing, shard=part, by=by)
     if growing != out:
         bulk.merge([growing], out)
-    return Answer([f"{run.describe()}; in {shown(out)}"], asdict(run) | {"out": out})
+    lines, values = [f"{run.describe()}; in {shown(out)}"], asdict(run) | {"out": out}
+    if collect:
+        values["collected"] = sum(1 for photo in collect.iterdir() if photo.is_file())
+        lines.append(
+            f"{values['collected']} photos to look at again are in {shown(collect)}: call them OK "
+            f"or NG (workbench app {name}, Check), then workbench learn {name} {shown(collect)}"
+        )
+        if run.before:
+            lines.append("of photos done before none was collected; another --out has them all")
+    return Answer(lines, values)
 
 
 def _collected(
@@ -142,20 +156,6 @@ def _require_photos(name: str, source: Path, options: Mapping[str, Any]) -> None
     refuse(options, "sensor rows")
 
 
-def _rows_for(
-    detector: "AutoEncoderDetector", name: str, source: Path, options: Mapping[str, Any]
-) -> "SensorTable":
-    """The rows at a path, read as those of the training."""
-    from workbench.data.rows import is_rows, load_like
-
-    if not source.exists():
-        raise DataError(f"{source} must be a file of sensor rows; nothing is there")
-    if not is_rows(source):
-        raise DataError(f"model {name} judges sensor rows, got a folder of photos ({source})")
-    gaps = detector.config.missing_of(len(detector.columns))
-    return load_like(source, detector.data, detector.columns, gaps, **options)
-
-
 @command(app)
 def accept(
     name: Model,
@@ -172,7 +172,10 @@ def accept(
     from workbench import metrics
     from workbench.reports import wording
 
-    limits, detector = {"misses": share(misses), "overkill": share(overkill)}, loaded(name)
+    limits = {"misses": share(misses), "overkill": share(overkill)}
+    if limits == {"misses": None, "overkill": None}:
+        raise ValueError("an acceptance needs a limit; add --misses 0, --overkill 2% or both")
+    detector = loaded(name)
     scores, labels = _tested(detector, name, labelled)
     found = metrics.accept(scores, labels, detector.threshold, **limits)
     values = [claim._asdict() for claim in found.claims]
@@ -205,7 +208,8 @@ def rates(
     if chart:
         from workbench import plots
 
-        chart.write_bytes(plots.png(plots.p_chart([row.group for row in rows], limits).figure))
+        axes = plots.p_chart([row.group for row in rows], limits)
+        place(chart).write_bytes(plots.png(axes.figure))
         lines.append(f"wrote {chart}")
     groups = [
         row._asdict() | {"low": low, "high": high, "beyond_chance": bool(out)}
@@ -247,7 +251,7 @@ def _tested(
         from workbench.data.rows import known_rows
 
         data = (
-            _rows_for(detector, name, labelled, {}) if labelled
+            rows_of(detector, name, labelled, {}) if labelled
             else known_rows(detector.data, detector.columns).test
         )  # fmt: skip
     else:

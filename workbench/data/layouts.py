@@ -154,7 +154,9 @@ def nothing_found(files: Files) -> DataError:
     """The error for a folder in which nothing was understood."""
     tops = sorted({PurePosixPath(name).parts[0] for name in files.pictures if "/" in name})
     folders = [f"{top}/" for top in tops]
-    found = [*folders[:8], *(["..."] if len(folders) > 8 else []), f"{len(files.others)} others"]
+    found = [*folders[:8], *["..."] * (len(folders) > 8), f"{len(files.others)} other files"]
+    if not (tops or files.others or files.left or files.pictures):
+        return DataError(f"{files.root} must hold {EXPECTED}; it is empty")
     left = [*files.left, *(file for file in unread(files.others) if file.reason != "no picture")]
     named = f" and left alone {listed(left, 5)}" if left else ""
     hint = f"; pictures end in {' '.join(sorted(SUFFIXES))}"

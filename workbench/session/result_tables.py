@@ -121,11 +121,15 @@ def agree(first: pd.Series, second: pd.Series) -> Inspected:
 def _binned(times: pd.Series, every: str) -> tuple[pd.Series, np.ndarray]:
     """The beginning of each time's bin as words, and the order of time."""
     try:
-        begun = pd.to_datetime(times, format="ISO8601").dt.floor(every)
+        at = pd.to_datetime(times, format="ISO8601")
     except ValueError as error:
         raise DataError(
             f"{times.name} must hold times such as 2026-11-28 10:00: {error}"
         ) from None
+    try:
+        begun = at.dt.floor(every)
+    except ValueError:
+        raise DataError(f"every must be a time such as 1D, 8h or 30min, got {every!r}") from None
     return begun.astype(str), np.argsort(begun.to_numpy(), kind="stable")
 
 
