@@ -33,6 +33,7 @@ def test_only_samples_are_trained_on_demand(home):
         demo.ensure_model("press")
 
 
+@pytest.mark.slow
 def test_a_sample_model_is_trained_once_and_says_what_it_is(home, monkeypatch):
     make_samples("lens", home / "data" / "lens", ok=8, ng=2, size=64)
     monkeypatch.setattr("workbench.csflow.detector.CSFlowConfig", TinyConfig)

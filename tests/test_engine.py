@@ -21,8 +21,9 @@ from PIL import Image
 
 from workbench import CSFlowConfig, CSFlowDetector, load, load_images, save
 from workbench.cache import Cache
+from workbench.csflow.batches import batches
 from workbench.csflow.network import CSFlowNetwork
-from workbench.csflow.onnx import store
+from workbench.csflow.onnx import int8, store
 from workbench.csflow.onnx.engines import UncheckedGraphWarning, differences, probes, scores_of
 from workbench.csflow.onnx.export import build, export
 from workbench.csflow.onnx.int8 import BETWEEN, floats_again, quantise, to_int8
@@ -413,14 +414,17 @@ def disc(disc_model, tmp_path):
     return parts, shutil.copytree(folder, tmp_path / "disc-model")
 
 
-def test_integers_are_refused_with_figures_where_a_verdict_changes(disc, empty):
+def test_integers_are_refused_with_figures_where_a_verdict_changes(disc, empty, monkeypatch):
     parts, folder = disc
     detector = load(folder)
     before = detector.score(parts)
     # just above a held-out score: a small error changes its verdict
     detector.threshold = float(1.0002 * np.median(detector.score(parts.calibration)))
+    decoded = []
+    monkeypatch.setattr(int8, "batches", lambda *a, **k: decoded.append(a) or batches(*a, **k))
     tried = quantise(detector, parts.test)
     assert not tried[0].accepted and tried[0].flips
+    assert [len(images) for images, *_ in decoded] == [len(parts.calibration), len(parts.test)]
     for attempt in tried:
         after = attempt.auroc_before - attempt.auroc_after
         assert attempt.accepted == (not attempt.flips and after <= 0.002 and attempt.gain > 1)

@@ -145,6 +145,12 @@ def test_the_first_rank_that_ends_badly_is_named(rank_0, rank_1, code, said, cap
         assert capfd.readouterr().err.strip() == said
 
 
+def test_ranks_share_the_cores(monkeypatch, capfd):
+    monkeypatch.setenv("OMP_NUM_THREADS", "64")
+    assert launched(["-c", "import os; print(os.environ['OMP_NUM_THREADS'])"], 2) == 0
+    assert int(capfd.readouterr().out) == max(1, os.cpu_count() // 2)
+
+
 def trained(home, name, command):
     """Run a command of docs/scale.md on small photos; the manifest of the model."""
     words = command.replace("LINE3 --name lens", f"line --name {name} --size 128 --epochs 1")

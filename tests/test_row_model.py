@@ -515,6 +515,7 @@ def pumping(random):
     return table.values[~faulty][:2000]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("window", [1, 10, 30])
 @pytest.mark.parametrize("machine", [wandering, alike, pumping])
 def test_the_overkill_said_is_seen_on_later_rows(machine, window):

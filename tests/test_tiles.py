@@ -333,6 +333,7 @@ def test_saved_loaded_streamed_and_by_the_graph_scores_are_the_same(fitted, tmp_
     np.testing.assert_array_equal(again.score(test), graph.score(test))
 
 
+@pytest.mark.slow
 def test_what_is_to_be_ignored_counts_for_nothing_in_tiles():
     fixture = np.zeros((512, 512), np.uint8)
     fixture[100:400, 100:400] = 255  # in all nine tiles
@@ -353,6 +354,7 @@ def test_the_most_similar_good_photo_is_found_where_there_are_tiles(fitted):
     assert nearest_good(detector, dark[1:2], dark, n=1).tolist() == [[1]]
 
 
+@pytest.mark.slow
 def test_a_tile_as_large_as_the_photo_changes_nothing(photos):
     config = CSFlowConfig(image_size=128, hidden=8, kernels=(3,), epochs=2, batch=4, looks=1)
     whole, tiled = (
@@ -387,6 +389,7 @@ print(peak())
 """
 
 
+@pytest.mark.slow
 def test_twelve_megapixels_take_bounded_memory():
     def megabytes(size):
         code = MEMORY.replace("IMAGE_SIZE", str(size))

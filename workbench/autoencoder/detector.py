@@ -160,7 +160,7 @@ class AutoEncoderDetector:
         return drift(self.calibration_scores, self.score(rows))
 
     def update(self, rows: "Table", *, weight: float = 0.5, network: bool = False) -> Self:
-        """Follow a slow change: scaler and threshold, or all anew, see `updates.update`."""
+        """Follow a slow change: scaler and threshold, or all again, see `updates.update`."""
         updates.update(self, self.read(rows), weight, network)
         return self
 

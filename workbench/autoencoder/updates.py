@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from workbench.autoencoder.detector import AutoEncoderDetector
 
 LEAST = 50  # rows judged normal, below which mean and spread are guesses
-LEAST_TO_LEARN = 400  # rows judged normal, below which a network is not learned anew
+LEAST_TO_LEARN = 400  # rows judged normal, below which a network is not learned again
 CHOSEN = ("percentile", "tail")  # policies of `calibration.choose`
 
 
@@ -101,7 +101,7 @@ def moved_scaler(weights: Weights, rows: NDArray[np.float64], weight: float) -> 
 
 
 def update(detector: "AutoEncoderDetector", recent: Rows, weight: float, network: bool) -> None:
-    """Refresh scaler and threshold by rows judged normal, or learn anew from these alone.
+    """Refresh scaler and threshold by rows judged normal, or learn again from these alone.
 
     A threshold that was chosen by normal rows is chosen again, any other stays.
 

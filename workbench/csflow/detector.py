@@ -172,7 +172,7 @@ class CSFlowDetector(Scoring):
         return self
 
     def adjust(self, **changes: Any) -> bool:  # noqa: ANN401
-        """Change what counts without training anew; see `csflow.calibration.adjust`."""
+        """Change what counts without training again; see `csflow.calibration.adjust`."""
         return adjust(self, **changes)
 
     def parts(self, **reading: Any) -> ImageFolder:  # noqa: ANN401

@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from math import inf
 from pathlib import Path
 from statistics import median
@@ -30,17 +31,18 @@ from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 
 from workbench.csflow.batches import batches
 from workbench.data import ImageFolder
-from workbench.errors import ArtifactError
+from workbench.errors import ArtifactError, DataError
 from workbench.metrics import auroc
 from workbench.progress import bar
 
 from . import store
-from .engines import keep
+from .engines import keep, scores_of
 from .runtime import OnnxEngine
 
 if TYPE_CHECKING:
     from workbench.csflow.detector import CSFlowDetector
 
+Squares = NDArray[np.uint8]  # (N, 3, H, W)
 AUROC_LOSS = 0.002  # at most
 LEAST_GAIN = 1.0  # of speed; as fast is not worth it
 CALIBRATION = 64  # calibration photos, or tiles of them, that ranges are taken from
@@ -95,7 +97,7 @@ def quantise(
 
     Raises:
         ValueError: The detector scores through torch, or in integers already.
-        DataError: The calibration photos are not there any more.
+        DataError: The calibration photos are not there any more, or none can be read.
         ArtifactError: What is accepted cannot be kept.
     """
     if detector.saved:
@@ -103,14 +105,17 @@ def quantise(
     whole = detector.prepare()
     if not isinstance(whole, OnnxEngine) or whole.precision != "float32":
         raise ValueError(f"only a float graph can be quantised, got {whole.describe()}")
-    calibration = detector.parts().calibration
+    calibration, labelled = _decoded(detector, detector.parts().calibration)[0], None
+    if images is not None and images.labels is not None:
+        squares, places = _decoded(detector, images)
+        labelled = squares, images.labels[places]
     squares = _squares(detector, calibration)
-    before, auroc_before = _found(detector, whole, calibration, images)
+    before, auroc_before = _found(detector, whole, calibration, labelled)
     limit, tried = float(detector.threshold), []
     for share in bar(FLOATS, desc="integers", progress=True):
         engine = OnnxEngine(to_int8(whole.model, squares, share), "int8")
         gain = _gain(whole, engine, squares[:1])
-        after, auroc_after = _found(detector, engine, calibration, images)
+        after, auroc_after = _found(detector, engine, calibration, labelled)
         flips = int(((after >= limit) != (before >= limit)).sum())
         harmless = not flips and not auroc_before - auroc_after > AUROC_LOSS
         figures = (flips, len(before), auroc_before, auroc_after, gain)
@@ -133,30 +138,33 @@ def floats_again(detector: "CSFlowDetector") -> None:
 
 
 def _found(
-    detector: "CSFlowDetector", engine: OnnxEngine, calibration: ImageFolder,
-    images: ImageFolder | None,
+    detector: "CSFlowDetector", engine: OnnxEngine, calibration: Squares,
+    labelled: tuple[Squares, NDArray[np.bool_]] | None,
 ) -> tuple[NDArray[np.float64], float]:  # fmt: skip
-    """Scores of the calibration photos, and the AUROC on labelled images; NaN without."""
-    before = detector.prepare()
-    detector.engine = engine
-    try:
-        scored = detector.score(calibration)
-        scored = scored[np.isfinite(scored)]
-        if images is None or images.labels is None:
-            return scored, float("nan")
-        return scored, auroc(detector.score(images), images.labels)
-    finally:
-        detector.engine = before
+    """Scores of the calibration photos, and the AUROC on labelled ones; NaN without."""
+    scored = scores_of(engine, calibration, detector)
+    if labelled is None:
+        return scored, float("nan")
+    return scored, auroc(scores_of(engine, labelled[0], detector), labelled[1])
 
 
-def _squares(detector: "CSFlowDetector", calibration: ImageFolder) -> NDArray[np.uint8]:
+def _decoded(detector: "CSFlowDetector", images: ImageFolder) -> tuple[Squares, list[int]]:
+    """The photos that can be read, and their places; on the disk, as all may be large."""
+    c, places = detector.config, list[int]()
+    with tempfile.TemporaryFile() as file:
+        for some, photos, _ in batches(images, c.size, c.together, white=c.white):
+            places += some
+            file.write(photos.tobytes())
+        file.flush()
+        if not places:
+            raise DataError("integers are tried on photos, and none of them can be read")
+        return np.memmap(file, np.uint8, "r", shape=(len(places), 3, *c.size)), places
+
+
+def _squares(detector: "CSFlowDetector", calibration: Squares) -> Squares:
     """A few calibration photos, or tiles of them, as the network sees them."""
-    c, found = detector.config, list[NDArray[np.uint8]]()
-    for _, photos, _ in batches(calibration, c.size, c.together, white=c.white):
-        found += [*c.tiling.tiles(photos, detector.ignore)]
-        if len(found) >= CALIBRATION:
-            break
-    return np.stack(found[:CALIBRATION])
+    cut = (detector.config.tiling.tiles(photo[None], detector.ignore) for photo in calibration)
+    return np.stack([*islice(chain.from_iterable(cut), CALIBRATION)])
 
 
 def _gain(a: OnnxEngine, b: OnnxEngine, square: NDArray[np.uint8]) -> float:
