@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from dask.distributed import Client
 
     from workbench.artifacts import Detector
+    from workbench.autoencoder import AutoEncoderDetector
     from workbench.csflow import CSFlowConfig
     from workbench.data import ImageFolder, SensorTable
 
@@ -139,8 +140,20 @@ def shrunk(sizes: Mapping[str, Any], config: "CSFlowConfig | None" = None) -> st
 
 
 def note(line: str) -> None:
-    """Say something that is no part of the answer."""
-    typer.echo(line, err=True)
+    """Say something that is no part of the answer, below any progress bar."""
+    from tqdm import tqdm
+
+    tqdm.write(line, file=sys.stderr)
+
+
+@contextmanager
+def if_stopped(line: str) -> Iterator[None]:
+    """Say after Ctrl-C what is kept."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        note(line)
+        raise
 
 
 def loaded(name: str, kind: str = "", **how: Any) -> "Detector":  # noqa: ANN401

@@ -25,6 +25,7 @@ from .program import (
     app,
     by_workers,
     command,
+    if_stopped,
     loaded,
     note,
     opened,
@@ -183,7 +184,8 @@ def sweep(
     from workbench.csflow import seeds as training
 
     detector, grid = loaded(name, "csflow", engine="torch"), dict(map(_values, change))
-    with by_workers(dask) as each:
+    kept = if_stopped("what was trained is kept; the same command goes on")
+    with by_workers(dask) as each, kept:
         settings = training.sweep(
             detector.config, detector.parts(), grid, seeds, ignore=detector.ignore, each=each
         )

@@ -19,6 +19,7 @@ from .program import (
     Name,
     app,
     command,
+    if_stopped,
     loaded,
     note,
     opened,
@@ -105,7 +106,8 @@ def score(
             to = source, collect, float(detector.threshold), share(near), share(sample)
             by = partial(_collected, by or partial(bulk.stream, detector), to)
         part = bulk.Shard.parse(shard) if shard else None
-        run = bulk.score_folder(detector, source, growing, shard=part, by=by)
+        with if_stopped(f"{shown(growing)} holds what was scored; the same command goes on"):
+            run = bulk.score_folder(detector, source, growing, shard=part, by=by)
     if growing != out:
         bulk.merge([growing], out)
     lines, values = [f"{run.describe()}; in {shown(out)}"], asdict(run) | {"out": out}
