@@ -7,12 +7,14 @@ import re
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from threading import Event
 from urllib.parse import quote
 
 import httpx2 as httpx
@@ -25,7 +27,7 @@ from hypothesis import HealthCheck, given, settings
 from PIL import Image
 
 import workbench as wb
-from workbench.service import Settings, create_app, keys
+from workbench.service import Settings, create_app, keys, run
 from workbench.service.registry import TURNS
 
 pytestmark = pytest.mark.slow
@@ -375,6 +377,27 @@ def test_bodies_and_pixels_and_rows_are_bounded(served):
 # --- a server of its own
 
 
+def test_a_port_that_is_taken_is_said_before_a_model_is_loaded():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        chosen = Settings(port=taken.getsockname()[1])
+        with pytest.raises(ValueError, match=r"must be free: Address already in use; try --port"):
+            run(create_app(chosen), chosen)
+
+
+def test_a_server_that_is_stopped_does_not_wait_for_its_models(monkeypatch):
+    enough, loaded = Event(), []
+    monkeypatch.setattr(
+        "workbench.service.registry.Registry.load_all", lambda _: loaded.append(enough.wait(60))
+    )
+    app = create_app()
+    app.state.stopped = lambda: True
+    with TestClient(app):
+        assert not loaded
+    enough.set()
+
+
 @pytest.fixture(scope="module")
 def server(served, tmp_path_factory):
     """`workbench serve` in a process of its own; yields its address and the process."""
@@ -385,8 +408,6 @@ def server(served, tmp_path_factory):
 
 
 def start(home):
-    import socket
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -140,7 +140,7 @@ def follow(
     how = detector.columns, time_column, decimal
     try:
         while True:
-            for path in _files(Path(source)):
+            for path in files_of(Path(source)):
                 kept = path.with_name(f"{path.stem}.events.csv")
                 if path not in followed:
                     lock, new = FileLock(kept), Follower(path, *how)
@@ -184,7 +184,8 @@ def _warn_of_step(detector: "AutoEncoderDetector", times: list[str]) -> None:
         warn_of_step(steps.dt.total_seconds().median(), usual)
 
 
-def _files(source: Path) -> list[Path]:
+def files_of(source: Path) -> list[Path]:
+    """The files that are followed: the one named, or those of a folder by their first names."""
     if not source.is_dir():
         return [source]
     files = sorted(p for p in source.glob("*.csv") if not p.name.endswith(".events.csv"))

@@ -78,7 +78,7 @@ def compare(
 @command(app, "app")
 def serve(
     name: Annotated[str, typer.Argument(help="A model under models/; none shows all.")] = "",
-    port: Annotated[int, typer.Option(help="Of 127.0.0.1.")] = 8866,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Of 127.0.0.1.")] = 8866,
     language: Annotated[str, typer.Option(help="en or ko; default: $WORKBENCH_LANG.")] = "",
     browser: Annotated[bool, typer.Option(help="Open the page.")] = True,
     operator: Annotated[bool, typer.Option("--operator", help="The threshold is fixed.")] = False,

@@ -11,7 +11,7 @@ from .program import Answer, app, command
 @command(app)
 def serve(
     host: Annotated[str, typer.Option(help="Beyond 127.0.0.1 a key is needed.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8000,
     origin: Annotated[
         list[str] | None, typer.Option(help="Origin of a page that may read answers.")
     ] = None,

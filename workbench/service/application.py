@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
+from socket import AF_INET, AF_INET6, SO_REUSEADDR, SOL_SOCKET, socket
 from threading import Thread
 from typing import Any
 
@@ -38,7 +39,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         loading = Thread(target=_load, args=(registry,), daemon=True)
         loading.start()
-        while loading.is_alive():
+        while loading.is_alive() and not app.state.stopped():
             await asyncio.sleep(0.02)
         yield
         app.state.lines.close()
@@ -50,7 +51,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.registry, app.state.settings, app.state.monitor = registry, settings, monitor
-    app.state.lines = simulator.Lines(registry)
+    app.state.lines, app.state.stopped = simulator.Lines(registry), lambda: False
     problems.install(app)
     for router in (
         simulator.router, sensors.router, sensors.system, inference.router, photos.router,
@@ -70,10 +71,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 def run(app: FastAPI, settings: Settings) -> None:
-    """Run the application until it is told to stop; what is under way is finished first."""
+    """Run the application until it is told to stop; what is under way is finished first.
+
+    Raises:
+        ValueError: The port is taken, or not ours to take; said before any model is loaded.
+    """
     import uvicorn
 
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         http="h11",  # bounds the headers of a request; httptools, if it is there, does not
         host=settings.host,
@@ -83,6 +88,16 @@ def run(app: FastAPI, settings: Settings) -> None:
         server_header=False,
         timeout_graceful_shutdown=int(settings.seconds) + 1,
     )
+    server = uvicorn.Server(config)
+    app.state.stopped = lambda: server.should_exit
+    with socket(AF_INET6 if ":" in settings.host else AF_INET) as place:
+        place.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
+        try:
+            place.bind((settings.host, settings.port))
+        except OSError as error:
+            where = f"{settings.host}, port {settings.port}"
+            raise ValueError(f"{where}, must be free: {error.strerror}; try --port") from error
+        server.run(sockets=[place])
 
 
 def _load(registry: Registry) -> None:
