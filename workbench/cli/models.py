@@ -142,11 +142,10 @@ def quantise(
         floats_again(detector)
         return Answer([f"{name} scores in floats"], {"tried": []})
     tried = list(attempt(detector, detector.parts().test))
-    return Answer(
-        [attempt.describe() for attempt in tried],
-        {"tried": [asdict(attempt) for attempt in tried]},
-        code=not any(attempt.accepted for attempt in tried),
-    )
+    lines, accepted = [attempt.describe() for attempt in tried], tried[-1].accepted
+    if accepted:
+        lines.append(f"{name} scores so on this machine from now on; --floats undoes it")
+    return Answer(lines, {"tried": [asdict(attempt) for attempt in tried]}, code=not accepted)
 
 
 def saved(detector: "Detector", folder: Path, follows: str) -> Answer:
