@@ -444,7 +444,7 @@ def test_a_growing_file_is_watched(workbench, line):
     found = json.loads(told.stdout)
     assert (found["start"], found["end"]) == (21, 21)
     assert (path.parent / "now.events.csv").is_file()
-    assert "following 1 CSV files; events are kept in NAME.events.csv" in told.stderr
+    assert "following 1 CSV file; events are kept in NAME.events.csv" in told.stderr
     assert "following 0 CSV files" in workbench("watch", "line", "models", "--once").stderr
     early = workbench("watch", "line", "stream/later.csv", "--once")
     assert early.returncode == 0 and "later.csv is not there so far" in early.stderr

@@ -73,13 +73,15 @@ def watch(
     """Follow growing files of sensor rows and tell each alarm when it begins and when it ends."""
     from workbench.autoencoder import AlarmRule
     from workbench.autoencoder.watching import files_of, follow
+    from workbench.data.words import amount
 
     rule = AlarmRule(smoothing=smoothing, k=k, n=n, hold_off=hold_off)
     detector = loaded(name, ROWS)
     if not source.exists():
         note(f"{shown(source)} is not there so far")
     else:
-        note(f"following {len(files_of(source))} CSV files; events are kept in NAME.events.csv")
+        found = amount(len(files_of(source)), "CSV file")
+        note(f"following {found}; events are kept in NAME.events.csv")
     time = time or detector.data.get("reading", {}).get("found", {}).get("time", "")
     found = follow(detector, source, rule, every=every, time_column=time, until=lambda: once)
     for path, event in found:
