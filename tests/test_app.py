@@ -145,8 +145,8 @@ def test_good_parts_that_look_like_the_one_shown_stand_beside_its_verdict(home):
     detector = load(home / "models" / "disc")
     parts = detector.parts()
     view = Simulator(InspectionSession(detector, parts.test, "name"))
-    view.good_parts.button.click()
-    view.good_parts.worker.join()
+    view.panel.find.click()
+    view.panel.worker.join()
     shown = view.panel.alike.value
     assert shown.count("<button") == 3 and shown.count("data:image/jpeg") == 3
     assert sum(name in shown for name in parts.train.ok.names) == 3
@@ -157,7 +157,7 @@ def test_good_parts_that_look_like_the_one_shown_stand_beside_its_verdict(home):
 
 def test_what_a_page_of_photos_imports_is_there_soon():
     heavy = "{'torch', 'pandas', 'matplotlib', 'papermill'} & set(sys.modules)"
-    code = f"import sys, workbench.ui.start_page as page; assert page.AppPage; print({heavy} or 0)"
+    code = f"import sys, workbench.ui.pages as page; assert page.AppPage; print({heavy} or 0)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "0", done.stdout + done.stderr
 
@@ -219,6 +219,20 @@ def test_the_page_stands_at_once_and_makes_its_tabs_when_they_are_looked_at(home
     assert len(session) == len(session.parts)
     page.close()
     assert not session.results.with_name("disc_result.csv.lock").exists()
+
+
+def test_the_page_says_what_it_does_while_the_first_graph_of_a_model_is_built(home, monkeypatch):
+    gate, prepare = [], CSFlowDetector.prepare
+    monkeypatch.setattr(
+        CSFlowDetector, "prepare", lambda self: [wait(lambda: gate), prepare(self)][1]
+    )
+    page = AppPage("disc")
+    wait(lambda: "first time takes up to 20 s" in page.waiting.value)
+    assert page.session is None and "disc" in page.waiting.value
+    gate.append("open")
+    page.worker.join()
+    assert page.message == "" and page.waiting.layout.display == "none"
+    page.close()
 
 
 def test_regions_are_ignored_at_once_and_everything_is_shown_anew(home):

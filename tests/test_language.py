@@ -14,11 +14,10 @@ from PIL import Image, ImageDraw
 from workbench import language
 from workbench.plots import figure as plots
 from workbench.plots import histogram
-from workbench.ui import keys, part_filter, part_html, photo_pair, policies, saving
+from workbench.ui import events, gestures, part_filter, part_html, part_view, policies, saving
 
 PACKAGE = Path(__file__).parents[1] / "workbench"
-TRANSLATORS = {"t", "_t"}
-MAKERS = {"button", "_button", "toggle", "dropdown", "slider", "number", "field", "listen"}  # ui
+MAKERS = {"button", "_button", "toggle", "dropdown", "slider", "field", "fill", "control"}  # ui
 COMPARED = {"OK", "NG", "", "-", "new"}  # with the data, and never shown
 
 
@@ -29,8 +28,8 @@ def said():
             if isinstance(node, ast.Call):
                 name = getattr(node.func, "id", getattr(node.func, "attr", ""))
                 makers = MAKERS if path.parent.name == "ui" else set()
-                if name in TRANSLATORS | makers and node.args:
-                    for part in ast.walk(node.args[0]):
+                if name in {"t"} | makers and node.args:
+                    for part in ast.walk(node.args[name == "control"]):
                         if isinstance(part, ast.Constant) and isinstance(part.value, str):
                             yield part.value, path.name
 
@@ -52,7 +51,7 @@ def test_every_word_that_is_shown_has_a_korean_one():
     missing = {t: p for t, p in words.items() if t not in language.KOREAN and t not in pieces}
     assert not missing
     shown = {*part_filter.FILTERS, *part_filter.ORDERS, *part_filter.NONE_PASSES.values()}
-    shown |= {said for _, said in keys.ACTIONS.values()}
+    shown |= {said for _, said in gestures.ACTIONS.values()}
     shown |= {said for sign in part_html.SIGNS.values() for said in sign[1:3]}
     shown |= {said for o in policies.OFFERS.values() for said in (o.words, o.sentence)}
     shown |= {text for text, *_ in policies.FIELDS.values()}
@@ -60,7 +59,8 @@ def test_every_word_that_is_shown_has_a_korean_one():
         "kappa {0} ({1} to {2}): you differ on {3} of {4} parts",
         *saving.PARTS,
         *saving.ROWS,
-        *photo_pair.CAPTIONS,
+        *(word for text, *_, tip in events.BUTTONS for word in (text, tip)),
+        *part_view.CAPTIONS,
     }
     assert not {text for text in shown if text not in language.KOREAN} - COMPARED
 

@@ -12,8 +12,7 @@ from PIL import Image
 from workbench import reports, workspace
 from workbench.data.encode import jpeg
 from workbench.reports import display, gallery, runs, wording
-from workbench.reports.html import clean, part
-from workbench.reports.report_page import to_html
+from workbench.reports.html import clean, part, to_html
 
 from .payloads import PAYLOADS
 

@@ -3,6 +3,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 from PIL import Image
 
 from workbench import metrics, plots
@@ -208,6 +209,40 @@ def test_sensors_marks_alarms_and_true_faults():
     assert line(top, "alarm").get_xydata().tolist() == [[2, 8]]
     assert legend(top) == ["true fault", "alarm"]
     assert shown_size(figure)[0] > 500
+
+
+ODD = (r"$\q$ a", "b$1$")  # the first is no formula that matplotlib knows, the second is one
+
+
+def named_figures(evaluation):
+    """A figure of each function that draws names from the data."""
+    kind, first, second = (
+        metrics.by_kind(SCORES, LABELS, [ODD[0]] * 5, 2.0), SCORES + 0.5, 9 * SCORES
+    )  # fmt: skip
+    table = Table(values=np.c_[SCORES, SCORES], columns=ODD, labels=None, time=None)
+    chart = metrics.p_chart([1, 2], [10, 10])
+    rates = {"missed": [(0.1, (0.0, 0.2)), (0.2, (0.1, 0.3))]}
+    return [
+        plots.agreement(first, second, LABELS, ODD, (2.0, 1.0)).figure,
+        plots.kinds(kind).figure,
+        plots.p_chart(ODD, chart).figure,
+        plots.rate_intervals(ODD, rates),
+        plots.blame([0.4, 0.6], ODD).figure,
+        plots.timeline(table, SCORES, 2.0),
+        plots.sensors(table),
+        plots.mean_maps(dict.fromkeys(ODD, np.eye(3))),
+        plots.overview(evaluation, title=" ".join(ODD)),
+    ]
+
+
+def test_names_are_drawn_as_they_are_though_they_hold_dollars(evaluations):
+    for at, figure in enumerate(named_figures(evaluations[0])):
+        plots.png(figure)  # a formula that cannot be read would raise
+        drawn = [text for text in figure.findobj(Text) if "$" in text.get_text()]
+        formulas = [text.get_text() for text in drawn if text.get_parse_math()]
+        assert len(formulas) < len(drawn), figure.alt
+        assert all("mathdefault" in text for text in formulas), figure.alt
+        assert at or formulas  # the first has logarithmic axes, with powers of 10
 
 
 def test_what_is_refused(parts):

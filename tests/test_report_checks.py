@@ -14,9 +14,9 @@ from workbench import metrics, reports, workspace
 from workbench.data import load_images
 from workbench.data.photo_stats import near_duplicates, photo_stats
 from workbench.errors import DataError
-from workbench.reports import cache, display, numbers, photo_checks, runs, stress
+from workbench.reports import cache, checks, display, numbers, photo_checks, runs
+from workbench.reports.checks import HeatCheck
 from workbench.reports.comparison import ComparisonReport
-from workbench.reports.heat_checks import HeatCheck
 
 
 @pytest.fixture
@@ -183,8 +183,8 @@ def test_stress_counts_the_verdicts_that_change(home):
     folder = load_images(home)
     scores = np.array([float(name.split("/")[1][:-4]) for name in folder.names])
     digests = cache.digests(folder.paths)
-    test = stress.StressTest(MeanDetector(), "key", folder, scores, digests)
-    rows = {row["change"]: row for row in test.metrics["changes"]}
+    test = checks.StressTest(MeanDetector(), "key", folder, scores, digests)
+    rows = {row["change"]: row for row in test.metrics["stress"]["changes"]}
     darker, brighter = rows["20 % darker"], rows["20 % brighter"]
     assert (darker["new_misses"], darker["new_overkill"]) == (2, 0)  # 81 and 88 of 101, 110
     assert (brighter["new_misses"], brighter["new_overkill"]) == (0, 2)  # 108 and 114
@@ -196,14 +196,14 @@ def test_stress_counts_the_verdicts_that_change(home):
 def test_the_changes_do_what_they_say():
     image = Image.fromarray(part(1))
     pixels = np.asarray(image, float)
-    assert np.abs(np.asarray(stress.dim(image, 0.8)) - 0.8 * pixels).max() <= 0.5
-    assert np.asarray(stress.dim(image, 3)).max() == 255
-    moved = np.asarray(stress.shift(image, 0.05), float)
+    assert np.abs(np.asarray(checks.dim(image, 0.8)) - 0.8 * pixels).max() <= 0.5
+    assert np.asarray(checks.dim(image, 3)).max() == 255
+    moved = np.asarray(checks.shift(image, 0.05), float)
     np.testing.assert_array_equal(moved[3:, 4:], pixels[:-3, :-4])
     assert moved.shape == pixels.shape
-    blurred = photo_stats(np.asarray(stress.blur(image, 0.02)))
+    blurred = photo_stats(np.asarray(checks.blur(image, 0.02)))
     assert blurred.sharpness < 0.7 * photo_stats(np.asarray(image)).sharpness
-    assert 0 < np.abs(np.asarray(stress.compress(image, 20), float) - pixels).mean() < 20
+    assert 0 < np.abs(np.asarray(checks.compress(image, 20), float) - pixels).mean() < 20
 
 
 def test_the_border_of_good_parts_is_blamed():

@@ -9,7 +9,7 @@ import pytest
 from workbench import reports, workspace
 from workbench.errors import DataError
 from workbench.reports import catalogue, runs
-from workbench.reports.shortcomings import numbers, shortcoming
+from workbench.reports.runs import numbers, shortcoming
 
 pytestmark = pytest.mark.slow
 
@@ -148,7 +148,7 @@ def test_the_catalogue_says_what_all_means(home):
         ("- a\n- b", "must map names to settings"),
         ("a: {", "must be YAML"),
         ("a: 3", "a must hold any of parameters, template, timeout, got 3"),
-        ("a: {shown: 3}", "a must hold any of parameters, template, timeout, got shown"),
+        ("a: {shown: 3}", "a must hold any of parameters, template, timeout, got {'shown': 3}"),
         ("a: {parameters: 3}", "parameters of a must be a mapping"),
         ("../a:", "name must be a plain folder name, got '../a'"),
     ],

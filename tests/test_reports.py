@@ -30,7 +30,7 @@ from workbench.data.encode import OUTLINE
 from workbench.data.walk import BadFile
 from workbench.errors import ArtifactError, DataError
 from workbench.reports import display, gallery, numbers, runs, wording
-from workbench.reports.report_page import to_html
+from workbench.reports.html import to_html
 from workbench.samples import NOTE, make_samples
 
 from .browser import chromium
@@ -283,12 +283,30 @@ def test_a_sensor_report_is_whole(pump):
     page = (pump.folder / "report.html").read_text("utf-8")
     assert not re.findall(r"<script |https?://", page)
     assert page.count("<figure") == 4 + bool(detector.history) and NOTE.capitalize() in page
-    assert detector.history or "No epoch is on record" in page
+    modes = len(detector.weights["density.centres"])
+    assert not detector.history and modes > 1  # else the next line proves nothing
+    assert f"several modes of operation, and {modes} distributions around known rows" in page
+    assert m["size"]["distributions"] == modes and "linear relations" not in page
     assert f"{m['fn']:,} of {m['n_ng']:,} NG rows missed" in page
     found = events.load(pump.folder / "pump_events.csv")
     assert len(found) == m["events"] and {event.state for event in found} == {"new"}
     worst = max(found, key=lambda event: event.score)
     assert worst.start_time in page and worst.end_time in page and f"{worst.score:.3g}" in page
+
+
+@pytest.mark.parametrize(
+    ("layers", "distributions", "said"),
+    [
+        ([64], 1, "the network was solved for"),
+        ([], 30, "several modes of operation, and 30 distributions"),
+        ([], 1, "none gained anything over the linear relations"),
+        (None, 1, "the network was imported"),
+    ],
+)
+def test_a_report_on_rows_without_epochs_says_what_was_chosen(layers, distributions, said):
+    size = {"bottleneck": 2, "layers": layers, "distributions": distributions}
+    m = {"kind": "autoencoder", "size": None if layers is None else size}
+    assert said in wording.say("no_history", m)
 
 
 def test_a_sensor_report_keeps_what_was_said_of_its_events(home, pump, tmp_path, monkeypatch):

@@ -19,7 +19,7 @@ from workbench.data.ignored import read_regions
 from workbench.session import InspectionSession
 from workbench.session.background import MOST, Prefetcher
 from workbench.ui import AuditView, Compare, HistogramExplorer, Simulator
-from workbench.ui.chart import Chart
+from workbench.ui.charts import Chart
 from workbench.ui.view import CSS
 
 from .doubles import DarkSpotDetector, ScoredSession, write_parts
@@ -428,8 +428,9 @@ def test_every_control_has_a_name(simulator, explorer):
     assert len(found) > 30 and all(control.description for control in found)
 
 
-def test_korean_labels(session):
-    view = Simulator(session, language="ko")
+def test_korean_labels(session, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_LANG", "ko")
+    view = Simulator(session)
     shown = text(view)
     assert view.next.description == "다음 →" and "미검율" in shown and "양품" in shown
     assert "Miss rate" not in shown and "점수 90, 임계값 100 미만" in view.message

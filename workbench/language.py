@@ -67,6 +67,16 @@ def translator(language: str | None = None) -> Callable[..., str]:
     return translate
 
 
+def t(text: str, *values: object) -> str:
+    """A text in the language of the setting; one letter, as it stands at every word that is shown.
+
+    Example:
+        >>> t("{0} of {1}", 2, 31)
+        '2 of 31'
+    """
+    return translator()(text, *values)
+
+
 def said_again(text: str, t: Callable[..., str]) -> str:
     """What an error says in English, in the language of `t` where we know the sentence."""
     for pattern, sentence in _errors():

@@ -10,9 +10,17 @@ apart by colour-blind readers, and never stand alone: NG has another line or hat
 """
 
 from workbench.plots.checks import agreement, distributions, mean_maps, shifts
-from workbench.plots.curves import calibration, cost, precision_recall, rates, roc
+from workbench.plots.curves import (
+    calibration,
+    cost,
+    kinds,
+    p_chart,
+    precision_recall,
+    rate_intervals,
+    rates,
+    roc,
+)  # fmt: skip
 from workbench.plots.figure import COLORS, Picture, png
 from workbench.plots.photos import overview, sample_grid
 from workbench.plots.rows import blame, sensors, sizes, timeline
 from workbench.plots.scores import histogram, history
-from workbench.plots.shares import kinds, p_chart, rate_intervals

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from matplotlib import font_manager
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
@@ -79,11 +80,19 @@ def finish(ax: Axes, *, legend: bool = False) -> Axes:
 
 
 def lettered(drawn: Drawn) -> Drawn:
-    """Give every text ink, and fonts that hold its letters: file names may be Korean."""
+    """Give every text ink and fonts that hold its letters; names are drawn as they are.
+
+    File names may be Korean, and a "$" begins no formula but on a logarithmic axis.
+    """
     for text in drawn.findobj(Text):
         text.set_family(fonts())
+        text.set_parse_math(False)
         if text.get_color() == "black":
             text.set_color(INK)
+    for axis in drawn.findobj(Axis):
+        if axis.get_scale() == "log":
+            for label in axis.get_ticklabels(which="both"):
+                label.set_parse_math(True)
     return drawn
 
 

@@ -29,11 +29,10 @@ def sensors(
         table: The rows, at most 12 sensors of which are shown unless `columns` names them.
         flags: True where the detector raised an alarm, shape (N,).
     """
-    names = list(columns or table.columns[:SENSORS_SHOWN])
-    strips = {name: table.values[:, table.columns.index(name)] for name in names}
+    strips = _values(table, columns or None)
     figure, axes = _strips(table, strips, 0.95, flags)
     _legend(axes[0], axes[0])
-    figure.alt = f"{len(names)} sensors over {len(table)} rows, alarms and faults marked"
+    figure.alt = f"{len(strips)} sensors over {len(table)} rows, alarms and faults marked"
     return lettered(figure)
 
 
@@ -55,9 +54,8 @@ def timeline(
     """
     t, scores = words(), np.asarray(scores, float)
     active = scores >= threshold if active is None else np.asarray(active, bool)
-    names = list(table.columns[:SENSORS_SHOWN] if columns is None else columns)
-    strips = {name: table.values[:, table.columns.index(name)] for name in names}
-    figure, axes = _strips(table, strips | {t("score"): scores}, 0.62, active, last=2.2)
+    names = _values(table, columns)
+    figure, axes = _strips(table, names | {t("score"): scores}, 0.62, active, last=2.2)
     last = axes[-1]
     last.axhline(threshold, color=COLORS["threshold"], ls="--", lw=1.2, label=t("threshold"))
     # the largest scores would flatten all others
@@ -114,6 +112,12 @@ def sizes(path: Sequence[Mapping[str, float]], bottleneck: int, *, ax: Axes | No
         ax.axvline(chosen, color=COLORS["line"], ls="--", label=f"{t('chosen')} {chosen}")
     ax.set(xlabel=t("bottleneck (-: no network)"), ylabel=t("likelihood, nats a row"))
     return finish(ax, legend=True)
+
+
+def _values(table: "SensorTable", columns: Sequence[str] | None) -> dict[str, NDArray]:
+    """The readings by sensor, of those named or of the first."""
+    names = table.columns[:SENSORS_SHOWN] if columns is None else columns
+    return {name: table.values[:, table.columns.index(name)] for name in names}
 
 
 def _strips(

@@ -9,18 +9,33 @@ import io
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from workbench import workspace
 from workbench.cache import Cache
+from workbench.csflow.detector import CSFlowDetector
+from workbench.data import ImageFolder
 from workbench.data.contents import digest
+from workbench.errors import DataError
 
 CHUNK = 256  # pictures after which they are kept, so that an interrupted run goes on there
 LIMIT = 1 << 30  # bytes
 
 Table = dict[str, NDArray]
+
+
+class TestSet(NamedTuple):
+    """The test images that could be read, their scores and what was left out."""
+
+    test: ImageFolder
+    scores: NDArray[np.float64]  # (N,)
+    cells: NDArray[np.float32]  # (N, h, w), the heat at the size of the cells
+    digests: list[str]  # (N,) SHA-256 of the files
+    rows: NDArray[np.intp]  # (N,) positions among all parts
+    bad: list[tuple[str, str]]
 
 
 def by_content(name: str, digests: Sequence[str], compute: Callable[[list[int]], Table]) -> Table:
@@ -59,6 +74,35 @@ def digests(paths: Sequence[Path]) -> list[str]:
 def folder() -> Path:
     """Where the files lie."""
     return workspace.root() / "reports" / ".cache"
+
+
+def score_test_set(
+    detector: CSFlowDetector, parts: ImageFolder, digests: Sequence[str], key: str
+) -> TestSet:
+    """Score the test images, those not scored before."""
+    tested = np.flatnonzero([split == "test" for split in parts.splits])
+    test = parts[tested]
+    if not len(test):
+        raise DataError(f"{parts.root} must hold test images, got none; add images")
+
+    def compute(rows: list[int]) -> Table:
+        scores, heat = detector.score_and_cells(test[rows])
+        return {"score": scores, "heat": heat, "ok": np.isfinite(scores)}
+
+    table = by_content(f"scores-{key}", [digests[i] for i in tested], compute)
+    read = table["ok"]
+    if not read.any():
+        raise DataError(f"none of the {len(test)} test images could be read")
+    gone = [(test.names[i], "could not be read when scored") for i in np.flatnonzero(~read)]
+    rows = tested[read]
+    return TestSet(
+        test[read],
+        table["score"][read],
+        table["heat"][read],
+        [digests[i] for i in rows],
+        rows,
+        [*map(tuple, parts.bad), *gone],
+    )
 
 
 def _packed(row: Table) -> bytes:

@@ -58,12 +58,8 @@ def listed() -> list[Listing]:
 
 def _report(name: str, settings: dict[str, Any]) -> Listing:
     known = ", ".join(sorted(_KEYS))
-    if not isinstance(settings, dict):
+    if not isinstance(settings, dict) or set(settings) - _KEYS:
         raise DataError(f"reports/{FILE}: {name} must hold any of {known}, got {settings!r}")
-    if unknown := set(settings) - _KEYS:
-        raise DataError(
-            f"reports/{FILE}: {name} must hold any of {known}, got {', '.join(sorted(unknown))}"
-        )
     if not isinstance(settings.get("parameters", {}), dict):
         raise DataError(f"reports/{FILE}: parameters of {name} must be a mapping")
     try:

@@ -16,14 +16,13 @@ from workbench.metrics.inputs import plain
 from workbench.session import COLUMNS
 
 from . import display, runs, wording
-from .report import Report
 from .runs import ReportRun
 
 CHANGES = 12  # parts in the table of changed verdicts
 
 
 @dataclass(frozen=True)
-class ComparisonReport(Report):
+class ComparisonReport(display.Report):
     """The last good runs of several reports.
 
     Args:

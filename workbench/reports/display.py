@@ -15,6 +15,8 @@ from IPython.display import display
 from workbench import workspace
 from workbench.data.encode import jpeg
 
+from . import wording
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -26,6 +28,25 @@ FOLDER = "WORKBENCH_REPORT"
 
 METRICS, THUMBNAIL = "metrics.json", "thumbnail.jpg"
 _THUMBNAIL_SIDE = 240  # pixels
+
+
+class Report:
+    """Sections that are said of `metrics`, which all their numbers come from."""
+
+    name: str  # under which the report is left
+    metrics: dict[str, Any]  # every number of it, fit for JSON
+
+    def say(self, section: str, *given: Any) -> None:  # noqa: ANN401
+        """Show a section's text and tables."""
+        text(wording.say(section, self.metrics, *given))
+
+    def draw(self, drawn: "Figure | Axes", section: str, *given: Any) -> None:  # noqa: ANN401
+        """Show a figure with its caption."""
+        figure(drawn, wording.say(section, self.metrics, *given))
+
+    def origins(self) -> None:
+        """Show, folded, how the report was made."""
+        self.say("origins", wording.origins(self.metrics))
 
 
 def folder(name: str) -> Path:

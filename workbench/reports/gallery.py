@@ -45,16 +45,6 @@ class Card(NamedTuple):
         return OUTCOMES.get(self.label + self.evaluation.verdict, self.evaluation.verdict)
 
     @property
-    def score(self) -> str:
-        """As it is printed."""
-        return f"{self.evaluation.score:.4g}"
-
-    @property
-    def kind(self) -> str:
-        """The kind of defect of an NG part."""
-        return self.defect if self.label == "NG" else ""
-
-    @property
     def photo(self) -> bytes:
         """JPEG, a known defect outlined."""
         return jpeg(thumbnail(Image.fromarray(self.evaluation.image), self.mask))

@@ -6,19 +6,29 @@ attributes, which knows no script and no address to load from. And every page ca
 Content-Security-Policy that runs our own script by its hash and lets nothing be fetched.
 """
 
+import gzip
 import re
 from base64 import b64encode
+from collections.abc import Iterable, Sequence
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup, escape
+from nbformat import NotebookNode
 
 from workbench import language
+from workbench.language import t
 
-TEMPLATES = Path(__file__).parent / "templates"
+from . import display, wording
+from .wording import TEMPLATES
+
+HIDDEN = {"parameters", "injected-parameters", "notebook-only"}
+"""Tags of cells that the page of a report leaves out."""
+
+PLAIN_FILE = 1 << 20  # bytes from which on a file is packed before it is put into a page
 PICTURES = ("image/png", "image/jpeg")
 _TAGS = {
     *("p", "br", "hr", "b", "strong", "i", "em", "code", "pre", "blockquote", "sub", "sup", "del"),
@@ -26,6 +36,40 @@ _TAGS = {
     *("table", "thead", "tbody", "tr", "th", "td", "figure", "figcaption", "details", "summary"),
 }
 _ATTRIBUTES = {"class", "title", "alt", "colspan", "rowspan"}
+
+
+class File(NamedTuple):
+    """A file that travels inside a page."""
+
+    name: str
+    kind: str  # its media type
+    content: str  # base64
+
+    @classmethod
+    def read(cls, path: Path) -> "File":
+        """The file as it is, or packed by gzip where it is large."""
+        content, kind = path.read_bytes(), {".csv": "text/csv"}.get(path.suffix, "text/plain")
+        if len(content) < PLAIN_FILE:
+            return cls(path.name, kind, b64encode(content).decode())
+        packed = gzip.compress(content, mtime=0)
+        return cls(f"{path.name}.gz", "application/gzip", b64encode(packed).decode())
+
+
+def to_html(
+    notebook: NotebookNode,
+    status: dict[str, Any],
+    metrics: dict[str, Any],
+    files: Iterable[Path] = (),
+) -> str:
+    """An executed report notebook as one page, without its code."""
+    cells = [cell for cell in notebook.cells if not HIDDEN & set(cell.metadata.get("tags", ()))]
+    for cell in cells:
+        if cell.cell_type == "markdown":
+            cell.source = "\n\n".join(map(_said, cell.source.split("\n\n")))
+    return page(
+        "report", report=status, cells=cells, sections=_sections(cells), m=metrics,
+        record=display.RECORD, files=[File.read(path) for path in files],
+    )  # fmt: skip
 
 
 def page(name: str, **values: Any) -> str:  # noqa: ANN401
@@ -59,11 +103,14 @@ def environment() -> Environment:
     found.filters |= {
         "ansi": _ansi,
         "base64": lambda content: b64encode(content).decode(),
+        "claim": wording.claim,
         "clean": clean,
         "markdown": _markdown,
+        "num": wording.number,
+        "pct": wording.percent,
         "picture": lambda data: next((kind for kind in PICTURES if kind in data), ""),
     }
-    found.globals["t"] = lambda text, *values: language.translator()(text, *values)
+    found.globals["t"] = t
     return found
 
 
@@ -111,3 +158,21 @@ def _source(name: str) -> str:
 
 def _hashed(source: str) -> str:
     return f"'sha256-{b64encode(sha256(source.encode()).digest()).decode()}'"
+
+
+def _said(block: str) -> str:
+    """A heading or a paragraph in the reader's language."""
+    marks, words = re.match(r"(#* ?)(.*)", block, re.DOTALL).groups()
+    words = " ".join(words.split())
+    spoken = t(words)
+    return block if spoken == words else marks + spoken
+
+
+def _sections(cells: Sequence[NotebookNode]) -> dict[int, tuple[str, str]]:
+    """Anchor and title by position, of the cells that begin with a heading."""
+    titles = {
+        at: cell.source.splitlines()[0].removeprefix("## ")
+        for at, cell in enumerate(cells)
+        if cell.cell_type == "markdown" and cell.source.startswith("## ")
+    }
+    return {at: (f"section-{n}", titles[at]) for n, at in enumerate(titles, start=1)}

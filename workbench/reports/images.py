@@ -18,23 +18,21 @@ from workbench.csflow.detector import CSFlowDetector
 from workbench.data import ImageFolder
 from workbench.data.photo_check import in_short
 from workbench.data.relabels import relabels_path
+from workbench.language import t
 from workbench.metrics import KindRates
 from workbench.metrics.inputs import plain
 
 from . import cache, display, numbers, wording
+from .checks import HeatCheck, StressTest
 from .gallery import OUTCOMES, Card, cards_html
-from .heat_checks import HeatCheck
 from .html import part
 from .photo_checks import PhotoCheck
-from .report import Report
-from .scored import score_test_set
-from .stress import StressTest
 
 SHEET = 200  # photos on the sheet of all parts
 LIKE = 3  # good parts shown beside a wrong verdict
 
 
-class ImageReport(Report):
+class ImageReport(display.Report):
     """What the detector says of the test images, and the sections of the report.
 
     Args:
@@ -68,7 +66,7 @@ class ImageReport(Report):
         self.name, self.detector, self.parts, self.shown = name, detector, parts, shown
         self.key = artifacts.identity(detector)[:20]
         self._digests = cache.digests(parts.paths)
-        scored = score_test_set(detector, parts, self._digests, self.key)
+        scored = cache.score_test_set(detector, parts, self._digests, self.key)
         self.test, self.scores, self.cells, self._tested, self._rows, self.bad = scored
         if smallest is None and (own := detector.config.smallest):
             smallest, regions = 100 * own, detector.config.regions
@@ -104,7 +102,7 @@ class ImageReport(Report):
             **numbers.guarantees(*judged, limit, self.detector.calibration_scores, self.target),
             **self.heat.metrics,
             **self.photos.metrics,
-            "stress": self.stress.metrics,
+            **self.stress.metrics,
             "defects": [plain(row._asdict()) for row in self._kinds],
             "groups": numbers.by_lot(self._table, self.by, self.details),
             "parts": numbers.by_part(*judged, self._shown_parts, limit, rule),
@@ -131,7 +129,7 @@ class ImageReport(Report):
         size, file = "{} x {}".format(*config.size), relabels_path(parts.root).name
         asked = parts.reading.get("relabels", True)
         names = parts.root.name, config.backbone, size, file
-        self.say("setting", *names, asked, in_short(parts, wording.word_of))
+        self.say("setting", *names, asked, in_short(parts, t))
 
     def alternatives(self) -> None:
         """Show what other thresholds, and a second look, would have done."""
@@ -213,7 +211,7 @@ class ImageReport(Report):
     def training(self) -> None:
         """Show the training curve."""
         if history := self.detector.history:
-            told = in_words(self.detector.config, len(history), wording.word_of)
+            told = in_words(self.detector.config, len(history), t)
             self.draw(plots.history(history), "training", told, history[-1])
         else:
             self.say("no_history")

@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from workbench import language, workspace
+from workbench import workspace
+from workbench.language import t
 
-from . import runs, wording
+from . import runs
 from .display import THUMBNAIL
 from .html import page
 from .runs import ReportRun
@@ -46,9 +47,9 @@ def _entry(history: list[ReportRun]) -> dict[str, Any]:
         "counts": _counts(m),
         "state": _state(run),
         "cells": [
-            ("AUROC", wording.number(m.get("auroc")), m.get("auroc")),
-            ("missed", wording.percent(m.get("miss_rate")), m.get("miss_rate")),
-            ("overkill", wording.percent(m.get("overkill_rate")), m.get("overkill_rate")),
+            ("AUROC", "num", m.get("auroc")),
+            ("missed", "pct", m.get("miss_rate")),
+            ("overkill", "pct", m.get("overkill_rate")),
         ],
         "sparkline": _sparkline([run.metrics.get("auroc") for run in good]),
     }
@@ -64,14 +65,12 @@ def _state(run: ReportRun) -> tuple[str, str]:
     """What the status column says, and its class: the judgement, where a target was stated."""
     if run.status != "ok":
         return "failed", "failed"
-    judged = wording.judgement(run.metrics)
-    if judged is None:
+    if not (judged := run.metrics.get("judgement")):
         return "no target stated", "open"
-    return ("meets the target", "met") if judged.met else ("does not meet the target", "failed")
+    return ("meets the target", "met") if judged["met"] else ("does not meet the target", "failed")
 
 
 def _counts(m: dict[str, Any]) -> str:
-    t = language.translator()
     if m.get("labelled"):
         return t("{0} OK, {1} NG", f"{m['n_ok']:,}", f"{m['n_ng']:,}")
     if m.get("kind") == "comparison":
@@ -89,6 +88,6 @@ def _sparkline(values: list[float | None]) -> dict[str, Any]:
     middle = (low + high) / 2
     points = [(3 + step * i, 11 - 16 * (value - middle) / span) for i, value in enumerate(known)]
     ends = len(known), f"{known[0]:.3f}", f"{known[-1]:.3f}"
-    words = language.translator()("AUROC over {0} runs: from {1} to {2}", *ends)
+    words = t("AUROC over {0} runs: from {1} to {2}", *ends)
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     return {"points": line, "last": points[-1], "words": words}

@@ -21,7 +21,6 @@ from workbench.errors import DataError
 from . import display, wording
 from .cache import Table, by_content
 from .html import part
-from .report import Report
 
 MEASURES = ("brightness", "contrast", "sharpness")
 THUMBNAIL = 96  # pixels of the longer side
@@ -31,7 +30,7 @@ _NO_LOOK = PhotoStats(np.nan, np.nan, np.nan, 0, 0, np.zeros(256, np.float32))
 
 
 @dataclass(frozen=True)
-class PhotoCheck(Report):
+class PhotoCheck(display.Report):
     """What the photos of a dataset say of themselves."""
 
     parts: ImageFolder

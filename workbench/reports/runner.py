@@ -22,10 +22,8 @@ from workbench.progress import bar
 from . import execution, runs
 from .catalogue import Listing, listed
 from .display import METRICS
-from .fingerprint import fingerprint
-from .report_page import to_html
-from .runs import ReportRun
-from .shortcomings import shortcoming
+from .html import to_html
+from .runs import ReportRun, fingerprint, shortcoming
 
 TEMPLATES = {"csflow": "90_report_images", "autoencoder": "91_report_sensors"}
 """The template by kind of detector."""

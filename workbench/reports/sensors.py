@@ -18,7 +18,6 @@ from workbench.data.rows import known_rows
 from workbench.errors import DataError
 
 from . import display, numbers, runs
-from .report import Report
 
 if TYPE_CHECKING:
     from workbench.autoencoder import RowEvaluation
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 _SENSORS = 8  # shown, the most blamed ones
 
 
-class SensorReport(Report):
+class SensorReport(display.Report):
     """What the detector says of all rows, and the sections of the report.
 
     Args:
@@ -80,6 +79,7 @@ class SensorReport(Report):
             "fingerprint": detector.data.get("fingerprint", ""),
             "changed": self._changed(),
             "note": rows.note,
+            "size": self._size(),
             "epochs": len(detector.history),
             "versions": artifacts.versions(),
         }
@@ -180,6 +180,13 @@ class SensorReport(Report):
     @property
     def _events_file(self) -> str:
         return f"{self.name}_events.csv"
+
+    def _size(self) -> dict[str, Any] | None:
+        """Of the network and of the density beside it; None of an imported one."""
+        if not (size := self.detector.data.get("size")):
+            return None
+        known = self.detector.weights.get("density.centres", [0])
+        return {key: size[key] for key in ("bottleneck", "layers")} | {"distributions": len(known)}
 
     def _changed(self) -> bool:
         data, rows = self.detector.data, self.rows

@@ -9,35 +9,20 @@ import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from math import isnan
+from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
 from workbench import artifacts, language, workspace
+from workbench.language import t
 
-from .html import TEMPLATES
-
+TEMPLATES = Path(__file__).parent / "templates"
 Numbers = Mapping[str, Any]
 
 _SPECIAL = re.compile(r"[\\`*_\[\]<>&$|~!#]")
-
-
-class Tile(NamedTuple):
-    """One of the few numbers at the head of a report."""
-
-    title: str
-    value: str
-    note: str
-
-
-class Judgement(NamedTuple):
-    """Whether the stated rates are met, in words for the head of a page."""
-
-    met: bool
-    word: str
-    claims: str
 
 
 def say(section: str, *given: Any, **more: Any) -> str:  # noqa: ANN401
@@ -61,30 +46,6 @@ def claim(row: Numbers) -> str:
 more would do.'
     """
     return say("claim", row)
-
-
-def judgement(m: Numbers) -> Judgement | None:
-    """The judgement that the metrics hold; None where no target was stated."""
-    if not (found := m.get("judgement")):
-        return None
-    word = word_of("Meets the target." if found["met"] else "Does not meet the target.")
-    return Judgement(found["met"], word, " ".join(map(claim, found["claims"])))
-
-
-def tiles(m: Numbers) -> list[Tile]:
-    """What the head of the page shows."""
-    t, thing = word_of, {"csflow": "parts", "autoencoder": "rows"}[m["kind"]]
-    count = Tile(t("tested"), f"{m['n']:,}", t(thing))
-    if not m["labelled"]:
-        return [count, Tile(t("flagged"), f"{m['flagged']:,}", t("no labels, so no rates"))]
-    good = "good" if m["kind"] == "csflow" else "normal"
-    of, both = t("{0} of {1}"), word_of(f"{{0}} {good}, {{1}} NG")
-    return [
-        Tile("AUROC", number(m["auroc"]), t("1 is perfect, 0.5 is chance")),
-        Tile(t("missed"), percent(m["miss_rate"]), of.format(m["fn"], m["n_ng"])),
-        Tile(t("overkill"), percent(m["overkill_rate"]), of.format(m["fp"], m["n_ok"])),
-        count._replace(note=both.format(f"{m['n_ok']:,}", f"{m['n_ng']:,}")),
-    ]
 
 
 def percent(share: float | None) -> str:
@@ -112,11 +73,6 @@ def code(text: str) -> Markup:
     return Markup(f"<code>{plain(text)}</code>")
 
 
-def word_of(text: str, *values: str) -> str:
-    """A word or sentence in the reader's language, its places filled."""
-    return language.translator()(text, *values)
-
-
 def origins(m: Numbers) -> list[tuple[str, str]]:
     """How the report was made: data, split, model, threshold, versions."""
     saved = manifest(m["name"])
@@ -126,8 +82,8 @@ def origins(m: Numbers) -> list[tuple[str, str]]:
         "data": data.get("root") or data.get("source") or "a list in memory",
         "note on the data": data.get("note", ""),
         "fingerprint of the training data": f"sha256 {data.get('fingerprint', '-')}",
-        "split": ", ".join(f"{word_of(key)} {n:,}" for key, n in split.items()),
-        "model": word_of(
+        "split": ", ".join(f"{t(key)} {n:,}" for key, n in split.items()),
+        "model": t(
             "{0} ({1}), saved {2}", f"models/{m['name']}", saved["kind"], saved["saved"][:16]
         ),
         "weights": f"sha256 {saved['weights_sha256']}",

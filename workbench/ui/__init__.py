@@ -1,6 +1,6 @@
 """Widgets over an `InspectionSession`; nothing is loaded from the network.
 
-`language` is "en" or "ko", by default that of `$WORKBENCH_LANG`. With `operator` a threshold is to
+They speak the language of `$WORKBENCH_LANG`, "en" or "ko". With `operator` a threshold is to
 be seen only: nothing can be chosen or saved.
 """
 
@@ -9,7 +9,7 @@ from workbench.lazy import lazily
 __all__, __getattr__, __dir__ = lazily(
     __name__,
     {
-        "app_page": ["AppPage"],
+        "pages": ["AppPage", "StartPage", "open_page"],
         "audit": ["AuditView"],
         "check": ["CheckView"],
         "compare": ["Compare"],
@@ -18,6 +18,5 @@ __all__, __getattr__, __dir__ = lazily(
         "overview": ["Overview"],
         "sensors": ["SensorExplorer"],
         "simulator": ["Simulator"],
-        "start_page": ["StartPage", "open_page"],
     },
 )

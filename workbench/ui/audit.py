@@ -3,11 +3,12 @@
 import ipywidgets as widgets
 
 from workbench import metrics
+from workbench.language import t
 from workbench.session import InspectionSession
 
-from .controls import html, row
+from .markup import both_rates, rate_cell, table
 from .simulator import Simulator
-from .view import both_rates, rate_cell, table
+from .view import html, row
 
 
 class AuditView(Simulator):
@@ -20,15 +21,13 @@ class AuditView(Simulator):
         ValueError: The parts are not labelled, or no label is left to be looked at.
     """
 
-    def __init__(
-        self, session: InspectionSession, *, n: int = 10, language: str | None = None
-    ) -> None:
+    def __init__(self, session: InspectionSession, *, n: int = 10) -> None:
         self._n, self._before = n, None
         self.suspects = self._suspects(session)
         if not self.suspects:
             raise ValueError("every suspicious label has been looked at; none is left")
         session.arrange([suspect.name for suspect in self.suspects])
-        super().__init__(session, language=language)
+        super().__init__(session)
 
     def resume(self) -> None:
         """Go on here with what is suspicious by now."""
@@ -75,12 +74,12 @@ class AuditView(Simulator):
             self._step(1)
         else:
             self._show()
-            self.say(self.t("that was the last suspicious label"))
+            self.say(t("that was the last suspicious label"))
 
     def _show_part(self, started: float) -> None:
         super()._show_part(started)
         suspect = next((s for s in self.suspects if s.name == self.session.name), None)
-        rates, t = self.session.overall(), self.t
+        rates = self.session.overall()
         rows = {} if suspect is None else {
             t("Further out than"): t(
                 "{0} % of the parts labelled {1}", f"{100 * suspect.beyond:.0f}",
@@ -89,5 +88,5 @@ class AuditView(Simulator):
         }  # fmt: skip
         before = self._before = self._before or rates
         for (word, *now), (_, *then) in zip(both_rates(rates), both_rates(before), strict=True):
-            rows[t(word)] = t("{0}, at first {1}", rate_cell(*now, t), rate_cell(*then, t))
+            rows[t(word)] = t("{0}, at first {1}", rate_cell(*now), rate_cell(*then))
         self._found.value = table(rows)

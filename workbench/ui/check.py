@@ -6,7 +6,7 @@ import warnings
 from itertools import islice
 from pathlib import Path
 from threading import Event, RLock
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import ipywidgets as widgets
 
@@ -14,17 +14,18 @@ from workbench import workspace
 from workbench.data import load_images
 from workbench.data.csv import BOM, csv_text
 from workbench.data.opening import SUFFIXES
-from workbench.language import translator
+from workbench.language import t, translator
 from workbench.session import COLUMNS
 from workbench.session.background import lock_of
 
 from . import part_html
-from .controls import html, row, styled, visible
 from .markup import render
-from .photo_pair import PhotoPair
-from .pictures import DisplaySettings, Frame, crop, draw, sheet
-from .thumbs import SHOWN, thumbs
-from .view import View
+from .part_view import PhotoPair
+from .pictures import SHOWN, DisplaySettings, Frame, crop, draw, sheet, thumbs
+from .view import View, html, row, styled, visible
+
+if TYPE_CHECKING:
+    from workbench.csflow.evaluation import Evaluation
 
 MOST = 200  # findings in a file for download: more than anybody turns pages
 
@@ -37,12 +38,22 @@ class Found(NamedTuple):
     score: float
     error: str = ""
 
+    @property
+    def shown(self) -> str:
+        """The score as it is written, or why there is none."""
+        return self.error or f"{self.score:.4g}"
+
+    def line(self, seen: "Evaluation", t: part_html.Words) -> str:
+        """Name, verdict and score in a line."""
+        said = part_html.sentence(self.score, float(seen.threshold), t)
+        return f"{self.name}: {self.prediction}, {said}"
+
 
 class CheckView(View):
     """Scores uploads or a folder, the worst first; findings go to `reports/NAME/check`."""
 
-    def __init__(self, detector: Any, name: str, *, language: str | None = None) -> None:  # noqa: ANN401
-        super().__init__((name, id(detector)), RLock(), language)
+    def __init__(self, detector: Any, name: str) -> None:  # noqa: ANN401
+        super().__init__((name, id(detector)), RLock())
         self._detector, self._photos = detector, detector.kind == "csflow"
         self._folder = workspace.report(name) / "check"
         self._paths: list[Path] = []
@@ -50,18 +61,17 @@ class CheckView(View):
         self._stopped, self.worker = Event(), None
         self._make_widgets()
         told = workspace.portable(self._folder)
-        self.say(self.t("nothing leaves this machine; findings are kept in {0}", told))
+        self.say(t("nothing leaves this machine; findings are kept in {0}", told))
 
     def _make_widgets(self) -> None:
-        t, photos = self.t, self._photos
-        upload = widgets.FileUpload(
-            accept=",".join(sorted(SUFFIXES)) if photos else ".csv,.txt", multiple=photos,
-            layout={"width": "auto"},
-            description=t("Choose or drop photos") if photos else t("Choose a CSV"),
+        photos = self._photos
+        kinds = ",".join(sorted(SUFFIXES)) if photos else ".csv,.txt"
+        words = ("Choose or drop photos", "or a folder on this machine") if photos else (
+            "Choose a CSV", "or a file on this machine"
         )  # fmt: skip
-        self.upload = self.bind(upload, "wb-upload", lambda _: self._take_uploads())
-        words = "or a folder on this machine" if photos else "or a file on this machine"
-        self.path = self.field(words, "wb-path", lambda _: 0, 460)
+        upload = widgets.FileUpload(accept=kinds, multiple=photos)
+        self.upload = self.control(upload, words[0], "wb-upload", lambda _: self._take_uploads())
+        self.path = self.field(words[1], "wb-path", width=460)
         self.start = self.button("Check", "play", "wb-start", self._take_folder, style="primary")
         self.cancel = self.button("Cancel", "times", "wb-cancel", lambda: self._stopped.set())
         self.progress = widgets.IntProgress(min=0, max=1, layout={"width": "200px"})
@@ -73,7 +83,7 @@ class CheckView(View):
         self._said, self._grid, self._sign = (
             html(n) for n in ("wb-progress", "wb-grid-box", "wb-one")
         )
-        self._pair = PhotoPair(t)
+        self._pair = PhotoPair()
         self._running = row(self.progress, self.cancel)
         self._after = row(self.table, self.pdf, self.review)
         side = styled(widgets.VBox([self._sign]), "wb-side")
@@ -83,8 +93,7 @@ class CheckView(View):
         for control in (self.pdf, self.review):
             visible(control, photos)
         top = row(self.upload, self.path, self.start, self._running, self._said)
-        listening = self.listen("Check")
-        self.fill(top, self._after, self._opened, self._grid, gestures=listening)
+        self.fill("Check", top, self._after, self._opened, self._grid)
 
     def close(self) -> None:
         """Stop scoring and close all widgets."""
@@ -132,71 +141,67 @@ class CheckView(View):
         visible(self._opened, False)
         visible(self._after, False)
         visible(self._running, True)
-        score = self._score_photos if self._photos else self._score_rows
-        self.worker = self.background(lambda: self._score(score, paths, root))
+        self.worker = self.background(lambda: self._score(root))
 
-    def _score(self, score: Any, paths: list[Path], root: Path) -> None:  # noqa: ANN401
+    def _score(self, root: Path) -> None:
         try:
-            score(paths, root)
+            said = self._score_photos(root) if self._photos else self._score_rows()
+            self._show_found()
+            if said:
+                self.say(said)
             visible(self._after, True)
         finally:
             visible(self._running, False)
 
-    def _score_photos(self, paths: list[Path], root: Path) -> None:
-        began, stopped, shown = time.monotonic(), self._stopped, 0.0
-        for number, path in enumerate(paths, 1):
+    def _score_photos(self, root: Path) -> str:
+        began, stopped, shown, n = time.monotonic(), self._stopped, 0.0, len(self._paths)
+        for done, path in enumerate(self._paths, 1):
             if stopped.is_set():
-                self._said.value = self.t("stopped after {0} of {1}", number - 1, len(paths))
                 break
             name = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
             try:
-                with lock_of(self._detector):
-                    seen = self._detector.evaluate_one(path)
+                seen = self._evaluate(path)
                 self.found.append(Found(name, seen.verdict, float(seen.score)))
             except (OSError, ValueError) as error:
                 self.found.append(Found(name, "", float("nan"), str(error)))
-            if time.monotonic() - shown > 0.5 or number == len(paths):
-                shown = time.monotonic()
-                self._show_progress(number, len(paths), shown - began)
-        self._show_found()
+            if (seconds := time.monotonic() - began) - shown > 0.5:
+                shown, rate = seconds, done / seconds
+                rest = f"{rate:.1f}", f"{(n - done) / rate:.0f}"
+                said = t("{0} of {1}, {2} NG, {3} a second, {4} s left", done, n, self._ng, *rest)
+                self.progress.value, self._said.value = done, said
+                self._grid.value = self._thumbs()
+        return ""
 
-    def _score_rows(self, paths: list[Path], root: Path) -> None:  # noqa: ARG002
+    def _score_rows(self) -> str:
         from workbench.data.rows import load_like  # brings pandas, which photos do without
 
-        detector = self._detector
+        detector, limit = self._detector, float(self._detector.threshold)
         gaps = detector.config.missing_of(len(detector.columns))
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
-            scores = detector.score(load_like(paths[0], detector.data, detector.columns, gaps))
-        limit, t = float(self._detector.threshold), self.t
+            rows = load_like(self._paths[0], detector.data, detector.columns, gaps)
+            scores = detector.score(rows)
         self.found = [
             Found(t("row {0}", f"{i:,}"), "NG" if s >= limit else "OK", float(s))
             for i, s in enumerate(scores)
         ]
-        self._show_found()
-        if said:
-            self.say("; ".join(str(each.message) for each in said))
+        return "; ".join(str(each.message) for each in said)
 
-    def _show_progress(self, done: int, n: int, seconds: float) -> None:
-        ng, rate = sum(f.prediction == "NG" for f in self.found), done / max(seconds, 1e-9)
-        self.progress.value = done
-        self._said.value = self.t(
-            "{0} of {1}, {2} NG, {3} a second, {4} s left",
-            done, n, ng, f"{rate:.1f}", f"{(n - done) / rate:.0f}",
-        )  # fmt: skip
-        self._grid.value = self._thumbs()
+    @property
+    def _ng(self) -> int:
+        return sum(found.prediction == "NG" for found in self.found)
 
     def _show_found(self) -> None:
-        t, bad = self.t, sum(bool(f.error) for f in self.found)
-        ng = sum(f.prediction == "NG" for f in self.found)
+        done, n, bad = len(self.found), len(self._paths), sum(bool(f.error) for f in self.found)
         if self._photos:
-            self._grid.value = self._thumbs()
+            self.progress.value, self._grid.value = done, self._thumbs()
         else:
             worst = [self.found[i] for i in self._worst()[:SHOWN]]
-            rows = {f.name: [f.prediction, f"{f.score:.4g}"] for f in worst}
-            head = [t("Verdict"), t("score")]
-            self._grid.value = render("tables.grid", head=head, rows=rows)
-        said = t("{0} checked: {1} NG, {2} could not be read", f"{len(self.found):,}", ng, bad)
+            rows = {f.name: [f.prediction, f.shown] for f in worst}
+            self._grid.value = render("tables.grid", head=[t("Verdict"), t("score")], rows=rows)
+        said = t("{0} checked: {1} NG, {2} could not be read", f"{done:,}", self._ng, bad)
+        if self._photos and done < n:
+            said = f"{t('stopped after {0} of {1}', done, n)}; {said}"
         self._said.value = said
         self.say(said)
 
@@ -206,23 +211,21 @@ class CheckView(View):
         return sorted(range(len(found)), key=lambda i: (not found[i].error, -found[i].score))
 
     def _thumbs(self) -> str:
-        return thumbs(self._worst(), tuple(self._paths), self._describe)
+        def describe(i: int) -> dict[str, str]:
+            found = self.found[i]
+            words = {"name": found.name, "prediction": found.prediction}
+            return words | {"score": found.shown, "outcome": ""}
 
-    def _describe(self, index: int) -> dict[str, str]:
-        found = self.found[index]
-        return {
-            "name": found.name, "score": found.error or f"{found.score:.4g}", "outcome": "",
-            "prediction": found.prediction,
-        }  # fmt: skip
+        return thumbs(self._worst(), tuple(self._paths), describe)
 
-    def _frame(self, index: int) -> tuple[Any, Frame]:
+    def _evaluate(self, path: Path) -> "Evaluation":
         with lock_of(self._detector):
-            seen = self._detector.evaluate_one(self._paths[index])
-        settings = DisplaySettings()
-        frame = draw(
-            crop(seen, None, settings), settings, seen.heat_range, part_html.regions(seen)
-        )
-        return seen, frame
+            return self._detector.evaluate_one(path)
+
+    def _frame(self, index: int) -> tuple["Evaluation", Frame]:
+        seen, settings = self._evaluate(self._paths[index]), DisplaySettings()
+        seen_now = crop(seen, None, settings)
+        return seen, draw(seen_now, settings, seen.heat_range, part_html.regions(seen))
 
     def open_part(self, which: str) -> None:
         """Show the part whose small picture was clicked."""
@@ -230,16 +233,15 @@ class CheckView(View):
         if found.error:
             self.say(f"{found.name}: {found.error}", error=True)
             return
-        (seen, frame), t = self._frame(int(which)), self.t
+        seen, frame = self._frame(int(which))
         self._pair.show(frame, True)
         icon = part_html.SIGNS["", found.prediction][3]
         self._sign.value = render(
             "part.sign", kind=found.prediction.lower(), word=found.prediction, said=found.name,
             icon=icon,
-        ) + part_html.why(seen, t)  # fmt: skip
+        ) + part_html.why(seen)  # fmt: skip
         visible(self._opened, True)
-        said = part_html.sentence(found.score, float(seen.threshold), t)
-        self.say(f"{found.name}: {found.prediction}, {said}")
+        self.say(found.line(seen, t))
 
     def _hand_out_table(self) -> None:
         content = BOM + self.table_text().encode()
@@ -250,11 +252,7 @@ class CheckView(View):
         pages, ng = [], (i for i in self._worst() if self.found[i].prediction == "NG")
         for index in islice(ng, MOST):
             seen, frame = self._frame(index)
-            found, limit = self.found[index], float(seen.threshold)
-            words = (
-                f"{found.name}: {found.prediction}, {part_html.sentence(found.score, limit, t)}"
-                for t in (translator("en"), self.t)
-            )
+            words = (self.found[index].line(seen, each) for each in (translator("en"), t))
             pages.append(sheet(frame, *words))
         if not pages:
             raise ValueError("no part was called NG, so there is nothing to print")
@@ -269,4 +267,4 @@ class CheckView(View):
         chosen = [p for p, f in zip(self._paths, self.found, strict=False) if f.prediction != "OK"]
         for path in chosen:
             workspace.write(folder / path.name, path.read_bytes())
-        self.say(self.t("{0} photos copied to {1}", len(chosen), workspace.portable(folder)))
+        self.say(t("{0} photos copied to {1}", len(chosen), workspace.portable(folder)))

@@ -4,12 +4,12 @@ import ipywidgets as widgets
 import numpy as np
 
 from workbench import metrics, plots
+from workbench.language import t
 from workbench.session import InspectionSession
 
-from .controls import html, picture, row, styled
-from .markup import render
+from .markup import both_rates, caption, rate_cell, render, table
 from .pictures import DisplaySettings, crop, draw
-from .view import View, both_rates, identity, rate_cell, table
+from .view import View, html, identity, picture, row, styled
 
 PICTURES = ("wb-photo", "wb-first", "wb-second")
 
@@ -22,19 +22,14 @@ class Compare(View):
     """
 
     def __init__(
-        self,
-        a: InspectionSession,
-        b: InspectionSession,
-        *,
-        names: tuple[str, str] = ("A", "B"),
-        language: str | None = None,
+        self, a: InspectionSession, b: InspectionSession, *, names: tuple[str, str] = ("A", "B")
     ) -> None:
         if a.parts.names != b.parts.names:
             raise ValueError(
                 f"both sessions must hold the same parts, got {len(a.parts)} and "
                 f"{len(b.parts)} images; give both the same folder"
             )
-        super().__init__((identity(a), identity(b)), a.lock, language)
+        super().__init__((identity(a), identity(b)), a.lock)
         self.sessions, self.names = (a, b), names
         self._rows = np.flatnonzero(np.isfinite(a.scores() + b.scores()))
         labels = a.labels()
@@ -58,26 +53,21 @@ class Compare(View):
         self._changed = np.flatnonzero(calls[0] != calls[1])
 
     def _make_widgets(self) -> None:
-        t = self.t
         self._head, self._facts = html("wb-header"), html("wb-totals")
         self._plot = styled(widgets.Image(), "wb-scatter")
         kinds = [(t("changed verdicts"), True), (t("all parts"), False)]
         self.shown = self.dropdown("Show", kinds, "wb-shown", lambda _: self._list())
-        parts = widgets.Select(options=[], rows=10, description=t("Parts"))
-        self.parts = self.bind(parts, "wb-names", self._look_at)
-        self.parts.layout.width, self.parts.style.description_width = "100%", "initial"
+        parts = widgets.Select(options=[], rows=10)
+        self.parts = self.control(parts, "Parts", "wb-names", self._look_at, "100%")
+        self.parts.style.description_width = "initial"
         words = dict(zip(PICTURES, (t("Photo"), *self.names), strict=True))
         words["wb-scatter"] = t("scores of {0} against those of {1}", *self.names)
         self.pictures = [picture(name) for name in PICTURES]
         self.captions = [html("wb-caption") for _ in self.pictures]
         side = widgets.VBox([self._facts, row(self.shown), self.parts])
         pictures = widgets.Box([*self.captions, *self.pictures])
-        self.fill(
-            self._head,
-            styled(widgets.Box([self._plot, side]), "wb-two"),
-            styled(pictures, "wb-three"),
-            gestures=self.listen("Comparison", pictures=words),
-        )
+        above = styled(widgets.Box([self._plot, side]), "wb-two")
+        self.fill("Comparison", self._head, above, styled(pictures, "wb-three"), pictures=words)
         self._head.value = render(
             "part.head", title=self.sessions[0].parts.root.name, note="", rates="",
             name=" - ".join(self.names), position=f"{len(self._rows):,}",
@@ -85,11 +75,11 @@ class Compare(View):
         self._facts.value = self._table()
 
     def _table(self) -> str:
-        t, found = self.t, self.comparison
+        found = self.comparison
         if found is None:
             return table({t("changed verdicts"): f"{len(self._changed):,}"})
         pairs = zip(both_rates(found.a), both_rates(found.b), strict=True)
-        rows = {t(word): [rate_cell(*a, t), rate_cell(*b, t)] for (word, *a), (_, *b) in pairs}
+        rows = {t(word): [rate_cell(*a), rate_cell(*b)] for (word, *a), (_, *b) in pairs}
         return render("tables.grid", head=self.names, rows=rows) + table(
             {
                 t("put right, made wrong"): f"{found.fixed}, {found.broken}",
@@ -105,7 +95,7 @@ class Compare(View):
             self.parts.value = int(rows[0])
         else:
             self._draw(None)
-            self.say(self.t("no part changed its verdict"))
+            self.say(t("no part changed its verdict"))
 
     def _line(self, row: int) -> str:
         index = int(self._rows[row])
@@ -130,12 +120,14 @@ class Compare(View):
         self.pictures[0].value = frames[0].photo
         for place, frame in zip(self.pictures[1:], frames, strict=True):
             place.value = frame.overlay
-        self.captions[0].value = render(
-            "part.time", stages="", said=self.sessions[0].parts.names[index]
-        )
-        for caption, name, one in zip(self.captions[1:], self.names, self.sessions, strict=True):
-            said = f"{name}: {_verdict(one, index)}"
-            caption.value = render("part.time", stages="", said=said)
+        said = [
+            f"{name}: {_verdict(one, index)}"
+            for name, one in zip(self.names, self.sessions, strict=True)
+        ]
+        for place, text in zip(
+            self.captions, [self.sessions[0].parts.names[index], *said], strict=True
+        ):
+            place.value = caption(text)
         self.say(self._line(row))
 
 

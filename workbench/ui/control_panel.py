@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import ipywidgets as widgets
 import numpy as np
 
+from workbench.language import t
 from workbench.session import InspectionSession
 
 from . import part_html
-from .controls import html, row, styled, visible
+from .gestures import ACTIONS, change_key, key_table, keys, shown
 from .ignore import IgnoreRegions
-from .keys import ACTIONS, change_key, key_table, keys, shown
 from .part_view import PartView
 from .pictures import SIDES, DisplaySettings
-from .view import View
+from .view import View, html, row, styled, visible
 
 if TYPE_CHECKING:
     from workbench.csflow.evaluation import Evaluation
@@ -29,7 +29,7 @@ class ControlPanel(View):
     ignore: IgnoreRegions
 
     def act(self, action: str) -> None:
-        """Do what a button or a key asks, see `keys.ACTIONS`."""
+        """Do what a button or a key asks, see `gestures.ACTIONS`."""
         raise NotImplementedError
 
     def make_controls(self) -> None:
@@ -59,29 +59,28 @@ class ControlPanel(View):
         self.next = self._button("Next", "", "wb-next", "next", style="primary")
         key = shown(keys()["play"])
         self.play = self.toggle("Play", "play", "wb-play", self._play, key=key)
-        jump = widgets.IntSlider(
-            self.session.position + 1, 1, max(len(self.session), 1),
-            description=self.t("Image"), continuous_update=False,
-        )  # fmt: skip
-        self.jump = self.bind(jump, "wb-jump", lambda place: self._go(place - 1))
+        place, last = self.session.position + 1, max(len(self.session), 1)
+        jump = widgets.IntSlider(place, 1, last, continuous_update=False)
+        self.jump = self.control(jump, "Image", "wb-jump", lambda at: self._go(at - 1), None)
         self.jump.layout.flex = "1 1 200px"
         self.ok = self._button("It is OK", "check", "wb-ok-label", "ok")
         self.ng = self._button("It is NG", "times", "wb-ng-label", "ng")
         self.undo = self._button("Undo", "undo", "wb-undo", "undo")
 
     def _make_view_controls(self) -> None:
-        t, look, start = self.t, self.look_with, DisplaySettings()
-        self.opacity = self.slider(
-            "Opacity", start.opacity, 0, 1, "wb-opacity", partial(look, "opacity")
-        )
+        look, start = partial(partial, self.look_with), DisplaySettings()
+
+        def slider(text: str, value: float, low: int, high: int, step: float) -> widgets.Widget:
+            made = widgets.FloatSlider(value, min=low, max=high, step=step, readout_format=".2f")
+            return self.control(made, text, f"wb-{text.lower()}", look(text.lower()), 230)
+
+        self.opacity = slider("Opacity", start.opacity, 0, 1, 0.05)
+        self.zoom = slider("Zoom", 1, 1, 8, 0.01)
         kinds = [(t("the same for all parts"), True), (t("each part its own"), False)]
-        self.scale = self.dropdown("Scale", kinds, "wb-fixed", partial(look, "fixed"))
-        self.zoom = self.slider("Zoom", 1, 1, 8, "wb-zoom", partial(look, "zoom"), step=0.01)
+        self.scale = self.dropdown("Scale", kinds, "wb-fixed", look("fixed"))
         whole = [(t("whole photo"), 0)]
-        self.region = self.dropdown("Look at", whole, "wb-region", partial(look, "region"))
-        self.outline = self.toggle(
-            "Outline", "pencil-square-o", "wb-outline", partial(look, "outline")
-        )
+        self.region = self.dropdown("Look at", whole, "wb-region", look("region"))
+        self.outline = self.toggle("Outline", "pencil-square-o", "wb-outline", look("outline"))
         with self.set_quietly():
             self.outline.value = start.outline
         visible(self.outline, self.session.parts.has_masks)
@@ -98,22 +97,22 @@ class ControlPanel(View):
         key = shown(keys()["help"])
         self.help = self.toggle("Keys", "keyboard-o", "wb-help", self._open_help, key=key)
         self.key_list = html("wb-key-table")
-        actions = [(self.t(said), action) for action, (_, said) in ACTIONS.items()]
-        self.action = self.dropdown("Change", actions, "wb-act", lambda _: None)
+        actions = [(t(said), action) for action, (_, said) in ACTIONS.items()]
+        self.action = self.dropdown("Change", actions, "wb-act")
         self.key = self.field("Key", "wb-key", self._change_key, 150)
         box = widgets.VBox([self.key_list, row(self.action, self.key)])
         self._help = styled(box, "wb-help-box")
         visible(self._help, False)
 
     def _open_help(self, on: bool) -> None:
-        self.key_list.value = key_table(self.t)
+        self.key_list.value = key_table()
         visible(self._help, on)
 
     def _change_key(self, key: str) -> None:
         if not key:
             return
         present = change_key(self.action.value, key)
-        self.key_list.value, self.key.value = key_table(self.t), ""
+        self.key_list.value, self.key.value = key_table(), ""
         if self._gestures:
             self._gestures.actions = {key: action for action, key in present.items()}
 
@@ -148,8 +147,8 @@ class ControlPanel(View):
     def offer_regions(self, evaluation: "Evaluation") -> None:
         """List the regions of the part."""
         found = part_html.regions(evaluation)
-        words = [self.t("region {0}", n) for n in range(1, len(found) + 1)]
-        options = tuple((w, n) for n, w in enumerate([self.t("whole photo"), *words]))
+        words = [t("region {0}", n) for n in range(1, len(found) + 1)]
+        options = tuple((w, n) for n, w in enumerate([t("whole photo"), *words]))
         if options != tuple(self.region.options):
             self.region.options = options
         self.region.value = 0

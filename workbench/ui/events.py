@@ -3,20 +3,29 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING
 
-from .controls import html, row, styled, visible
+from workbench.language import t
+
 from .markup import render
 from .sensors import blame_table, values_of
-from .view import View
+from .view import View, html, row, styled, visible
 
 if TYPE_CHECKING:
     from workbench.autoencoder.alarms import AlarmRule
     from workbench.autoencoder.detector import AutoEncoderDetector
     from workbench.autoencoder.events import Event
     from workbench.data import SensorTable
+
+BUTTONS = (
+    ("Acknowledge", "check", "wb-acknowledge", "acknowledged", "primary",
+     "somebody looks after it"),
+    ("Close event", "archive", "wb-close-event", "closed", "", "nothing is left to do"),
+    ("Open again", "undo", "wb-reopen", "new", "", ""),
+)  # fmt: skip
 
 
 class EventList(View):
@@ -29,7 +38,6 @@ class EventList(View):
         path: CSV that keeps states and notes, and that reports of the recording read; None
             keeps them in `events` only.
         opened: Shows a row of the recording elsewhere; None: there is no such view.
-        language: "en" or "ko"; that of `$WORKBENCH_LANG` if None.
 
     Example:
         >>> import numpy as np
@@ -44,15 +52,10 @@ class EventList(View):
     """
 
     def __init__(
-        self,
-        detector: "AutoEncoderDetector",
-        rows: "SensorTable",
-        rule: "AlarmRule | None" = None,
-        *,
-        path: Path | str | None = None,
+        self, detector: "AutoEncoderDetector", rows: "SensorTable",
+        rule: "AlarmRule | None" = None, *, path: Path | str | None = None,
         opened: Callable[[int], object] | None = None,
-        language: str | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         from workbench.autoencoder.events import events, load, remembered
 
         self.path = None if path is None else Path(path)
@@ -61,26 +64,23 @@ class EventList(View):
         self.events: list[Event] = self._found
         if self.path:
             self.events = remembered(self._found, load(self.path))
-        super().__init__((id(detector), id(rows)), RLock(), language)
+        super().__init__((id(detector), id(rows)), RLock())
         self.chosen = next((i for i, e in enumerate(self.events) if e.state == "new"), None)
         if self.chosen is None and self.events:
             self.chosen = 0
         self._head, self._table = html("wb-caption"), html("wb-events")
         self._blame = html("wb-blame")
-        self.note = self.field("Note", "wb-event-note", lambda _: None, 420)
-        self.seen = self.button("Acknowledge", "check", "wb-acknowledge",
-                                lambda: self._set("acknowledged"), style="primary",
-                                tip="somebody looks after it")  # fmt: skip
-        self.closing = self.button("Close event", "archive", "wb-close-event",
-                                   lambda: self._set("closed"),
-                                   tip="nothing is left to do")  # fmt: skip
-        self.reopen = self.button("Open again", "undo", "wb-reopen", lambda: self._set("new"))
+        self.note = self.field("Note", "wb-event-note", width=420)
+        self.seen, self.closing, self.reopen = (
+            self.button(text, icon, name, partial(self._set, state), style=style, tip=tip)
+            for text, icon, name, state, style, tip in BUTTONS
+        )
         self.show = self.button("Show in the recording", "line-chart", "wb-show-event",
                                 lambda: opened(self.events[self.chosen].worst))  # fmt: skip
         visible(self.show, opened)
-        controls = row(self.note, self.seen, self.closing, self.reopen, self.show)
-        self.fill(self._head, self._table, controls, styled(self._blame, "wb-table-box"),
-                  gestures=self.listen("Events"))  # fmt: skip
+        self._controls = self.note, self.seen, self.closing, self.reopen, self.show
+        blame = styled(self._blame, "wb-table-box")
+        self.fill("Events", self._head, self._table, row(*self._controls), blame)
         self._show()
 
     def __repr__(self) -> str:
@@ -103,7 +103,7 @@ class EventList(View):
         old = self.events[self.chosen]
         event = replace(old, state=state, note=self.note.value.strip())
         self.events = [event if one is old else one for one in self.events]
-        said = self.t("event {0} is {1}", event.start_time or event.start, self.t(state))
+        said = t("event {0} is {1}", event.start_time or event.start, t(state))
         if self.path:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with changing(self.path) as known:  # what others said meanwhile stays
@@ -111,17 +111,17 @@ class EventList(View):
                 known[:] = sorted([*kept, event], key=lambda one: (one.start_time, one.start))
                 self.events = list(known)
             self.chosen = self.events.index(event)
-            said = self.t("{0}, saved in {1}", said, self.path.name)
+            said = t("{0}, saved in {1}", said, self.path.name)
         self._show()
         self.say(said)
 
     def _show(self) -> None:
-        t, counts = self.t, Counter(event.state for event in self.events)
+        counts = Counter(event.state for event in self.events)
         states = ", ".join(f"{t(s)} {counts[s]}" for s in ("new", "acknowledged", "closed"))
         self._head.value = t("{0} events: {1}", len(self.events), states)
-        self._table.value = render("tables.events", events=self.events, chosen=self.chosen, t=t)
+        self._table.value = render("tables.events", events=self.events, chosen=self.chosen)
         event = None if self.chosen is None else self.events[self.chosen]
-        for control in (self.note, self.seen, self.closing, self.reopen, self.show):
+        for control in self._controls:
             control.disabled = event is None
         self._blame.value = ""
         if event is None:
@@ -131,4 +131,4 @@ class EventList(View):
         self.closing.disabled = event.state == "closed"
         self.show.disabled = not self._here(event)
         if self._here(event):
-            self._blame.value = blame_table(self._detector, self._values, event.worst, t)
+            self._blame.value = blame_table(self._detector, self._values, event.worst)

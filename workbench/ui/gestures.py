@@ -1,12 +1,21 @@
-"""Keys and dragging, where anywidget is installed; every view is complete without it."""
+"""Keys and dragging, where anywidget is installed; every view is complete without it.
 
+A person's own choice of keys is kept in `reports/keys.json`.
+"""
+
+import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 import traitlets
 from ipywidgets import DOMWidget
+
+from workbench import workspace
+from workbench.language import t
+
+from .markup import render
 
 try:
     import anywidget
@@ -14,6 +23,23 @@ except ImportError:  # the buttons and sliders do all that the keys do
     anywidget = None
 
 SCRIPT = Path(__file__).with_name("gestures.js")
+ACTIONS = {  # action: its key, and what it does
+    "next": ("ArrowRight", "next part"),
+    "previous": ("ArrowLeft", "previous part"),
+    "next_missed": ("m", "next missed defect"),
+    "previous_missed": ("M", "previous missed defect"),
+    "first": ("Home", "first part"),
+    "last": ("End", "last part"),
+    "play": (" ", "play and pause"),
+    "ok": ("o", "the part is OK"),
+    "ng": ("n", "the part is NG"),
+    "undo": ("u", "take back"),
+    "bare": ("h", "hold: photo without heat"),
+    "full": ("f", "full screen"),
+    "help": ("?", "these keys"),
+    "back": ("Escape", "whole photo, close what is open"),
+}
+_SHOWN = {"ArrowRight": "→", "ArrowLeft": "←", " ": "␣", "Escape": "Esc"}
 
 
 def gestures(
@@ -21,9 +47,8 @@ def gestures(
     label: str,
     pictures: dict[str, str] | None = None,
     *,
-    keys: Mapping[str, str] | None = None,
+    keys: dict[str, str] | None = None,
     on_ping: Callable[[], None] = lambda: None,
-    lost: Sequence[str] = (),
 ) -> DOMWidget | None:
     """An invisible widget that reports what keyboard and pointer do within its view.
 
@@ -38,15 +63,18 @@ def gestures(
         pictures: Words for the images of these CSS classes.
         keys: Actions by key; "full" and "bare" are done by the browser.
         on_ping: Called twice a second while the page is open.
-        lost: What a page says that gets no answer any more, and the button that reloads it; then
-            the same where a part is shown. The browser puts in {time} and {place}, its number.
     """
     if anywidget is None:
         return None
+    lost = [  # where it gets no answer any more; the browser puts in time and number of the part
+        t("connection lost at {0}; what was done until then is saved", "{time}"),
+        t("Reload the page"),
+        t("connection lost at {0}, saved up to part {1}", "{time}", "{place}"),
+        t("Reload and go on at part {0}", "{place}"),
+    ]
     widget = _gestures_class()(
-        label=label, pictures=pictures or {}, actions=dict(keys or {}), kernel=_kernel_id(),
-        lost=list(lost),
-    )  # fmt: skip
+        label=label, pictures=pictures or {}, actions=keys or {}, kernel=_kernel_id(), lost=lost
+    )
 
     def answer(sender: object, message: dict, _: object) -> None:  # noqa: ARG001
         if "ping" in message:
@@ -61,6 +89,46 @@ def gestures(
     widget.on_msg(answer)
     widget.layout.display = "none"
     return widget
+
+
+def keys() -> dict[str, str]:
+    """Keys by action: as chosen by a person, else as above."""
+    try:
+        chosen = json.loads(_path().read_text("utf-8"))
+        chosen = {a: k for a, k in chosen.items() if a in ACTIONS and isinstance(k, str)}
+    except (OSError, ValueError, AttributeError):
+        chosen = {}
+    return {action: key for action, (key, _) in ACTIONS.items()} | chosen
+
+
+def change_key(action: str, key: str) -> dict[str, str]:
+    """Give an action another key, for all pages of this workspace; returns all keys by action."""
+    present = keys()
+    if action not in present or not key:
+        raise ValueError(f"an action of {', '.join(present)} and a key are needed")
+    taken = next((a for a, k in present.items() if k == key and a != action), None)
+    if taken:
+        raise ValueError(f"the key {key!r} is that of {taken!r}; choose another")
+    present[action] = key
+    _path().parent.mkdir(parents=True, exist_ok=True)
+    workspace.write(_path(), json.dumps(present, indent=1, ensure_ascii=False))
+    return present
+
+
+def shown(key: str) -> str:
+    """A key as it is written on a button."""
+    return _SHOWN.get(key, key)
+
+
+def key_table() -> str:
+    """All keys with what they do."""
+    present = keys()
+    rows = [(shown(present[action]), t(said)) for action, (_, said) in ACTIONS.items()]
+    return render("part.keys", rows=rows)
+
+
+def _path() -> Path:
+    return workspace.report("keys.json")
 
 
 def _kernel_id() -> str:

@@ -5,27 +5,25 @@ and only the line moves.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import ipywidgets as widgets
 import numpy as np
 
 from workbench import metrics, workspace
+from workbench.language import t
 from workbench.metrics import SortedScores, Threshold, TwoThresholds
 from workbench.session import InspectionSession
 
-from .chart import Chart
-from .controls import html, row, styled, visible
-from .markup import render
-from .part_list import PartList
-from .policies import Policies
-from .rates import count_table, rate_table, review_table
-from .region_rule import RegionRule
+from .charts import Chart
+from .markup import count_table, described, rate_table, render, review_table
+from .policies import Policies, RegionRule
 from .saving import Saving, adjust
-from .view import View, described, identity
+from .simulator import Simulator
+from .view import View, html, identity, row, styled, visible
 
-BY_HAND = "set by hand in the histogram"
+MOST = 200  # lines; a browser slows down with thousands
 
 
 class HistogramExplorer(View):
@@ -43,17 +41,12 @@ class HistogramExplorer(View):
     """
 
     def __init__(
-        self,
-        session: InspectionSession,
-        *,
-        model: Path | str | None = None,
-        language: str | None = None,
-        operator: bool = False,
-        opened: Callable[[], None] | None = None,
-    ) -> None:
+        self, session: InspectionSession, *, model: Path | str | None = None,
+        operator: bool = False, opened: Callable[[], None] | None = None,
+    ) -> None:  # fmt: skip
         self.session, self._name = session, session.parts.root.name
         self._read()
-        super().__init__(identity(session), session.lock, language)
+        super().__init__(identity(session), session.lock)
         self._model, self._operator = None if model is None else Path(model), operator
         self._opened = opened
         self._open()
@@ -62,14 +55,18 @@ class HistogramExplorer(View):
         return f"HistogramExplorer({self._name}, threshold {float(self.threshold):.4g})"
 
     @property
+    def threshold(self) -> Threshold:
+        """What is shown, saved or not."""
+        return self.saving.threshold
+
+    @property
     def counts(self) -> metrics.Confusion:
         """The confusion counts at the present threshold."""
         return self.scores.confusion(float(self.threshold))
 
     def _open(self) -> None:
-        self.threshold = self._own = self.session.detector.threshold
         self._chosen: int | None = None
-        self._low: Threshold | None = None  # parts from here to the threshold are looked at again
+        self._low: float | None = None  # parts from here to the threshold are looked at again
         self._n_bars = int(np.clip(2 * len(self._scores) ** 0.5, 12, 60))
         self.chart = self._new_chart(metrics.long_tailed(self._scores))
         self.opener = PartList(self, self.session, self._opened)
@@ -96,7 +93,8 @@ class HistogramExplorer(View):
         classes = {"OK": self.scores.ok, "NG": self.scores.ng}
         if self._ng is None:
             classes = {"all": self.scores.ok}
-        return Chart(classes, self._n_bars, self._own, log_x=log_x, narrow=self.narrow, t=self.t)
+        own = self.session.detector.threshold
+        return Chart(classes, self._n_bars, own, log_x=log_x, narrow=self.narrow)
 
     def _make_widgets(self) -> None:
         self._head, self._plot = html("wb-header"), html("wb-histogram")
@@ -106,33 +104,28 @@ class HistogramExplorer(View):
         with self.set_quietly():
             self.log_scores.value = self.chart.log_x
         visible(self.log_scores, self._scores.min() > 0)
-        steps = 10_000 if self.chart.log_x else 1000  # most parts share the axis's low end
-        self._sent = self.threshold_slider(
-            float(self.threshold), self.chart.low, self.chart.high, steps, self._by_hand
-        )
-        self.slider = self._sent.slider
-        exact = widgets.FloatText(
-            float(self.threshold), step=None, description=self.t("Exactly"),
-            layout={"width": "220px"}, style={"description_width": "initial"},
-        )  # fmt: skip
-        self.exact = self.bind(exact, "wb-exact", self._typed)
         detector = self.session.detector
+        self.saving = Saving(
+            self, detector, self.scores, self._ng is not None, (self.chart.low, self.chart.high),
+            self._moved, by_hand="set by hand in the histogram", model=self._model,
+            # most parts share the low end of a logarithmic axis
+            steps=10_000 if self.chart.log_x else 1000, operator=self._operator,
+        )  # fmt: skip
+        self.slider = self.saving.slider
+        exact = widgets.FloatText(float(self.threshold), step=None)
+        self.exact = self.control(exact, "Exactly", "wb-exact", self._typed, 220)
         calibration = np.asarray(getattr(detector, "calibration_scores", ()), float)
         self.policies = Policies(
-            self, self._scores, self._ng, calibration, self._choose, self._choose_two
+            self, self._scores, self._ng, calibration, self.saving.choose, self._choose_two
         )
         self.own = self.button(
-            "Detector's own", "", "wb-policy", lambda: self._choose(self.saving.own)
+            "Detector's own", "", "wb-policy", lambda: self.saving.choose(self.saving.own)
         )
         self.two = self.toggle(
             "Look again between two", "", "wb-two-thresholds", lambda _: self._choose_two()
         )
         visible(self.two, self._ng is not None)
         self.expert = self.toggle("Expert", "", "wb-expert", lambda on: visible(self._experts, on))
-        self.saving = Saving(
-            self, self._own, self.scores, self._ng is not None, self._choose,
-            detector=detector, model=self._model,
-        )  # fmt: skip
         self.rule = RegionRule(self, self.session, self.saving, self._show, self._adjust)
         self._experts = styled(widgets.VBox([self.policies.expert(), self.rule.box]), "wb-panel")
         visible(self._experts, False)
@@ -147,13 +140,10 @@ class HistogramExplorer(View):
         choosing = styled(widgets.VBox([self.policies.goals(), ways, self._experts]), "wb-panel")
         line, shown = row(self.slider, self.exact), [self.log_counts, self.log_scores, self.bars]
         self.slider.layout.flex = "1 1 300px"
-        for part in (line, choosing, *self.saving.buttons) if self._operator else ():
+        for part in (line, choosing) if self._operator else ():
             visible(part, False)
-        self.fill(
-            self._head, evidence, line, choosing,
-            row(*self.saving.buttons, self.export, *shown), self.saving.box, self.opener.box,
-            gestures=self.listen("Histogram"),
-        )  # fmt: skip
+        below = row(*self.saving.buttons, self.export, *shown), self.saving.box, self.opener.box
+        self.fill("Histogram", self._head, evidence, line, choosing, *below)
 
     def _offer_bars(self) -> None:
         edges, counts, options = self.chart.edges, self.chart.counts, []
@@ -166,7 +156,7 @@ class HistogramExplorer(View):
         """What the pointer did on the chart; see `gestures`."""
         if "line" in message and not self._operator:
             score = self.chart.score_at(message["line"])
-            self.guard(self._drag)(Threshold(score, source=BY_HAND), message.get("which", 0))
+            self.guard(self._drag)(score, message.get("which", 0))
         elif "bar" in message:
             bar = self.chart.bar_at(message["bar"])
             offered = [value for _, value in self.bars.options]
@@ -178,12 +168,12 @@ class HistogramExplorer(View):
         """Draw again because the view has become narrow or wide."""
         self._rescale(self.chart.log_x)
 
-    def _drag(self, threshold: Threshold, which: int) -> None:
+    def _drag(self, score: float, which: int) -> None:
         if which:  # the lower of the two
-            self._low = min(threshold, self.threshold)
+            self._low = min(score, float(self.threshold))
             self._show()
         else:
-            self._choose(threshold)
+            self.saving.choose(score)
 
     def _choose_two(self) -> None:
         """A range to look at again, by the fields for misses and overkill, or none."""
@@ -192,22 +182,17 @@ class HistogramExplorer(View):
         elif self._low is None:
             params = {name: self.policies.value(name) for name in ("miss", "overkill")}
             both = metrics.two_thresholds(self._scores, self._ng, **params)
-            self._low = both.low
-            self._choose(both.high)
+            self._low = float(both.low)
+            self.saving.choose(both.high)
         self._show()
 
     def _typed(self, value: float) -> None:
         if value != float(self.threshold):
-            self._by_hand(value)
+            self.saving.choose(value)
 
-    def _by_hand(self, value: float) -> None:
-        self._choose(Threshold(value, source=BY_HAND))
-
-    def _choose(self, threshold: Threshold) -> None:
-        self.threshold = threshold
+    def _moved(self) -> None:
         if self._low is not None:
-            self._low = min(self._low, threshold)
-        self._sent.set(float(threshold))  # the slider may be there already
+            self._low = min(self._low, float(self.threshold))
         self._show()
 
     def _rescale(self, log_x: bool) -> None:
@@ -225,7 +210,7 @@ class HistogramExplorer(View):
         """Write the threshold with what it costs, and offer it for download."""
         threshold = self.saving.measured()
         facts = {"data": self._name, "threshold": threshold.to_json()}
-        facts |= {"look_again_from": float(self._low)} if self._low is not None else {}
+        facts |= {"look_again_from": self._low} if self._low is not None else {}
         facts |= {"counts": self.counts._asdict()} if self._ng is not None else {}
         facts |= {n: self.policies.value(n) for n in ("prevalence", "miss_cost", "overkill_cost")}
         text = json.dumps(facts, indent=2, ensure_ascii=False)
@@ -235,27 +220,23 @@ class HistogramExplorer(View):
         self.hand_out(path, text.encode(), "application/json")
 
     def _show(self) -> None:
-        counts, t = self.counts, self.t
-        labelled = self._ng is not None
-        self._counts.value = count_table(counts, labelled, t)
-        self._rates.value = rate_table(counts, self._auroc, self.policies.value, t)
+        self._counts.value = count_table(self.counts, self._ng is not None)
+        self._rates.value = rate_table(self.counts, self._auroc, self.policies.value)
         if self._low is not None:
-            both = TwoThresholds(self._low, self.threshold)
+            both = TwoThresholds(Threshold(self._low), self.threshold)
             prevalence = self.policies.value("prevalence")
             rates = both.rates(self._scores, self._ng, prevalence=prevalence)
-            self._counts.value += review_table(rates, t)
+            self._counts.value += review_table(rates)
         self.exact.value = float(self.threshold)
-        self.saving.show(self.threshold)
         self.rule.show()
         self._head.value = self._header()
-        self.say(t("threshold {0}", described(self.threshold, t)))
+        self.say(t("threshold {0}", described(self.threshold)))
         self._plot.value = self.chart.draw(
-            float(self.threshold), low=None if self._low is None else float(self._low),
-            log=self.log_counts.value, chosen=self._chosen,
+            float(self.threshold), low=self._low, log=self.log_counts.value, chosen=self._chosen,
         )  # fmt: skip
 
     def _header(self) -> str:
-        t, n = self.t, f"{len(self._scores):,}"
+        n = f"{len(self._scores):,}"
         out = t(", {0} without a score left out", self._left_out) if self._left_out else ""
         changed = self.saving.unsaved or self.rule.unsaved
         unsaved = t("changed, not saved") if changed else ""
@@ -263,3 +244,44 @@ class HistogramExplorer(View):
             "part.head", title=self._name, note=unsaved, name=t("{0} scores", n) + out, rates="",
             position=t("threshold {0}", f"{float(self.threshold):.4g}"),
         )  # fmt: skip
+
+
+class PartList:
+    """The list with its button; what is opened shows in the session's simulator.
+
+    Where no simulator of that session is open, one is made below the list.
+    """
+
+    def __init__(
+        self, view: View, session: InspectionSession, opened: Callable[[], None] | None = None
+    ) -> None:
+        self._session, self._opened = session, opened
+        names = widgets.Select(options=[], rows=6)
+        self.names = view.control(names, "Parts", "wb-names", width=520)
+        self.button = view.button("Open in the simulator", "search-plus", "wb-open", self.open)
+        self._line, self.stage = row(self.names, self.button), widgets.VBox([])
+        visible(self._line, False)
+        self.box = widgets.VBox([self._line, self.stage])
+
+    def offer(self, rows: Iterable[int]) -> None:
+        """List these parts."""
+        rows = [int(row) for row in rows][:MOST]
+        self.names.options = [(self._words(row), row) for row in rows]
+        visible(self._line, rows)
+
+    def open(self) -> None:
+        """Show the chosen part in the simulator."""
+        if self.names.value is None:
+            raise ValueError("choose a part in the list first")
+        self._session.open(self._session.parts.names[self.names.value])
+        simulator = Simulator.opened(identity(self._session))
+        if self._opened:
+            self._opened()
+        elif simulator:
+            simulator.refresh()
+        else:
+            self.stage.children = (Simulator(self._session),)
+
+    def _words(self, row: int) -> str:
+        name, score = self._session.parts.names[row], self._session.scores()[row]
+        return f"{name}  {self._session.truth(row)}  {score:.4g}"

@@ -2,16 +2,13 @@
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from workbench import workspace
 from workbench.data.ignored import Corners, read_regions, write_regions
+from workbench.language import t
 from workbench.session import InspectionSession
 
-from .controls import row, visible
-
-if TYPE_CHECKING:
-    from .view import View
+from .view import View, row, visible
 
 HOW = (
     "drag boxes, or click corners, where nothing is to be looked at; a double click or Enter "
@@ -28,12 +25,9 @@ class IgnoreRegions:
     """
 
     def __init__(
-        self,
-        view: "View",
-        session: InspectionSession,
-        show: Callable[[tuple[Corners, ...]], None],
-        apply: Callable[..., None] | None = None,
-    ) -> None:
+        self, view: View, session: InspectionSession,
+        show: Callable[[tuple[Corners, ...]], None], apply: Callable[..., None] | None = None,
+    ) -> None:  # fmt: skip
         self._view, self._session, self._show = view, session, show
         root = session.parts.root
         self.path = root.with_name(f"{root.name}.blank.png")
@@ -76,7 +70,7 @@ class IgnoreRegions:
         self._begun = ()
         self._show(self.regions if on else ())
         if on:
-            self._view.say(self._view.t(HOW))
+            self._view.say(t(HOW))
 
     def _remove(self) -> None:
         if self._begun:
@@ -91,13 +85,11 @@ class IgnoreRegions:
         write_regions(self.path, self.regions, width, height)
         root, path = (workspace.portable(p) for p in (self._session.parts.root, self.path))
         ways = f"workbench adjust NAME --blank {path}", f"workbench train {root} --blank {path}"
-        self._view.say(
-            self._view.t("saved to {0}; at once: {1}; better, trained again: {2}", path, *ways)
-        )
+        self._view.say(t("saved to {0}; at once: {1}; better, trained again: {2}", path, *ways))
 
     def _use(self, apply: Callable[..., None]) -> None:
         self._save()
-        apply(self._view.t("Ignore regions"), ignore=self.path)
+        apply(t("Ignore regions"), ignore=self.path)
 
 
 def _within(at: tuple[float, float]) -> tuple[float, float]:

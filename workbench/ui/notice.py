@@ -2,17 +2,14 @@
 
 from collections.abc import Callable
 from time import monotonic
-from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
 
+from workbench.language import t
 from workbench.session import InspectionSession
 
-from .controls import html, styled, visible
 from .markup import render
-
-if TYPE_CHECKING:
-    from .view import View
+from .view import View, html, styled, visible
 
 GRACE = 4.0  # seconds in which the page that was just closed may let go of the file
 
@@ -21,9 +18,9 @@ class WriterNotice:
     """Says that one can only look, and offers to take over."""
 
     def __init__(
-        self, view: "View", session: InspectionSession, changed: Callable[[], None]
+        self, view: View, session: InspectionSession, changed: Callable[[], None]
     ) -> None:
-        self._session, self._t, self._changed = session, view.t, changed
+        self._session, self._changed = session, changed
         self._began, self._looking, self._was = monotonic(), False, session.read_only
         self._text = html("wb-notice-text")
         self.take = view.button("Take over", "", "wb-take-over", self.take_over, style="primary")
@@ -65,6 +62,6 @@ class WriterNotice:
         self._say("only looking at {0}; nothing is written")
 
     def _say(self, text: str) -> None:
-        said = self._t(text, self._session.results.name)
+        said = t(text, self._session.results.name)
         self._text.value = render("part.notice", text=said)
         visible(self.box, True)

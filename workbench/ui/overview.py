@@ -1,19 +1,20 @@
 """All parts at a glance: small pictures, filters with counts, a table whose cells open parts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import PurePosixPath
 
 from workbench import metrics, workspace
+from workbench.language import t
 from workbench.session import InspectionSession
 
-from .controls import html, row, visible
+from .charts import p_chart
 from .markup import render
-from .p_chart import p_chart
 from .part_filter import NONE_PASSES
-from .thumbs import SHOWN, thumbs
-from .view import View, identity
+from .pictures import SHOWN, thumbs
+from .view import View, html, identity, row, visible
 
 FEW = 12  # values of a column that get a chip each
+CELLS = {"OK>OK": "", "OK>NG": "overkill", "NG>OK": "missed", "NG>NG": ""}  # of the table
 
 
 class Overview(View):
@@ -24,30 +25,23 @@ class Overview(View):
     """
 
     def __init__(
-        self,
-        session: InspectionSession,
-        *,
-        opened: Callable[[], None] = lambda: None,
-        language: str | None = None,
+        self, session: InspectionSession, *, opened: Callable[[], None] = lambda: None
     ) -> None:
         session.scores()
-        super().__init__(identity(session), session.lock, language)
+        super().__init__(identity(session), session.lock)
         self.session, self._opened, self._chip, self._from = session, opened, "all", 0
         self._table, self._chips, self._grid = html("wb-table-box"), html(), html("wb-grid-box")
         self.search = self.field("Search", "wb-search", lambda _: self.open_chip(self._chip))
         self.back = self.button("Previous", "arrow-left", "wb-back", lambda: self._turn(-SHOWN))
         self.on = self.button("Next", "arrow-right", "wb-on", lambda: self._turn(SHOWN))
         self._chart, self._disagreed = html("wb-p-chart"), []
-        columns = [(self.t("no chart"), ""), *((name, name) for name in self._columns())]
+        columns = [(t("no chart"), ""), *((name, name) for name in self._columns())]
         self.by = self.dropdown("NG by", columns, "wb-by", lambda _: self._show())
         visible(self.by, len(columns) > 1)
         self.other = self.field("Compare with result file", "wb-other", self._compare_with, 420)
         visible(self.other, session.results)
         finding = row(self.search, self.back, self.on, self.by, self.other)
-        self.fill(
-            self._table, self._chart, self._chips, finding, self._grid,
-            gestures=self.listen("Overview"),
-        )  # fmt: skip
+        self.fill("Overview", self._table, self._chart, self._chips, finding, self._grid)
         self._show()
 
     def resume(self) -> None:
@@ -85,28 +79,27 @@ class Overview(View):
     def _chips_of_all(self) -> dict[str, list[int]]:
         """Indices by chip: outcomes, verdicts, and the folders that defects lie in."""
         session, every = self.session, range(len(self.session.parts))
-        chips = {"all": list(every)}
-        for outcome in ("missed", "overkill"):
-            chips[outcome] = [i for i in every if session.outcome(i) == outcome]
-        for verdict in ("OK", "NG"):
-            chips[verdict] = [i for i in every if session.prediction(i) == verdict]
         kinds = getattr(session.parts, "kinds", None) or [
             str(PurePosixPath(self._name(i)).parent) for i in every
         ]
-        for kind in sorted({k for k in kinds if k and k not in (".", "OK", "NG")}):
-            chips[f"kind:{kind}"] = [i for i in every if kinds[i] == kind]
-        for column, values in self._columns().items():
-            for value in sorted({v for v in values if v}):
-                key = f"{column} {value}"
-                chips[f"kind:{key}"] = [i for i in every if values[i] == value]
+        kinds = ["" if kind in (".", "OK", "NG") else kind for kind in kinds]
+
+        def where(values: Iterable[str], wanted: str) -> list[int]:
+            return [i for i, value in zip(every, values, strict=True) if value == wanted]
+
+        outcomes, verdicts, truths = (
+            [*map(of, every)] for of in (session.outcome, session.prediction, session.truth)
+        )
+        chips = {"all": list(every)}
+        chips |= {outcome: where(outcomes, outcome) for outcome in ("missed", "overkill")}
+        chips |= {verdict: where(verdicts, verdict) for verdict in ("OK", "NG")}
+        for column, values in {"": kinds, **self._columns()}.items():
+            for value in sorted({*values} - {""}):
+                chips["kind:" + f"{column} {value}".lstrip()] = where(values, value)
         if self._disagreed:
             chips["disagreed"] = self._disagreed
-        for truth in ("OK", "NG"):
-            for verdict in ("OK", "NG"):
-                chips[f"{truth}>{verdict}"] = [
-                    i for i in chips[verdict] if session.truth(i) == truth
-                ]
-        return chips
+        both = [f"{truth}>{verdict}" for truth, verdict in zip(truths, verdicts, strict=True)]
+        return chips | {cell: where(both, cell) for cell in CELLS}
 
     def _compare_with(self, path: str) -> None:
         """Where another inspector, whose result file is named, says something else."""
@@ -120,7 +113,7 @@ class Overview(View):
         self.open_chip("disagreed")
         kappa = [f"{value:.2f}" for value in (both.found.kappa, *both.found.interval)]
         said = "kappa {0} ({1} to {2}): you differ on {3} of {4} parts"
-        self.say(self.t(said, *kappa, len(both.disagreed), both.found.n))
+        self.say(t(said, *kappa, len(both.disagreed), both.found.n))
 
     def _p_chart(self, column: str, values: list[str]) -> str:
         """Share called NG by the values of a column, with what chance alone would give."""
@@ -128,7 +121,7 @@ class Overview(View):
         flagged = [session.prediction(i) == "NG" for i in known]
         truths = [session.truth(i) or "" for i in known]
         rows = metrics.by_group(flagged, truths, [values[i] for i in known])
-        return p_chart(rows, column, self.t, self.narrow)
+        return p_chart(rows, column, self.narrow)
 
     def _columns(self) -> dict[str, list[str]]:
         """Columns of a table of labels, such as lot and camera, that divide the parts in a few."""
@@ -138,7 +131,7 @@ class Overview(View):
         return {n: v for n, v in columns.items() if 1 < len({*v} - {""}) <= FEW}
 
     def _show(self) -> None:
-        t, chips = self.t, self._chips_of_all()
+        chips = self._chips_of_all()
         words = {"all": t("all parts"), "OK": t("called OK"), "NG": t("called NG")}
         words |= {key: t(key) for key in ("missed", "overkill", "disagreed")}
         chosen = self._columns().get(self.by.value)
@@ -150,16 +143,10 @@ class Overview(View):
             if ">" not in key
         ]  # fmt: skip
         self._chips.value = render("gallery.chips", chips=offered)
-        notes = {"OK>NG": t("overkill"), "NG>OK": t("missed")}
         cells = [
-            {"name": name, "cells": [
-                {"key": f"{truth}>{verdict}", "count": len(chips[f"{truth}>{verdict}"]),
-                 "text": notes.get(f"{truth}>{verdict}", "")}
-                for verdict in ("OK", "NG")
-            ]}
-            for truth, name in (("OK", t("OK parts")), ("NG", t("NG parts")))
-        ]  # fmt: skip
-        self._table.value = render("gallery.confusion", cells=cells, t=t)
+            {"key": key, "count": len(chips[key]), "text": t(note)} for key, note in CELLS.items()
+        ]
+        self._table.value = render("gallery.confusion", cells=cells)
         found = self.shown()
         page = found[self._from : self._from + SHOWN]
         self._grid.value = thumbs(page, self.session.parts.paths, self._describe)

@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
+from workbench.language import t
 from workbench.session import ORDERS, InspectionSession, NothingPasses
 
-if TYPE_CHECKING:
-    from .view import View
+from .view import View
 
 _ANY = {"label": "", "verdict": "", "outcome": ""}
 FILTERS = {
@@ -29,8 +28,8 @@ NONE_PASSES = {
 class PartFilter:
     """Two lists, of filters and of orders."""
 
-    def __init__(self, view: "View", session: InspectionSession, show: Callable[[], None]) -> None:
-        self._view, self._session, self._show, t = view, session, show, view.t
+    def __init__(self, view: View, session: InspectionSession, show: Callable[[], None]) -> None:
+        self._view, self._session, self._show = view, session, show
         self._wish, self.worker = 0, None  # number of the latest filter that was asked for
         filters, orders = ([(t(name), name) for name in names] for names in (FILTERS, ORDERS))
         self.filter = view.dropdown("Show", filters, "wb-filter", self._choose)
@@ -52,7 +51,7 @@ class PartFilter:
         if self._session.scored or not (selection.needs_scores or selection.needs_verdicts):
             self._apply(words)
             return
-        self._view.say(self._view.t("scoring what has not been scored yet ..."))
+        self._view.say(t("scoring what has not been scored yet ..."))
         wish, name = self._wish, self._session.name
 
         def score() -> None:
@@ -69,7 +68,7 @@ class PartFilter:
             self._apply(words)
         else:
             self._show()
-            said = self._view.t("all parts are scored; choose the filter again to apply it")
+            said = t("all parts are scored; choose the filter again to apply it")
             self._view.say(said)
 
     def _apply(self, words: dict[str, str]) -> None:
@@ -80,4 +79,4 @@ class PartFilter:
             said = NONE_PASSES.get(asked, "no part passes this filter")
         self._show()  # the lists, too, then say what is shown
         if said:
-            self._view.say(self._view.t(said))
+            self._view.say(t(said))

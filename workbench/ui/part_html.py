@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from workbench import metrics
+from workbench.language import t
 from workbench.session import InspectionSession, Verdict
 
-from .markup import render, unique
-from .view import both_rates, interval_cell, rate_cell, table
+from .markup import both_rates, caption, interval_cell, rate_cell, render, table, unique
 
 if TYPE_CHECKING:
     from workbench.csflow.evaluation import Evaluation
     from workbench.csflow.regions import Region
 
-REGIONS = 3  # are listed and numbered; beyond the strongest few they are noise
 Words = Callable[..., str]
+REGIONS = 3  # are listed and numbered; beyond the strongest few they are noise
 PLACES = (
     ("upper left", "upper middle", "upper right"),
     ("middle left", "in the middle", "middle right"),
@@ -35,29 +35,26 @@ SIGNS = {  # outcome and verdict: CSS class, word, what it means, icon
 }
 
 
-def sign(verdict: Verdict, t: Words) -> str:
+def sign(verdict: Verdict | None) -> str:
     """The outcome, large, where the truth is known, else the verdict: word, sign and colour."""
-    kind, word, said, icon = SIGNS[verdict.outcome, verdict.prediction]
+    kind, word, said, icon = "none", "not judged", "", ""
+    if verdict:
+        kind, word, said, icon = SIGNS[verdict.outcome, verdict.prediction]
     return render("part.sign", kind=kind, word=t(word), said=t(said), icon=icon)
 
 
-def no_sign(t: Words) -> str:
-    """Of a part that could not be judged."""
-    return render("part.sign", kind="none", word=t("not judged"), said="", icon="")
-
-
-def part(verdict: Verdict, threshold: float, lowest_ok: float, t: Words) -> str:
+def part(verdict: Verdict, threshold: float, lowest_ok: float) -> str:
     """Truth, verdict and score of the part, with the score on a bar."""
     score = f"{verdict.score:.4g} / {threshold:.4g}"
     rows = {
-        t("True label"): render("part.truth", verdict=verdict, t=t),
+        t("True label"): render("part.truth", verdict=verdict),
         t("Verdict"): render("tables.strong", text=verdict.prediction),
         t("Score / threshold"): score,
     }
-    return table(rows) + score_bar(verdict.score, threshold, lowest_ok, t)
+    return table(rows) + score_bar(verdict.score, threshold, lowest_ok)
 
 
-def totals(session: InspectionSession, t: Words) -> str:
+def totals(session: InspectionSession) -> str:
     """Rates over all parts, beside them those of the parts stepped through so far."""
     all_parts, so_far = session.overall(), session.rates()
     n = f"{len(session.parts):,}"
@@ -65,27 +62,25 @@ def totals(session: InspectionSession, t: Words) -> str:
     if all_parts is None:
         first = t("All parts: scored {0} of {1}", session.all_scores.done, n)
     rows = {
-        first: _rates(all_parts, t),
-        t("Stepped through: {0}", f"{session.judged:,}"): _rates(so_far, t),
+        first: _rates(all_parts),
+        t("Stepped through: {0}", f"{session.judged:,}"): _rates(so_far),
     }
     seen = t("{0} confirmed or relabelled by a person", len(session.settled))
     head, corner = [t("Miss rate"), t("Overkill rate")], t("with 95 % interval")
-    return render("tables.grid", head=head, rows=rows, corner=corner) + render(
-        "part.time", stages="", said=seen
-    )
+    return render("tables.grid", head=head, rows=rows, corner=corner) + caption(seen)
 
 
-def head_rates(session: InspectionSession, t: Words) -> str:
+def head_rates(session: InspectionSession) -> str:
     """Both rates over all parts in a line, or how far their scoring is."""
     rates = session.overall()
     if rates is None:
         return t("scored {0} of {1}", session.all_scores.done, len(session.parts))
     if not rates.n:
         return ""
-    return t("missed {0}, overkill {1}", *(rate_cell(*of, t) for _, *of in both_rates(rates)))
+    return t("missed {0}, overkill {1}", *(rate_cell(*of) for _, *of in both_rates(rates)))
 
 
-def why(evaluation: "Evaluation", t: Words) -> str:
+def why(evaluation: "Evaluation") -> str:
     """Where the part stands out, and how much each scale has to do with it."""
     height, width = evaluation.heatmap.shape
     lines = [
@@ -111,7 +106,7 @@ def why(evaluation: "Evaluation", t: Words) -> str:
          "text": f"{100 * share:.0f} %"}
         for k, share in enumerate(shares)
     ]  # fmt: skip
-    return render("part.why", lines=lines or [t("no place stands out")], shares=bars, t=t)
+    return render("part.why", lines=lines or [t("no place stands out")], shares=bars)
 
 
 def whereabouts(box: tuple[int, int, int, int], width: int, height: int) -> str:
@@ -126,50 +121,44 @@ def regions(evaluation: "Evaluation") -> tuple["Region", ...]:
     return getattr(evaluation, "regions", ())[:REGIONS] if evaluation.is_anomaly else ()
 
 
-def times(evaluation: "Evaluation", shown: float, t: Words) -> str:
+def times(evaluation: "Evaluation", shown: float) -> str:
     """How long scoring and showing took, with the stages in a tooltip."""
     stages = [f"{t(k)} {1000 * v:.0f} ms" for k, v in evaluation.timing.items() if k != "total"]
     scored = f"{1000 * evaluation.timing['total']:.0f}"
     said = t("scored {0} ms, shown {1} ms", scored, f"{1000 * shown:.0f}")
-    return render("part.time", stages=", ".join(stages), said=said)
+    return render("tables.caption", said=said, more=", ".join(stages))
 
 
-def score_bar(score: float, threshold: float, lowest_ok: float, t: Words) -> str:
+def score_bar(score: float, threshold: float, lowest_ok: float) -> str:
     """Where the score lies: OK left of the line in the middle, NG (hatched) right of it.
 
     The ends are equally far from the threshold; scores beyond are drawn at the end.
     """
     reach = max(threshold - lowest_ok, 1e-12)
     x = 150 + 140 * float(np.clip((score - threshold) / reach, -1, 1))
-    label = sentence(score, threshold, t)
-    return render("charts.score_bar", x=f"{x:.1f}", hatch_id=unique("wb-hatch"), label=label, t=t)
+    label = sentence(score, threshold)
+    return render("charts.score_bar", x=f"{x:.1f}", hatch_id=unique("wb-hatch"), label=label)
 
 
-def sentence(score: float, threshold: float, t: Words) -> str:
+def sentence(score: float, threshold: float, t: Words = t) -> str:
     """Score and threshold in words, for status line and screen reader."""
     how = "at or above" if score >= threshold else "below"
     return t(f"score {{0}} {how} threshold {{1}}", f"{score:.4g}", f"{threshold:.4g}")
 
 
-def caption(verdict: Verdict, threshold: float, t: Words) -> str:
+def in_a_line(verdict: Verdict, threshold: float, t: Words = t) -> str:
     """A part in a line: name, verdict, score, outcome."""
     score = sentence(verdict.score, threshold, t)
     return f"{verdict.name}: {verdict.prediction}, {score}, {t(verdict.outcome or 'no label')}"
 
 
-def _rates(rates: metrics.Metrics | None, t: Words) -> list[str]:
+def _rates(rates: metrics.Metrics | None) -> list[str]:
     if rates is None:
         return ["-", "-"]
     return [
         render(
             "tables.short_rate", count=count, n=n, per_cent=f"{100 * metrics.rate(count, n):.1f}",
-            interval=interval_cell(metrics.wilson(count, n), t),
+            interval=interval_cell(count, n),
         ) if n else "-"
         for _, count, n in both_rates(rates)
     ]  # fmt: skip
-
-
-def rate_with_interval(count: int, n: int, t: Words) -> str:
-    """A rate with its counts over its 95 % interval."""
-    interval = interval_cell(metrics.wilson(count, n), t) if n else ""
-    return render("tables.rate", cell=rate_cell(count, n, t), interval=interval, t=t)

@@ -1,13 +1,16 @@
-"""The two pictures of a part, photo and overlay, cropped and coloured alike and ready to send.
+"""The two pictures of a part, cropped and coloured alike and ready to send; and small ones.
 
 They travel as JPEG of as many pixels as are seen. What costs time with a large photo, cutting and
 shrinking, is kept apart from colouring, so that a moved slider only colours again.
 """
 
+import base64
 import io
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -17,8 +20,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 from workbench import language
 from workbench.csflow.heatmap import blend
+from workbench.data import read_image
 from workbench.data.encode import jpeg
 from workbench.data.encode import outline as outline_of
+
+from .markup import render
 
 if TYPE_CHECKING:
     from workbench.csflow.evaluation import Evaluation
@@ -26,6 +32,7 @@ if TYPE_CHECKING:
 
 SIDE = 640  # pixels, where nobody knows how large the screen is
 SIDES = (320, 480, 640, 800, 960, 1120, 1280)  # that a page may ask for
+THUMB, SHOWN = 132, 60  # pixels, and how many small ones at a time: browsers slow down
 Box = tuple[int, int, int, int]  # left, top, right, bottom
 Mask = Callable[[], NDArray[np.bool_] | None]
 Regions = Sequence["Region"]
@@ -235,3 +242,30 @@ class Frames:
             while len(self._entries) > self._most:
                 self._entries.popitem(last=False)
         return frame
+
+
+def thumbs(
+    indices: list[int], paths: tuple[Path, ...], describe: Callable[[int], dict[str, str]]
+) -> str:
+    """A grid of small pictures, each in the frame of its outcome; a click reports the part."""
+    parts = []
+    for index in indices[:SHOWN]:
+        said = describe(index)
+        wrong = said["outcome"] in ("missed", "overkill")
+        kind = said["outcome"] if wrong else said["prediction"].lower() or "none"
+        parts.append(
+            said
+            | {"index": index, "kind": kind, "word": said["prediction"] or "?",
+               "title": f"{said['name']}: {said['prediction']} {said['score']}",
+               "data": small(paths[index])}
+        )  # fmt: skip
+    return render("gallery.thumbs", parts=parts)
+
+
+@lru_cache(maxsize=2000)
+def small(path: Path, side: int = THUMB) -> str:
+    """A small JPEG as base64; "" of what cannot be read."""
+    try:
+        return base64.b64encode(jpeg(Image.fromarray(read_image(path)), side)).decode()
+    except (OSError, ValueError):
+        return ""

@@ -1,21 +1,25 @@
-"""Three goals in plain words, and every other policy of `metrics.threshold` for experts."""
+"""Three goals in plain words, for experts every other policy, and which regions count."""
 
 from collections.abc import Callable
+from copy import copy
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import ipywidgets as widgets
 import numpy as np
 from numpy.typing import NDArray
 
 from workbench import metrics
-from workbench.metrics import Threshold
+from workbench.language import t
+from workbench.metrics import SortedScores, Threshold
+from workbench.session import InspectionSession
+from workbench.session.background import lock_of
 
-from .controls import html, row, styled
-from .markup import render
+from .markup import caption
+from .saving import Saving
+from .view import View, html, row, styled, visible
 
-if TYPE_CHECKING:
-    from .view import View
+RULE = "regions from {0} % of the photo on count, {1} of them make a part NG"
 
 
 class Offer(NamedTuple):
@@ -65,7 +69,7 @@ class Policies:
 
     def __init__(
         self,
-        view: "View",
+        view: View,
         scores: NDArray[np.float64],
         ng: NDArray[np.bool_] | None,
         calibration: NDArray[np.float64],
@@ -73,11 +77,9 @@ class Policies:
         changed: Callable[[], None],
     ) -> None:
         self._scores, self._ng, self._calibration = scores, ng, calibration
-        self._choose, self._t = choose, view.t
+        self._choose = choose
         self.fields = {
-            name: view.number(
-                text, value, low, high, f"wb-{name.replace('_', '-')}", lambda _: changed()
-            )
+            name: _number(view, text, value, low, high, name.replace("_", "-"), changed)
             for name, (text, value, low, high, _) in FIELDS.items()
         }
         # by policy; only those that the data allow
@@ -113,7 +115,7 @@ class Policies:
 
     def _offered(self, policy: str) -> widgets.Widget:
         offer, said = OFFERS[policy], html("wb-caption")
-        said.value = render("part.time", stages="", said=self._t(offer.sentence))
+        said.value = caption(t(offer.sentence))
         fields = [self.fields[name] for name in offer.fields]
         return styled(
             widgets.HBox([self.buttons[policy], *fields, said]), "wb-controls", "wb-goal"
@@ -126,3 +128,80 @@ class Policies:
         if self._ng is None:
             return False
         return ("OK" not in needs or not self._ng.all()) and ("NG" not in needs or self._ng.any())
+
+
+class RegionRule:
+    """Two fields beside a button that saves them after a question, as a threshold is saved.
+
+    What would follow is tried on a copy of the detector; `apply` is called with the reason and
+    what is to change.
+    """
+
+    def __init__(
+        self, view: View, session: InspectionSession, saving: Saving,
+        changed: Callable[[], None], apply: Callable[..., None],
+    ) -> None:  # fmt: skip
+        self._view, self._session, self._saving, self._apply = view, session, saving, apply
+        self._config = getattr(session.detector, "config", None)
+        smallest, regions = self.saved if self._config else (0, 1)
+        words, more = "Smallest region that counts, % of the photo", "Regions of that size"
+        self.smallest = _number(view, words, 100 * smallest, 0, 99.9, "smallest", changed)
+        self.regions = _number(view, more, regions, 1, 100, "regions", changed)
+        self.smallest.layout.width, self.regions.step = "370px", 1
+        self.save = view.button("Save what counts", "save", "wb-rule-save", self.ask)
+        self.box = styled(row(self.smallest, self.regions, self.save), "wb-goal")
+        visible(self.box, self._config)
+
+    @property
+    def saved(self) -> tuple[float, int]:
+        """Share of the photo and number of regions, as the detector has them."""
+        return self._config.smallest, self._config.regions
+
+    @property
+    def shown(self) -> tuple[float, int]:
+        """The same, as the fields have them."""
+        return self.smallest.value / 100, int(self.regions.value)
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether the fields say something else than the detector."""
+        return bool(self._config) and not np.allclose(self.shown, self.saved)
+
+    def show(self) -> None:
+        """Only what differs can be saved."""
+        self.save.disabled = not self.unsaved
+
+    def ask(self) -> None:
+        """Try it on calibration photos and all parts, say in counts what follows, and ask."""
+        session = self._session
+        changes = dict(zip(("smallest", "regions"), self.shown, strict=True))
+        self._view.say(t("trying it on calibration photos and all parts ..."))
+        trial = copy(session.detector)
+        with lock_of(session.detector):  # they share the network
+            trial.adjust(**changes)
+            after = trial.score(session.parts)
+        before, ng = session.scores(), session.labels()
+        limits = (self._saving.own, trial.threshold)
+        known = np.isfinite(before) & np.isfinite(after)
+        labels = np.zeros(known.sum(), bool) if ng is None else ng[known]
+        counts = [
+            SortedScores.of(scores[known], labels).confusion(float(limit))
+            for scores, limit in zip((before, after), limits, strict=True)
+        ]
+        rule = t(RULE, f"{self.smallest.value:g}", changes["regions"])
+        said = [rule, *self._saving.compared(limits, counts)]
+        if 0 < labels.sum() < len(labels):
+            new, old = (f"{metrics.auroc(one[known], labels):.3f}" for one in (after, before))
+            said.append(t("AUROC {0}, now {1}", new, old))
+        self._saving.propose(
+            said, lambda why: self._apply("; ".join(filter(None, (rule, why))), **changes)
+        )
+        self._view.say("")
+
+
+def _number(
+    view: View, text: str, value: float, low: float, high: float, name: str,
+    changed: Callable[[], object],
+) -> widgets.BoundedFloatText:  # fmt: skip
+    made = widgets.BoundedFloatText(value, min=low, max=high, step=0.1)
+    return view.control(made, text, f"wb-{name}", lambda _: changed(), 210)

@@ -17,7 +17,7 @@ def start() -> None:
             _loaded[name] = _saved(name), artifacts.load(workspace.model(name))
     import jinja2  # noqa: F401
 
-    from . import start_page  # noqa: F401
+    from . import pages  # noqa: F401
 
 
 def take(name: str) -> Any:  # noqa: ANN401

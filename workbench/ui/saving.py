@@ -1,21 +1,23 @@
-"""The brake: saving says what follows and asks; former thresholds can be restored."""
+"""The threshold of a view, and its brake: saving says what follows and asks."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
 
 from workbench import artifacts, metrics, workspace
+from workbench.language import t
 from workbench.metrics import SortedScores, Threshold
 from workbench.session import InspectionSession
 from workbench.session.threshold_history import append_change, read_history, threshold_file
 
-from .controls import html, row, visible
-from .markup import render
-from .view import View, described
+from .markup import described, render
+from .view import View, html, row, visible
 
+ANSWER = 5.0  # seconds that a browser may take
 PARTS = (
     "{0} of {1} good parts would be thrown away, now {2}",
     "{0} of {1} defects would be missed, now {2}",
@@ -29,59 +31,75 @@ ROWS = (
 
 
 class Saving:
-    """Buttons that save after a question, and a list of what was saved before.
+    """A slider for the threshold, buttons that save it after a question, and former ones.
 
-    The threshold goes to the detector and, where a model's folder is given, there and into the
-    history of its reports.
+    It goes to the detector and, where a model's folder is given, there and into the history of its
+    reports.
+
+    Args:
+        scores: From which the question says what would follow.
+        ends: Of the slider.
+        moved: Called when the threshold has become another one.
+        by_hand: The source of a threshold from the slider.
+        words: What the question says of good ones, of NG ones, and where nothing is labelled.
+        operator: Nothing can be moved or saved.
     """
 
     def __init__(
-        self,
-        view: View,
-        own: Threshold,
-        scores: SortedScores,
-        labelled: bool,
-        choose: Callable[[Threshold], None],
-        *,
-        words: tuple[str, str, str] = PARTS,
-        detector: Any,  # noqa: ANN401
-        model: Path | str | None = None,
-    ) -> None:
-        self._view, self.own, self._present, self._choose = view, own, own, choose
+        self, view: View, detector: Any, scores: SortedScores, labelled: bool,  # noqa: ANN401
+        ends: tuple[float, float], moved: Callable[[], object], *, steps: int = 1000,
+        by_hand: str, words: tuple[str, str, str] = PARTS, model: Path | str | None = None,
+        operator: bool = False,
+    ) -> None:  # fmt: skip
+        self._view, self._detector, self._moved, self._by_hand = view, detector, moved, by_hand
+        self.threshold = self.own = Threshold.of(detector.threshold)
         self._scores, self._labelled, self._words = scores, labelled, words
-        self._detector, self._model = detector, None if model is None else Path(model)
-        self.save = view.button("Save to detector", "save", "wb-save", self.ask, style="primary")
-        self.question = html("wb-consequence")
-        self.why = view.field("Reason", "wb-why", lambda _: 0)
-        self.confirm = view.button("Save", "check", "wb-confirm", self._confirmed, style="primary")
-        self.cancel = view.button(
-            "Cancel", "times", "wb-cancel", lambda: visible(self._asking, False)
+        self._model = None if model is None else Path(model)
+        (low, high), value = ends, float(self.threshold)
+        # without a readout: it would round
+        self.slider = widgets.FloatSlider(
+            min(max(value, low), high), min=low, max=high, step=(high - low) / steps, readout=False
         )
+        self._sent = Sent(self.slider)
+        view.control(self.slider, "Threshold", "wb-threshold", self._slid, "100%")
+        self.save = view.button("Save to detector", "save", "wb-save", self.ask, style="primary")
+        self.question, self.why = html("wb-consequence"), view.field("Reason", "wb-why")
+        self.confirm = view.button("Save", "check", "wb-confirm", self._confirmed, style="primary")
+        self.cancel = view.button("Cancel", "times", "wb-cancel", lambda: visible(asking, False))
         self.history = view.toggle("History", "history", "wb-history", self._open_history)
-        self.past = view.dropdown("Saved before", [("-", -1)], "wb-past", lambda _: 0)
+        self.past = view.dropdown("Saved before", [("-", -1)], "wb-past")
         self.past.layout.width = "min(760px, 100%)"
         self.restore = view.button("Restore", "undo", "wb-restore", self._restore)
         self.buttons = (self.save, self.history)
-        visible(self.history, model is not None)
-        self._asking = widgets.VBox([self.question, row(self.why, self.confirm, self.cancel)])
+        self._asking = asking = widgets.VBox(
+            [self.question, row(self.why, self.confirm, self.cancel)]
+        )
         self._past = row(self.past, self.restore)
-        self.box = widgets.VBox([self._asking, self._past])
-        visible(self._asking, False)
-        visible(self._past, False)
-
-    def show(self, threshold: Threshold) -> None:
-        """Take this as what could be saved."""
-        self._present = threshold
-        self.save.disabled = not self.unsaved
+        self.box = widgets.VBox([asking, self._past])
+        for part in (asking, self._past, *((self.slider, *self.buttons) if operator else ())):
+            visible(part, False)
+        if not model:
+            visible(self.history, False)
+        self.save.disabled = True
 
     @property
     def unsaved(self) -> bool:
         """Whether the threshold shown is another than that which was given or saved."""
-        return float(self._present) != float(self.own)
+        return float(self.threshold) != float(self.own)
+
+    def choose(self, threshold: Threshold | float) -> None:
+        """Take this, or a number that was chosen by hand, as what is shown and could be saved."""
+        if not isinstance(threshold, Threshold):
+            threshold = Threshold(threshold, source=self._by_hand)
+        self.threshold = threshold
+        with self._view.set_quietly():
+            self._sent.set(float(threshold))  # the slider may be there already
+        self.save.disabled = not self.unsaved
+        self._moved()
 
     def ask(self) -> None:
         """Say in counts what saving would do, and ask."""
-        cuts = self.own, self._present
+        cuts = self.own, self.threshold
         counts = [self._scores.confusion(float(cut)) for cut in cuts]
         self.propose(self.compared(cuts, counts), self._save)
 
@@ -93,7 +111,7 @@ class Saving:
 
     def measured(self) -> Threshold:
         """The threshold with the rates that these scores let expect, where it has none."""
-        present = self._present
+        present = self.threshold
         if present.expected or not self._labelled:
             return present
         ok, ng = self._scores.ok, self._scores.ng
@@ -107,12 +125,16 @@ class Saving:
         self, cuts: tuple[Threshold, Threshold], counts: Sequence[metrics.Confusion]
     ) -> list[str]:
         """Thresholds and what follows from them in counts, each before and after."""
-        t, (before, after) = self._view.t, counts
+        before, after = counts
         said = t("Threshold {0} instead of {1}", f"{cuts[1]:.4g}", f"{cuts[0]:.4g}")
         if not self._labelled:
             return [said, t(self._words[2], after.fp, after.n, before.fp)]
         good, bad = (after.fp, after.n_ok, before.fp), (after.fn, after.n_ng, before.fn)
         return [said, t(self._words[0], *good), t(self._words[1], *bad)]
+
+    def _slid(self, value: float) -> None:
+        if not self._sent.answered(value):
+            self.choose(value)
 
     def _confirmed(self) -> None:
         self._act(self.why.value)
@@ -120,19 +142,17 @@ class Saving:
         visible(self._asking, False)
 
     def _save(self, why: str) -> None:
-        threshold, t = self.measured(), self._view.t
+        threshold = self.measured()
         if self._model:
             artifacts.save_threshold(self._model, threshold, self._detector)
             append_change(threshold_file(self._model), threshold, why, former=self.own)
         self._detector.threshold = self.own = threshold
         self.history.value = False
-        self._choose(threshold)
+        self.choose(threshold)
         where = workspace.portable(self._model) if self._model else t("memory only")
-        said = t("saved to {0}: the detector cuts at {1}", where, described(threshold, t))
-        self._view.say(said)
+        self._view.say(t("saved to {0}: the detector cuts at {1}", where, described(threshold)))
 
     def _open_history(self, on: bool) -> None:
-        t = self._view.t
         visible(self._past, on)
         options = [
             (f"{c.when}  {c.who}  {c.threshold:.4g} ({t(c.threshold.policy)})  {t(c.why)}", number)
@@ -144,15 +164,48 @@ class Saving:
         """Choose a former threshold; saving it asks like any other."""
         changes = read_history(threshold_file(self._model))
         if 0 <= self.past.value < len(changes):
-            self._choose(changes[self.past.value].threshold)
+            self.choose(changes[self.past.value].threshold)
             self.ask()
+
+
+class Sent:
+    """What a slider was set to; a browser rounds that to a step, and reports it back.
+
+    Such an answer is no move of a hand, also if the slider has been set again meanwhile.
+
+    Example:
+        >>> slider = widgets.FloatSlider(2, min=0, max=10, step=0.1)
+        >>> sent = Sent(slider)
+        >>> sent.set(3.01)
+        >>> [sent.answered(value) for value in (2.0, 3.0, 4.0, 3.0)]
+        [True, True, False, False]
+    """
+
+    def __init__(self, slider: widgets.FloatSlider) -> None:
+        self.slider, self._values = slider, [(monotonic(), float(slider.value))]
+
+    def set(self, value: float) -> None:
+        """Set the slider, within its ends."""
+        value = min(max(value, self.slider.min), self.slider.max)
+        if value != self.slider.value:
+            self._values = [*self._recent(), (monotonic(), value)]
+            self.slider.value = value
+
+    def answered(self, value: float) -> bool:
+        """Whether a value that came is such an answer; else a hand moved the slider."""
+        known = any(abs(value - own) <= 0.501 * self.slider.step for _, own in self._recent())
+        self._values = self._values if known else []
+        return known
+
+    def _recent(self) -> list[tuple[float, float]]:
+        return [v for v in self._values[:-1] if monotonic() - v[0] < ANSWER] + self._values[-1:]
 
 
 def adjust(
     view: View, session: InspectionSession, model: Path | None, why: str, **changes: object
 ) -> str:
     """Let other things count, save that where a model's folder is given, and what to say of it."""
-    t, former = view.t, session.detector.threshold
+    former = session.detector.threshold
     view.say(t("setting the threshold again from calibration photos ..."))
     found, now = session.adjust(**changes), session.detector.threshold
     if model:
@@ -161,4 +214,4 @@ def adjust(
     said = "in force from now on; threshold {0}"
     if not found:
         said = "in force from now on; without calibration photos the threshold stays {0}"
-    return t(said, described(now, t))
+    return t(said, described(now))

@@ -1,6 +1,5 @@
 """Sensors over time: pick a moment and see who is to blame, move the threshold and see alarms."""
 
-from collections.abc import Callable
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING
@@ -8,20 +7,19 @@ from typing import TYPE_CHECKING
 import ipywidgets as widgets
 import numpy as np
 
+from workbench.language import t
 from workbench.metrics import SortedScores, Threshold
 
-from .controls import html, row, styled, visible
-from .markup import render
+from .charts import SensorChart
+from .markup import described, rate_cell, render, table
 from .saving import ROWS, Saving
-from .sensor_chart import SensorChart
-from .view import View, described, rate_cell, table
+from .view import View, html, row, styled
 
 if TYPE_CHECKING:
     from workbench.autoencoder.alarms import AlarmRule
     from workbench.autoencoder.detector import AutoEncoderDetector
     from workbench.data import SensorTable
 
-BY_HAND = "set by hand among the sensors"
 SENSORS_SHOWN = 10
 
 
@@ -32,9 +30,7 @@ def values_of(detector: "AutoEncoderDetector", rows: "SensorTable") -> np.ndarra
     return read(rows, detector.columns, detector.config.missing_of(len(detector.columns))).values
 
 
-def blame_table(
-    detector: "AutoEncoderDetector", values: np.ndarray, row: int, t: Callable[..., str]
-) -> str:
+def blame_table(detector: "AutoEncoderDetector", values: np.ndarray, row: int) -> str:
     """The sensors of a row, most to blame first: share, what was seen, what was expected."""
     one = detector.evaluate_one(values[max(0, row - detector.config.window + 1) : row + 1])
     worst = sorted(one.blame.items(), key=lambda item: -item[1])[:SENSORS_SHOWN]
@@ -45,7 +41,7 @@ def blame_table(
         }
         for name, share in worst
     ]  # fmt: skip
-    return render("tables.blame", rows=rows, t=t)
+    return render("tables.blame", rows=rows)
 
 
 class SensorExplorer(View):
@@ -71,65 +67,56 @@ class SensorExplorer(View):
     """
 
     def __init__(
-        self,
-        detector: "AutoEncoderDetector",
-        rows: "SensorTable",
-        rule: "AlarmRule | None" = None,
-        *,
-        language: str | None = None,
-        model: Path | str | None = None,
+        self, detector: "AutoEncoderDetector", rows: "SensorTable",
+        rule: "AlarmRule | None" = None, *, model: Path | str | None = None,
         operator: bool = False,
-    ) -> None:
+    ) -> None:  # fmt: skip
         from workbench.autoencoder.alarms import AlarmRule, detections
 
         self.detector, self.rows, self.rule = detector, rows, rule or AlarmRule()
         self.scores = detector.score(rows)
         if not len(self.scores):
             raise ValueError("a sensor view needs rows, got none")
-        super().__init__((id(detector), id(rows)), RLock(), language)
+        super().__init__((id(detector), id(rows)), RLock())
         self._detections = detections
         self._values = values_of(detector, rows)
         self.labels, self.time = getattr(rows, "labels", None), getattr(rows, "time", None)
-        self.threshold = Threshold.of(detector.threshold)
         self._make_widgets(model, operator)
         self.fit()
 
     def __repr__(self) -> str:
         return f"SensorExplorer({len(self.scores)} rows, threshold {float(self.threshold):.4g})"
 
+    @property
+    def threshold(self) -> Threshold:
+        """What is shown, saved or not."""
+        return self.saving.threshold
+
     def _make_widgets(self, model: Path | str | None, operator: bool) -> None:
         self._head, self._chart = html("wb-header"), html("wb-strips")
         self._blame, self._alarms = html("wb-blame"), html("wb-counts")
-        moment = widgets.IntSlider(
-            int(self.scores.argmax()), min=0, max=len(self.scores) - 1,
-            description=self.t("Row"), layout={"width": "100%"},
-        )  # fmt: skip
-        self.moment = self.bind(moment, "wb-moment", lambda _: self._show())
-        high = max(2 * float(self.threshold), float(np.quantile(self.scores, 0.995)))
-        self._sent = self.threshold_slider(float(self.threshold), 0, high, 1000, self._by_hand)
-        self.slider = self._sent.slider
+        moment = widgets.IntSlider(int(self.scores.argmax()), min=0, max=len(self.scores) - 1)
+        self.moment = self.control(moment, "Row", "wb-moment", lambda _: self._show(), "100%")
         self.next = self.button("Next alarm", "arrow-right", "wb-next-alarm", self._next)
         labels = np.zeros(len(self.scores), bool) if self.labels is None else self.labels
+        high = max(2 * float(self.detector.threshold), float(np.quantile(self.scores, 0.995)))
         self.saving = Saving(
-            self, self.threshold, SortedScores.of(self.scores, labels), self.labels is not None,
-            self._choose, words=ROWS, detector=self.detector, model=model,
+            self, self.detector, SortedScores.of(self.scores, labels), self.labels is not None,
+            (0, high), self._show, by_hand="set by hand among the sensors", words=ROWS,
+            model=model, operator=operator,
         )  # fmt: skip
-        for part in (self.slider, *self.saving.buttons) if operator else ():
-            visible(part, False)
+        self.slider = self.saving.slider
         facts = styled(widgets.Box([self._blame, self._alarms]), "wb-two")
         controls = row(self.next, *self.saving.buttons)
-        self.fill(
-            self._head, self._chart, self.moment, self.slider, controls, self.saving.box, facts,
-            gestures=self.listen("Sensors"),
-        )  # fmt: skip
+        parts = self._head, self._chart, self.moment, self.slider, controls
+        self.fill("Sensors", *parts, self.saving.box, facts)
 
     def fit(self) -> None:
         """Draw again because the view has become narrow or wide."""
         n = min(SENSORS_SHOWN, len(self.detector.columns))
         self._strips = SensorChart(
-            self._values[:, :n], self.detector.columns[:n], self.scores, self.labels, self.t,
-            self.narrow,
-        )  # fmt: skip
+            self._values[:, :n], self.detector.columns[:n], self.scores, self.labels, self.narrow
+        )
         self._show()
 
     @property
@@ -143,34 +130,23 @@ class SensorExplorer(View):
         if self._gestures:
             self._gestures.send({"here": 1})
 
-    def _by_hand(self, value: float) -> None:
-        self._choose(Threshold(value, source=BY_HAND))
-
-    def _choose(self, threshold: Threshold) -> None:
-        self.threshold = threshold
-        with self.set_quietly():
-            self._sent.set(float(threshold))
-        self._show()
-
     def _next(self) -> None:
         later = [row for row in self.raised if row > self.moment.value] or self.raised
         if later:
             self.moment.value = later[0]
         else:
-            self.say(self.t("no alarm at this threshold"))
+            self.say(t("no alarm at this threshold"))
 
     def _show(self) -> None:
         limit, moment = float(self.threshold), self.moment.value
-        self.saving.show(self.threshold)
         active = self.rule.active(self.scores, limit)
         self._chart.value = self._strips.draw(limit, moment, active, self.raised)
         self._head.value = self._header(moment)
-        self._blame.value = blame_table(self.detector, self._values, moment, self.t)
+        self._blame.value = blame_table(self.detector, self._values, moment)
         self._alarms.value = self._alarm_table(active)
-        self.say(self.t("threshold {0}", described(self.threshold, self.t)))
+        self.say(t("threshold {0}", described(self.threshold)))
 
     def _header(self, row: int) -> str:
-        t = self.t
         when = t("row {0}", f"{row:,}") if self.time is None else f"{self.time[row]}"
         verdict = "NG" if self.scores[row] >= self.threshold else "OK"
         said = t("score {0}", f"{self.scores[row]:.3g}")
@@ -179,23 +155,20 @@ class SensorExplorer(View):
         return render("part.head", title=verdict, note="", name=said, rates="", position=when)
 
     def _alarm_table(self, active: np.ndarray) -> str:
-        t = self.t
         raised = render("tables.strong", text=len(self.raised))
         facts = {t("Alarms raised"): raised}
         if self.labels is None:
-            facts[t("Rows in alarm")] = rate_cell(int(active.sum()), len(active), t)
+            facts[t("Rows in alarm")] = rate_cell(int(active.sum()), len(active))
             return table(facts)
         found = self._detections(active, self.labels, self.time)
         delays = [d for d in found if d.delay is not None]
-        facts[t("Faults found")] = rate_cell(len(delays), len(found), t)
+        facts[t("Faults found")] = rate_cell(len(delays), len(found))
         if delays:
             typical = float(np.median([d.delay for d in delays]))
             facts[t("Time to detection, median")] = t("{0} rows", f"{typical:.0f}")
         normal = ~self.labels
-        facts[t("Normal rows in alarm")] = rate_cell(
-            int(active[normal].sum()), int(normal.sum()), t
-        )
+        facts[t("Normal rows in alarm")] = rate_cell(int(active[normal].sum()), int(normal.sum()))
         facts[t("NG rows without")] = rate_cell(
-            int((~active & ~normal).sum()), int((~normal).sum()), t
+            int((~active & ~normal).sum()), int((~normal).sum())
         )
         return table(facts)

@@ -4,21 +4,20 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 from time import perf_counter
 
 import ipywidgets as widgets
 
 from workbench import workspace
 from workbench.data.encode import png
-from workbench.language import translator
+from workbench.language import t, translator
 from workbench.session import InspectionSession
 
 from . import part_html
 from .control_panel import ControlPanel
-from .good_parts import GoodParts
+from .gestures import keys, shown
 from .ignore import IgnoreRegions
-from .keys import keys, shown
 from .notice import WriterNotice
 from .part_filter import PartFilter
 from .part_view import PartView
@@ -41,23 +40,21 @@ class Simulator(ControlPanel):
     """
 
     def __init__(
-        self,
-        session: InspectionSession,
-        *,
-        language: str | None = None,
-        adjust: Callable[..., None] | None = None,
+        self, session: InspectionSession, *, adjust: Callable[..., None] | None = None
     ) -> None:
-        super().__init__(identity(session), session.lock, language)
+        super().__init__(identity(session), session.lock)
         self.add_class("wb-simulator")
-        self.session, self.panel = session, PartView(session, self.t)
+        self.session, self.panel = session, PartView(self, session)
         self.make_controls()
         self.chosen = PartFilter(self, session, self._show)
         self.filter, self.order = self.chosen.filter, self.chosen.order
         self.ignore = IgnoreRegions(self, session, partial(self.look_with, "blank"), adjust)
-        self.good_parts = GoodParts(self, session, self.panel)
-        self.player = Player(self._advance, PLAY, self._stop_playing)
+        self._stopped = Event()  # set when what plays is to end
         self.notice = WriterNotice(self, session, self.writer_changed)
-        self.fill(*self.layout_parts(), gestures=self._listening())
+        words = {"wb-photo": t("Photo"), "wb-overlay": t("Heat map overlay")}
+        actions = {key: action for action, key in keys().items()}
+        listening = {"pictures": words, "keys": actions, "on_ping": self.notice.check}
+        self.fill("Simulator", *self.layout_parts(), **listening)
         session.prefetcher.on_ready = self.panel.prepare
         self.writer_changed()
         session.score_in_background(self.guard(self._scored_more))
@@ -67,7 +64,7 @@ class Simulator(ControlPanel):
 
     def layout_parts(self) -> list[widgets.Widget]:
         """Notice, name, pictures and controls, from top to bottom."""
-        more = [self.good_parts.button, self.ignore.toggle, self.ignore.tools]
+        more = [self.panel.find, self.ignore.toggle, self.ignore.tools]
         rows = self.control_rows([self.filter, self.order], more)
         return [self.notice.box, self.panel.head, self.panel.stage, rows]
 
@@ -83,8 +80,8 @@ class Simulator(ControlPanel):
 
     def close(self) -> None:
         """Stop playing and looking ahead, and close all widgets."""
-        if self._key is not None and hasattr(self, "player"):
-            self.player.stop()
+        if self._key is not None and hasattr(self, "_stopped"):
+            self._stopped.set()
             self.session.prefetcher.request([])
             if self.session.prefetcher.on_ready == self.panel.prepare:
                 self.session.prefetcher.on_ready = None
@@ -97,7 +94,7 @@ class Simulator(ControlPanel):
         self.guard(self._show)()
 
     def act(self, action: str) -> None:
-        """Do what a button or a key asks, see `keys.ACTIONS`."""
+        """Do what a button or a key asks, see `gestures.ACTIONS`."""
         actions = {
             "previous": lambda: self._step(-1),
             "next": lambda: self._step(1),
@@ -123,11 +120,6 @@ class Simulator(ControlPanel):
         else:
             super().on_message(message)
 
-    def _listening(self) -> widgets.Widget | None:
-        words = {"wb-photo": self.t("Photo"), "wb-overlay": self.t("Heat map overlay")}
-        actions = {key: action for action, key in keys().items()}
-        return self.listen("Simulator", pictures=words, keys=actions, on_ping=self.notice.check)
-
     def _step(self, by: int) -> None:
         self._go(self.session.position + by)
 
@@ -149,21 +141,25 @@ class Simulator(ControlPanel):
             self._judge()
             self._show()
         elif self.session.scored:
-            self.say(self.t("no further missed defect in this direction"))
+            self.say(t("no further missed defect in this direction"))
         else:
-            self.say(self.t("no further missed defect among the parts scored so far"))
+            self.say(t("no further missed defect among the parts scored so far"))
 
     def _play(self, on: bool) -> None:
-        self.play.description = f"{self.t('Pause' if on else 'Play')} {shown(keys()['play'])}"
+        self.play.description = f"{t('Pause' if on else 'Play')} {shown(keys()['play'])}"
         self.play.icon = "pause" if on else "play"
-        (self.player.start if on else self.player.stop)()
+        self._stopped.set()
+        if on:
+            self._stopped = stopped = Event()
+            self.background(lambda: self._play_on(stopped))
 
-    def _stop_playing(self) -> None:
-        self.play.value = False
-
-    def _advance(self) -> bool:
-        self.guard(self._step)(1)
-        return self.session.position < len(self.session) - 1
+    def _play_on(self, stopped: Event) -> None:
+        """Step after a pause, again and again, until the last part or until stopped."""
+        while not stopped.wait(PLAY):
+            self.guard(self._step)(1)
+            if self.session.position >= len(self.session) - 1:
+                stopped.set()
+                self.play.value = False
 
     def _help_me(self) -> None:
         self.more.value = self.help.value = not self.help.value
@@ -179,14 +175,14 @@ class Simulator(ControlPanel):
         verdict = self.session.relabel(label)
         self._show()
         said = "{0} is now labelled {1}" if verdict.relabelled else "{0} is confirmed as {1}"
-        self.say(self.t(said, verdict.name, verdict.truth))
+        self.say(t(said, verdict.name, verdict.truth))
 
     def _annotate(self, text: str) -> None:
         self.session.annotate(text)
         self._show()
 
     def _take_back(self) -> None:
-        restored, t = self.session.undo(), self.t
+        restored = self.session.undo()
         self._show()
         self.say(t("taken back: {0}", restored.name) if restored else t("nothing to undo"))
 
@@ -194,13 +190,13 @@ class Simulator(ControlPanel):
         kept = self.session.reset()
         self._show()
         if kept:
-            self.say(self.t("started again; the former results are kept in {0}", kept.name))
+            self.say(t("started again; the former results are kept in {0}", kept.name))
 
     def _export(self) -> None:
         """Write what is seen of the part as one picture, and offer it for download."""
         verdict, evaluation = self.session.verdict, self.session.current
         limit = float(evaluation.threshold)
-        lines = [part_html.caption(verdict, limit, t) for t in (translator("en"), self.t)]
+        lines = [part_html.in_a_line(verdict, limit, each) for each in (translator("en"), t)]
         results = self.session.results
         folder = results.parent if results else workspace.report(self.session.parts.root.name)
         stem = Path(verdict.name).with_suffix("").as_posix().replace("/", "_")
@@ -233,7 +229,7 @@ class Simulator(ControlPanel):
         verdict = self.session.verdict
         self.remark.value = verdict.note
         self.panel.show_totals()
-        said = part_html.caption(verdict, float(evaluation.threshold), self.t)
+        said = part_html.in_a_line(verdict, float(evaluation.threshold))
         self.say(f"{said} · {self._where()}")
 
     def _show_place(self) -> None:
@@ -242,32 +238,6 @@ class Simulator(ControlPanel):
         self.chosen.follow()
 
     def _where(self) -> str:
-        path, t = self.session.results, self.t
+        path = self.session.results
         where = t("results in {0}", workspace.portable(path)) if path else ""
         return self.session.note or where or t("results are not written")
-
-
-class Player:
-    """Steps after a pause, again and again, until the last part or until stopped."""
-
-    def __init__(
-        self, step: Callable[[], bool], seconds: float, ended: Callable[[], None]
-    ) -> None:
-        self._step, self._seconds, self._ended = step, seconds, ended
-        self._stopped = Event()
-
-    def start(self) -> None:
-        """Play; what played before is stopped."""
-        self.stop()
-        self._stopped = Event()
-        Thread(target=self._play, args=[self._stopped], daemon=True).start()
-
-    def stop(self) -> None:
-        """Play no further step."""
-        self._stopped.set()
-
-    def _play(self, stopped: Event) -> None:
-        while not stopped.wait(self._seconds):
-            if not self._step():
-                stopped.set()
-                self._ended()

@@ -1,40 +1,40 @@
-"""What every view has: the style, a status line for news and errors, and a real `close`."""
+"""What every view has: controls with names, a status line for news and errors, a real `close`."""
 
 import base64
-from collections.abc import Callable, Hashable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from threading import RLock, Thread
 from typing import Any, ClassVar
 
 import ipywidgets as widgets
 
-from workbench import language, metrics, workspace
+from workbench import workspace
+from workbench.language import said_again, t
 
-from .controls import Controls, html
 from .gestures import gestures
 from .markup import render
 
 CSS = Path(__file__).with_name("style.css").read_text("utf-8")
-_ENGLISH = language.translator("en")
 
 
-class View(Controls, widgets.VBox):
+class View(widgets.VBox):
     """A box of widgets with a status line below.
 
-    Front ends may run callbacks in a thread of their own and swallow their errors: each goes
-    through `guard`, which takes the lock and tells the user. A second view with the same key
-    closes the first, so that running a cell again leaves nothing behind.
+    Texts of controls are English here and shown translated. Front ends may run callbacks in a
+    thread of their own and swallow their errors: each goes through `guard`, which takes the lock
+    and tells the user. A second view with the same key closes the first, so that running a cell
+    again leaves nothing behind.
     """
 
     open_views: ClassVar[dict[Hashable, "View"]] = {}
     _key: Hashable = None  # ipywidgets closes what fails half-built, too
     _lock: Any = nullcontext()
     _gestures: widgets.Widget | None = None
+    _quiet = False
     narrow = False  # as on a telephone; see `fit`
 
-    def __init__(self, key: Hashable, lock: RLock, speech: str | None = None) -> None:
-        self.t = language.translator(speech)
+    def __init__(self, key: Hashable, lock: RLock) -> None:
         super().__init__()
         self.add_class("wb-view")
         self._key, self._lock = (type(self), key), lock
@@ -56,32 +56,22 @@ class View(Controls, widgets.VBox):
         """Write a file and offer it for download, which a user of the web application needs."""
         path.parent.mkdir(parents=True, exist_ok=True)
         workspace.write(path, data)
-        link = render(
-            "part.download", name=path.name, kind=kind, text=self.t("download"),
-            data=base64.b64encode(data).decode(),
-        )  # fmt: skip
-        self.say(self.t("exported to {0}", workspace.portable(path)), more=link)
+        content = base64.b64encode(data).decode()
+        link = render("part.download", name=path.name, kind=kind, data=content)
+        self.say(t("exported to {0}", workspace.portable(path)), more=link)
 
-    def fill(self, *parts: widgets.Widget, gestures: widgets.Widget | None = None) -> None:
-        """Set the content between the style sheet and the status line, in place of the former."""
+    def fill(self, label: str, *parts: widgets.Widget, **listening: Any) -> None:  # noqa: ANN401
+        """Set the content between the style sheet and the status line, in place of the former.
+
+        A screen reader calls the view by its label; for what else there is, see `gestures`.
+        """
         for former in set(self.children) - {self._status}:
             for widget in (*_inside(former), former):
                 widget.close()
         style = html()
         style.value, style.layout.display = f"<style>{CSS}</style>", "none"
-        self._gestures = gestures
-        self.children = (style, *parts, self._status, *([gestures] if gestures else []))
-
-    def listen(self, label: str, **more: Any) -> Any:  # noqa: ANN401
-        """A widget for `fill` that hands keys and pointer to `on_message`; see `gestures`."""
-        t = self.t
-        lost = (
-            t("connection lost at {0}; what was done until then is saved", "{time}"),
-            t("Reload the page"),
-            t("connection lost at {0}, saved up to part {1}", "{time}", "{place}"),
-            t("Reload and go on at part {0}", "{place}"),
-        )
-        return gestures(self.on_message, t(label), lost=lost, **more)
+        self._gestures = gestures(self.on_message, t(label), **listening)
+        self.children = (style, *parts, self._status, *filter(None, [self._gestures]))
 
     def on_message(self, message: dict) -> None:
         """What keyboard and pointer did: a click on "what which" calls `open_what(which)`."""
@@ -108,8 +98,7 @@ class View(Controls, widgets.VBox):
                 with self._lock if locked else nullcontext():
                     action(*arguments)
             except Exception as error:  # any of them: the user must see it
-                said = language.said_again(str(error), self.t)
-                self.say(f"{self.t(type(error).__name__)}: {said}", error=True)
+                self.say(f"{t(type(error).__name__)}: {said_again(str(error), t)}", error=True)
 
         return callback
 
@@ -128,47 +117,101 @@ class View(Controls, widgets.VBox):
                 widget.close()
             super().close()
 
+    @contextmanager
+    def set_quietly(self) -> Iterator[None]:
+        """Values that are set within are no action of the user's."""
+        before, self._quiet = self._quiet, True
+        try:
+            yield
+        finally:
+            self._quiet = before
+
+    def button(
+        self, text: str, icon: str, name: str, action: Callable[[], object], *, key: str = "",
+        style: str = "", tip: str = "",
+    ) -> widgets.Button:  # fmt: skip
+        """A button with text, key, symbol and CSS class."""
+        made = widgets.Button(
+            description=f"{t(text)} {key}".strip(), icon=icon, button_style=style,
+            tooltip=t(tip) if tip else None, layout={"width": "auto"},
+        )  # fmt: skip
+        made.on_click(self.guard(lambda _: action()))
+        return styled(made, name)
+
+    def toggle(
+        self, text: str, icon: str, name: str, action: Callable[[bool], object], *, key: str = ""
+    ) -> widgets.ToggleButton:
+        """A button that stays down."""
+        made = self.control(widgets.ToggleButton(icon=icon), text, name, action)
+        made.description = f"{made.description} {key}".strip()
+        return made
+
+    def dropdown(
+        self, text: str, options: Iterable[tuple[str, object]], name: str,
+        action: Callable[[Any], object] | None = None,
+    ) -> widgets.Dropdown:  # fmt: skip
+        """A labelled list of words and what they stand for; the first is chosen."""
+        return self.control(widgets.Dropdown(options=list(options)), text, name, action, 225)
+
+    def field(
+        self, text: str, name: str, action: Callable[[str], object] | None = None, width: int = 240
+    ) -> widgets.Text:
+        """A labelled line of text, heard of when it is complete."""
+        return self.control(widgets.Text(continuous_update=False), text, name, action, width)
+
+    def control(
+        self, made: widgets.DOMWidget, text: str, name: str,
+        action: Callable[[Any], object] | None = None, width: int | str | None = "auto",
+    ) -> widgets.DOMWidget:  # fmt: skip
+        """A labelled control with a CSS class; the action gets the value that a user sets.
+
+        The width is in pixels, or as CSS has it.
+        """
+        made.description = t(text)
+        if isinstance(width, int):
+            made.layout.width, made.style.description_width = f"{width}px", "initial"
+        else:
+            made.layout.width = width
+
+        def changed(change: dict) -> None:
+            if not self._quiet:
+                action(change["new"])
+
+        if action:
+            made.observe(self.guard(changed), "value")
+        return styled(made, name)
+
 
 def identity(session: object) -> Hashable:
     """What the views of one session have in common: its result file, else itself."""
     return session.results or id(session)
 
 
-def rate_cell(count: int, n: int, t: Callable[..., str] = _ENGLISH) -> str:
-    """A rate with its counts.
-
-    Example:
-        >>> rate_cell(2, 31), rate_cell(0, 0)
-        ('2 of 31 = 6.5 %', '-')
-    """
-    return f"{t('{0} of {1}', count, n)} = {100 * metrics.rate(count, n):.1f} %" if n else "-"
+def html(*classes: str) -> widgets.HTML:
+    """An HTML widget with CSS classes, which are also the handles of the browser tests."""
+    return styled(widgets.HTML(), *classes)
 
 
-def both_rates(m: metrics.Metrics | metrics.Confusion) -> tuple[tuple[str, int, int], ...]:
-    """Both rates as word, count and number of parts."""
-    return ("Miss rate 미검율", m.fn, m.n_ng), ("Overkill rate 과검율", m.fp, m.n_ok)
+def picture(name: str) -> widgets.Image:
+    """A place for a JPEG."""
+    return styled(widgets.Image(format="jpeg"), "wb-image", name)
 
 
-def interval_cell(interval: tuple[float, float], t: Callable[..., str] = _ENGLISH) -> str:
-    """A 95 % interval in per cent."""
-    low, high = interval
-    return "-" if low != low else t("{0} to {1} %", f"{100 * low:.1f}", f"{100 * high:.1f}")
+def row(*parts: widgets.Widget) -> widgets.HBox:
+    """Controls side by side, wrapping where the page is narrow."""
+    return styled(widgets.HBox(parts), "wb-controls")
 
 
-def described(threshold: metrics.Threshold, t: Callable[..., str] = _ENGLISH) -> str:
-    """A threshold with its origin."""
-    source = t(threshold.source)
-    if threshold.policy != "manual":
-        how = (
-            threshold.origin().partition(" of ")[0].replace(threshold.policy, t(threshold.policy))
-        )
-        source = t("{0} of {1} scores, {2}", how, threshold.n, source)
-    return f"{threshold:.4g}: {source}"
+def styled(widget: widgets.DOMWidget, *classes: str) -> widgets.DOMWidget:
+    """The widget with CSS classes added."""
+    for name in classes:
+        widget.add_class(name)
+    return widget
 
 
-def table(rows: dict[str, str]) -> str:
-    """Two columns of HTML; values that a macro rendered are kept, all else is escaped."""
-    return render("tables.rows", rows=rows)
+def visible(widget: widgets.DOMWidget, on: object) -> None:
+    """Show or hide it; hidden, it takes no room."""
+    widget.layout.display = None if on else "none"
 
 
 def _inside(box: widgets.Widget) -> Sequence[widgets.Widget]:
