@@ -159,7 +159,7 @@ class Simulator(ControlPanel):
             self.guard(self._step)(1)
             if self.session.position >= len(self.session) - 1:
                 stopped.set()
-                self.play.value = False
+                self.guard(lambda: setattr(self.play, "value", False))()
 
     def _help_me(self) -> None:
         self.more.value = self.help.value = not self.help.value
