@@ -103,7 +103,7 @@ def test_encodings_are_told_apart(tmp_path, encoding):
 def test_words_of_two_languages_are_refused_with_the_choice(tmp_path, word, encoding, other):
     path = tmp_path / "rows.csv"
     path.write_bytes((f"{word},temp\n" + "1.5,2.5\n2.5,1.5\n" * 30).encode(encoding))
-    said = f"'{other}' (cp949) or '{word}' ({encoding}); pass encoding='cp949' or another (--enc"
+    said = f"'{other}' (cp949) or '{word}' ({encoding}); pass encoding='cp949' or enc"
     with pytest.raises(AmbiguousError, match=re.escape(said)):
         load_rows(path)
     assert load_rows(path, encoding=encoding).columns == (word, "temp")

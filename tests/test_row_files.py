@@ -164,7 +164,7 @@ def test_the_next_file_is_read_as_the_first(tmp_path):
         ("a,state\n1,shut\n2,open", {"label": "state"}, r"pass label='state=VALUE'"),
         ("a,label\n1,1\n2,1\n3,-1", {}, "label='label=1' or label='label=-1'"),
         ("a,b\n1,2", {"layout": "long"}, "to be read as long"),
-        ("time,a\n45413,1\n45414,2", {}, "dates=days or dates=number"),
+        ("time,a\n45413,1\n45414,2", {}, "dates='days' or dates='number'"),
     ],
 )
 def test_what_is_ambiguous_is_refused_with_the_option(tmp_path, text, options, message):

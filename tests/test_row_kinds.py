@@ -395,7 +395,7 @@ REFUSED = {
     "dates in two forms": (
         rows("time,temp", [(f"{t:%d.%m.%Y %H:%M}", f"{t:%Y-%m-%d %H:%M}")[i % 2]
              for i, t in enumerate(TIMES)], T), "one form"),
-    "days or seconds": (rows("Date,temp", map(str, range(45_350, 45_350 + N)), T), "dates=days"),
+    "days or seconds": (rows("Date,temp", map(str, range(45_350, 45_350 + N)), T), "dates='days'"),
     "YYMMDD and HHMMSS": (rows("date,time,temp", stamps("%y%m%d", MORNING),
                                stamps("%H%M%S", MORNING), T), "--dates"),
     "HHMM or HHMMSS": (

@@ -105,7 +105,7 @@ def learn(name: str, folder: Path) -> Learned:
     good = [path for path, ng in added.items() if not ng]
     splits = by_hash(good, seed=before.config.seed, calibration=CALIBRATION, test=0.0)
     parts = before.parts()
-    parts = parts.with_split(parts.split() | dict(zip(good, splits, strict=True)))
+    parts = parts.with_split(parts.split() | dict(zip(good, splits.tolist(), strict=True)))
     saved = before.saved.manifest["backbone"] if before.saved else {}
     file = saved.get("file")
     weights = "random" if saved.get("sha256") == "random" else file and workspace.resolve(file)

@@ -89,11 +89,9 @@ def decoded(
     """
 
     def square(source: ImageSource) -> Square:
-        def of(pixels: NDArray[np.uint8]) -> Square:
-            return Square(source, to_square(pixels, size), pixels.shape[:2])
-
         try:
-            return pixels_of(source, of, white or WHITE)
+            with pixels_of(source, white or WHITE) as pixels:
+                return Square(source, to_square(pixels, size), pixels.shape[:2])
         except DataError as error:
             return Square(source, None, error=str(error))
 

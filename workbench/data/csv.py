@@ -12,8 +12,9 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from workbench.errors import AmbiguousError, DataError
+from workbench.errors import DataError
 
+from .row_options import ambiguous
 from .words import LETTERS, known
 
 BOM = codecs.BOM_UTF8
@@ -47,22 +48,16 @@ def encoding_of(path: Path) -> str:
                 raise DataError(f"{path} must be text with separated cells; it is a binary file")
             file.seek(0)
             sample = _not_utf8(file)
-    except FileNotFoundError:
-        raise DataError(f"{path} must be a CSV file; there is no such file") from None
     except OSError as error:
         raise DataError(f"{path} must be a CSV file: {error.strerror}") from None
     if sample is None:
         return "utf-8"
-    (text, first), *others = legacy_readings(sample)
-    if others:
-        ways = " or ".join(
-            f"{_NOT_ASCII.findall(text)[0]!r} ({name})" for text, name in [(text, first), *others]
-        )
-        raise AmbiguousError(
-            f"{path}: its first word that is not ASCII may be {ways}; pass encoding={first!r} or "
-            "another (--encoding)", {"encoding": first}
-        )  # fmt: skip
-    return first
+    readings = legacy_readings(sample)
+    if len(readings) > 1:
+        ways = " or ".join(f"{_NOT_ASCII.findall(text)[0]!r} ({name})" for text, name in readings)
+        said = f"{path}: its first word that is not ASCII may be {ways}"
+        raise ambiguous(said, "encoding", [name for _, name in readings])
+    return readings[0][1]
 
 
 def legacy_readings(sample: bytes) -> list[tuple[str, str]]:
@@ -93,16 +88,12 @@ def decoded(content: bytes) -> str:
     return content.decode("utf-8" if sample is None else legacy_readings(sample)[0][1], "replace")
 
 
-def read_table(path: Path) -> tuple[Iterator[list[str]], bool]:
-    """The rows of a CSV file of ours without formula guards, and whether it is as we left it.
+def read_table(source: Path | bytes) -> tuple[Iterator[list[str]], bool]:
+    """The rows of a CSV of ours without formula guards, and whether it is as we left it.
 
-    A file that a spreadsheet has saved since comes back with the numbers and names it had.
+    A file, or its content, that a spreadsheet has saved since gives the numbers and names it had.
     """
-    return table_of(path.read_bytes())
-
-
-def table_of(content: bytes) -> tuple[Iterator[list[str]], bool]:
-    """The same of a file's content."""
+    content = source if isinstance(source, bytes) else source.read_bytes()
     text = decoded(content)
     first = next((line for line in text.splitlines() if line.strip()), "")
     separator = max(",;\t", key=first.count)

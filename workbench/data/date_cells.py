@@ -221,7 +221,7 @@ def _fill(
         parsed.parts[rows, i] = value(part)
     if form.clock:
         hour, minute, second = (*map(value, form.clock), 0, 0)[:3]
-        wrong = (np.maximum(minute, second) > 59) | (bool(form.date) & (hour > 23))
+        wrong = (np.maximum(minute, second) > 59) | (bool(form.date) & (hour > 24))
         if form.half:
             wrong |= hour > 12
             hour = hour % 12 + 12 * (form.half == "pm")
@@ -235,22 +235,16 @@ def _fill(
         parsed.offset[rows] = sign * (60 * value(hours) + value(minutes))
 
 
-def as_dates(parsed: Parsed, order: str, clock: NDArray) -> pd.DatetimeIndex:
+def as_dates(parsed: Parsed, order: str) -> pd.DatetimeIndex:
     """In UTC where there are offsets; NaT where the numbers are no date in this order."""
     year, month, day = (parsed.parts[:, order.index(part)] for part in "ymd")
     year = np.where(year < 69, year + 2000, np.where(year < 100, year + 1900, year))
     months = ((year - 1970) * 12 + month - 1).astype("M8[M]")
     days = months.astype("M8[D]") + (day - 1)
     good = (parsed.form >= 0) & (month >= 1) & (month <= 12) & (days.astype("M8[M]") == months)
-    good &= (day >= 1) & (year >= 1900) & (year <= 2200) & ~np.isnan(clock)
-    ns = np.where(good, clock, 0).astype(np.int64) - 60_000_000_000 * parsed.offset
-    ns[~good] = 0
+    good &= (day >= 1) & (year >= 1900) & (year <= 2200)
+    ns = np.where(good, parsed.clock - 60_000_000_000 * parsed.offset, 0)
     unit, size = ("ns", 1) if (ns % 1000).any() else ("us", 1000)
     dates = days.astype(f"M8[{unit}]") + (ns // size).astype(f"m8[{unit}]")
     dates[~good] = np.datetime64("NaT")
     return pd.DatetimeIndex(dates)
-
-
-def since_midnight(parsed: Parsed) -> NDArray[np.float64]:
-    """Nanoseconds since midnight, NaN where a cell holds no time of day."""
-    return np.where(parsed.form < 0, np.nan, parsed.clock.astype(float))

@@ -8,8 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.errors import AmbiguousError
-
+from .row_options import ambiguous
 from .words import is_unit
 
 _GROUPING = (*" \u00a0\u202f\u2009", "'", "’")
@@ -105,10 +104,8 @@ def decide(
     signs = {*proven, *shown}
     if len(signs) > 1:
         name = next(iter(shown.values()))
-        raise AmbiguousError(
-            f"{path} has decimal points and decimal commas ({name}: {_example(texts[name])}); "
-            "pass decimal='.' or decimal=',' (--decimal)", {"decimal": "."}
-        )  # fmt: skip
+        both = f"decimal points and decimal commas ({name}: {_example(texts[name])})"
+        raise ambiguous(f"{path} has {both}", "decimal", ".,")
     for name, found in choices.items():
         if len(found) > 1:
             fitting = [s for s in found if s.decimal in signs]
@@ -117,10 +114,8 @@ def decide(
             if len(fitting) != 1:
                 cell = _example(texts[name])
                 values = " or ".join(dict.fromkeys(s.plain(cell) for s in found))
-                raise AmbiguousError(
-                    f"{path}: {name} holds {cell!r}, which may be {values}; pass decimal='.' or "
-                    "decimal=',' (--decimal)", {"decimal": found[0].decimal}
-                )  # fmt: skip
+                said = f"{path}: {name} holds {cell!r}, which may be {values}"
+                raise ambiguous(said, "decimal", ".," if found[0].decimal == "." else ",.")
             alone[name] = fitting[0]
     return {name: alone[name] for name in choices}
 

@@ -6,9 +6,10 @@ Of a file with several pages the first is read.
 """
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +17,7 @@ from PIL import Image, ImageOps
 
 from workbench.errors import DataError
 
-from .opening import ImageSource, decoded, opened
-
-T = TypeVar("T")
+from .opening import ImageSource, opened
 
 WHITE = 65535  # what is white in 16 bits, unless a smaller range was found to be in use
 _ORIENTATION = 0x0112  # EXIF tag; 5 to 8 are turned by 90 degrees
@@ -62,37 +61,40 @@ def read_image(source: ImageSource, white: int = WHITE) -> NDArray[np.uint8]:
         >>> read_image(np.array([[1023]], np.uint16), white=1023)[0].tolist()
         [[255, 255, 255]]
     """
-    return pixels_of(source, lambda pixels: pixels, white)
+    with pixels_of(source, white) as pixels:
+        return pixels
 
 
-def pixels_of(source: ImageSource, use: Callable[[NDArray[np.uint8]], T], white: int = WHITE) -> T:
-    """What `use` makes of the pixels that `read_image` gives, within the limit of pixels.
+@contextmanager
+def pixels_of(source: ImageSource, white: int = WHITE) -> Iterator[NDArray[np.uint8]]:
+    """The pixels that `read_image` gives, within the limit of pixels.
 
     What is smaller than the picture leaves room for others only here.
     """
     if isinstance(source, np.ndarray):
-        return use(_from_array(source, "array", white))
-    if white != WHITE and (deep := _deep_colour(source)) is not None:
-        return use(_from_array(deep, "16-bit picture", white))
-    return decoded(source, lambda image: _rgb(image, white), use)
+        yield _from_array(source, "array", white)
+    elif white != WHITE and (deep := _deep_colour(source)) is not None:
+        yield _from_array(deep, "16-bit picture", white)
+    else:
+        with opened(source, decodes=True) as image:
+            pixels = _rgb(image, white)
+            image.close()  # whose memory is needed
+            yield pixels
 
 
 def header(source: ImageSource) -> Header:
     """What the file's header says, without decoding its pixels."""
-
-    def about(image: Image.Image) -> Header:
+    with opened(source) as image:
         deep = image.mode in _SIXTEEN_BIT or _is_deep_colour(image)
         pages = getattr(image, "n_frames", 1) if image.format in _PAGED else 1
         bits = 16 if deep else 32 if image.mode == "F" else 8
-        height, width = _upright_size(image)
-        return Header(height, width, image.format or "", bits, pages)
-
-    return opened(source, about)
+        return Header(*_upright_size(image), image.format or "", bits, pages)
 
 
 def image_size(path: Path) -> tuple[int, int]:
     """Height and width in pixels after EXIF rotation, from the file's header only."""
-    return opened(path, _upright_size)
+    with opened(path) as image:
+        return _upright_size(image)
 
 
 def white_level(sources: Iterable[ImageSource]) -> int:
@@ -116,9 +118,8 @@ def _highest(source: ImageSource) -> int:
             return int(source.max()) if source.dtype == np.uint16 and source.size else -1
         if (deep := _deep_colour(source)) is not None:
             return int(deep.max())
-        if opened(source, lambda image: image.mode not in _SIXTEEN_BIT):
-            return -1
-        return decoded(source, lambda image: int(_as_uint16(image).max()))
+        with opened(source, decodes=True) as image:
+            return int(_as_uint16(image).max()) if image.mode in _SIXTEEN_BIT else -1
     except DataError:
         return -1
 
@@ -134,21 +135,22 @@ def _deep_colour(source: ImageSource) -> NDArray[np.uint16] | None:
     Pillow takes the upper byte of each value. Told that the bytes lie the other way round, it
     takes the lower one.
     """
-    if isinstance(source, Image.Image) or not opened(source, _is_deep_colour):
+    if isinstance(source, Image.Image):
         return None
 
-    def lower(image: Image.Image) -> NDArray[np.uint8]:
-        for i, tile in enumerate(image.tile):  # type: ignore[attr-defined]
-            raw, *rest = (tile.args,) if isinstance(tile.args, str) else tile.args
-            raw = raw[:-1] + _OTHER_END[raw[-1]]
-            image.tile[i] = tile._replace(args=(raw, *rest) if rest else raw)  # type: ignore[attr-defined]
-        return upper(image)
+    def half(lower: bool) -> NDArray[np.uint16] | None:
+        with opened(source, decodes=True) as image:
+            if not _is_deep_colour(image):
+                return None
+            for i, tile in enumerate(image.tile if lower else ()):  # type: ignore[attr-defined]
+                raw, *rest = (tile.args,) if isinstance(tile.args, str) else tile.args
+                raw = raw[:-1] + _OTHER_END[raw[-1]]
+                image.tile[i] = tile._replace(args=(raw, *rest) if rest else raw)  # type: ignore[attr-defined]
+            ImageOps.exif_transpose(image, in_place=True)
+            return np.asarray(image, np.uint16)[..., :3]
 
-    def upper(image: Image.Image) -> NDArray[np.uint8]:
-        ImageOps.exif_transpose(image, in_place=True)
-        return np.asarray(image)[..., :3]
-
-    return decoded(source, upper) * np.uint16(256) + decoded(source, lower)
+    upper = half(lower=False)
+    return None if upper is None else upper * np.uint16(256) + half(lower=True)
 
 
 def _rgb(image: Image.Image, white: int) -> NDArray[np.uint8]:

@@ -11,11 +11,12 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from workbench.errors import AmbiguousError, DataError
+from workbench.errors import DataError
 
 from .csv import encoding_of
 from .decimals import like_a_number
 from .header import Row, find_header, is_value
+from .row_options import ambiguous
 from .words import is_missing
 
 _SEPARATORS = ("\t", ";", "|", ",")  # as they are believed; else spaces set columns apart
@@ -57,8 +58,6 @@ def read_dialect(path: Path, encoding: str | None = None, decimal: str | None = 
     try:
         with path.open(encoding=encoding, errors="strict" if encoding else None) as file:
             lines = [line.rstrip("\n") for line in islice(file, _HEAD)]
-    except FileNotFoundError:
-        raise DataError(f"{path} must be a CSV file; there is no such file") from None
     except UnicodeDecodeError as error:
         raise DataError(
             f"{path} must be text in {encoding}; {error.reason} at byte {error.start}; pass "
@@ -75,10 +74,10 @@ def read_dialect(path: Path, encoding: str | None = None, decimal: str | None = 
         raise DataError(f"{path} must hold rows of numbers; it is empty")
     if separator == "," and not told and _is_one_column(rows):
         if decimal is None:
-            raise AmbiguousError(
-                f"{path}: the commas below {rows[0][1][0]!r} may separate columns or be decimal "
-                "signs; pass decimal='.' or decimal=',' (--decimal)", {"decimal": ","}
-            )  # fmt: skip
+            below = f"the commas below {rows[0][1][0]!r}"
+            raise ambiguous(
+                f"{path}: {below} may separate columns or be decimal signs", "decimal", ",."
+            )
         separator = ";" if decimal == "," else ","
         rows = split(lines, separator, first=comments + 1)
     last = split([_remark(remarks[-1])], separator) if remarks else []

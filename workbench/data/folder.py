@@ -151,15 +151,21 @@ class ImageFolder(Parts, Sequence[Path]):
 
         Those are named in `bad`.
         """
+
+        def fault(i: int) -> BadFile | None:
+            if (path := self.masks[i]) is None:
+                return None
+            try:
+                self.mask(i)
+            except DataError as error:
+                reason = str(error).removeprefix(str(path)).lstrip(": ")
+                return BadFile(path.relative_to(self.root).as_posix(), reason)
+            return None
+
         with ThreadPoolExecutor(4) as pool:
-            wrong = list(pool.map(self._wrong_mask, range(len(self))))
-        masks = [m if not why else None for m, why in zip(self.masks, wrong, strict=True)]
-        bad = tuple(
-            BadFile(path.relative_to(self.root).as_posix(), why)
-            for path, why in zip(self.masks, wrong, strict=True)
-            if path and why
-        )
-        return replace(self, masks=tuple(masks), bad=(*self.bad, *bad))
+            faults = list(pool.map(fault, range(len(self))))
+        masks = tuple(None if bad else m for m, bad in zip(self.masks, faults, strict=True))
+        return replace(self, masks=masks, bad=(*self.bad, *filter(None, faults)))
 
     def fingerprint(self) -> str:
         """SHA-256 over names and file contents, the same on every system."""
@@ -191,16 +197,6 @@ class ImageFolder(Parts, Sequence[Path]):
             "relabelled": len(self.corrected),
             "note": self.note,
         }
-
-    def _wrong_mask(self, i: int) -> str:
-        path = self.masks[i]
-        if path is None:
-            return ""
-        try:
-            self.mask(i)
-        except DataError as error:
-            return str(error).removeprefix(str(path)).lstrip(": ")
-        return ""
 
     def _in(self, split: str) -> NDArray[np.bool_]:
         here = np.array([name == split for name in self.splits], dtype=bool)

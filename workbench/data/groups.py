@@ -8,10 +8,10 @@ import numpy as np
 
 from workbench.errors import DataError
 
-from .label_table import read_table
+from .label_table import Paths, read_table
 from .layouts import Entry
 from .splits import by_hash
-from .words import folded, word
+from .words import word
 
 Groups = str | Path | Mapping[str, str]
 PART = "{part}"
@@ -57,7 +57,7 @@ def draw(
     names = list(dict.fromkeys(keys[i] for i in drawn if keys[i] not in tested))
     calibration = 0.0 if "calibration" in own else calibration
     split = by_hash(names, seed=seed, calibration=calibration, test=0.0 if "test" in own else test)
-    of = dict(zip(names, split, strict=True))
+    of = dict(zip(names, split.tolist(), strict=True))
     by_entry = {i: of[keys[i]] for i in drawn if keys[i] in of}
     return tuple(by_entry.get(i, e.split or "test") for i, e in enumerate(entries))
 
@@ -102,17 +102,11 @@ def _of_file(given: Path, root: Path, names: Sequence[str]) -> list[str]:
     table = read_table(path, ("name", "group"))
     if table is None:
         raise DataError(f"{path} must have the columns file name and group (or part, serial)")
-    groups = {folded(row["name"].replace("\\", "/")): row["group"] for row in table.rows}
-    short = {PurePosixPath(key).name: value for key, value in groups.items()}
-    ends = [folded(PurePosixPath(name).name) for name in names]
-    alone = len(set(ends)) == len(ends)
-    found = [
-        groups.get(folded(name)) or (short.get(end, "") if alone else "")
-        for name, end in zip(names, ends, strict=True)
-    ]
-    if not any(found):
+    at = Paths(root, names, path)
+    groups = {at.name(row["name"]): row["group"] for row in table.rows}
+    if not set(names) & set(groups):
         raise DataError(f"{path} must name photos of {root}, such as {_some(names)}; none is")
-    return found
+    return [groups.get(name, "") for name in names]
 
 
 def _pattern(given: str) -> re.Pattern[str]:

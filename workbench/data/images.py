@@ -117,9 +117,10 @@ def load_images(
     )  # fmt: skip
     folder = folder.with_fit_masks() if check else folder
     told = [file for file in left if not file.reason.startswith(_UNTOLD)]
-    for what, named in (("left out {} bad files", folder.bad), ("left alone {}", told)):
+    for what, kind, named in (("out", "bad file", folder.bad), ("alone", "file", told)):
         if named:
-            warnings.warn(f"{root}: {what.format(len(named))}: {listed(named)}", stacklevel=2)
+            many = amount(len(named), kind)
+            warnings.warn(f"{root}: left {what} {many}: {listed(named)}", stacklevel=2)
     folder = _in_range(folder, white)
     relabelled = read_relabels(relabels_path(root)) if relabels else {}
     return folder.relabelled(relabelled) if relabelled and folder.labels is not None else folder

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from workbench.errors import AmbiguousError, DataError
 
 from .csv import read_table as read_cells
-from .layouts import Entry, Layout, Words
+from .layouts import Entry, Layout, Words, refuse_several
 from .walk import BadFile, Files
 from .words import SPLIT_WORDS, WORDS, amount, folded, listed, phrase, word
 
@@ -66,7 +66,7 @@ def find_tables(files: Files) -> list[LabelTable]:
 
 def read_table_layout(files: Files, table: LabelTable, words: Words) -> Layout | None:
     """The layout that a table tells; None where it names no photo of this folder."""
-    at, path = _Paths(files, table.path), table.path
+    at, path = Paths(files.root, files.pictures, table.path), table.path
     entries: dict[str, Entry] = {}
     left: list[BadFile] = []
     missing, objects = [], set()
@@ -94,12 +94,7 @@ def read_table_layout(files: Files, table: LabelTable, words: Words) -> Layout |
         files.left.append(BadFile(path.name, f"a table of labels, but of no picture here{some}"))
         return None
     left += _skipped(table, unknown, words)
-    if len(objects) > 1:
-        shown = ", ".join(sorted(objects)[:8])
-        raise DataError(
-            f"{path} must be about one object, it lists {len(objects)}: {shown}; "
-            f"choose one, such as {files.root / min(objects)}"
-        )
+    refuse_several(f"{path} must be about one object", files.root, objects)
     masks = {mask for entry in entries.values() for mask in entry.masks}
     known = {*entries, *masks, *(name for names in unknown.values() for name in names)}
     left += [BadFile(name, f"not in {path.name}") for name in files.pictures if name not in known]
@@ -138,7 +133,7 @@ def _entry(
     kind: str,
     row: dict[str, str],
     details: dict[str, str],
-    at: "_Paths",
+    at: "Paths",
     left: list[BadFile],
 ) -> Entry:
     split, group = SPLIT_WORDS.get(phrase(row.get("split", "")), ""), row.get("group", "")
@@ -153,16 +148,16 @@ def _entry(
     return Entry(name, ng, row.get("kind") or kind or own, "test", found, group, details)
 
 
-class _Paths:
+class Paths:
     """Cells of a table to names in the folder, whatever they are relative to."""
 
-    def __init__(self, files: Files, table: Path) -> None:
-        self._names = {folded(name): name for name in files.pictures}
-        root, here = files.root.resolve(), table.resolve().parent
+    def __init__(self, root: Path, pictures: Sequence[str], table: Path) -> None:
+        self._names = {folded(name): name for name in pictures}
+        root, here = root.resolve(), table.resolve().parent
         self._prefixes = [_below(base, root) for base in (root, here, here.parent, root.parent)]
         self.by_end: dict[str, str] = {}
         self._ends: dict[str, str] = {}
-        for name in files.pictures:
+        for name in pictures:
             parts = folded(name).split("/")
             for path in ("/".join(parts[start:]) for start in range(len(parts))):
                 for end in (path, path.rpartition(".")[0]):  # a name may lack its ending

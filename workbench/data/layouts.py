@@ -7,9 +7,9 @@ pictures of one stem it looks which is the mask.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from workbench.errors import DataError
@@ -23,9 +23,8 @@ from .words import (
     SPLIT_WORDS,
     amount,
     folded,
-    may_say_good,
+    may_be_kind,
     phrase,
-    says_nothing,
     tokens,
     word,
 )
@@ -88,7 +87,7 @@ def read_folders(files: Files, words: Words) -> Layout | None:
     labelled = [place for place in places if len(place.ngs) == 1]
     if not labelled:
         return None
-    _refuse_several(files, labelled)
+    _refuse_whole(files, labelled)
     names = [place.name for place in labelled]
     beside_of, made = masks_beside(files.root, names), made_from(names)
     taken = {mask for others in beside_of.values() for mask in others} | set(made)
@@ -205,12 +204,7 @@ def _kind_under_test(place: _Place, words: Words) -> _Place:
     if place.split != "test" or not under or len(place.ngs) > 1 or place.ngs == {False}:
         return place
     kind = under[0]
-    if word(kind, words).ng is None and (
-        folded(kind) in words
-        or phrase(kind) in DERIVED
-        or says_nothing(kind)
-        or may_say_good(kind)
-    ):
+    if word(kind, words).ng is None and (folded(kind) in words or not may_be_kind(kind)):
         return place
     return place._replace(ngs=frozenset({True}), label_at=place.split_at + 1, kind=kind)
 
@@ -224,18 +218,22 @@ def made_from(names: Sequence[str]) -> dict[str, str]:
     }
 
 
-def _refuse_several(files: Files, places: Sequence[_Place]) -> None:
-    """MVTec AD, BTAD, VisA or the simulator as a whole: training on all at once means nothing."""
+def refuse_several(what: str, root: Path, objects: Collection[str]) -> None:
+    """Refuse several products at once, on which training means nothing."""
+    if len(objects) > 1:
+        shown = ", ".join(sorted(objects)[:8])
+        raise DataError(
+            f"{what}, got {len(objects)}: {shown}; choose one, such as {root / min(objects)}"
+        )
+
+
+def _refuse_whole(files: Files, places: Sequence[_Place]) -> None:
+    """MVTec AD, BTAD, VisA or the simulator as a whole."""
     tops = {place.folders[0] for place in places if place.split_at > 0}
     visa = {p.folders[0] for p in places if [f.casefold() for f in p.folders[1:3]] == _VISA}
     known = {p.folders[0] for p in places if p.folders[0].casefold() in _SIMULATOR}
     for several in (tops, visa, known):
-        if len(several) > 1:
-            shown = ", ".join(sorted(several)[:8])
-            raise DataError(
-                f"{files.root} must hold one data set, it holds {len(several)}: {shown}; "
-                f"choose one, such as {files.root / min(several)}"
-            )
+        refuse_several(f"{files.root} must hold one data set", files.root, several)
 
 
 def _without_label(places: Sequence[_Place], words: Words) -> list[BadFile]:

@@ -12,8 +12,7 @@ from PIL import Image, ImageOps
 
 from workbench.errors import DataError
 
-from .decode import header
-from .opening import decoded
+from .opening import opened
 from .walk import BadFile
 from .words import MASK_LABELS, MASKS, folded, phrase, tokens, word
 
@@ -28,7 +27,8 @@ def read_mask(source: Path | str) -> NDArray[np.bool_]:
     Colours count, not their numbers in a palette. Where a file is transparent in places, the
     opaque pixels are marked. In a JPEG, whose black is not quite 0, from 128 on.
     """
-    return decoded(source, _marked)
+    with opened(source, decodes=True) as image:
+        return _marked(image)
 
 
 def joined_mask(paths: Sequence[Path], size: tuple[int, int]) -> NDArray[np.bool_]:
@@ -169,9 +169,9 @@ def _without(stem: str, affix: re.Pattern[str]) -> str:
 def _is_mask(path: Path) -> bool:
     """Whether a picture has two colours at most, as a mask has, and no photo."""
     try:
-        if header(path).format in ("JPEG", "MPO"):
-            return False
-        return decoded(path, lambda image: image.convert("RGBA").getcolors(2) is not None)
+        with opened(path, decodes=True) as image:
+            photo = image.format in ("JPEG", "MPO")
+            return not photo and image.convert("RGBA").getcolors(2) is not None
     except DataError:
         return False
 

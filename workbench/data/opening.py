@@ -7,13 +7,11 @@ import io
 import os
 import stat
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from functools import cache
-from importlib import import_module
 from math import prod
 from pathlib import Path
-from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 from PIL import Image
@@ -27,12 +25,9 @@ SUFFIXES = frozenset({*_COMMON, ".tiff", ".webp", ".jp2", ".j2k", ".jpx", ".avif
 
 Opened = Path | str | bytes | bytearray | memoryview | Image.Image
 ImageSource = Opened | NDArray
-S = TypeVar("S")
-T = TypeVar("T")
 
 LIMIT = "WORKBENCH_MAX_MEGAPIXELS"
 MEGAPIXELS = 89.0  # a picture; decoding one takes 7 to 20 bytes a pixel
-_PLUGINS = ("Jpeg", "Png", "Bmp", "Gif", "Tiff", "WebP", "Jpeg2K", "Avif")
 _FORMATS = ("JPEG", "PNG", "BMP", "DIB", "GIF", "TIFF", "WEBP", "JPEG2000", "AVIF")
 
 
@@ -41,26 +36,13 @@ def is_remote(place: Path | str) -> bool:
     return "://" in str(place)
 
 
-def same(found: Any) -> Any:  # noqa: ANN401
-    """What it was given."""
-    return found
+@contextmanager
+def opened(source: ImageSource, *, decodes: bool = False) -> Iterator[Image.Image]:
+    """An opened picture, within the limit of pixels where it `decodes`; closed in the end.
 
-
-def decoded(
-    source: ImageSource, convert: Callable[[Image.Image], S], then: Callable[[S], T] = same
-) -> T:
-    """What `then` makes of what `convert` makes of a picture, within the limit of pixels."""
-    return opened(source, convert, then, decodes=True)
-
-
-def opened(
-    source: ImageSource,
-    use: Callable[[Image.Image], S],
-    then: Callable[[S], T] = same,
-    *,
-    decodes: bool = False,
-) -> T:
-    """What `then` makes of what `use` makes of an opened picture, which is closed in between."""
+    Raises:
+        DataError: Also of whatever a decoder raises below `with`.
+    """
     if not isinstance(source, Path | str | bytes | bytearray | memoryview | Image.Image):
         raise TypeError(
             "an image must be a path, a PIL image, an array or encoded bytes, "
@@ -79,9 +61,7 @@ def opened(
                 _refuse_large(image.width, image.height)
                 if decodes and not early:
                     held.enter_context(_room(image.width * image.height))
-                found = use(image)
-            del image
-            return then(found)
+                yield image
     except DataError as error:
         raise DataError(f"{name}: {error}") from None
     except Exception as error:  # decoders raise nearly anything on damaged bytes
@@ -171,10 +151,8 @@ def _parsed(source: Path | str | io.BytesIO, heif: bool) -> Image.Image:
 @cache
 def _formats() -> tuple[str, ...]:
     """The formats that are read: none that runs a program, as EPS does."""
-    for plugin in _PLUGINS:
-        with suppress(ImportError):  # AVIF came to Pillow late
-            import_module(f"PIL.{plugin}ImagePlugin")
-    return tuple(name for name in _FORMATS if name in Image.OPEN)
+    Image.init()
+    return tuple(name for name in _FORMATS if name in Image.OPEN)  # AVIF came to Pillow late
 
 
 def _heif_plugin() -> bool:

@@ -14,7 +14,7 @@ from workbench.language import said_again, translator
 
 from .check import DataCheck
 from .csv import csv_text
-from .decode import Header, read_image
+from .decode import read_image
 from .folder import ImageFolder
 from .label_table import read_table
 from .photo_stats import PhotoStats, near_groups, photo_stats
@@ -185,14 +185,11 @@ def _confounded(images: ImageFolder) -> Iterable[str]:
     """Format, depth or size that alone tells good from NG."""
     if images.labels is None or not images.headers:
         return
-
-    def of(what: str, header: Header) -> object:
-        return header[:2] if what == "size" else getattr(header, {"depth": "bits"}.get(what, what))
-
-    for what in ("format", "depth", "size"):
-        pairs = list(zip(images.headers, images.labels, strict=True))
-        good, bad = ({of(what, header) for header, ng in pairs if bool(ng) is side}
-                     for side in (False, True))  # fmt: skip
+    marks = {"format": lambda seen: seen.format, "depth": lambda seen: seen.bits,
+             "size": lambda seen: seen[:2]}  # fmt: skip
+    for what, of in marks.items():
+        pairs = list(zip(map(of, images.headers), images.labels, strict=True))
+        good, bad = ({mark for mark, ng in pairs if bool(ng) is side} for side in (False, True))
         if good and bad and not good & bad and len(good | bad) < 5:
             yield f"good and NG photos differ in {what} throughout, which alone tells them apart"
 

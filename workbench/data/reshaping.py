@@ -17,7 +17,6 @@ from .table import BadRow
 from .words import COUNTERS, GOOD_QUALITY, QUALITIES, TAGS, VALUES, amount, bare
 
 _MOST_TAGS = 1000
-_BLOCK = 1 << 13  # rows at once
 
 
 class Rows(NamedTuple):
@@ -176,13 +175,3 @@ def usable(
         where = "" if rows.files is None else f" ({rows.files[row]})"
         bad.append(BadRow(int(rows.lines[row]), why + where))
     return ~broken, sorted([*bad, *(BadRow(*row) for row in ragged)])
-
-
-def stacked(sensors: Sequence[Column], keep: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """The values of the rows that are kept, (N, D)."""
-    columns = [sensor.values if keep.all() else sensor.values[keep] for sensor in sensors]
-    values = np.empty((int(keep.sum()), len(sensors)))
-    for start in range(0, len(values), _BLOCK):  # as far as the processor's cache goes
-        for i, column in enumerate(columns):
-            values[start : start + _BLOCK, i] = column[start : start + _BLOCK]
-    return values

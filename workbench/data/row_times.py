@@ -18,6 +18,7 @@ from .times import (
     are_since_1970,
     clock_digits,
     read_times,
+    with_time_of_day,
 )
 from .words import CALENDAR, COUNTERS, SECONDS, bare, is_time_name
 
@@ -29,14 +30,16 @@ def find_time(
 ) -> tuple[Column | None, Times | None, tuple[str, ...]]:
     """The column of times, its form, and the names of all columns that it was made of."""
     require(cells, [name], signs.path)
-    found, times, used = _found(cells, name, choice, signs)
-    if found and times and isinstance(found.values, pd.DatetimeIndex):
+    found = _found(cells, name, choice, signs)
+    if found is None:
+        return None, None, ()
+    names, times, used = found
+    if isinstance(times.values, pd.DatetimeIndex):
         part = _of_second(cells, max(map(list(cells).index, used)) + 1)
         if part is not None:
-            values = found.values + part[1]
-            found, times = found._replace(values=values), times._replace(values=values)
-            used = (*used, part[0])
-    return found, times, used
+            times, used = times._replace(values=times.values + part[1]), (*used, part[0])
+    column = Column(" + ".join(names), cells[names[0]], times.values, times.bad)
+    return column, times, used
 
 
 def _of_second(cells: Mapping[str, Cells], at: int) -> tuple[str, pd.TimedeltaIndex] | None:
@@ -53,7 +56,8 @@ def _of_second(cells: Mapping[str, Cells], at: int) -> tuple[str, pd.TimedeltaIn
 
 def _found(
     cells: Mapping[str, Cells], name: str | None, choice: str | None, signs: FileSigns
-) -> tuple[Column | None, Times | None, tuple[str, ...]]:
+) -> tuple[tuple[str, ...], Times, tuple[str, ...]] | None:
+    """The columns that hold the times, the times, and all columns that are no sensors then."""
     known = [name] if name else [n for n in cells if is_time_name(n)]
     dated = [n for n in known if are_dated(cells[n]) and not _are_days(cells[n], n)]
     days = [n for n in (cells if name else known) if _are_days(cells[n], n)]
@@ -63,9 +67,11 @@ def _found(
     calendar = {CALENDAR[bare(n)]: n for n in cells if bare(n) in CALENDAR}
     calendar = calendar if set(calendar) >= _DATE else {}
     if calendar and (name in calendar.values() if name else not (dated or days)):
-        return _of_calendar(cells, calendar)
+        names, times = tuple(calendar.values()), _of_calendar(cells, calendar)
+        return names, times, names
     if days and of_day and (name in days or name in of_day if name else not dated):
-        return _joined(cells, days[0], of_day[0], choice, signs.path)
+        names = (days[0], of_day[0])
+        return names, _joined(cells, *names, choice, signs.path), names
     free = [n for n in cells if n not in known and bare(n) not in COUNTERS and not name]
     others = [n for n in free if are_dated(cells[n]) or are_since_1970(cells[n].values)]
     if not (dated or choice):
@@ -73,20 +79,19 @@ def _found(
     running = [n for n in others if are_dated(cells[n]) and _changes(cells[n])]
     for candidate in dict.fromkeys([*dated, *days, *running[:1], *known, *others[:1]]):
         column, unit = cells[candidate], signs.units.get(candidate, "")
-        times = _read(column.values, candidate, choice, signs.path, unit=unit)
+        times = _read(column.values, candidate, choice, signs.path, unit)
         if times is None and column.is_text():  # numbers that nobody has converted yet
             number = to_numbers({candidate: column}, signs).get(candidate)
-            times = number and _read(number.values, candidate, choice, signs.path, unit=unit)
+            times = number and _read(number.values, candidate, choice, signs.path, unit)
         if times is not None and not times.bad.all() and (name or _runs(times)):
             if candidate in others:
                 said = times.assumed or f"{candidate} is taken for the time"
                 times = times._replace(assumed=said)
             used = (candidate,) if name else (candidate, *known, *calendar.values())
-            found = Column(candidate, column, times.values, times.bad)
-            return found, times, tuple(dict.fromkeys(used))
+            return (candidate,), times, tuple(dict.fromkeys(used))
     if name is not None:
         raise DataError(f"{signs.path}: the time column {name} must hold dates or numbers")
-    return None, None, ()
+    return None
 
 
 def _changes(cells: Cells) -> bool:
@@ -125,11 +130,10 @@ def _read(
     name: str,
     choice: str | None,
     path: object,
-    clock: NDArray | None = None,
     unit: str = "",
 ) -> Times | None:
     try:
-        return read_times(cells, name, choice, clock, unit)
+        return read_times(cells, name, choice, unit)
     except DataError as error:
         error.args = (f"{path}: {error}",)
         raise
@@ -145,10 +149,11 @@ def _runs(times: Times) -> bool:
 
 def _joined(
     cells: Mapping[str, Cells], days: str, of_day: str, choice: str | None, path: object
-) -> tuple[Column, Times, tuple[str, ...]]:
+) -> Times:
     """A date and a time of day in two columns."""
     name, clock = f"{days} + {of_day}", cells[of_day].values
-    times = _read(cells[days].values, name, choice, path, clock)
+    choice = None if choice and "%" in choice else choice
+    times = _read(with_time_of_day(cells[days].values, clock), name, choice, path)
     if times is None:
         raise DataError(f"{path}: {name} must hold dates and times of day")
     if are_compact_clock(clock) and clock_digits(clock) == 4:
@@ -156,16 +161,12 @@ def _joined(
             said = f"{of_day} may hold HHMM or HHMMSS ({clock[0]}); write it with all zeros, or"
             raise AmbiguousError(f"{path}: {said} pass ignore (--ignore)", {"ignore": [of_day]})
         times = times._replace(assumed=f"{of_day} is taken for hours and minutes, HHMM")
-    return Column(name, cells[days], times.values, times.bad), times, (days, of_day)
+    return times
 
 
-def _of_calendar(
-    cells: Mapping[str, Cells], parts: Mapping[str, str]
-) -> tuple[Column, Times, tuple[str, ...]]:
+def _of_calendar(cells: Mapping[str, Cells], parts: Mapping[str, str]) -> Times:
     """Year, month and day in columns of their own, and what there is of the time of day."""
     numbers = {part: pd.to_numeric(pd.Series(cells[name].values), errors="coerce")
                for part, name in parts.items()}  # fmt: skip
-    dates = pd.DatetimeIndex(pd.to_datetime(pd.DataFrame(numbers), errors="coerce"))
-    name, bad = " + ".join(parts.values()), np.asarray(dates.isna())
-    times = Times(dates, bad, "dates in columns of their parts")
-    return Column(name, cells[parts["year"]], dates, bad), times, tuple(parts.values())
+    dates = pd.to_datetime(pd.DataFrame(numbers), errors="coerce")
+    return Times(pd.DatetimeIndex(dates), "dates in columns of their parts")

@@ -24,13 +24,13 @@ from .columns import (
 )
 from .opening import SUFFIXES
 from .recording import fill
-from .reshaping import Rows, by_time, find_long, resampled, stacked, usable, widened
+from .reshaping import Rows, by_time, find_long, resampled, usable, widened
 from .row_labels import find_label
 from .row_options import RowOptions, column_of, with_options
 from .row_times import find_time
 from .sheets import ENDINGS, find_files, joined, read_sheets
+from .splits import by_hash, check_shares
 from .splits import by_time as split_by_time
-from .splits import check_shares, rows_by_hash
 from .table import NOTE, Reading, SensorTable
 from .words import bare
 
@@ -58,32 +58,12 @@ def load_rows(path: Path | str | Sequence[Path | str], **options: Any) -> Sensor
     has its near-copy in another split: the rows before the first fault are training, then
     calibration, and all later ones test; without faults to go by, the normal rows are one
     block each. Else the rows have no known order and are drawn by `seed`.
-    Rows labelled NG are always test.
+    Rows labelled NG are always test. Time and label are found by the words of `words.toml` where
+    they are not given, the time also as the first column of dates.
 
     Args:
         path: A file; a folder or a list of files with the same columns is one recording, in
             order of time.
-        columns: With a header, the sensors to keep, in this order; without one, the names of
-            all columns of the file.
-        label: Name of the label column (0/1, true/false, OK/NG, normal/anomaly ...);
-            `NAME=VALUE` says which value is NG, `NAME!=VALUE` which is not.
-        time: Name of the time column. Both are found by the words of `words.toml` where they
-            are not given, the time also as the first column of dates.
-        ignore: Columns that are no sensors.
-        seed: Another seed, another draw, where rows are drawn.
-        calibration: Share of the normal rows for the threshold.
-        test: Share of the normal rows for the final numbers.
-        missing: What becomes of a row with a cell missing or not numeric: "drop" leaves it out,
-            "refuse" raises, "interpolate" bridges short gaps of a sensor by a straight line.
-        most: Cells in a row that are bridged; rows of a longer gap are left out.
-        dates: Order of the dates (dmy, mdy, ymd), unit of a count since 1970 (s, ms, us, ns),
-            "days" of a spreadsheet, "number", or a format with percent signs.
-        decimal: "." or ",".
-        encoding: Of text, as Python names it.
-        sheet: The worksheet of a workbook, else the first with a table.
-        layout: "wide", or "long": a tag, a time and a value in each row.
-        hold: Seconds for which a sensor that is recorded more seldom keeps its last value.
-        every: Seconds of a step over which readings are averaged first.
 
     Returns:
         The table without the rows that have a cell missing or not numeric: those are counted
@@ -205,9 +185,10 @@ def _load(
         missing=missing,
         found={name: value for name, value in found.items() if value},
     )  # fmt: skip
+    values = [s.values if keep.all() else s.values[keep] for s in sensors]
     labels = None if rows.label is None else rows.label.values[keep].astype(bool)
     table = SensorTable(
-        stacked(sensors, keep), tuple(sensor.name for sensor in sensors), labels,
+        np.stack(values, axis=1), tuple(sensor.name for sensor in sensors), labels,
         None if rows.time is None else rows.time.values[keep], source, bad=tuple(bad),
         note=NOTE if any(NOTE in line for line in sheet.comments) else "",
         filled=filled, options=options.chosen(), lines=rows.lines[keep],
@@ -256,5 +237,5 @@ def _splits(table: SensorTable, options: RowOptions) -> partial[NDArray[np.str_]
     shares = {"calibration": options.calibration, "test": options.test}
     check_shares(**shares)
     if table.time is None and table.labels is None:
-        return partial(rows_by_hash, len(table), seed=options.seed, **shares)
+        return partial(by_hash, range(len(table)), seed=options.seed, **shares)
     return partial(split_by_time, len(table), table.time, table.labels, **shares)

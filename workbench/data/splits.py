@@ -5,8 +5,8 @@ moves at most a neighbour or two across a border. Sensor rows are cut into block
 because the neighbour of a training row is nearly that row again.
 """
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable
+from hashlib import sha256
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -59,32 +59,18 @@ class Parts:
 
 
 def by_hash(
-    names: Sequence[str], *, seed: int, calibration: float, test: float
-) -> tuple[str, ...]:
+    names: Iterable[object], *, seed: int, calibration: float, test: float
+) -> NDArray[np.str_]:
     """One split per name (all different), of sizes that follow the shares; the rest trains.
 
     Example:
-        >>> by_hash(["a", "b", "c", "d"], seed=0, calibration=0.25, test=0.25)
-        ('calibration', 'train', 'train', 'test')
+        >>> by_hash(["a", "b", "c", "d"], seed=0, calibration=0.25, test=0.25).tolist()
+        ['calibration', 'train', 'train', 'test']
     """
-    digests = [hashlib.sha256(f"{seed}:{name}".encode()).hexdigest() for name in names]
-    splits = np.empty(len(names), dtype=object)
-    order = sorted(range(len(names)), key=digests.__getitem__)
-    splits[order] = _tail_first(len(names), calibration, test)
-    return tuple(splits.tolist())
-
-
-def rows_by_hash(n: int, *, seed: int, calibration: float, test: float) -> NDArray[np.str_]:
-    """The split of rows 0 to n - 1, as `by_hash` draws them by their numbers.
-
-    Example:
-        >>> rows_by_hash(3, seed=0, calibration=0.3, test=0.3).tolist()
-        ['calibration', 'train', 'test']
-    """
-    digests = b"".join(hashlib.sha256(b"%d:%d" % (seed, i)).digest()[:8] for i in range(n))
-    splits = np.empty(n, dtype="<U11")
+    digests = b"".join(sha256(f"{seed}:{name}".encode()).digest()[:8] for name in names)
     order = np.argsort(np.frombuffer(digests, ">u8"), kind="stable")
-    splits[order] = _tail_first(n, calibration, test)
+    splits = np.empty(len(order), dtype="<U11")
+    splits[order] = _tail_first(len(order), calibration, test)
     return splits
 
 

@@ -16,7 +16,7 @@ from workbench import workspace
 from workbench.errors import DataError
 from workbench.lock import FileLock
 
-from .csv import BOM, csv_bytes, csv_text, decoded, table_of
+from .csv import BOM, csv_bytes, csv_text, decoded, read_table
 
 Row = TypeVar("Row", bound=Sequence)
 
@@ -141,7 +141,7 @@ class TableFile(Generic[Row]):
             whole, _, torn = text.rpartition("\n")
             content = csv_bytes([]) + f"{whole}\n".encode() if whole else content
         try:
-            found, ours = table_of(content)
+            found, ours = read_table(content)
             head, *cells = list(found) or [[]]
         except csv.Error as error:
             raise DataError(f"{self.path} must be a CSV file: {error}") from error

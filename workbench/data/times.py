@@ -6,16 +6,18 @@ times, or an unbroken clock, where the other does not.
 
 from collections import Counter
 from datetime import timedelta, timezone
+from re import findall
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from workbench.errors import AmbiguousError, DataError
+from workbench.errors import DataError
 
-from .date_cells import ORDERS, Form, as_dates, parse, since_midnight
+from .date_cells import ORDERS, Form, as_dates, parse
 from .recording import pauses
+from .row_options import ambiguous
 from .words import is_missing, seconds_of
 
 UNITS = {"s": 1e9, "ms": 1e12, "us": 1e15, "ns": 1e18}
@@ -32,24 +34,23 @@ class Times(NamedTuple):
     """A time column: dates or numbers (seconds), where it has neither, and its form in words."""
 
     values: pd.Index
-    bad: NDArray[np.bool_]
     form: str
     order: str = ""  # one of `CHOICES`, for the next file
     assumed: str = ""
 
+    @property
+    def bad(self) -> NDArray[np.bool_]:
+        """Where the file has no usable time."""
+        return np.asarray(self.values.isna())
+
 
 def read_times(
-    cells: NDArray,
-    name: str,
-    choice: str | None = None,
-    clock: NDArray | None = None,
-    unit: str = "",
+    cells: NDArray, name: str, choice: str | None = None, unit: str = ""
 ) -> Times | None:
     """The cells of a time column as dates or numbers; None where they are neither.
 
-    `cells` are text (object), numbers or dates, shape (N,), `clock` times of day in a column of
-    their own, as text or as HHMMSS or HHMM, `unit` what the header says of the column. `choice`
-    is one of `CHOICES`, or a format as for strftime.
+    `cells` are text (object), numbers or dates, shape (N,), `unit` is what the header says of
+    the column. `choice` is one of `CHOICES`, or a format as for strftime.
 
     Example:
         >>> read_times(np.array(["31.01.2024 07:00", "01.02.2024 08:00"], object), "t").order
@@ -59,24 +60,34 @@ def read_times(
         raise ValueError(
             f"dates must be one of {', '.join(CHOICES)} or a format with %, got {choice!r}"
         )
-    of_day = None if clock is None else _of_day(clock)
-    if of_day is not None and are_compact_days(cells):
-        cells = np.array([_spelled_date(x) for x in _numbers(cells).tolist()], object)
     if cells.dtype.kind == "M":
-        dates = pd.DatetimeIndex(cells)
-        dates = dates if of_day is None else dates + pd.to_timedelta(of_day, unit="ns")
-        return _times(dates, "dates of the file")
+        return Times(pd.DatetimeIndex(cells), "dates of the file")
     if cells.dtype.kind in "iuf":
         return _counted(cells, name, choice, seconds_of(name, unit))
-    if choice and "%" in choice and of_day is None:
+    if choice and "%" in choice:
         dates = pd.to_datetime(pd.Index(cells, dtype=object), format=choice, errors="coerce")
-        return _times(dates, f"dates as {choice}", choice)
-    return _written(cells, name, choice, of_day)
+        return Times(dates, f"dates as {choice}", choice)
+    return _written(cells, name, choice)
 
 
-def _written(
-    cells: NDArray[np.object_], name: str, choice: str | None, of_day: NDArray[np.float64] | None
-) -> Times | None:
+def with_time_of_day(days: NDArray, clock: NDArray) -> NDArray[np.object_]:
+    """A column of dates and one of times of day, as one of text; "" where one holds nothing.
+
+    Example:
+        >>> with_time_of_day(np.array([20240501, 20240502]), np.array([80000, 181500])).tolist()
+        ['2024-05-01 08:00:00', '2024-05-02 18:15:00']
+    """
+    if days.dtype.kind == "M":
+        days = pd.DatetimeIndex(days).strftime("%Y-%m-%d").fillna("").to_numpy(object)
+    elif are_compact_days(days):
+        days = [f"{d[:-4]}-{d[-4:-2]}-{d[-2:]}" if d else "" for d in _figures(days, 6)]
+    if are_compact_clock(clock):
+        clock = [":".join(findall("..", t)) for t in _figures(clock, clock_digits(clock))]
+    pairs = zip(days, clock, strict=True)
+    return np.array([f"{d} {t}" if d and t else "" for d, t in pairs], object)
+
+
+def _written(cells: NDArray[np.object_], name: str, choice: str | None) -> Times | None:
     """Dates as text, in the one order that explains them."""
     parsed = parse(cells)
     held = Counter(parsed.form.tolist())
@@ -98,13 +109,12 @@ def _written(
     parsed.form[odd] = -1
     example, orders = next(c for c, f in zip(cells, parsed.form, strict=True) if f >= 0), kind[0]
     if not orders:
-        clock = since_midnight(parsed) / 1e9  # which starts again each day
+        clock = np.where(parsed.form < 0, np.nan, parsed.clock / 1e9)  # starts again each day
         days = np.cumsum(np.nan_to_num(np.diff(clock, prepend=clock[:1])) < -43_200)
         since = pd.Index(clock + 86_400.0 * days)
-        return _times(since, "times of day without a date", "number",
+        return Times(since, "times of day without a date", "number",
                       "times of day without a date are counted in seconds")  # fmt: skip
-    since = parsed.clock if of_day is None else parsed.clock + of_day
-    found = {order: as_dates(parsed, order, since) for order in orders}
+    found = {order: as_dates(parsed, order) for order in orders}
     if choice in found:
         order, assumed = str(choice), ""
     else:
@@ -113,13 +123,13 @@ def _written(
     if dates.isna().sum() - (parsed.form < 0).sum() > len(cells) / 2:
         return None
     if not kind[1]:
-        return _times(dates, f"dates, {ORDERS[order]}", order, assumed)
+        return Times(dates, f"dates, {ORDERS[order]}", order, assumed)
     offsets = parsed.offset[parsed.form >= 0]
     zone = timezone(timedelta(minutes=int(offsets[0])))
     if several := len(np.unique(offsets)) - 1:
         assumed = f"times are shown at {zone}, the first of {several + 1} offsets from UTC"
     dates = dates.tz_localize("UTC").tz_convert(zone)
-    return _times(dates, f"dates with an offset from UTC, {ORDERS[order]}", order, assumed)
+    return Times(dates, f"dates with an offset from UTC, {ORDERS[order]}", order, assumed)
 
 
 def _kind(form: Form) -> tuple:
@@ -134,13 +144,11 @@ def _chosen(
     least = min(bad.sum() for bad in failed.values())
     valid = {order: dates for order, dates in found.items() if failed[order].sum() == least}
     first = next(iter(valid))
-    ways = {"dates": first}
     for order, bad in failed.items():
         if order not in valid and (failed[first] & ~bad).any():
-            raise AmbiguousError(
-                f"the dates of column {name} must be in one order; some are {ORDERS[order]} and "
-                f"some {ORDERS[first]}; pass dates=... (--dates) to leave some out", ways
-            )  # fmt: skip
+            some = f"some are {ORDERS[order]} and some {ORDERS[first]}"
+            said = f"the dates of column {name} must be in one order; {some}"
+            raise ambiguous(said, "dates", list(dict.fromkeys([first, *found])))
     if all(dates.equals(valid[first]) for dates in valid.values()):
         return first, ""
     rising = [o for o, dates in valid.items() if dates.dropna().is_monotonic_increasing]
@@ -149,11 +157,8 @@ def _chosen(
     steady = [o for o in rising if not len(pauses(valid[o].dropna()))]
     if len(steady) == 1:
         return steady[0], f"{name}: {ORDERS[steady[0]]}, which alone gives an unbroken clock"
-    choices = " or ".join(f"{o} ({ORDERS[o]})" for o in valid)
-    raise AmbiguousError(
-        f"the dates of column {name} may be read in more than one order ({example}); pass dates="
-        f"{choices} (--dates)", ways
-    )  # fmt: skip
+    said = f"the dates of column {name} may be read in more than one order ({example})"
+    raise ambiguous(said, "dates", list(valid))
 
 
 def _counted(cells: NDArray, name: str, choice: str | None, size: float) -> Times | None:
@@ -171,19 +176,19 @@ def _counted(cells: NDArray, name: str, choice: str | None, size: float) -> Time
     elif choice == "days" or (choice is None and unit is None and _are_spreadsheet(known, name)):
         ms = pd.to_timedelta(pd.Index(np.round(86_400_000.0 * cells.astype(float))), unit="ms")
         dates = pd.DatetimeIndex(pd.Timestamp("1899-12-30") + ms)  # kept to the millisecond
-        return _times(dates, "day numbers of a spreadsheet", "days")
+        return Times(dates, "day numbers of a spreadsheet", "days")
     elif unit is None and choice in (None, "ymd") and _are_compact(known):
         text = np.array([str(int(x)) if np.isfinite(x) else "" for x in cells.tolist()], object)
-        return _written(text, name, choice, None)
+        return _written(text, name, choice)
     if unit is None:
         said = "numbers, taken for seconds" if size == 1 else f"numbers of {size:g} seconds each"
-        return _times(pd.Index(cells.astype(np.float64) * size), said, "number")
+        return Times(pd.Index(cells.astype(np.float64) * size), said, "number")
     if cells.dtype.kind == "f" and not np.array_equal(known, np.round(known)):
         cells, scale = np.round(cells * (1e6 / (UNITS[unit] / 1e9))), "us"
     else:
         scale = unit
     dates = pd.to_datetime(pd.Index(cells), unit=scale, errors="coerce")
-    return _times(pd.DatetimeIndex(dates), f"{unit} since 1970, shown in UTC", unit)
+    return Times(pd.DatetimeIndex(dates), f"{unit} since 1970, shown in UTC", unit)
 
 
 def are_since_1970(cells: NDArray) -> bool:
@@ -215,7 +220,7 @@ def are_compact_clock(cells: NDArray) -> bool:
 def clock_digits(clock: NDArray) -> int:
     """4 for times of day as HHMM, 6 for HHMMSS; by the zeros before them, where text has them."""
     if clock.dtype == object:
-        return max(4, *map(len, clock))
+        return 6 if max(map(len, clock)) > 4 else 4
     return 6 if np.nanmax(clock) > 2359 else 4
 
 
@@ -229,22 +234,10 @@ def _whole(cells: NDArray) -> NDArray:
     return known if np.array_equal(known, np.round(known)) else known[:0]
 
 
-def _of_day(clock: NDArray) -> NDArray[np.float64]:
-    """Nanoseconds since midnight, NaN where a cell holds no time of day."""
-    if not are_compact_clock(clock):
-        return since_midnight(parse(clock))
-    hours, numbers = 10 ** (clock_digits(clock) - 2), _numbers(clock)
-    minutes, seconds = numbers // (hours // 100) % 100, numbers % 100 * (hours == 10_000)
-    return 1e9 * (3600.0 * (numbers // hours) + 60.0 * minutes + seconds)
-
-
-def _numbers(cells: NDArray) -> NDArray[np.float64]:
-    return pd.to_numeric(pd.Series(cells), errors="coerce").to_numpy(np.float64)
-
-
-def _spelled_date(number: float) -> str:
-    text = f"{number:06.0f}"
-    return "" if number != number else f"{text[:-4]}-{text[-4:-2]}-{text[-2:]}"
+def _figures(cells: NDArray, size: int) -> list[str]:
+    """Whole numbers with the zeros before them, "" where there is none."""
+    numbers = pd.to_numeric(pd.Series(cells), errors="coerce")
+    return ["" if n != n else f"{n:0{size}.0f}" for n in numbers]
 
 
 def _unit_since_1970(low: float, high: float) -> str | None:
@@ -265,11 +258,5 @@ def _are_spreadsheet(known: NDArray, name: str) -> bool:
     finer = 1000 * known.astype(float)
     if not np.allclose(finer, np.round(finer), rtol=0, atol=1e-6):
         return True  # a second is 0.0000116 days
-    raise AmbiguousError(
-        f"column {name} may hold days of a spreadsheet or seconds ({known[0]:g}); pass "
-        "dates=days or dates=number (--dates)", {"dates": "days"}
-    )  # fmt: skip
-
-
-def _times(values: pd.Index, form: str, order: str = "", assumed: str = "") -> Times:
-    return Times(values, np.asarray(values.isna()), form, order, assumed)
+    said = f"column {name} may hold days of a spreadsheet or seconds ({known[0]:g})"
+    raise ambiguous(said, "dates", ["days", "number"])

@@ -187,30 +187,24 @@ def word(name: str, own: Mapping[str, bool | None] | None = None) -> Word:
     return Word(None)
 
 
-def says_nothing(name: str) -> bool:
-    """Whether a name cannot be that of a defect: a machine, a number, or photos yet to be sorted.
+def may_be_kind(name: str) -> bool:
+    """Whether a name may be that of a kind of defect.
+
+    It is none if it means a machine, a number, photos yet to be sorted or made by a program, or
+    holds a word for good, or nearly one.
 
     Example:
-        >>> says_nothing("cam 2"), says_nothing("새 폴더"), says_nothing("broken_large")
-        (True, True, False)
+        >>> [may_be_kind(n) for n in ("broken_large", "cam 2", "새 폴더", "OK_old", "nomral")]
+        [True, False, False, False, False]
     """
-    every = tokens(name)
-    unsorted = not _FOLDERS["unsorted"].isdisjoint(every)
-    return unsorted or all(token.isdigit() or token in _FOLDERS["clear"] for token in every)
-
-
-def may_say_good(name: str) -> bool:
-    """Whether a name holds a word for good, or nearly one, though the whole is not understood.
-
-    Example:
-        >>> may_say_good("OK_old"), may_say_good("nomral"), may_say_good("broken_large")
-        (True, True, False)
-    """
-    good = [one for one in _FOLDERS["good"] if " " not in one]
-    return any(
-        word(token).ng is False
-        or (word(token).ng is None and get_close_matches(token, good, 1, cutoff=0.75))
-        for token in tokens(name)
+    every, good = tokens(name), [one for one in _FOLDERS["good"] if " " not in one]
+    clear = all(token.isdigit() or token in _FOLDERS["clear"] for token in every)
+    if clear or phrase(name) in DERIVED or not _FOLDERS["unsorted"].isdisjoint(every):
+        return False
+    sides = {token: word(token).ng for token in every}
+    return not any(
+        ng is False or (ng is None and get_close_matches(token, good, 1, cutoff=0.75))
+        for token, ng in sides.items()
     )
 
 

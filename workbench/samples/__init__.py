@@ -71,7 +71,7 @@ def make_samples(
         ValueError: No such sample, or a number out of range.
         DataError: Something else is at `folder` already.
     """
-    name = _known(name)
+    name = {known.lower(): known for known in (*NAMES, "all")}.get(name.lower(), name)
     default = {"pump": "pump.csv", "all": ""}.get(name, name)
     folder = workspace.data(default) if folder is None else Path(folder)
     if name == "all":
@@ -85,7 +85,11 @@ def make_samples(
         recipe |= {"ok": ok, "ng": ng, "size": size}
     if not _is_made(folder, recipe):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        _write(folder, recipe)
+        if name == "pump":
+            workspace.write(folder, pump.csv_text(recipe))
+        else:
+            with workspace.staged(folder) as part:
+                _write_photos(part, recipe)
     return folder
 
 
@@ -111,7 +115,8 @@ def photograph(
     clean = spoilt = shoot()
     mask = np.zeros((size, size), dtype=bool)
     while ng and mask.sum() < 12 * (size / 256) ** 2:  # a scratch may get lost in a glare
-        spoilt = shoot(Defect(kind_of(name, index), _severity(name, index, damage), damage))
+        severity = damage.uniform(*_SEVERITY[index // len(PRODUCTS[name].DEFECTS) % 3])
+        spoilt = shoot(Defect(kind_of(name, index), severity, damage))
         mask = _difference(spoilt, clean)
     image = develop(spoilt, camera, np.random.default_rng(streams[3]))
     if ng:  # the same noise again
@@ -125,10 +130,6 @@ def kind_of(name: str, index: int) -> str:
     return kinds[index % len(kinds)]
 
 
-def _severity(name: str, index: int, rng: np.random.Generator) -> float:
-    return rng.uniform(*_SEVERITY[index // len(PRODUCTS[name].DEFECTS) % len(_SEVERITY)])
-
-
 def _difference(spoilt: NDArray[np.float32], clean: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Changed pixels, small gaps closed: a shifted chip is dark where it overlaps itself."""
     changed = np.abs(spoilt - clean).max(axis=2) > _VISIBLE
@@ -136,11 +137,6 @@ def _difference(spoilt: NDArray[np.float32], clean: NDArray[np.float32]) -> NDAr
     for step in (ImageFilter.MaxFilter(7), ImageFilter.MinFilter(5)):
         closed = closed.filter(step)
     return np.asarray(closed) > 0
-
-
-def _known(name: str) -> str:
-    """The name as we spell it, given in any case."""
-    return next((known for known in (*NAMES, "all") if known.lower() == name.lower()), name)
 
 
 def _check(name: str, ok: int, ng: int, size: int) -> None:
@@ -168,26 +164,17 @@ def _is_made(target: Path, recipe: dict) -> bool:
     return True
 
 
-def _write(target: Path, recipe: dict) -> None:
-    if recipe["kind"] == "pump":
-        workspace.write(target, pump.csv_text(recipe))
-    else:
-        with workspace.staged(target) as part:
-            _write_photos(part, recipe)
-
-
 def _write_photos(folder: Path, recipe: dict) -> None:
     name, seed, size = recipe["kind"], recipe["seed"], recipe["size"]
     for sub in ("OK", "NG", "masks"):
         (folder / sub).mkdir()
-    for index in range(recipe["ok"]):
-        photo = photograph(name, index, seed=seed, size=size)
-        Image.fromarray(photo.image).save(folder / "OK" / f"{name}_{index:03d}.jpg", quality=92)
-    for index in range(recipe["ng"]):
-        photo = photograph(name, index, ng=True, seed=seed, size=size)
-        stem = f"{kind_of(name, index)}_{index:03d}"
-        Image.fromarray(photo.image).save(folder / "NG" / f"{stem}.jpg", quality=92)
-        Image.fromarray(photo.mask).convert("L").save(folder / "masks" / f"{stem}.png")
+    for label, count in (("OK", recipe["ok"]), ("NG", recipe["ng"])):
+        for index in range(count):
+            photo = photograph(name, index, ng=label == "NG", seed=seed, size=size)
+            stem = f"{name if label == 'OK' else kind_of(name, index)}_{index:03d}"
+            Image.fromarray(photo.image).save(folder / label / f"{stem}.jpg", quality=92)
+            if label == "NG":
+                Image.fromarray(photo.mask).convert("L").save(folder / "masks" / f"{stem}.png")
     (folder / "README.md").write_text(_readme(recipe), "utf-8")
     (folder / MARKER).write_text(json.dumps(recipe, indent=2) + "\n", "utf-8")
 

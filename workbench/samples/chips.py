@@ -32,7 +32,10 @@ def sprite_of(kind: str, text: str, side: int) -> Image.Image:
     if kind.endswith(" up"):
         flat = sprite_of(kind.removesuffix(" up"), text, side)
         short = flat.resize((round(flat.width * 0.45), round(flat.height * 0.95)))
-        return _end_face(short)
+        w, h = short.size  # the metal end that faces the camera when a chip stands up
+        face = [w * 0.2, h * 0.12, w * 0.8, h * 0.88]
+        ImageDraw.Draw(short).rounded_rectangle(face, 2, (206, 208, 212, 255))
+        return short
     length, width, _ = SIZES[kind]
     tall = 2 * (LEG_REACH + 0.008) if kind in LEGS else width
     scale = 4
@@ -42,36 +45,27 @@ def sprite_of(kind: str, text: str, side: int) -> Image.Image:
     return large.reduce(scale)
 
 
-def _end_face(sprite: Image.Image) -> Image.Image:
-    """The metal end that faces the camera when a chip stands up."""
-    pen = ImageDraw.Draw(sprite)
-    w, h = sprite.size
-    pen.rounded_rectangle([w * 0.2, h * 0.12, w * 0.8, h * 0.88], 2, (206, 208, 212, 255))
-    return sprite
+def _print(
+    pen: ImageDraw.ImageDraw, at: tuple[float, float], text: str, colour: Rgb, size: float
+) -> None:
+    pen.text(at, text, colour, ImageFont.load_default(size), "mm")
 
 
-def _chip(body: Rgb, edge: Rgb, ends: float = 0.2) -> Painter:
+def _chip(
+    body: Rgb, edge: Rgb, ends: float = 0.2, band: Rgb | None = None, lens: Rgb | None = None
+) -> Painter:
     def paint(pen: ImageDraw.ImageDraw, w: int, h: int, text: str) -> None:
         pen.rounded_rectangle([0, 0, w - 1, h - 1], h * 0.08, (188, 190, 196))
         pen.rectangle([0, 0, w, h * 0.12], (226, 228, 232))
         pen.rectangle([w * ends, 0, w * (1 - ends), h], body)
         pen.rectangle([w * ends, 0, w * (1 - ends), h * 0.1], edge)
-        if text:
-            pen.text((w / 2, h / 2), text, SILK, ImageFont.load_default(h * 0.5), "mm")
-
-    return paint
-
-
-def _banded(body: Rgb, band: Rgb, lens: Rgb | None = None) -> Painter:
-    plain = _chip(body, tuple(min(255, c + 30) for c in body), 0.12)
-
-    def paint(pen: ImageDraw.ImageDraw, w: int, h: int, text: str) -> None:
-        plain(pen, w, h, "")
         if lens:
             pen.ellipse([w * 0.3, h * 0.14, w * 0.7, h * 0.86], lens)
-        pen.rectangle([w * 0.74, 0, w * 0.84, h], band)
+        if band:
+            pen.rectangle([w * 0.74, 0, w * 0.84, h], band)
         if text:
-            pen.text((w * 0.43, h / 2), text, SILK, ImageFont.load_default(h * 0.45), "mm")
+            middle, size = (0.43, 0.45) if band else (0.5, 0.5)
+            _print(pen, (w * middle, h / 2), text, SILK, h * size)
 
     return paint
 
@@ -81,7 +75,7 @@ def _can(pen: ImageDraw.ImageDraw, w: int, h: int, text: str) -> None:
     pen.ellipse([w * 0.04, h * 0.04, w * 0.96, h * 0.96], (150, 153, 158))
     pen.ellipse([w * 0.08, h * 0.08, w * 0.92, h * 0.92], (190, 193, 198))
     pen.chord([w * 0.08, h * 0.08, w * 0.92, h * 0.92], 125, 235, (34, 35, 40))
-    pen.text((w * 0.58, h / 2), text, (44, 45, 50), ImageFont.load_default(h * 0.24), "mm")
+    _print(pen, (w * 0.58, h / 2), text, (44, 45, 50), h * 0.24)
 
 
 def _ic(legs: int) -> Painter:
@@ -95,11 +89,8 @@ def _ic(legs: int) -> Painter:
         pen.rounded_rectangle([0, top, w - 1, bottom], h * 0.03, (30, 31, 34))
         pen.rectangle([w * 0.01, top, w * 0.99, top + h * 0.035], (58, 60, 64))
         pen.circle((w * 0.07 + 4, bottom - h * 0.11), h * 0.045, (74, 76, 80))
-        font = ImageFont.load_default(h * 0.17)
-        pen.text((w / 2, h * 0.44), text, (168, 170, 168), font, "mm")
-        pen.text(
-            (w * 0.56, h * 0.64), "2406", (140, 142, 140), ImageFont.load_default(h * 0.12), "mm"
-        )
+        _print(pen, (w / 2, h * 0.44), text, (168, 170, 168), h * 0.17)
+        _print(pen, (w * 0.56, h * 0.64), "2406", (140, 142, 140), h * 0.12)
 
     return paint
 
@@ -108,8 +99,8 @@ _PAINTERS = {
     "resistor": _chip((28, 28, 30), (62, 62, 66)),
     "capacitor": _chip((168, 130, 86), (196, 160, 116), 0.24),
     "small": _chip((150, 118, 84), (182, 150, 114), 0.24),
-    "diode": _banded((34, 34, 36), (190, 192, 190)),
-    "led": _banded((214, 210, 196), (40, 130, 70), (236, 222, 150)),
+    "diode": _chip((34, 34, 36), (64, 64, 66), 0.12, (190, 192, 190)),
+    "led": _chip((214, 210, 196), (244, 240, 226), 0.12, (40, 130, 70), (236, 222, 150)),
     "can": _can,
     "so14": _ic(7),
     "so8": _ic(4),

@@ -60,7 +60,7 @@ def draw(side: int, rng: np.random.Generator, defect: Defect | None = None) -> I
     if defect is not None and defect.kind == "bridge":
         board = _bridge(board, defect)
     elif defect is not None:
-        _MISTAKES[defect.kind](placed, defect)
+        _misplace(placed, defect)
     for part in placed:
         brightness = rng.uniform(0.92, 1.08)
         if part is not None:
@@ -75,41 +75,22 @@ def _jitter(part: Part, rng: np.random.Generator) -> Part:
     return part._replace(x=part.x + dx, y=part.y + dy, angle=part.angle + turn)
 
 
-def _miss(placed: list[Part | None], defect: Defect) -> None:
-    placed[defect.rng.choice(_CHIPS)] = None
-
-
-def _shift(placed: list[Part | None], defect: Defect) -> None:
-    """Off its pads and turned: from just out of tolerance to fallen off."""
-    i, heading = defect.rng.choice(_CHIPS), defect.rng.uniform(0, 2 * np.pi)
-    far = 0.010 + 0.030 * defect.severity
-    turn = defect.rng.choice([-1, 1]) * (6 + 30 * defect.severity * defect.rng.uniform(0.3, 1))
-    part = placed[i]
-    placed[i] = part._replace(
-        x=part.x + far * np.cos(heading), y=part.y + far * np.sin(heading), angle=part.angle + turn
-    )
-
-
-def _raise(placed: list[Part | None], defect: Defect) -> None:
-    """Tombstone: the part stands on one pad, so it looks short and shows its end."""
-    i = defect.rng.choice(_CHIPS)
-    part, way = placed[i], defect.rng.choice([-1, 1])
-    turn = np.deg2rad(part.angle)
-    far = way * SIZES[part.kind][2] * 0.9
-    placed[i] = part._replace(
-        kind=f"{part.kind} up",
-        x=part.x + far * np.cos(turn),
-        y=part.y - far * np.sin(turn),
-        angle=part.angle + defect.rng.normal(0, 4 + 8 * defect.severity),
-    )
-
-
-def _reverse(placed: list[Part | None], defect: Defect) -> None:
-    i = defect.rng.choice(_POLAR)
-    placed[i] = placed[i]._replace(angle=placed[i].angle + 180)
-
-
-_MISTAKES = {"missing": _miss, "shifted": _shift, "tombstone": _raise, "polarity": _reverse}
+def _misplace(placed: list[Part | None], defect: Defect) -> None:
+    """Leave a part out, or change one in place."""
+    rng, severity = defect.rng, defect.severity
+    i = rng.choice(_POLAR if defect.kind == "polarity" else _CHIPS)
+    part, turn = placed[i], 180.0
+    x, y, kind = part.x, part.y, part.kind
+    if defect.kind == "shifted":  # off its pads, from just out of tolerance to fallen off
+        heading, far = rng.uniform(0, 2 * np.pi), 0.010 + 0.030 * severity
+        turn = rng.choice([-1, 1]) * (6 + 30 * severity * rng.uniform(0.3, 1))
+        x, y = x + far * np.cos(heading), y + far * np.sin(heading)
+    elif defect.kind == "tombstone":  # it stands on one pad, looks short and shows its end
+        far, along = rng.choice([-1, 1]) * SIZES[kind][2] * 0.9, np.deg2rad(part.angle)
+        x, y, kind = x + far * np.cos(along), y - far * np.sin(along), f"{kind} up"
+        turn = rng.normal(0, 4 + 8 * severity)
+    moved = part._replace(kind=kind, x=x, y=y, angle=part.angle + turn)
+    placed[i] = None if defect.kind == "missing" else moved
 
 
 def _bridge(board: Image.Image, defect: Defect) -> Image.Image:
