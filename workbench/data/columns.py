@@ -132,8 +132,9 @@ def choose_sensors(
     numbers = to_numbers(free, signs)
     left_out |= {name: _no_numbers(c, name) for name, c in free.items() if name not in numbers}
     if wanted and gaps:
-        silent = [name for name, why in left_out.items() if why == NO_VALUE]
-        numbers |= {name: _silent(name, free[name]) for name in silent}
+        for name in [name for name, why in left_out.items() if why == NO_VALUE]:
+            bad = np.ones(len(free[name]), bool)
+            numbers[name] = Column(name, free[name], np.full(len(bad), np.nan), bad)
         numbers = {name: numbers[name] for name in wanted if name in numbers}
         left_out = {name: why for name, why in left_out.items() if name not in numbers}
     if wanted and len(numbers) < len(wanted):
@@ -179,12 +180,6 @@ def _gives_away(column: Column, label: Column) -> bool:
         return False
     low, high = values == values.min(), values == values.max()
     return bool(ng[low if low.sum() < high.sum() else high].all())
-
-
-def _silent(name: str, cells: Cells) -> Column:
-    """A sensor of which no reading came."""
-    n = len(cells.values)
-    return Column(name, cells, np.full(n, np.nan), np.ones(n, bool))
 
 
 def _without_mark(column: Column) -> tuple[Column, str]:

@@ -82,21 +82,27 @@ def read_table_layout(files: Files, table: LabelTable, words: Words) -> Layout |
         if ng is None:
             unknown.setdefault(label, []).append(name)
             continue
-        entry = _entry(name, ng, kind, row, details, at, left)
         objects.add(details.get("object", ""))
-        if (before := entries.get(name)) and before.ng != entry.ng:
+        if name in entries and entries[name].ng != ng:
             raise DataError(
                 f"{path} must give each photo one label, it gives {name} two; settle which"
             )
-        entries[name] = entry
+        given = [cell for cell in row.get("mask", "").split(";") if ng and cell.strip()]
+        masks = {cell: at.name(cell) for cell in given}
+        left += [BadFile(c, f"mask of {name}, but no such picture") for c in given if not masks[c]]
+        split = "test" if ng else SPLIT_WORDS.get(phrase(row.get("split", "")), "")
+        own = "defect" if word(label).ng or label.isdigit() else label
+        kind = row.get("kind") or kind or own if ng else "good"
+        found = tuple(filter(None, masks.values()))
+        entries[name] = Entry(name, ng, kind, split, found, row.get("group", ""), details)
     if not entries and not unknown:
         some = f", such as {missing[0]}" if missing else ""
         files.left.append(BadFile(path.name, f"a table of labels, but of no picture here{some}"))
         return None
     left += _skipped(table, unknown, words)
     refuse_several(f"{path} must be about one object", files.root, objects)
-    masks = {mask for entry in entries.values() for mask in entry.masks}
-    known = {*entries, *masks, *(name for names in unknown.values() for name in names)}
+    of_photos = {mask for entry in entries.values() for mask in entry.masks}
+    known = {*entries, *of_photos, *(name for names in unknown.values() for name in names)}
     left += [BadFile(name, f"not in {path.name}") for name in files.pictures if name not in known]
     if missing and path.parent.name != "split_csv":  # VisA's is about its other objects too
         left += [BadFile(n, f"in {path.name}, but no such picture") for n in missing]
@@ -104,7 +110,7 @@ def read_table_layout(files: Files, table: LabelTable, words: Words) -> Layout |
     many = amount(len(at.by_end), "picture")
     said = f"{path.name} names {many} by paths elsewhere, such as {cell}: {name}"
     return Layout(f"labels of {path.name}", sorted(entries.values(), key=lambda e: e.name),
-                  bool(masks), [said] if cell else [], left, path.name)  # fmt: skip
+                  bool(of_photos), [said] if cell else [], left, path.name)  # fmt: skip
 
 
 def _skipped(table: LabelTable, unknown: dict[str, list[str]], words: Words) -> list[BadFile]:
@@ -125,27 +131,6 @@ def _skipped(table: LabelTable, unknown: dict[str, list[str]], words: Words) -> 
         )
     why = {True: "skipped, as asked for", False: f"no label in {table.path.name}"}
     return [BadFile(name, why[bool(label)]) for label, names in unknown.items() for name in names]
-
-
-def _entry(
-    name: str,
-    ng: bool,
-    kind: str,
-    row: dict[str, str],
-    details: dict[str, str],
-    at: "Paths",
-    left: list[BadFile],
-) -> Entry:
-    split, group = SPLIT_WORDS.get(phrase(row.get("split", "")), ""), row.get("group", "")
-    if not ng:
-        return Entry(name, ng, "good", split, (), group, details)
-    label = row["label"]
-    own = "defect" if word(label).ng or label.isdigit() else label
-    given = [cell for cell in row.get("mask", "").split(";") if cell.strip()]
-    masks = [(cell, at.name(cell)) for cell in given]
-    left += [BadFile(cell, f"mask of {name}, but no such picture") for cell, m in masks if not m]
-    found = tuple(mask for _, mask in masks if mask)
-    return Entry(name, ng, row.get("kind") or kind or own, "test", found, group, details)
 
 
 class Paths:

@@ -63,7 +63,8 @@ def find_long(cells: Mapping[str, Cells], time: Column) -> Long | None:
     tags = [name for name in cells if bare(name) in TAGS and _are_tags(cells[name])]
     values = [name for name in cells if bare(name) in VALUES]
     free = {n: c for n, c in cells.items() if bare(n) not in COUNTERS | QUALITIES}
-    numbers = [name for name, column in free.items() if _may_be_numbers(column)]
+    numbers = [n for n, c in free.items() if not c.are_dates()
+               and (not c.is_text() or possible(head(c)))]  # fmt: skip
     words = [n for n, c in free.items() if n not in numbers and c.is_text() and _are_tags(c)]
     if not tags and not words:
         return None
@@ -81,10 +82,6 @@ def find_long(cells: Mapping[str, Cells], time: Column) -> Long | None:
     if len(tags) != 1 or len(values) != 1:
         return None
     return Long(tags[0], values[0], next((n for n in cells if bare(n) in QUALITIES), None))
-
-
-def _may_be_numbers(cells: Cells) -> bool:
-    return not cells.are_dates() if not cells.is_text() else bool(possible(head(cells)))
 
 
 def _are_tags(cells: Cells) -> bool:

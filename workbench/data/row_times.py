@@ -76,7 +76,9 @@ def _found(
     others = [n for n in free if are_dated(cells[n]) or are_since_1970(cells[n].values)]
     if not (dated or choice):
         _refuse_unread(cells, [n for n in known if n not in (*days, *of_day)], signs)
-    running = [n for n in others if are_dated(cells[n]) and _changes(cells[n])]
+    running = [
+        n for n in others if are_dated(cells[n]) and len(pd.unique(cells[n].values[:1000])) > 1
+    ]
     for candidate in dict.fromkeys([*dated, *days, *running[:1], *known, *others[:1]]):
         column, unit = cells[candidate], signs.units.get(candidate, "")
         times = _read(column.values, candidate, choice, signs.path, unit)
@@ -92,10 +94,6 @@ def _found(
     if name is not None:
         raise DataError(f"{signs.path}: the time column {name} must hold dates or numbers")
     return None
-
-
-def _changes(cells: Cells) -> bool:
-    return len(pd.unique(pd.Series(cells.values[:1000]))) > 1
 
 
 def _are_days(cells: Cells, name: str) -> bool:

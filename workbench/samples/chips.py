@@ -1,7 +1,9 @@
 """Board components from above: chip resistors and capacitors, diodes, a can, ICs with legs."""
 
+import tomllib
 from collections.abc import Callable
 from functools import lru_cache
+from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -10,18 +12,8 @@ from .photo import Rgb
 SILK: Rgb = (222, 226, 214)
 Painter = Callable[[ImageDraw.ImageDraw, int, int, str], None]
 
-# length, width, distance of the pads' middles from the part's own, all in shares of the canvas
-SIZES = {
-    "resistor": (0.088, 0.048, 0.040),
-    "capacitor": (0.078, 0.046, 0.035),
-    "small": (0.056, 0.032, 0.026),
-    "diode": (0.096, 0.050, 0.048),
-    "led": (0.080, 0.048, 0.038),
-    "can": (0.130, 0.130, 0.050),
-    "so14": (0.250, 0.120, 0.0),
-    "so8": (0.150, 0.110, 0.0),
-}
-LEGS = {"so14": 7, "so8": 4}
+BOARD = tomllib.loads(Path(__file__).with_name("board.toml").read_text("utf-8"))
+SIZES, LEGS = BOARD["sizes"], BOARD["legs"]
 LEG_PITCH = 0.034
 LEG_REACH = 0.086  # from the middle line of the IC to the middle of its pads
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from .chips import LEG_PITCH, LEG_REACH, LEGS, SILK, SIZES, sprite_of
+from .chips import BOARD, LEG_PITCH, LEG_REACH, LEGS, SILK, SIZES, sprite_of
 from .photo import Defect, Rgb, blob, filled, points, texture, tint, to_picture
 
 DEFECTS = ("missing", "shifted", "bridge", "tombstone", "polarity")
@@ -27,36 +27,16 @@ class Part(NamedTuple):
     text: str = ""
 
 
-BOARD = (
-    Part("so14", 0.36, 0.33, 0, "74HC14D"),
-    Part("so8", 0.68, 0.66, 90, "LM358"),
-    Part("can", 0.79, 0.25, 0, "47"),
-    Part("resistor", 0.17, 0.56, 0, "103"),
-    Part("resistor", 0.31, 0.56, 0, "472"),
-    Part("resistor", 0.45, 0.56, 0, "220"),
-    Part("capacitor", 0.17, 0.68, 90),
-    Part("capacitor", 0.27, 0.68, 90),
-    Part("diode", 0.41, 0.68, 0, "M7"),
-    Part("small", 0.17, 0.82, 0),
-    Part("small", 0.27, 0.82, 0),
-    Part("led", 0.40, 0.82, 0),
-    Part("resistor", 0.58, 0.85, 0, "331"),
-    Part("capacitor", 0.73, 0.85, 0),
-    Part("small", 0.85, 0.85, 90),
-    Part("resistor", 0.86, 0.56, 90, "105"),
-    Part("small", 0.86, 0.70, 90),
-    Part("capacitor", 0.60, 0.16, 90),
-    Part("small", 0.60, 0.45, 0),
-)
-_CHIPS = [i for i, part in enumerate(BOARD) if part.kind not in ("so14", "so8", "can")]
-_POLAR = [i for i, part in enumerate(BOARD) if part.kind in ("diode", "led", "can", "so8", "so14")]
+PARTS = tuple(Part(*row) for row in BOARD["parts"])
+_CHIPS = [i for i, part in enumerate(PARTS) if part.kind not in ("so14", "so8", "can")]
+_POLAR = [i for i, part in enumerate(PARTS) if part.kind in ("diode", "led", "can", "so8", "so14")]
 
 
 def draw(side: int, rng: np.random.Generator, defect: Defect | None = None) -> Image.Image:
     """One board on a canvas of `side` pixels; placement, solder and grain differ each time."""
     board = _grain(_bare_board(side), rng)
     _shine(board, rng)
-    placed = [_jitter(part, rng) for part in BOARD]
+    placed = [_jitter(part, rng) for part in PARTS]
     if defect is not None and defect.kind == "bridge":
         board = _bridge(board, defect)
     elif defect is not None:
@@ -95,7 +75,7 @@ def _misplace(placed: list[Part | None], defect: Defect) -> None:
 
 def _bridge(board: Image.Image, defect: Defect) -> Image.Image:
     """Solder from one leg of an IC to the next."""
-    part = BOARD[defect.rng.integers(2)]
+    part = PARTS[defect.rng.integers(2)]
     k, row = defect.rng.integers(LEGS[part.kind] - 1), defect.rng.choice([-1, 1])
     along = (k - (LEGS[part.kind] - 2) / 2) * LEG_PITCH
     x, y = _turned(part, along, row * (LEG_REACH + defect.rng.uniform(-0.004, 0.006)))
@@ -146,7 +126,7 @@ def _turned(part: Part, along: float, across: float) -> tuple[float, float]:
 def _pads() -> list[tuple[float, float, float, float]]:
     """Centre, width and height of every pad."""
     pads = []
-    for part in BOARD:
+    for part in PARTS:
         legs = LEGS.get(part.kind, 0)
         middles = [((k - (legs - 1) / 2) * LEG_PITCH, row * LEG_REACH, 0.020, 0.036)
                    for k in range(legs) for row in (-1, 1)]  # fmt: skip
@@ -195,7 +175,7 @@ def _tracks(pen: ImageDraw.ImageDraw, s: int) -> None:
 def _silkscreen(pen: ImageDraw.ImageDraw, s: int) -> None:
     font, line = ImageFont.load_default(0.026 * s), round(0.004 * s)
     counts: dict[str, int] = {}
-    for part in BOARD:
+    for part in PARTS:
         letter = {"r": "R", "s": "C", "c": "C", "d": "D", "l": "D"}[part.kind[0]]
         letter = "U" if part.kind in LEGS else letter
         counts[letter] = counts.get(letter, 0) + 1
