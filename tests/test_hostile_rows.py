@@ -248,5 +248,5 @@ def test_a_check_shows_all_else_where_something_is_open(tmp_path):
     assert len(found.undecided) == 3
     for option, said in zip(("dates", "label", "decimal"), found.undecided, strict=True):
         assert f"below it is shown with --{option} " in said
-    assert found.understood[0].startswith("8 rows of 1 sensors")
+    assert found.understood[0].startswith("8 rows of 1 sensor")
     assert found.sections()[0][0] == "must be decided"

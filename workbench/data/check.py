@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.errors import AmbiguousError, DataError
 
+from .words import amount
+
 if TYPE_CHECKING:
     from .table import SensorTable
 
@@ -77,7 +79,8 @@ def row_check(table: "SensorTable") -> DataCheck:
     """What `load_rows` took a file for."""
     summary, reading = table.summary(), table.reading
     labels = ", ".join(f"{n:,} {word}" for word, n in summary["labels"].items())
-    understood = [f"{len(table):,} rows of {len(table.columns)} sensors: {labels}", reading.form]
+    size = f"{amount(len(table), 'row')} of {amount(len(table.columns), 'sensor')}"
+    understood = [f"{size}: {labels}", reading.form]
     if table.time is not None:
         understood.append(f"time {reading.time}; {_clock(summary)}")
     understood += [f"label {reading.label}"] if reading.label else []
@@ -85,7 +88,7 @@ def row_check(table: "SensorTable") -> DataCheck:
     left_alone = reading.left_alone()
     left_alone += [f"line {line}: {reason}" for line, reason in table.bad[:_SHOWN]]
     if len(table.bad) > _SHOWN:
-        left_alone.append(f"and {len(table.bad) - _SHOWN:,} more rows")
+        left_alone.append(f"and {amount(len(table.bad) - _SHOWN, 'more row')}")
     return DataCheck(
         table.source, "rows", tuple(filter(None, understood)), reading.assumed, tuple(left_alone),
         tuple(table.doubts()), tuple(_row_options(table)), summary,
@@ -126,8 +129,8 @@ def _sensor(table: "SensorTable", name: str) -> str:
 def _clock(summary: dict[str, Any]) -> str:
     """From when to when, how often, and what the clock did."""
     (start, end), clock = summary["time"], summary["clock"]
-    odd = [f"{clock[name]:,.0f} {said}" for name, said in (("duplicates", "times repeated"),
-           ("backwards", "steps back"), ("gaps", "pauses")) if clock.get(name)]  # fmt: skip
+    odd = [amount(clock[name], said) for name, said in (("duplicates", "repeated time"),
+           ("backwards", "backward step"), ("gaps", "pause")) if clock.get(name)]  # fmt: skip
     every = [f"a row every {clock['step_seconds']:g} s"] if clock else []
     return ", ".join([f"{start} to {end}", *every, *odd])
 

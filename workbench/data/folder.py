@@ -61,7 +61,7 @@ class ImageFolder(Parts, Sequence[Path]):
         """The path at a position, or the sub-folder at a slice, positions or a bool mask."""
         if isinstance(index, int | np.integer):
             return self.root / self.names[index]
-        chosen = np.arange(len(self))[_positions(index)].tolist()
+        chosen = self._chosen(index).tolist()
         each = ("names", "splits", "kinds", "masks", "groups", "headers", "details")
         columns = {name: getattr(self, name) for name in each}
         pick = {name: tuple(v[i] for i in chosen) for name, v in columns.items() if v}
@@ -116,17 +116,14 @@ class ImageFolder(Parts, Sequence[Path]):
         """
         if self.labels is None or self.folder_labels is None:
             raise DataError(f"{self.root} must be labelled to be relabelled; it is a flat folder")
-        was = self.labels.tolist()
-        now = [bool(mapping.get(name, ng)) for name, ng in zip(self.names, was, strict=True)]
-        words = {(False, True): "relabelled", (True, False): "good"}
-        changes = zip(was, now, strict=True)
-        folder = self.folder_labels.tolist()
-        apart = zip(self.names, folder, now, strict=True)
+        pairs = zip(self.names, self.labels.tolist(), strict=True)
+        now = np.array([mapping.get(name, ng) for name, ng in pairs], dtype=bool)
+        kinds = np.where(now, "relabelled", "good")
         return replace(
             self,
-            labels=np.array(now, dtype=bool),
-            corrected=tuple(name for name, before, ng in apart if before != ng),
-            kinds=tuple(words.get(c, k) for c, k in zip(changes, self.kinds, strict=True)),
+            labels=now,
+            corrected=tuple(np.array(self.names, object)[now != self.folder_labels].tolist()),
+            kinds=tuple(np.where(now == self.labels, self.kinds, kinds).tolist()),
             masks=tuple(m if ng else None for m, ng in zip(self.masks, now, strict=True)),
         )
 
@@ -207,13 +204,6 @@ class ImageFolder(Parts, Sequence[Path]):
             return {"unlabelled": len(self)}
         ng = int(self.labels.sum())
         return {"OK": len(self) - ng, "NG": ng}
-
-
-def _positions(index: slice | ArrayLike) -> slice | NDArray:
-    if isinstance(index, slice):
-        return index
-    index = np.asarray(index)
-    return index.astype(np.intp) if index.size == 0 and index.dtype != bool else index
 
 
 def _sizes(headers: Sequence[Header]) -> dict[str, list[int]]:

@@ -262,7 +262,8 @@ def _in_range(folder: ImageFolder, white: int | None) -> ImageFolder:
     white = white or white_level(folder[i] for i in learned)
     if not deep or white == WHITE:
         return folder
-    said = f"white is {white} in {len(deep)} 16-bit photos: {white.bit_length()} bits are in use"
+    photos = amount(len(deep), "16-bit photo")
+    said = f"white is {white} in {photos}: {white.bit_length()} bits are in use"
     return replace(
         folder,
         white=white,

@@ -12,7 +12,7 @@ from workbench.errors import AmbiguousError, DataError
 from .cells import Cells
 from .columns import Column, require
 from .row_options import column_of
-from .words import BARE, GOOD, LABELS, NG_CELLS, OK_CELLS, TWO_SIDED, bare, is_missing
+from .words import BARE, GOOD, LABELS, NG_CELLS, OK_CELLS, TWO_SIDED, amount, bare, is_missing
 
 _VERDICTS = OK_CELLS | NG_CELLS
 _MOST = 10  # different words of a label
@@ -138,9 +138,10 @@ def _by_word(held: Mapping[str, int], name: str, path: object, *, asked: bool) -
             return {}
         ordered = sorted(sides, key=lambda word: -held[word])
         choice = " or ".join(f"label='{name}={word}'" for word in ordered[:4])
+        counts = ", ".join(f"{word} ({amount(held[word], 'row')})" for word in ordered)
         raise AmbiguousError(
             f"{path}: which values of the label column {name} are NG is not known, it holds "
-            f"{', '.join(f'{word} ({held[word]} rows)' for word in ordered)}; pass {choice} with "
+            f"{counts}; pass {choice} with "
             f"the one that is NG, label='{name}!=VALUE' with the one that is OK (--label), or "
             "leave the column out (--ignore)", {"label": f"{name}={ordered[-1]}"},
         )  # fmt: skip

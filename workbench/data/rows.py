@@ -32,7 +32,7 @@ from .sheets import ENDINGS, find_files, joined, read_sheets
 from .splits import by_hash, check_shares
 from .splits import by_time as split_by_time
 from .table import NOTE, Reading, SensorTable
-from .words import bare
+from .words import amount, bare
 
 
 def is_rows(path: Path | str) -> bool:
@@ -160,8 +160,8 @@ def _load(
         sensors = [s._replace(values=np.where(s.bad, np.nan, s.values)) for s in sensors]
     if options.missing == "refuse" and bad:
         raise DataError(
-            f"{source} must have every cell, but line {bad[0].line}: {bad[0].reason} ({len(bad)} "
-            'such rows); mend it, or pass missing="drop" or missing="interpolate"'
+            f"{source} must have every cell, but line {bad[0].line}: {bad[0].reason} "
+            f"({amount(len(bad), 'such row')}); mend it, or pass missing='drop' or 'interpolate'"
         )
     if not keep.any():
         what = f"line {bad[0].line}: {bad[0].reason}" if bad else "it has a header only"

@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,6 +53,13 @@ class Parts:
     def test(self) -> Self:
         """Those for the final numbers: the remaining OK ones and all NG."""
         return self[self._in("test")]
+
+    def _chosen(self, index: slice | ArrayLike) -> NDArray[np.intp]:
+        """The positions of a slice, of positions or of a bool mask."""
+        if not isinstance(index, slice):
+            index = np.asarray(index)
+            index = index if index.size or index.dtype == bool else index.astype(np.intp)
+        return np.arange(len(self))[index]
 
     def _labelled(self, *, ng: bool) -> NDArray[np.bool_]:
         return np.zeros(len(self), bool) if self.labels is None else self.labels == ng

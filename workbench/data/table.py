@@ -95,7 +95,7 @@ class SensorTable(Parts):
         """One reading as a dict, or the table of a slice, positions or a bool mask."""
         if isinstance(index, int | np.integer):
             return dict(zip(self.columns, self.values[index].tolist(), strict=True))
-        chosen = np.arange(len(self))[index if isinstance(index, slice) else np.asarray(index)]
+        chosen = self._chosen(index)
         of_rows = {n: getattr(self, n) for n in ("labels", "time", "lines", "files")}
         of_rows["drawn"] = self.splits
         cut = {name: None if x is None else x[chosen] for name, x in of_rows.items()}
