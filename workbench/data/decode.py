@@ -150,7 +150,8 @@ def _deep_colour(source: ImageSource) -> NDArray[np.uint16] | None:
             return np.asarray(image, np.uint16)[..., :3]
 
     upper = half(lower=False)
-    return None if upper is None else upper * np.uint16(256) + half(lower=True)
+    lower = None if upper is None else half(lower=True)
+    return None if upper is None or lower is None else upper * np.uint16(256) + lower
 
 
 def _rgb(image: Image.Image, white: int) -> NDArray[np.uint8]:

@@ -67,8 +67,8 @@ def _found(
     calendar = {CALENDAR[bare(n)]: n for n in cells if bare(n) in CALENDAR}
     calendar = calendar if set(calendar) >= _DATE else {}
     if calendar and (name in calendar.values() if name else not (dated or days)):
-        names, times = tuple(calendar.values()), _of_calendar(cells, calendar)
-        return names, times, names
+        parts = tuple(calendar.values())
+        return parts, _of_calendar(cells, calendar), parts
     if days and of_day and (name in days or name in of_day if name else not dated):
         names = (days[0], of_day[0])
         return names, _joined(cells, *names, choice, signs.path), names
@@ -83,8 +83,8 @@ def _found(
         column, unit = cells[candidate], signs.units.get(candidate, "")
         times = _read(column.values, candidate, choice, signs.path, unit)
         if times is None and column.is_text():  # numbers that nobody has converted yet
-            number = to_numbers({candidate: column}, signs).get(candidate)
-            times = number and _read(number.values, candidate, choice, signs.path, unit)
+            for number in to_numbers({candidate: column}, signs).values():
+                times = _read(number.values, candidate, choice, signs.path, unit)
         if times is not None and not times.bad.all() and (name or _runs(times)):
             if candidate in others:
                 said = times.assumed or f"{candidate} is taken for the time"

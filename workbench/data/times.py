@@ -80,11 +80,14 @@ def with_time_of_day(days: NDArray, clock: NDArray) -> NDArray[np.object_]:
     if days.dtype.kind == "M":
         days = pd.DatetimeIndex(days).strftime("%Y-%m-%d").fillna("").to_numpy(object)
     elif are_compact_days(days):
-        days = [f"{d[:-4]}-{d[-4:-2]}-{d[-2:]}" if d else "" for d in _figures(days, 6)]
+        days = np.array(
+            [f"{d[:-4]}-{d[-4:-2]}-{d[-2:]}" if d else "" for d in _figures(days, 6)], object
+        )
     if are_compact_clock(clock):
-        clock = [":".join(findall("..", t)) for t in _figures(clock, clock_digits(clock))]
-    pairs = zip(days, clock, strict=True)
-    return np.array([f"{d} {t}" if d and t else "" for d, t in pairs], object)
+        pairs = (findall("..", text) for text in _figures(clock, clock_digits(clock)))
+        clock = np.array(list(map(":".join, pairs)), object)
+    both = zip(days, clock, strict=True)
+    return np.array([f"{d} {t}" if d and t else "" for d, t in both], object)
 
 
 def _written(cells: NDArray[np.object_], name: str, choice: str | None) -> Times | None:

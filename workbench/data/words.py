@@ -145,14 +145,14 @@ def tokens(name: str) -> list[str]:
     return re.findall(r"[^\W\d_]+|\d+", name.casefold())
 
 
-def amount(count: int, noun: str) -> str:
+def amount(count: float, noun: str) -> str:
     """A number of things, for people.
 
     Example:
         >>> amount(1, "file"), amount(1200, "photo")
         ('1 file', '1,200 photos')
     """
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    return f"{count:,.0f} {noun}{'' if count == 1 else 's'}"
 
 
 def phrase(name: str) -> str:
