@@ -119,18 +119,15 @@ def _copper(side: int) -> Image.Image:
         for track in range(TRACKS):
             route = _route(track)
             d.line(points(route, s), 255, round(WIDTH * s), "curve")
-            _finger(d, s, route[0])
+            x, y = route[0]
+            finger = [(x - 0.017) * s, (y - 0.06) * s, (x + 0.017) * s, (y + 0.1) * s]
+            d.rounded_rectangle(finger, 4, 255)
             _ring(d, s, route[-1], 0.023, 0.009)
         _hatch(d, s)
         for spot in _FIDUCIALS:
             _ring(d, s, np.array(spot), 0.020, 0.0)
 
     return stencil(side, paint)
-
-
-def _finger(d: ImageDraw.ImageDraw, s: int, end: NDArray) -> None:
-    x, y = end
-    d.rounded_rectangle([(x - 0.017) * s, (y - 0.06) * s, (x + 0.017) * s, (y + 0.1) * s], 4, 255)
 
 
 def _ring(d: ImageDraw.ImageDraw, s: int, at: NDArray, outer: float, inner: float) -> None:

@@ -32,7 +32,8 @@ def draw(side: int, rng: np.random.Generator, defect: Defect | None = None) -> I
     shade, metal, white = _barrel(side)
     grain = 1 + 0.05 * texture(rng, side, 90)
     grey = shade * grain * (1 + 0.4 * facing) + metal * glint + white
-    grey = np.where(radius > 0.8, _table(side, rng), grey)
+    table = 0.36 + 0.012 * texture(rng, side, 200) + 0.015 * texture(rng, side, 6)
+    grey = np.where(radius > 0.8, table, grey)
     values = grey[..., None] * np.array([0.98, 1.0, 1.04], np.float32)
     _add_glass(values, side, light, rng)
     part = _specks(to_picture(values), rng)
@@ -147,10 +148,6 @@ def _specks(part: Image.Image, rng: np.random.Generator) -> Image.Image:
 def _step(distance: NDArray, soft: float) -> NDArray[np.float32]:
     ramp = np.clip(0.5 + distance * (0.35 / soft), 0, 1)
     return ramp * ramp * (3 - 2 * ramp)
-
-
-def _table(side: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    return 0.36 + 0.012 * texture(rng, side, 200) + 0.015 * texture(rng, side, 6)
 
 
 @lru_cache(maxsize=2)
