@@ -192,6 +192,12 @@ def test_a_quoted_cell_may_span_lines(tmp_path):
     assert rows.bad[0].line == 5
 
 
+def test_a_quote_that_is_never_closed_takes_no_rows_away(tmp_path):
+    (tmp_path / "rows.csv").write_text('a,b,note\n1,2,x\n2,3,"open\n3,4,y\n4,5,z\n')
+    rows = load_rows(tmp_path / "rows.csv")
+    assert rows.lines.tolist() == [2, 3, 4, 5] and rows.values[:, 0].tolist() == [1, 2, 3, 4]
+
+
 def test_rows_beyond_the_first_block_keep_their_lines(tmp_path):
     n = 160_000
     lines = [f"{i},{i % 100}.25,{i % 7}.5,word {i % 3}" for i in range(n)]

@@ -118,7 +118,11 @@ def _block(start: int, rows: str, dialect: Dialect, decimal: str, text: Collecti
     fit = {} if sign == " " or '"' in rows else plain
     ragged, mark = [], "\t" if sign == " " else sign
     others = ["" if n in fit else line for n, line in numbered.items()]
-    for n, cells in split(others, sign, start):
+    if rows.count('"') % 2:  # never closed: each line is a row
+        read = [row for n, line in enumerate(others, start) for row in split([line], sign, n)]
+    else:
+        read = split(others, sign, start)
+    for n, cells in read:
         if len(cells) < width or any(cells[width:]):
             ragged.append((n, f"{len(cells)} cells instead of {width}"))
         else:
