@@ -267,7 +267,7 @@ def test_the_simulators_tree(tmp_path):
         photo(tmp_path / "static" / dataset / "OK" / "1.bmp")
         photo(tmp_path / "static" / dataset / "NG" / "2.bmp")
     assert len(load_images(tmp_path / "static" / "lens").ng) == 1
-    with pytest.raises(DataError, match="holds 3: SMT, flex, lens; choose one"):
+    with pytest.raises(DataError, match="got 3: SMT, flex, lens; choose one"):
         load_images(tmp_path / "static")
 
 
