@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from workbench.errors import DataError
 
 from .cells import Cells
-from .date_cells import are_dates
+from .date_cells import DATES, written_as
 from .decimals import converted, decide, number_and_unit
 from .recording import two_valued
 from .words import COUNTERS, NOTES, amount, bare, is_missing, is_time_name
@@ -228,4 +228,4 @@ def head(cells: Cells) -> list[str]:
 
 def are_dated(cells: Cells) -> bool:
     """Whether cells are dates, of the file itself or as text."""
-    return cells.are_dates() or are_dates(head(cells))
+    return cells.are_dates() or written_as(head(cells)) in DATES

@@ -5,7 +5,7 @@ same places, so that a shape is understood once, by what stands between and besi
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from .words import WORDS, is_missing, listed
 
+DATES = ("day", "date")
 ORDERS = {"dmy": "day first", "mdy": "month first", "ymd": "year first"}
 _HALVES = {word: half for half in ("am", "pm") for word in listed("times", half)}
 _MONTHS = {word: i for i, words in enumerate(WORDS["times"]["months"].split("|"), 1)
@@ -61,33 +62,22 @@ class Parsed(NamedTuple):
     forms: list[Form]
 
 
-def are_dates(cells: Sequence[str]) -> bool:
-    """Whether a few cells of text are dates, with or without a time of day."""
-    return _all(cells, lambda form: bool(form.date))
-
-
-def are_days(cells: Sequence[str]) -> bool:
-    """Whether a few cells are dates without a time of day."""
-    return _all(cells, lambda form: bool(form.date) and not form.clock)
-
-
-def are_times_of_day(cells: Sequence[str]) -> bool:
-    """Whether a few cells are times of day without a date.
+def written_as(cells: Sequence[str]) -> str:
+    """What a few cells of text are: "day", "date" with a time of day, "clock" without one, or "".
 
     Example:
-        >>> are_times_of_day(["18:00:00", "오후 6:10"]), are_times_of_day(["2024-05-01 18:00"])
-        (True, False)
+        >>> written_as(["18:00:00", "오후 6:10"]), written_as(["2024-05-01 18:00"])
+        ('clock', 'date')
     """
-    return _all(cells, lambda form: not form.date)
-
-
-def _all(cells: Sequence[str], is_so: Callable[[Form], bool]) -> bool:
     known = [cell for cell in cells if not is_missing(cell)]
     forms = [_understood(re.sub(r"[0-9]", "0", cell[:_LONGEST])) for cell in known]
-    return bool(forms) and all(
-        form is not None and is_so(form) and _is_plausible(form, cell)
-        for form, cell in zip(forms, known, strict=True)
-    )
+    held = [f for f, cell in zip(forms, known, strict=True) if f and _is_plausible(f, cell)]
+    dated = {bool(form.date) for form in held}
+    if len(held) < len(known) or len(dated) != 1:
+        return ""
+    if dated == {False}:
+        return "clock"
+    return "date" if any(form.clock for form in held) else "day"
 
 
 def _is_plausible(form: Form, cell: str) -> bool:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise, zip_longest
 
-from .date_cells import are_dates, are_times_of_day
+from .date_cells import DATES, written_as
 from .decimals import like_a_number, number_and_unit
 from .words import are_types, are_units, is_missing, is_unit, known
 
@@ -83,7 +83,7 @@ def _width(rows: Sequence[Row]) -> int:
 
 def is_value(cell: str) -> bool:
     """Whether a cell is a number, with a unit or without, a date or a time of day."""
-    return like_a_number(number_and_unit(cell)[0]) or are_dates([cell]) or are_times_of_day([cell])
+    return like_a_number(number_and_unit(cell)[0]) or bool(written_as([cell]))
 
 
 def _mostly_values(cells: Sequence[str]) -> bool:
@@ -105,7 +105,7 @@ def _is_data(row: Sequence[str], valued: Sequence[int], body: Sequence[Sequence[
         return 2 * (
             any(values) and not _counts_columns(cells, [[r[i] for i in valued] for r in body])
         )
-    dated = (are_dates([r[i] for r in body if len(r) > i][:50]) for i in valued)
+    dated = (written_as([r[i] for r in body if len(r) > i][:50]) in DATES for i in valued)
     no_date = any(not v and not is_missing(c) and d
                   for c, v, d in zip(cells, values, dated, strict=True))  # fmt: skip
     if any(map(known, row)) or not any(values) or no_date:
@@ -143,7 +143,7 @@ def _header_row(rows: Sequence[Sequence[str]], width: int, valued: Sequence[int]
     least = min(width, max(valued, default=0) + 1)
     full = [k for k, row in enumerate(rows)
             if len(row) >= least and sum(map(bool, row[:width])) > 0.7 * len(valued)
-            and not (are_dates(row[1:2]) or are_times_of_day(row[1:2]))]  # fmt: skip
+            and not written_as(row[1:2])]  # fmt: skip
     return max(full, key=worth, default=None)
 
 

@@ -10,7 +10,7 @@ from workbench.errors import AmbiguousError, DataError
 
 from .cells import Cells
 from .columns import Column, FileSigns, are_dated, head, require, to_numbers
-from .date_cells import are_days, are_times_of_day
+from .date_cells import written_as
 from .times import (
     Times,
     are_compact_clock,
@@ -100,12 +100,14 @@ def _are_days(cells: Cells, name: str) -> bool:
     if cells.are_dates():
         days = pd.DatetimeIndex(cells.values)
         return bool((days.normalize() == days)[~days.isna()].all())
-    return are_days(head(cells)) or (is_time_name(name) and are_compact_days(cells.values))
+    return written_as(head(cells)) == "day" or (
+        is_time_name(name) and are_compact_days(cells.values)
+    )
 
 
 def _are_of_day(cells: Cells, name: str) -> bool:
     named = is_time_name(name) and are_compact_clock(cells.values)
-    return named or are_times_of_day(head(cells))
+    return named or written_as(head(cells)) == "clock"
 
 
 def _refuse_unread(cells: Mapping[str, Cells], names: Sequence[str], signs: FileSigns) -> None:
