@@ -69,8 +69,10 @@ class Tiling(NamedTuple):
     def cut(self, pixels: NDArray, place: Place) -> NDArray:
         """The pixels (..., H, W) of a tile; what lies beyond the photo repeats its edge."""
         (top, left), (height, width) = place, self.window
-        rows = pixels.take(range(top, top + height), -2, mode="clip")
-        return rows.take(range(left, left + width), -1, mode="clip")
+        if self.looks > 1 and (beyond := max(abs(top), abs(left))):
+            around = [(0, 0)] * (pixels.ndim - 2) + [(beyond, beyond)] * 2
+            pixels, top, left = np.pad(pixels, around, "edge"), top + beyond, left + beyond
+        return pixels[..., top : top + height, left : left + width]
 
     def tiles(
         self, photos: NDArray[np.uint8], ignore: NDArray[np.bool_] | None = None
