@@ -84,7 +84,7 @@ def test_every_command_is_on_the_page():
     "line",
     [
         "evaluate part.png --name lens",
-        "score data/lens --name lens --out all.csv",
+        "score data/lens --name lens --out all.csv --collect aside",
         "accept lens --misses 0",
         "rates first.csv",
         "agree first.csv second.csv",

@@ -101,12 +101,14 @@ def _altered(read: Callable, images: Images, config: CSFlowConfig) -> Pyramid:
             read(images, title="features (altered)", alter=config.alterations, copy=copy)[1]
             for copy in range(config.copies)
         ]
-        return [torch.stack(xs, 1).flatten(0, 1) for xs in zip(*each, strict=True)]
+    if len(each) == 1:
+        return each[0]  # which may be larger than the memory
+    return [torch.stack(xs, 1).flatten(0, 1) for xs in zip(*each, strict=True)]
 
 
 def _first(looks: Pyramid, config: CSFlowConfig) -> Pyramid:
     """Features of the photos as they are, of all looks at each."""
-    return [x[:: config.tiling.looks] for x in looks]
+    return [x[:: config.tiling.looks].contiguous() for x in looks]
 
 
 def _crossfitted(

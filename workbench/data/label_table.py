@@ -100,7 +100,7 @@ def read_table_layout(files: Files, table: LabelTable, words: Words) -> Layout |
         files.left.append(BadFile(path.name, f"a table of labels, but of no picture here{some}"))
         return None
     left += _skipped(table, unknown, words)
-    refuse_several(f"{path} must be about one object", files.root, objects)
+    refuse_several(path, files.root, objects)
     of_photos = {mask for entry in entries.values() for mask in entry.masks}
     known = {*entries, *of_photos, *(name for names in unknown.values() for name in names)}
     left += [BadFile(name, f"not in {path.name}") for name in files.pictures if name not in known]

@@ -218,12 +218,13 @@ def made_from(names: Sequence[str]) -> dict[str, str]:
     }
 
 
-def refuse_several(what: str, root: Path, objects: Collection[str]) -> None:
+def refuse_several(at: Path, root: Path, objects: Collection[str]) -> None:
     """Refuse several products at once, on which training means nothing."""
     if len(objects) > 1:
         shown = ", ".join(sorted(objects)[:8])
         raise DataError(
-            f"{what}, got {len(objects)}: {shown}; choose one, such as {root / min(objects)}"
+            f"{at} must hold one data set, got {len(objects)}: {shown}; choose one, such as "
+            f"{root / min(objects)}"
         )
 
 
@@ -233,7 +234,7 @@ def _refuse_whole(files: Files, places: Sequence[_Place]) -> None:
     visa = {p.folders[0] for p in places if [f.casefold() for f in p.folders[1:3]] == _VISA}
     known = {p.folders[0] for p in places if p.folders[0].casefold() in _SIMULATOR}
     for several in (tops, visa, known):
-        refuse_several(f"{files.root} must hold one data set", files.root, several)
+        refuse_several(files.root, files.root, several)
 
 
 def _without_label(places: Sequence[_Place], words: Words) -> list[BadFile]:
