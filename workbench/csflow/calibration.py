@@ -89,7 +89,7 @@ def adjust(
     smallest: float | None = None,
     regions: int | None = None,
 ) -> bool:
-    """Change what counts without training anew; threshold and colours are set again.
+    """Change what counts without another training; threshold and colours are set again.
 
     Args:
         detector: Fitted or loaded.
