@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from .detector import CSFlowDetector
 
 CROSSFITTED = "cross-fitted OK"  # each scored by a flow that has not seen it
-FEW, FEW_AIM = 30, 0.05  # parts: fewer tell what is usual, but not a tail, and one may be odd
+FOR_A_TAIL = 30  # parts: fewer tell what is usual, but not a tail, and one may be odd
+FEW_AIM = 0.05  # share of good parts thrown away that fewer are aimed at
 AIM, MOST = 0.01, 0.03  # share of good parts thrown away: aimed at, and surely not exceeded
 
 
@@ -160,10 +161,10 @@ def first_threshold(
     if len(worst) < FEWEST:
         few = f"{source}, too few to tell a rate; calibrate on {FEWEST} or more, best 100"
         return threshold(scores, q=config.percentile, source=few)
-    # fewer than 100 parts carry no 1 %: a limit for it would miss most defects
-    if len(worst) < FEW and worst.min() > 0:
+    if len(worst) < FOR_A_TAIL and worst.min() > 0:
         most = round(FEW_AIM + 3 / len(worst), 3)
         return threshold(worst, policy="normal", source=source, aim=FEW_AIM, most=most)
+    # fewer than 100 parts carry no 1 %: a limit for it would miss most defects
     aim, most = max(AIM, 1 / len(worst)), max(MOST, 3.5 / len(worst))
     return threshold(
         worst, policy="tail", source=source, aim=round(aim, 3), most=round(min(most, 0.9), 3)

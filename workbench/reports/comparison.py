@@ -37,17 +37,8 @@ class ComparisonReport(display.Report):
 
     @cached_property
     def compared(self) -> list[ReportRun]:
-        """One run a report, in the order of the names."""
-        found = []
-        for name in self.names or runs.names():
-            good = [run for run in runs.history(name) if run.status == "ok"]
-            if good and good[-1].details["kind"]:
-                found.append(good[-1])
-            elif self.names:
-                raise DataError(f"{name} has no report to compare; run: workbench report {name}")
-        if not found:
-            raise DataError("there are no reports to compare; run: workbench report --all")
-        return found
+        """One run a report, in the order of the names; see the function of this name."""
+        return compared(self.names)
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
@@ -117,6 +108,24 @@ class ComparisonReport(display.Report):
         keys = ("fixed", "broken", "auroc_difference", "auroc_interval", "mcnemar_p")
         known = {"a": a.name, "b": b.name, **{key: getattr(found, key) for key in keys}}
         return plain(known | {f"auroc_{x}": y.metrics["auroc"] for x, y in (("a", a), ("b", b))})
+
+
+def compared(names: Sequence[str]) -> list[ReportRun]:
+    """The last good run of each report, of all where none is named.
+
+    Raises:
+        DataError: One that is named has none, or there are none at all.
+    """
+    found = []
+    for name in names or runs.names():
+        good = [run for run in runs.history(name) if run.status == "ok"]
+        if good and good[-1].details["kind"]:
+            found.append(good[-1])
+        elif names:
+            raise DataError(f"{name} has no report to compare; run: workbench report {name}")
+    if not found:
+        raise DataError("there are no reports to compare; run: workbench report --all")
+    return found
 
 
 def _joined(a: ReportRun, b: ReportRun) -> pd.DataFrame | None:
