@@ -43,6 +43,15 @@ def templates():
             yield text, path.name
 
 
+@pytest.mark.parametrize("name", ["korean", "korean_errors"])
+def test_no_word_is_translated_twice(name):
+    said_of = json.loads(
+        (PACKAGE / f"{name}.json").read_text("utf-8"), object_pairs_hook=lambda pairs: pairs
+    )
+    words = [word for word, _ in said_of]
+    assert sorted(words) == sorted(set(words))
+
+
 def test_every_word_that_is_shown_has_a_korean_one():
     found = [*said(), *templates()]
     words = {text: place for text, place in found if text not in COMPARED}

@@ -6,6 +6,8 @@ A part is NG if its score is at least the threshold.
 from math import isfinite
 from typing import Any, Self
 
+from .wording import origin
+
 BY_HAND, CALIBRATION = "set by hand", "calibration OK"
 _BEFORE = "held-out OK"  # what files of earlier versions call it
 _KINDS = {"policy": str, "params": dict, "source": str, "n": int, "expected": dict}
@@ -56,16 +58,14 @@ class Threshold(float):
         return value if isinstance(value, cls) else cls(value)
 
     def origin(self) -> str:
-        """How and from what it was chosen.
+        """How and from what it was chosen, in English.
 
         Example:
-            >>> Threshold(2.5, "percentile", {"q": 90}, CALIBRATION, 3).origin()
-            'percentile (q=90) of 3 scores, calibration OK'
+            >>> aimed = {"aim": 0.05, "most": 0.175, "sure": 0.95}
+            >>> Threshold(2.5, "normal", aimed, CALIBRATION, 24).origin()
+            '5 % overkill aimed at, 95 % sure of at most 17.5 %, by 24 scores, calibration OK'
         """
-        if self.policy == "manual":
-            return self.source
-        params = ", ".join(f"{key}={value}" for key, value in self.params.items())
-        return f"{self.policy}{f' ({params})' * bool(params)} of {self.n} scores, {self.source}"
+        return origin(self)
 
     def describe(self) -> str:
         """The value with its origin, for a title or a report.

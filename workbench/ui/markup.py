@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench import metrics
 from workbench.language import t
+from workbench.metrics.wording import origin
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -67,12 +68,7 @@ def interval_cell(count: int, n: int) -> str:
 
 def described(threshold: metrics.Threshold) -> str:
     """A threshold with its origin."""
-    source = t(threshold.source)
-    if threshold.policy != "manual":
-        how = threshold.origin().partition(" of ")[0]
-        how = how.replace(threshold.policy, t(threshold.policy))
-        source = t("{0} of {1} scores, {2}", how, threshold.n, source)
-    return f"{threshold:.4g}: {source}"
+    return f"{threshold:.4g}: {origin(threshold, t)}"
 
 
 def count_table(counts: metrics.Confusion, labelled: bool) -> str:

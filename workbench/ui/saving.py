@@ -12,7 +12,12 @@ from workbench import artifacts, metrics, workspace
 from workbench.language import t
 from workbench.metrics import SortedScores, Threshold
 from workbench.session import InspectionSession
-from workbench.session.threshold_history import append_change, read_history, threshold_file
+from workbench.session.threshold_history import (
+    ThresholdChange,
+    append_change,
+    read_history,
+    threshold_file,
+)
 
 from .markup import described, render
 from .view import View, html, row, visible
@@ -154,10 +159,8 @@ class Saving:
 
     def _open_history(self, on: bool) -> None:
         visible(self._past, on)
-        options = [
-            (f"{c.when}  {c.who}  {c.threshold:.4g} ({t(c.threshold.policy)})  {t(c.why)}", number)
-            for number, c in enumerate(read_history(threshold_file(self._model)))
-        ]
+        past = read_history(threshold_file(self._model))
+        options = [(_in_a_line(change), number) for number, change in enumerate(past)]
         self.past.options = options or [(t("nothing was saved here yet"), -1)]
 
     def _restore(self) -> None:
@@ -215,3 +218,9 @@ def adjust(
     if not found:
         said = "in force from now on; without calibration photos the threshold stays {0}"
     return t(said, described(now))
+
+
+def _in_a_line(change: ThresholdChange) -> str:
+    limit = change.threshold
+    policy = t(limit.policy.capitalize())  # with a small letter, normal is said of rows
+    return f"{change.when}  {change.who}  {limit:.4g} ({policy})  {t(change.why)}"
