@@ -22,7 +22,7 @@ if "WORKBENCH_CACHE" not in os.environ:  # one for all test processes, never the
     os.environ["WORKBENCH_CACHE"] = tempfile.mkdtemp(prefix="workbench-tests-")
     atexit.register(shutil.rmtree, os.environ["WORKBENCH_CACHE"], ignore_errors=True)
 os.environ.setdefault("WORKBENCH_PRECISION", "float32")  # the same numbers on every processor
-TINY = {"image_size": 128, "hidden": 8, "kernels": (3,), "epochs": 1}
+TINY = {"image_size": 128, "hidden": 8, "kernels": (3,), "epochs": 1, "copies": 1}
 
 
 # a test with this fixture, and the example of this function, is so marked
@@ -92,7 +92,7 @@ def tiny_config():
     """The smallest CS-Flow that still tells the photos apart, on real Lite0 weights."""
     from workbench import CSFlowConfig
 
-    return CSFlowConfig(image_size=128, hidden=16, kernels=(3,), epochs=6, batch=4)
+    return CSFlowConfig(image_size=128, hidden=16, kernels=(3,), epochs=6, batch=4, copies=1)
 
 
 @pytest.fixture(scope="session")

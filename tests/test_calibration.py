@@ -1,6 +1,7 @@
 """The calibrated score against its formula, and what `fit` decides from the photos."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -61,9 +62,10 @@ def test_what_warms_all_of_the_coarsest_scale_is_seen(good):
     assert score > before.score(pale)[0]
 
 
-def test_the_heat_map_weighs_scales_by_what_good_parts_scatter(good):
+def test_the_heat_map_weighs_scales_by_how_hot_a_good_part_gets(good):
     typical = Typical.of(good)
-    parts = np.array([3, 2, 1]) / [m.std() for m in good]
+    hottest = [np.mean([photo.max() for photo in m]) for m in good]
+    parts = np.array([3, 2, 1]) / np.subtract(hottest, [m.mean() for m in good])
     np.testing.assert_allclose(typical.weights / typical.weights.sum(), parts / parts.sum())
     found = typical.heat(good)
     assert found.shape == (40, 16, 12) and found.mean() == pytest.approx(1, rel=1e-3)
@@ -163,7 +165,15 @@ def test_epochs_fit_the_time_that_there_is():
     assert decide(CSFlowConfig(image_size=1024), [photo] * 200).epochs == 5
     assert decide(CSFlowConfig(image_size=256), [photo] * 9).epochs == 100
     given = CSFlowConfig(image_size=128, scales=2, epochs=3, alterations=(), folds=0, looks=2)
+    given = replace(given, copies=2)
     assert decide(given, [photo] * 9) == given
+
+
+def test_of_few_photos_several_altered_copies_are_learned_from():
+    photo = np.zeros((512, 512, 3), np.uint8)
+    copies = [decide(CSFlowConfig(), [photo] * n).copies for n in (10, 299, 300)]
+    assert copies == [4, 4, 1]
+    assert decide(CSFlowConfig(tile=256), [photo] * 50).copies == 1  # they are 450 tiles
 
 
 @pytest.mark.parametrize(

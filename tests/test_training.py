@@ -16,7 +16,7 @@ from PIL import Image
 from workbench import CSFlowConfig, CSFlowDetector, artifacts, metrics, workspace
 from workbench.cache import Cache
 from workbench.csflow import CrossScaleFlow, nll, training
-from workbench.csflow.altered import altered
+from workbench.csflow.altered import Alteration, altered
 from workbench.csflow.batches import to_square
 from workbench.csflow.feature_cache import FeatureCache, half, open_cache
 from workbench.csflow.features import FeaturePyramid
@@ -302,20 +302,23 @@ def test_of_several_copies_each_is_another_and_one_is_drawn_at_a_time(photos, ti
     one = CSFlowDetector(replace(config, copies=1)).fit(photos[0][:8], progress=False)
     assert any((x != learned(one)[name]).any() for name, x in learned(first).items())
     squares = np.stack([to_square(photo, 128)[0] for photo in photos[0][:2]])
-    copies = [altered(squares, ("place", "light"), copy) for copy in range(3)]
+    copies = [altered(squares, Alteration(("place", "light"), copy)) for copy in range(3)]
     assert all((a != b).any() for a, b in combinations(copies, 2))
 
 
 @pytest.mark.parametrize("shape", [(64, 96), (256, 128)])
-def test_an_altered_copy_looks_like_the_photo(shape):
+@pytest.mark.parametrize(("far", "darkest", "brightest"), [(False, 0.8, 1.2), (True, 0.7, 1.3)])
+def test_an_altered_copy_looks_like_the_photo(shape, far, darkest, brightest):
+    how = Alteration(far=far)
     rng = np.random.default_rng(0)
     y, x = np.mgrid[: shape[0], : shape[1]] / 16
     plain = (100 + 60 * np.sin(x) * np.cos(y) + rng.normal(0, 3, (20, 3, *shape))).astype(np.uint8)
-    copies = altered(plain)
+    copies = altered(plain, how)
     assert copies.dtype == np.uint8 and copies.shape == plain.shape
-    np.testing.assert_array_equal(copies[3:5], altered(plain[3:5]))  # whatever it is beside
+    np.testing.assert_array_equal(copies[3:5], altered(plain[3:5], how))  # whatever it is beside
     ratio = copies.mean((1, 2, 3)) / plain.mean((1, 2, 3))
-    assert 0.7 < ratio.min() < 0.9 and 1.1 < ratio.max() < 1.3
+    assert darkest - 0.1 < ratio.min() < darkest + 0.1
+    assert brightest - 0.1 < ratio.max() < brightest + 0.1
     alike = [np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in zip(plain, copies, strict=True)]
     assert min(alike) > 0.5 and max(alike) < 1
 
@@ -323,7 +326,9 @@ def test_an_altered_copy_looks_like_the_photo(shape):
 def test_only_what_is_to_change_of_a_photo_changes():
     y, x = np.mgrid[:64, :96]
     photo = np.repeat((100 + 60 * np.sin(x / 16) * np.cos(y / 9)).astype(np.uint8)[None], 3, 0)
-    moved, lit = (altered(np.stack([photo]), (kind,))[0] for kind in ("place", "light"))
+    moved, lit = (
+        altered(np.stack([photo]), Alteration((kind,)))[0] for kind in ("place", "light")
+    )
     assert set(np.unique(moved)) <= set(np.unique(photo)) and (moved != photo).any()
     order = np.argsort(photo[0], axis=None)  # another light leaves the darkest the darkest
     assert (np.diff(lit.mean(0).ravel()[order]) > -2).all() and (lit != photo).any()

@@ -1,13 +1,15 @@
 """Photos as a line alters them: another light, another focus, a little aside, compressed.
 
-A flow that has seen good parts so does not take a changed line for a defect. What moves more than
-this, or turns parts, would hide defects. Another light and another place cost nothing where that
-was measured; another focus and compression hide defects that are a thin line or a small spot.
+A flow that has seen good parts so does not take a changed line for a defect. What lies at the end
+of a range is hardly learned, so several copies of each photo go farther than a line is expected
+to; a single one would leave the range thinly filled. What turns parts would hide defects. Another
+light and another place cost nothing where that was measured; another focus and compression hide
+defects that are a thin line or a small spot.
 """
 
 import io
 import zlib
-from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,21 +18,33 @@ from PIL import Image
 
 from .limits import ALTERATIONS
 
-ASIDE = 0.03  # of a side
-LIGHT, COLOUR = 0.25, 0.1  # of the levels, of contrast and saturation
+ASIDE, FAR_ASIDE = 0.03, 0.05  # of a side
+LIGHT, FAR_LIGHT = 0.25, 0.4  # of the levels
+COLOUR = 0.1  # of contrast and saturation
 BLUR = (0.05, 0.5)  # sigma in hundredths of the longer side
 QUALITY = (20, 95)  # of JPEG
+VERSION = 3  # to be raised when images are altered in another way
 SOME = 0.4  # share of the copies that are out of focus, and of those that are compressed
 
 
-def altered(
-    squares: NDArray[np.uint8], kinds: Sequence[str] = ALTERATIONS, copy: int = 0
-) -> NDArray[np.uint8]:
+class Alteration(NamedTuple):
+    """What becomes of a photo, one copy of several."""
+
+    kinds: tuple[str, ...] = ALTERATIONS
+    copy: int = 0  # its number
+    far: bool = False  # as one of several copies
+
+    def to_json(self) -> list[str | int]:
+        """What the copy depends on, besides the photo."""
+        return [VERSION, self.copy, *self.kinds, *["far"] * self.far]
+
+
+def altered(squares: NDArray[np.uint8], how: Alteration) -> NDArray[np.uint8]:
     """One altered copy of each image, uint8 (B, 3, H, W); of the same image and number the same.
 
     Example:
         >>> grey = np.full((2, 3, 64, 64), 100, np.uint8)
-        >>> copies = altered(grey)
+        >>> copies = altered(grey, Alteration())
         >>> copies.shape, bool((copies[0] == copies[1]).all()), bool((copies == grey).all())
         ((2, 3, 64, 64), True, False)
     """
@@ -40,16 +54,17 @@ def altered(
     longer = max(height, width)
     size = 2 * round(0.015 * longer) + 1  # three standard deviations to each side
     sigma = tuple(share / 100 * longer for share in BLUR)
-    aside = [round(ASIDE * width), round(ASIDE * height)]
+    share, light = (FAR_ASIDE, FAR_LIGHT) if how.far else (ASIDE, LIGHT)
+    aside = [round(share * width), round(share * height)]
     changes = {
         "place": v2.RandomCrop((height, width), padding=aside, padding_mode="edge"),
-        "light": v2.ColorJitter(LIGHT, COLOUR, COLOUR, 0.01),
+        "light": v2.ColorJitter(light, COLOUR, COLOUR, 0.01),
         "focus": v2.RandomApply([v2.GaussianBlur(size, sigma)], SOME),
         "compression": v2.RandomApply([v2.Lambda(_compressed)], SOME),
     }
-    change = v2.Compose([changes[kind] for kind in ALTERATIONS if kind in kinds])
+    change = v2.Compose([changes[kind] for kind in ALTERATIONS if kind in how.kinds])
     with torch.random.fork_rng(devices=[]):
-        return np.stack([_seeded(change, square, copy) for square in squares])
+        return np.stack([_seeded(change, square, how.copy) for square in squares])
 
 
 def _compressed(square: torch.Tensor) -> torch.Tensor:

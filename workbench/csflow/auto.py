@@ -30,6 +30,7 @@ MANY = 300  # photos: enough to learn scales whose cells see half of a photo
 MOST_SCALES = 5  # of many
 EVEN = 0.1  # standard deviation of log brightness: more, and the photos show what light there is
 LOOKS = 3  # at a photo: each takes the time of one, and five gain little more
+COPIES = 4  # altered ones of each of few photos; many differ enough by themselves
 STEPS = 700  # of the optimiser: beyond, calibration parts become hardly more likely
 LEAST_EPOCHS, MOST_EPOCHS = 8, 100  # the steps are too few for hundreds of photos
 FEWEST_FOLDS, FOLDS = 3, 5
@@ -50,7 +51,7 @@ def decide(config: CSFlowConfig, images: Images) -> CSFlowConfig:
     size. Many are also looked at at half and a quarter of that size. Scored are three looks at
     each, unless it is larger than those sizes or in tiles. Where they hardly differ in
     brightness, copies in another light are learned from; where they do, such copies would teach
-    defects that are a shade.
+    defects that are a shade. Of few photos there are several copies each.
 
     Example:
         >>> photo = np.zeros((300, 420, 3), np.uint8)
@@ -67,9 +68,11 @@ def decide(config: CSFlowConfig, images: Images) -> CSFlowConfig:
     if config.image_size == "auto":
         height, width = np.median([*map(_sides, _some(sources_of(images), LOOKED_AT))], axis=0)
         config = replace(config, image_size=_size(height, width, config))
+    count = len(images) * tiles_each(len(images), config.once.tiling)[0]
+    if config.copies == "auto":
+        config = replace(config, copies=1 if count >= MANY else COPIES)
     whole = config.epochs == "auto"
     if whole:
-        count = len(images) * tiles_each(len(images), config.once.tiling)[0]
         useful = max(LEAST_EPOCHS, STEPS * config.batch / count)
         most = BUDGET / (count * prod(config.tiling.window))
         epochs = np.clip(round(min(useful, most)), 1, MOST_EPOCHS)

@@ -56,7 +56,7 @@ class CSFlowConfig:
     epochs: int | str = "auto"  # by the number of photos, see `csflow.auto`
     noise: float = 0.1  # on standardised features while training, against learning them by heart
     altered: float = 0.5  # share of photos of which an altered copy is learned from
-    copies: int = 1  # of each photo, of which one is drawn at a time
+    copies: int | str = "auto"  # of each photo, of which one is drawn at a time
     alterations: tuple[str, ...] | str = "auto"  # how they are altered, see `csflow.altered`
     patience: int = 10  # epochs without a better calibration likelihood before it stops; 0: never
     precision: str = "auto"  # of training: "float32", "bfloat16", or what the device is fastest in
@@ -148,7 +148,7 @@ class CSFlowConfig:
         if (resize := saved.get("resize", "pil")) != "pil":
             raise ValueError(f"resize must be pil, got {resize!r}; train the model again")
         before: dict[str, Any] = {"policy": "percentile", "altered": 0.0, "folds": 0, "looks": 1}
-        before["alterations"] = ALTERATIONS
+        before |= {"copies": 1, "alterations": ALTERATIONS}
         known = {name: value for name, value in saved.items() if name != "resize"}
         return cls(**before | known)
 

@@ -29,7 +29,7 @@ from workbench.data.opening import ImageSource
 from workbench.errors import DataError
 
 from .alone import ALONE, Alone
-from .altered import altered
+from .altered import Alteration, altered
 from .batches import Images, batches, sources_of
 from .config import CSFlowConfig
 from .flow import Pyramid
@@ -39,7 +39,6 @@ from .tiles import Place, Tiling, tiles_each
 IN_MEMORY = 1 << 30  # bytes; beyond it the system pages a temporary file instead
 DEFAULT_GB = 10.0
 WATCHED = 300  # tiles of calibration photos
-ALTERED = 3  # to be raised when images are altered in another way
 FORMAT = 1  # to be raised when images are decoded or features computed in another way
 # Images computed at once, for any batch of the training and any state of the cache: the
 # rounding of a convolution depends on the size of the batch, and the same images must give the
@@ -57,8 +56,7 @@ def extract(
     title: str,
     progress: bool,
     cache: bool,
-    alter: Sequence[str] = (),
-    copy: int = 0,
+    alter: Alteration | None = None,
     ranks: Alone = ALONE,
     drawn: bool = False,
 ) -> tuple[list[int], Pyramid]:
@@ -66,9 +64,7 @@ def extract(
 
     Args:
         cache: Whether to take them from the workspace's cache and keep them there.
-        alter: How copies are altered that features are taken of, see `csflow.altered`; none for
-            those of the images themselves.
-        copy: Which of an image's copies, from 0.
+        alter: How copies are altered that features are taken of; None for the images themselves.
         ranks: Each computes a share of what is not in the cache and takes the rest from there.
         drawn: Whether a seeded draw of tiles will do where there are many, see `tiles_each`.
 
@@ -87,7 +83,7 @@ def extract(
     if (ignore := _at(network.ignore, config.size)) is not None:
         about["watched"] = hashlib.sha256((~ignore).astype(np.float32).tobytes()).hexdigest()
     if alter:
-        about["altered"] = [ALTERED, copy, *alter]
+        about["altered"] = alter.to_json()
     store = open_cache(about) if cache else None
     keys: list[str | None] = _keys(store, sources) if store else [None] * len(sources)
     names = [
@@ -106,7 +102,7 @@ def extract(
                 _put(table, row, xs) if xs else missing.setdefault(image, []).append(row)
                 found |= {row} if xs else set()
         computed = _computed(
-            sources, missing, rows, network, config, ignore, title, progress, alter, copy
+            sources, missing, rows, network, config, ignore, title, progress, alter
         )
         for row, xs in computed if missing else ():
             found.add(row)
@@ -274,8 +270,7 @@ def _computed(
     ignore: NDArray[np.bool_] | None,
     title: str,
     progress: bool,
-    alter: Sequence[str],
-    copy: int,
+    alter: Alteration | None,
 ) -> Iterator[tuple[int, Pyramid]]:
     """Row and features of everything that is missing and can be read."""
     images, tiling = [*missing], config.tiling
@@ -288,7 +283,7 @@ def _computed(
                for row in missing[images[at]]]  # fmt: skip
         for group in (due[i : i + TOGETHER] for i in range(0, len(due), TOGETHER)):
             tiles = np.stack([tiling.cut(photo, rows[row][1]) for row, photo in group])
-            tiles = altered(tiles, alter, copy) if alter else tiles
+            tiles = altered(tiles, alter) if alter else tiles
             if ignore is not None:
                 tiles *= np.stack([~tiling.cut(ignore, rows[row][1])[None] for row, _ in group])
             full = [min(i, len(group) - 1) for i in range(TOGETHER)]  # the last one fills up

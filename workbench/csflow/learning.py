@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from .alone import ALONE, Alone
+from .altered import Alteration
 from .batches import Images
 from .config import CSFlowConfig
 from .feature_cache import extract, some
@@ -95,11 +96,12 @@ def _altered(read: Callable, images: Images, config: CSFlowConfig) -> Pyramid:
     """Features of altered copies, those of an image in turn, if there are to be any."""
     if not (config.altered and config.alterations):
         return []
+    kinds, count = tuple(config.alterations), int(config.copies)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what cannot be read has been named
         each = [
-            read(images, title="features (altered)", alter=config.alterations, copy=copy)[1]
-            for copy in range(config.copies)
+            read(images, title="features (altered)", alter=Alteration(kinds, copy, count > 1))[1]
+            for copy in range(count)
         ]
     if len(each) == 1:
         return each[0]  # which may be larger than the memory
@@ -128,7 +130,7 @@ def _crossfitted(
         beside = CSFlowNetwork(config, "random").to(network.device)  # its backbone is not asked
         others = np.setdiff1d(np.arange(len(part)), own)
         learned, watched = _of(once, others), _of(once, own)
-        altered = _of(copies, others, config.copies)
+        altered = _of(copies, others, int(config.copies))
         if config.standardise:
             beside.standardise.fit(learned)
         title = f"train {number} of {len(folds)} for the threshold"

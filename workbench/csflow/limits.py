@@ -18,7 +18,8 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 POLICIES = ("tail", "percentile")
 SCHEDULES = ("constant", "one-cycle")
 ALTERATIONS = ("place", "light", "focus", "compression")
-AUTO = ("image_size", "scales", "epochs", "looks")  # may be left to the photos, see `csflow.auto`
+# may be left to the photos, see `csflow.auto`
+AUTO = ("image_size", "scales", "epochs", "looks", "copies")
 # A saved configuration may come from anywhere, and its network is built before it is compared.
 _MOST = {
     "image_size": 3072,

@@ -50,8 +50,8 @@ class Typical:
 
     Attributes:
         weights: What each scale counts for in the heat map, shape (K,): a cell is worth more
-            where good parts scatter less, and a fine one more than a coarse one; scales beyond
-            the third see too much at once to say where.
+            where the hottest of a good part is less hot, and a fine one more than a coarse one;
+            scales beyond the third see too much at once to say where.
         middle: Mean logarithm of every statistic, shape (K + 2,); models of before look at the
             first K + 1 alone.
         spread: Its standard deviation.
@@ -186,8 +186,10 @@ def watched(zs: Latents, *masks: NDArray[np.bool_] | None) -> Latents:
 def _weights(cells: Latents) -> NDArray[np.float64]:
     fine = np.arange(len(cells), 0, -1.0)
     fine[POINTING:] = 0
-    weights = fine / [max(float(m.std()), 1e-12) for m in cells]
-    return weights / (weights @ [float(m.mean()) for m in cells])
+    mean = [float(m.mean()) for m in cells]
+    hottest = [float(m.max((1, 2)).mean()) for m in cells]
+    weights = fine / np.maximum(np.subtract(hottest, mean), 1e-12)
+    return weights / (weights @ mean)
 
 
 def _statistics(cells: Latents, weights: NDArray[np.float64]) -> NDArray[np.float64]:
