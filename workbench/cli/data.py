@@ -3,6 +3,7 @@
 import os
 import warnings
 from dataclasses import asdict, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -98,10 +99,9 @@ def doctor() -> Answer:
         f"{'CPU':12} {cores} cores, {threads} threads",
         f"{'workspace':12} {workspace.root()}",
     ]
-    lines += [
-        f"{name:18} {path or 'no weights here; ' + _remedy(name)}"
-        for name, path in weights.items()
-    ]
+    lines += [f"{name:18} {path}" for name, path in weights.items() if path]
+    for remedy, names in groupby((name for name in NAMES if not weights[name]), _remedy):
+        lines.append(f"{'no weights':12} {', '.join(names)}: {remedy}")
     folders = sorted((workspace.root() / "models").glob(f"[!.]*/{artifacts.MANIFEST}"))
     models = {path.parent.name: _trained(path.parent) for path in folders}
     lines += [f"{name:18} {trained}" for name, trained in models.items()]
