@@ -112,7 +112,8 @@ def adjust(
         smallest=c.smallest if smallest is None else smallest,
         regions=c.regions if regions is None else regions,
     )
-    detector.prepare()
+    if not detector.crossfitted:  # whose cells are there, so that nothing is computed
+        detector.prepare()
     masked = detector.masked if ignore is None else mask_of(ignore, config.size)
     detector.config, detector.masked = config, masked
     if detector.crossfitted:
