@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from workbench import language
+from workbench import language, metrics
 from workbench.plots import figure as plots
 from workbench.plots import histogram
+from workbench.reports import wording
 from workbench.ui import events, gestures, part_filter, part_html, part_view, policies, saving
 
 PACKAGE = Path(__file__).parents[1] / "workbench"
@@ -50,6 +51,14 @@ def test_no_word_is_translated_twice(name):
     )
     words = [word for word, _ in said_of]
     assert sorted(words) == sorted(set(words))
+
+
+def test_reports_say_in_korean_what_a_threshold_aims_at(monkeypatch):
+    monkeypatch.setenv("WORKBENCH_LANG", "ko")
+    limit = metrics.threshold([1, 1.1, 1.2, 1.3, 1.5], policy="normal", aim=0.05, most=0.2)
+    made = wording.say("origins", {}, [("threshold", f"1.08, {limit.origin()}")])
+    assert "| 1.08, 과검 5 % 목표, 95 % 확신으로 20 % 이하, 점수 5개 기준, " in made
+    assert limit.source not in made
 
 
 def test_every_word_that_is_shown_has_a_korean_one():

@@ -8,7 +8,7 @@ from workbench.language import translator
 if TYPE_CHECKING:
     from .thresholds import Threshold
 
-_AIMED = "{0} % overkill aimed at, {1} % sure of at most {2} %, by {3} scores, {4}"
+AIMED = "{0} % overkill aimed at, {1} % sure of at most {2} %, by {3} scores, {4}"
 
 
 def origin(threshold: "Threshold", t: Callable[..., str] | None = None) -> str:
@@ -31,7 +31,7 @@ def origin(threshold: "Threshold", t: Callable[..., str] | None = None) -> str:
         return source
     if "aim" in params:
         shares = (f"{100 * params[name]:.3g}" for name in ("aim", "sure", "most"))
-        return t(_AIMED, *shares, threshold.n, source)
+        return t(AIMED, *shares, threshold.n, source)
     given = ", ".join(f"{key}={value}" for key, value in params.items())
     how = t(threshold.policy) + f" ({given})" * bool(given)
     return t("{0} of {1} scores, {2}", how, threshold.n, source)

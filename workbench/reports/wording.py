@@ -18,10 +18,12 @@ from markupsafe import Markup
 
 from workbench import artifacts, language, workspace
 from workbench.language import t
+from workbench.metrics.wording import AIMED
 
 TEMPLATES = Path(__file__).parent / "templates"
 Numbers = Mapping[str, Any]
 
+_AIMED = re.compile(r"([\d.e+-]+, )?" + re.sub(r"\\{(\d)\\}", r"(?P<_\1>.+?)", re.escape(AIMED)))
 _SPECIAL = re.compile(r"[\\`*_\[\]<>&$|~!#]")
 
 
@@ -124,6 +126,9 @@ def sections(spoken: str) -> dict[str, Callable[..., Markup]]:
         return Markup(f"{count} {noun}") if one else fill(f"{{0}} {noun}s", count)
 
     def origin(text: str) -> Markup:
+        if found := _AIMED.fullmatch(str(text)):
+            value, *aimed, source = found.groups("")
+            return Markup(value) + fill(AIMED, *aimed, word(source))
         found = re.fullmatch(r"([\d.e+-]+, )?(\w+)( \(.*\))? of (\d+) scores, (.+)", str(text))
         if not found:
             return word(text)
