@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from workbench import CSFlowConfig, CSFlowDetector
+from workbench.csflow.auto import decide
 from workbench.csflow.batches import to_square
 from workbench.csflow.calibration import calibrate
 from workbench.csflow.weights import find_weights
@@ -27,6 +28,7 @@ def photos(count=16, size=512):
 
 def detector(config, paths, device=None, engine="torch"):
     """A detector of this configuration that scores: trained in name only."""
+    config = decide(config, paths)
     weights = None if find_weights(config.backbone) else "random"
     made = CSFlowDetector(config, weights=weights, device=device, engine=engine)
     squares = np.concatenate([to_square(read_image(p), config.size) for p in paths[:4]])

@@ -27,13 +27,13 @@ def main():
     parts = models.photos(4, size=768)
     tables = {}
     for preset in ("lite", "paper"):
-        config = CSFlowConfig.preset(preset)
-        tables[f"{preset}, {config.backbone} at {config.image_size} px"] = rows(config, parts)
+        detector = models.detector(CSFlowConfig.preset(preset), parts.paths)
+        size = "{} x {}".format(*detector.config.size)
+        tables[f"{preset}, {detector.config.backbone} at {size} px, one look"] = rows(detector)
     measure.report("presets", __doc__.partition("\n")[0], tables, where)
 
 
-def rows(config, parts):
-    detector = models.detector(config, parts.paths)
+def rows(detector):
     graph = models.as_engine(detector, "auto").engine
     mixed = partial(torch.autocast, detector.network.device.type, torch.bfloat16)
     kinds = {
@@ -44,7 +44,9 @@ def rows(config, parts):
         kinds[f"{graph.name}, float32"] = (graph, nullcontext)
     found = []
     for name, (engine, arithmetic) in kinds.items():
-        found += [{"what": name, **row} for row in ladder(engine, arithmetic, config.image_size)]
+        found += [
+            {"what": name, **row} for row in ladder(engine, arithmetic, detector.config.size)
+        ]
     base = found[0]["ms an image"]
     return [
         row | {"x torch, float32, batch 1": round(base / row["ms an image"], 2)} for row in found
@@ -69,7 +71,7 @@ def _gained(before, after):
 
 
 def cost(engine, arithmetic, size, batch):
-    squares = np.resize(probes(size), (batch, 3, size, size))
+    squares = np.resize(probes(size), (batch, 3, *size))
 
     def work():
         with arithmetic():

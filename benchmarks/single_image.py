@@ -31,7 +31,7 @@ def main():
     parts = models.photos(16, size=512)
     path = parts[0]
     tables = {
-        "lite at 256 px: file to encoded overlay": lite(parts, path),
+        "lite at 256 px, three looks: file to encoded overlay": lite(parts, path),
         "the simulator's setting, 512 px": simulator(parts, path),
     }
     notes = [
