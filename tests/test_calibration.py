@@ -230,7 +230,7 @@ def test_alterations_of_other_kinds_are_refused(bad):
 @pytest.mark.parametrize(
     ("parts", "policy", "aim", "most"),
     [
-        (4, "normal", 0.05, 0.8), (24, "normal", 0.05, 0.175), (30, "tail", 0.033, 0.117),
+        (4, "normal", 0.05, 0.9), (24, "normal", 0.05, 0.217), (30, "tail", 0.033, 0.117),
         (100, "tail", 0.01, 0.035), (400, "tail", 0.01, 0.03),
     ],
 )  # fmt: skip

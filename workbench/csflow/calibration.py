@@ -163,7 +163,7 @@ def first_threshold(
         few = f"{source}, too few to tell a rate; calibrate on {FEWEST} or more, best 100"
         return threshold(scores, q=config.percentile, source=few)
     if len(worst) < FOR_A_TAIL and worst.min() > 0:
-        most = round(FEW_AIM + 3 / len(worst), 3)
+        most = round(min(FEW_AIM + 4 / len(worst), 0.9), 3)  # of 77 real splits, 76 kept it
         return threshold(worst, policy="normal", source=source, aim=FEW_AIM, most=most)
     # fewer than 100 parts carry no 1 %: a limit for it would miss most defects
     aim, most = max(AIM, 1 / len(worst)), max(MOST, 3.5 / len(worst))
