@@ -29,9 +29,9 @@ def origin(threshold: "Threshold", t: Callable[..., str] | None = None) -> str:
     params, source = threshold.params, t(threshold.source)
     if threshold.policy == "manual":
         return source
-    if "aim" in params:
-        shares = (f"{100 * params[name]:.3g}" for name in ("aim", "sure", "most"))
-        return t(AIMED, *shares, threshold.n, source)
+    shares = [params.get(name) for name in ("aim", "sure", "most")]
+    if all(isinstance(share, float) for share in shares):  # a file may hold anything
+        return t(AIMED, *(f"{100 * share:.3g}" for share in shares), threshold.n, source)
     given = ", ".join(f"{key}={value}" for key, value in params.items())
     how = t(threshold.policy) + f" ({given})" * bool(given)
     return t("{0} of {1} scores, {2}", how, threshold.n, source)
