@@ -29,8 +29,9 @@ def origin(threshold: "Threshold", t: Callable[..., str] | None = None) -> str:
     params, source = threshold.params, t(threshold.source)
     if threshold.policy == "manual":
         return source
-    shares = [params.get(name) for name in ("aim", "sure", "most")]
-    if all(isinstance(share, float) for share in shares):  # a file may hold anything
+    wanted = (params.get(name) for name in ("aim", "sure", "most"))
+    shares = [share for share in wanted if isinstance(share, float)]  # a file may hold anything
+    if len(shares) == 3:
         return t(AIMED, *(f"{100 * share:.3g}" for share in shares), threshold.n, source)
     given = ", ".join(f"{key}={value}" for key, value in params.items())
     how = t(threshold.policy) + f" ({given})" * bool(given)
