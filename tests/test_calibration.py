@@ -1,7 +1,6 @@
 """The calibrated score against its formula, and what `fit` decides from the photos."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -164,8 +163,8 @@ def test_epochs_fit_the_time_that_there_is():
     assert (few.epochs, many.epochs, most.epochs) == (28, 8, 1)
     assert decide(CSFlowConfig(image_size=1024), [photo] * 200).epochs == 5
     assert decide(CSFlowConfig(image_size=256), [photo] * 9).epochs == 100
-    given = CSFlowConfig(image_size=128, scales=2, epochs=3, alterations=(), folds=0, looks=2)
-    given = replace(given, copies=2)
+    decided = {"scales": 2, "epochs": 3, "alterations": (), "folds": 0, "looks": 2, "copies": 2}
+    given = CSFlowConfig(image_size=128, **decided)
     assert decide(given, [photo] * 9) == given
 
 

@@ -61,9 +61,9 @@ class Threshold(float):
         """How and from what it was chosen, in English.
 
         Example:
-            >>> aimed = {"aim": 0.05, "most": 0.175, "sure": 0.95}
+            >>> aimed = {"aim": 0.05, "most": 0.217, "sure": 0.95}
             >>> Threshold(2.5, "normal", aimed, CALIBRATION, 24).origin()
-            '5 % overkill aimed at, 95 % sure of at most 17.5 %, by 24 scores, calibration OK'
+            '5 % overkill aimed at, 95 % sure of at most 21.7 %, by 24 scores, calibration OK'
         """
         return origin(self)
 

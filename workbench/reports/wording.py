@@ -23,7 +23,7 @@ from workbench.metrics.wording import AIMED
 TEMPLATES = Path(__file__).parent / "templates"
 Numbers = Mapping[str, Any]
 
-_AIMED = re.compile(r"([\d.e+-]+, )?" + re.sub(r"\\{(\d)\\}", r"(?P<_\1>.+?)", re.escape(AIMED)))
+_AIMED = re.compile(r"([\d.e+-]+, )?" + re.sub(r"\\{\d\\}", "(.+?)", re.escape(AIMED)))
 _SPECIAL = re.compile(r"[\\`*_\[\]<>&$|~!#]")
 
 
