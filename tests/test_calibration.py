@@ -1,6 +1,7 @@
 """The calibrated score against its formula, and what `fit` decides from the photos."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -55,7 +56,7 @@ def test_what_warms_all_of_the_coarsest_scale_is_seen(good):
     pale = [m[:1].copy() for m in good]
     pale[2] += 0.15 - 0.15 * pale[2] / pale[2].max()  # all but the hottest cells
     score, evidence = typical.judge(pale)
-    before = Typical(typical.weights, typical.middle[:-1], typical.spread[:-1])
+    before = replace(typical, middle=typical.middle[:-1], spread=typical.spread[:-1])
     assert evidence[-1][:2] == ("all cells", 2)
     assert evidence[-1].share > evidence[0].share and evidence[-1].times > 1.1
     assert score > before.score(pale)[0]

@@ -2,9 +2,8 @@
 
 A flow that has seen good parts so does not take a changed line for a defect. What lies at the end
 of a range is hardly learned, so several copies of each photo go farther than a line is expected
-to; a single one would leave the range thinly filled. What turns parts would hide defects. Another
-light and another place cost nothing where that was measured; another focus and compression hide
-defects that are a thin line or a small spot.
+to; a single one would leave the range thinly filled. What turns parts would hide defects, and so
+would compression of which nothing is left of a small spot.
 """
 
 import io
@@ -21,10 +20,10 @@ from .limits import ALTERATIONS
 ASIDE, FAR_ASIDE = 0.03, 0.05  # of a side
 LIGHT, FAR_LIGHT = 0.25, 0.4  # of the levels
 COLOUR = 0.1  # of contrast and saturation
-BLUR = (0.05, 0.5)  # sigma in hundredths of the longer side
-QUALITY = (20, 95)  # of JPEG
-VERSION = 3  # to be raised when images are altered in another way
-SOME = 0.4  # share of the copies that are out of focus, and of those that are compressed
+BLUR = (0.05, 0.7)  # sigma in hundredths of the longer side
+QUALITY = (35, 95)  # of JPEG; less hides defects
+VERSION = 4  # to be raised when images are altered in another way
+SOME = 0.5  # share of the copies that are out of focus, and of those that are compressed
 
 
 class Alteration(NamedTuple):
@@ -52,7 +51,7 @@ def altered(squares: NDArray[np.uint8], how: Alteration) -> NDArray[np.uint8]:
 
     height, width = squares.shape[2:]
     longer = max(height, width)
-    size = 2 * round(0.015 * longer) + 1  # three standard deviations to each side
+    size = 2 * round(0.021 * longer) + 1  # three standard deviations to each side
     sigma = tuple(share / 100 * longer for share in BLUR)
     share, light = (FAR_ASIDE, FAR_LIGHT) if how.far else (ASIDE, LIGHT)
     aside = [round(share * width), round(share * height)]

@@ -29,9 +29,11 @@ LONGEST = 4.0  # sides as 4 : 1 at most
 MANY = 300  # photos: enough to learn scales whose cells see half of a photo
 MOST_SCALES = 5  # of many
 EVEN = 0.1  # standard deviation of log brightness: more, and the photos show what light there is
+DRAWN = 0.5  # share of pixels equal to the one beside: more, and no camera's noise is in them
 LOOKS = 3  # at a photo: each takes the time of one, and five gain little more
 COPIES = 4  # altered ones of each of few photos; many differ enough by themselves
 STEPS = 700  # of the optimiser: beyond, calibration parts become hardly more likely
+ALL_STEPS = 1400  # where another focus and compression are learned as well
 LEAST_EPOCHS, MOST_EPOCHS = 8, 100  # the steps are too few for hundreds of photos
 FEWEST_FOLDS, FOLDS = 3, 5
 PATIENT = 2.0  # budgets that cross-fitting may take in all
@@ -51,7 +53,9 @@ def decide(config: CSFlowConfig, images: Images) -> CSFlowConfig:
     size. Many are also looked at at half and a quarter of that size. Scored are three looks at
     each, unless it is larger than those sizes or in tiles. Where they hardly differ in
     brightness, copies in another light are learned from; where they do, such copies would teach
-    defects that are a shade. Of few photos there are several copies each.
+    defects that are a shade. Copies in another focus and compressed ones are, too, unless the
+    photos are drawn or brought to two levels: then they would teach thin lines that are missing.
+    Of few photos there are several copies each.
 
     Example:
         >>> photo = np.zeros((300, 420, 3), np.uint8)
@@ -61,8 +65,7 @@ def decide(config: CSFlowConfig, images: Images) -> CSFlowConfig:
     """
     many = len(images) >= MANY
     if config.alterations == "auto" and config.altered:
-        even = _spread(sources_of(images), config.white) < EVEN
-        config = replace(config, alterations=("place", "light") if even else ("place",))
+        config = replace(config, alterations=_kinds(sources_of(images), config.white))
     if config.scales == "auto":
         config = replace(config, scales=_most_scales(config) if many else FEWEST_SCALES)
     if config.image_size == "auto":
@@ -73,7 +76,8 @@ def decide(config: CSFlowConfig, images: Images) -> CSFlowConfig:
         config = replace(config, copies=1 if count >= MANY else COPIES)
     whole = config.epochs == "auto"
     if whole:
-        useful = max(LEAST_EPOCHS, STEPS * config.batch / count)
+        steps = ALL_STEPS if config.altered and "focus" in config.alterations else STEPS
+        useful = max(LEAST_EPOCHS, steps * config.batch / count)
         most = BUDGET / (count * prod(config.tiling.window))
         epochs = np.clip(round(min(useful, most)), 1, MOST_EPOCHS)
         config = replace(config, epochs=int(epochs))
@@ -171,14 +175,18 @@ def _size(height: float, width: float, config: CSFlowConfig) -> tuple[int, int]:
     return height, width
 
 
-def _spread(sources: Sequence[ImageSource], white: int) -> float:
-    """By how much a few photos differ in how bright their bright places are."""
-    levels = []
+def _kinds(sources: Sequence[ImageSource], white: int) -> tuple[str, ...]:
+    """How copies of these photos may be altered, by how a few of them look."""
+    levels, equal = [], []
     for source in _some(sources, LIT):
         with suppress(DataError):  # what cannot be read is named where it is learned from
             image = read_image(source, white or WHITE)
-            levels.append(np.quantile(image[:: len(image) // 128 + 1, ::4], 0.9))
-    return float(np.log(np.array(levels) + 1).std()) if levels else 0.0
+            rows = image[:: len(image) // 128 + 1]
+            levels.append(np.log(np.quantile(rows[:, ::4], 0.9) + 1))
+            equal.append(float((rows[:, 1:] == rows[:, :-1]).mean()))
+    even = not levels or np.std(levels) < EVEN
+    by_camera = not levels or np.mean(equal) < DRAWN
+    return ("place", *["light"] * bool(even), *["focus", "compression"] * bool(by_camera))
 
 
 def _sides(source: ImageSource) -> tuple[int, int]:

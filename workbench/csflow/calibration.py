@@ -1,6 +1,6 @@
 """What is taken from calibration images: threshold, colour scale and typical energy."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from .batches import Images, to_square
 from .config import CSFlowConfig
 from .scores import Latents
 from .split import parts_of
-from .typical import Typical, watched
+from .typical import Lift, Typical, watched
 
 if TYPE_CHECKING:
     from .detector import CSFlowDetector
@@ -35,6 +35,7 @@ def calibrate(
     latents: Iterable[Latents],
     part: NDArray[np.intp],
     crossfitted: bool = False,
+    altered: Sequence[Iterable[Latents]] = (),
 ) -> None:
     """Set what a detector takes from calibration images.
 
@@ -43,10 +44,12 @@ def calibrate(
         part: The part that each image shows, a number.
         crossfitted: Whether they are all good parts, each by a flow that has not seen it. Then
             the detector keeps them, for its own flow has seen most.
+        altered: Latents of some of them, and of altered copies, as many of each in turn.
     """
     cells, scores = _measured(detector, latents)
     detector.crossfitted = (cells, part) if crossfitted else None
-    _settle(detector, cells, scores, part)
+    lift = Lift.of(*(_measured(detector, some)[0] for some in altered)) if altered else None
+    _settle(detector, cells, scores, part, lift)
 
 
 def _measured(
@@ -70,11 +73,12 @@ def _settle(
     cells: Latents,
     scores: NDArray[np.float64],
     part: NDArray[np.intp],
+    lift: Lift | None,
 ) -> None:
     if "calibrated" in (detector.config.score, detector.config.heat):
-        detector.typical = Typical.of(cells)
+        detector.typical = Typical.of(cells, lift)
     if detector.config.score == "calibrated":
-        scores = Typical.left_out(cells, part)
+        scores = Typical.left_out(cells, part, lift)
     scores = detector.by_region(scores, cells)
     detector.calibration_scores = scores
     source = CROSSFITTED if detector.crossfitted else CALIBRATION
@@ -116,9 +120,10 @@ def adjust(
         detector.prepare()
     masked = detector.masked if ignore is None else mask_of(ignore, config.size)
     detector.config, detector.masked = config, masked
+    lift = detector.typical.lift if detector.typical else None
     if detector.crossfitted:
         cells, part = detector.crossfitted
-        _settle(detector, watched(cells, masked), np.empty(0), part)
+        _settle(detector, watched(cells, masked), np.empty(0), part, lift)
         return True
     photos: Images = ()
     with suppress(DataError):  # no folder, or it is no longer there
@@ -132,7 +137,7 @@ def adjust(
 
     cells, scores = _measured(detector, found())
     if places:
-        _settle(detector, cells, scores, parts_of(photos, places))
+        _settle(detector, cells, scores, parts_of(photos, places), lift)
     return bool(places)
 
 

@@ -113,6 +113,14 @@ class CSFlowConfig:
         return replace(self, looks=1)
 
     @property
+    def lifted(self) -> bool:
+        """Whether what warms all of a photo is taken out of its score, see `typical.Lift`.
+
+        Copies show what does. Where photos differ in brightness by themselves it may be a defect.
+        """
+        return bool(self.altered) and not self.tile and {"light", "focus"} <= {*self.alterations}
+
+    @property
     def depth(self) -> int:
         """How many scales there are; three as long as no photos have decided."""
         return FEWEST_SCALES if isinstance(self.scales, str) else self.scales

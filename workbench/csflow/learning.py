@@ -34,6 +34,7 @@ class Learned(NamedTuple):
     latents: Iterable[Latents]  # in batches
     part: NDArray[np.intp]  # that each image shows, a number
     crossfitted: bool  # whether they are all of them, not the calibration parts alone
+    altered: list[Iterable[Latents]]  # calibration parts at one look, and altered copies; or none
 
 
 def learn(
@@ -56,6 +57,7 @@ def learn(
     places, looks = read(calibration, title="features (calibration)")
     watched = _first(looks, config)
     copies = _altered(once, train, config)
+    own = _altered(once, calibration, config) if config.lifted or config.folds else []
     if config.standardise:
         network.standardise.fit(features)
     trained = train_flow(
@@ -63,17 +65,18 @@ def learn(
         copies=copies, progress=progress, checkpoint=checkpoint, ranks=ranks,
     )  # fmt: skip
     part = parts_of(calibration, places)
+    at_once = partial(network.latents_of, batch=config.together, tiling=config.once.tiling)
+    altered = [at_once(watched), at_once(own)] if own and config.lifted else []
     if config.folds and not trained.interrupted:
         learned = read(train, title="features (moved)")[1]
         every = [torch.cat(pair) for pair in zip(learned, looks, strict=True)]
-        own = _altered(once, calibration, config)
         copies = [torch.cat(pair) for pair in zip(copies, own, strict=True)]
         parts = np.concatenate([parts_of(train, seen), len(train) + part])
         if found := _crossfitted(network, config, every, copies, parts, progress, ranks):
-            return Learned(trained, *found, crossfitted=True)
+            return Learned(trained, *found, crossfitted=True, altered=altered)
         trained = replace(trained, interrupted=True)
     latents = network.latents_of(looks, config.together)
-    return Learned(trained, latents, part, crossfitted=False)
+    return Learned(trained, latents, part, crossfitted=False, altered=altered)
 
 
 def folds_of(part: NDArray[np.intp], count: int, seed: int) -> list[NDArray[np.intp]]:

@@ -13,6 +13,7 @@ from .config import CSFlowConfig
 from .features import Backbone, FeaturePyramid, Standardise
 from .flow import CrossScaleFlow, Pyramid
 from .scores import Latents
+from .tiles import Tiling
 
 
 class CSFlowNetwork(nn.Module):
@@ -74,11 +75,13 @@ class CSFlowNetwork(nn.Module):
         zs, _ = self.flow(self.standardise([x.to(self.device).float() for x in features]))
         return [z.float().cpu().numpy() for z in zs]
 
-    def latents_of(self, features: Pyramid, batch: int) -> Iterator[Latents]:
+    def latents_of(
+        self, features: Pyramid, batch: int, tiling: Tiling | None = None
+    ) -> Iterator[Latents]:
         """Latents of whole photos, batch by batch, from features of all of their tiles."""
-        rows = batch * len(self.tiling.places)
-        chunks = zip(*(x.split(rows) for x in features), strict=True)
-        return (self.tiling.join(self.latents(list(chunk))) for chunk in chunks)
+        tiling = tiling or self.tiling
+        chunks = zip(*(x.split(batch * len(tiling.places)) for x in features), strict=True)
+        return (tiling.join(self.latents(list(chunk))) for chunk in chunks)
 
     def forward(self, squares: NDArray[np.uint8]) -> Latents:
         """Map uint8 RGB (B, 3, H, W) to latents, K arrays (B, C, H/2^k, W/2^k)."""

@@ -10,10 +10,14 @@ how much good parts scatter: log r has a standard deviation s on them. The score
 
 it is 1 on a typical good part, what is most unusual counts most, and it reads as "so many times
 what is typical". A single odd cell counts less than several, for good parts have one at times.
+
+Another focus, light or compression warms all of a photo, a defect some of it. So where the upper
+quartile of a scale's cells is warmer than in good photos, what comes with that is taken out of log r first: as
+much as altered copies of good parts show, and no further than they go. See `Lift`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,6 +30,7 @@ POINTING = 3  # scales in the heat map, the finest
 CELLS, PEAK, ALL = "hottest cells", "peak of the heat map", "all cells"
 PRIOR = 4.0  # parts' worth of belief that all statistics scatter alike; few parts cannot tell
 LEAST = 0.02  # standard deviation of a logarithm, for parts that hardly differ
+LEVEL = 0.75  # quantile of the cells that tells what all of a photo is like
 
 
 class Evidence(NamedTuple):
@@ -44,6 +49,51 @@ class Evidence(NamedTuple):
     share: float
 
 
+class Lift(NamedTuple):
+    """What comes with a photo that is warmer everywhere, as altered good parts show it.
+
+    Attributes:
+        slope: By how much the logarithm of every statistic rises with the level of its scale,
+            shape (K + 2,); of the peak, with that of the scales in the map.
+        reach: How far the level of an altered part has risen, shape (K,), logarithms.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> good = [rng.gamma(40, 1 / 80, (30, 16 >> k, 16 >> k)) for k in range(2)]
+        >>> lift = Lift.of(good, [3 * m for m in good])
+        >>> lift.slope.round(2).tolist(), lift.reach.round(2).tolist()
+        ([1.0, 1.0, 1.0, 1.0], [1.1, 1.1])
+        >>> typical = Typical.of(good, lift)
+        >>> scores = [typical.score([times * m for m in good]).mean() for times in (1, 3, 9)]
+        >>> [round(float(score), 1) for score in scores]  # three times as warm is as far as known
+        [1.0, 1.0, 6.0]
+    """
+
+    slope: NDArray[np.float64]
+    reach: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, photos: Latents, copies: Latents) -> "Lift":
+        """Compare good parts with altered copies, as many of each in turn.
+
+        Args:
+            photos: `cell_energy` of their latents, K arrays (N, H/2^k, W/2^k).
+            copies: The same of the copies, N times as many of each.
+        """
+        each, weights = len(copies[0]) // len(photos[0]), _weights(photos)
+        logs, levels = (
+            found(copies) - found(photos).repeat(each, 0)
+            for found in (lambda cells: np.log(_statistics(cells, weights)), _levels)
+        )
+        rise = _each(levels)
+        slope = (rise * logs).sum(0) / (rise**2).sum(0).clip(1e-12)
+        return cls(slope.clip(0), levels.max(0).clip(0))
+
+    def of_logs(self, rise: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What to take out of the logarithms, (B, K + 2), where levels have risen, (B, K)."""
+        return self.slope * _each(rise.clip(0, self.reach))
+
+
 @dataclass(frozen=True)
 class Typical:
     """Energies of calibration parts, for others to be compared with.
@@ -55,6 +105,8 @@ class Typical:
         middle: Mean logarithm of every statistic, shape (K + 2,); models of before look at the
             first K + 1 alone.
         spread: Its standard deviation.
+        level: Mean logarithm of the upper quartile of every scale's cells, shape (K,).
+        lift: What is taken out of the logarithms where that is exceeded; None for nothing.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -71,39 +123,55 @@ class Typical:
     weights: NDArray[np.float64]
     middle: NDArray[np.float64]
     spread: NDArray[np.float64]
+    level: NDArray[np.float64]
+    lift: Lift | None = None
 
     @classmethod
-    def of(cls, cells: Latents) -> "Typical":
+    def of(cls, cells: Latents, lift: Lift | None = None) -> "Typical":
         """Take the measure of good parts.
 
         Args:
             cells: `cell_energy` of their latents, K arrays (N, H/2^k, W/2^k).
+            lift: What comes with a photo that is warmer everywhere.
         """
         weights = _weights(cells)
-        return cls._from(weights, np.log(_statistics(cells, weights)))
+        return cls._from(weights, np.log(_statistics(cells, weights)), _levels(cells), lift)
 
     @classmethod
-    def left_out(cls, cells: Latents, part: NDArray[np.intp]) -> NDArray[np.float64]:
+    def left_out(
+        cls, cells: Latents, part: NDArray[np.intp], lift: Lift | None = None
+    ) -> NDArray[np.float64]:
         """Scores (N,) of the very images that are measured, each beside other parts only.
 
         Args:
             cells: As in `of`.
             part: The part that each image shows, a number, shape (N,).
+            lift: As in `of`.
         """
         weights = _weights(cells)
-        logs = np.log(_statistics(cells, weights))
+        logs, levels = np.log(_statistics(cells, weights)), _levels(cells)
         scores = np.ones(len(logs))
         for number in np.unique(part):
             own = part == number
             if not own.all():
-                scores[own] = cls._from(weights, logs[~own])._joined(logs[own])
+                others = cls._from(weights, logs[~own], levels[~own], lift)
+                scores[own] = others._joined(others._settled(logs[own], levels[own]))
         return scores
 
     @classmethod
-    def _from(cls, weights: NDArray[np.float64], logs: NDArray[np.float64]) -> "Typical":
+    def _from(
+        cls,
+        weights: NDArray[np.float64],
+        logs: NDArray[np.float64],
+        levels: NDArray[np.float64],
+        lift: Lift | None,
+    ) -> "Typical":
+        nothing = np.zeros(logs.shape[1])
+        found = cls(weights, nothing, nothing, levels.mean(0), lift)
+        logs = found._settled(logs, levels)
         pooled = logs.var(0).mean()
         variance = (len(logs) * logs.var(0) + PRIOR * pooled) / (len(logs) + PRIOR)
-        return cls(weights, logs.mean(0), np.sqrt(variance).clip(LEAST))
+        return replace(found, middle=logs.mean(0), spread=np.sqrt(variance).clip(LEAST))
 
     def score(self, cells: Latents) -> NDArray[np.float64]:
         """Shape (B,), higher is worse."""
@@ -111,7 +179,11 @@ class Typical:
 
     def heat(self, cells: Latents) -> NDArray[np.floating]:
         """One map an image at the finest cell size, (B, H, W); a good part is 1 on average."""
-        return _heat(cells, self.weights)
+        heat = _heat(cells, self.weights)
+        if self.lift:
+            lifted = self.lift.of_logs(_levels(cells) - self.level)[:, len(cells)]
+            heat = heat / np.exp(lifted)[:, None, None].astype(heat.dtype)
+        return heat
 
     def judge(self, cells: Latents) -> tuple[float, tuple[Evidence, ...]]:
         """The score of one image and every part of it, finest scale first.
@@ -131,7 +203,10 @@ class Typical:
 
     def to_json(self) -> dict[str, list[float]]:
         """Undo with `from_json`."""
-        return {name: getattr(self, name).tolist() for name in ("weights", "middle", "spread")}
+        found = {name: getattr(self, name) for name in ("weights", "middle", "spread")}
+        if self.lift:
+            found |= {"level": self.level} | self.lift._asdict()
+        return {name: values.tolist() for name, values in found.items()}
 
     @classmethod
     def from_json(cls, saved: dict[str, Any]) -> "Typical":
@@ -140,15 +215,25 @@ class Typical:
         Raises:
             ValueError: They are no numbers, or not as many as they must be.
         """
-        found = cls(**{name: np.array(values, np.float64) for name, values in saved.items()})
+        known = {name: np.array(values, np.float64) for name, values in saved.items()}
+        k = len(known["weights"])
+        lift = Lift(known.pop("slope"), known.pop("reach")) if "slope" in known else None
+        found = cls(**({"level": np.zeros(k)} | known), lift=lift)
         shapes = [values.shape for values in (found.weights, found.middle, found.spread)]
-        k = len(found.weights)
         if shapes not in ([(k,), (k + 1,), (k + 1,)], [(k,), (k + 2,), (k + 2,)]):
             raise ValueError(f"typical must hold K, K + 2 and K + 2 numbers, got {shapes}")
+        if lift and (found.level.shape, *map(np.shape, lift)) != ((k,), (k + 2,), (k,)):
+            raise ValueError("typical must hold a level, a slope and a reach of each scale")
         return found
 
     def _logs(self, cells: Latents) -> NDArray[np.float64]:
-        return np.log(_statistics(cells, self.weights))[:, : len(self.middle)]
+        logs = np.log(_statistics(cells, self.weights))
+        return self._settled(logs, _levels(cells))[:, : len(self.middle)]
+
+    def _settled(
+        self, logs: NDArray[np.float64], levels: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        return logs - self.lift.of_logs(levels - self.level) if self.lift else logs
 
     def _joined(self, logs: NDArray[np.float64]) -> NDArray[np.float64]:
         unusual = (logs - self.middle) / self.spread
@@ -201,6 +286,18 @@ def _statistics(cells: Latents, weights: NDArray[np.float64]) -> NDArray[np.floa
         found.append(np.partition(flat, -count)[:, -count:].mean(1))
     found += [_heat(cells, weights).max((1, 2)), np.asarray(cells[-1]).mean((1, 2))]
     return np.stack(found, 1).clip(1e-12)
+
+
+def _levels(cells: Latents) -> NDArray[np.float64]:
+    """Logarithm of the upper quartile of every scale's cells, shape (B, K)."""
+    flat = [np.asarray(m).reshape(len(m), -1) for m in cells]
+    return np.log(np.stack([np.quantile(m, LEVEL, axis=1) for m in flat], 1).clip(1e-12))
+
+
+def _each(levels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Levels (B, K) as the statistics see them, (B, K + 2)."""
+    map_and_all = levels[:, :POINTING].mean(1), levels[:, -1]
+    return np.column_stack([levels, *map_and_all])
 
 
 def _heat(cells: Latents, weights: NDArray[np.float64]) -> NDArray[np.floating]:
