@@ -11,8 +11,9 @@ from workbench import metrics
 from workbench.csflow import CSFlowConfig, CSFlowDetector
 from workbench.csflow.auto import decide
 from workbench.csflow.calibration import first_threshold
+from workbench.csflow.limits import ALTERATIONS
 from workbench.csflow.scores import heat
-from workbench.csflow.typical import Typical, shares_by_scale
+from workbench.csflow.typical import Lift, Typical, shares_by_scale
 
 SCALES = 3
 
@@ -126,10 +127,83 @@ def test_parts_that_are_all_alike_still_give_a_score():
     assert typical.score([m * 1.5 for m in same]).min() > 1.2
 
 
-def test_it_survives_json(good):
-    typical = Typical.of(good)
-    again = Typical.from_json(json.loads(json.dumps(typical.to_json())))
-    assert (again.score(good) == typical.score(good)).all()
+def warmer(good, times, more=1.0):
+    """All cells of a photo so many times as warm, and the hottest of each scale more still."""
+    found = []
+    for m in good:
+        hot = m >= np.quantile(m, 0.97, axis=(1, 2))[:, None, None]
+        found.append(m * np.asarray(times)[:, None, None] * np.where(hot, more, 1))
+    return found
+
+
+@pytest.fixture(scope="module")
+def lift(good):
+    """What two copies of each good part show, the first of a pair 1.2 to 1.6 times as warm."""
+    times = np.linspace(1.2, 1.6, 40)
+    each = zip(warmer(good, times, 1.1), warmer(good, np.ones(40), 1), strict=True)
+    return Lift.of(good, [np.stack(pair, 1).reshape(80, *pair[0].shape[1:]) for pair in each])
+
+
+def test_the_lift_is_what_least_squares_finds_between_photos_and_copies(good, lift):
+    copies = warmer(good, times := np.linspace(1.2, 1.6, 40), 1.1)
+    levels = [np.log(times)] * SCALES  # of a copy above its photo; that of the other copy is 0
+    count = [max(1, round(0.03 * m[0].size)) for m in good]
+    hottest = [
+        [np.sort(m.reshape(40, -1), 1)[:, -n:].mean(1) for m, n in zip(some, count, strict=True)]
+        for some in (good, copies)
+    ]
+    for k in range(SCALES):
+        rise = np.log(hottest[1][k] / hottest[0][k])
+        expected = np.linalg.lstsq(levels[k][:, None], rise)[0][0]
+        assert lift.slope[k] == pytest.approx(expected, rel=1e-6) and expected > 1.1
+    np.testing.assert_allclose(lift.reach, np.log(1.6))
+
+
+def test_what_warms_all_of_a_photo_is_taken_out_and_a_defect_is_not(good, lift):
+    plain, typical = Typical.of(good), Typical.of(good, lift)
+    limit = typical.score(good).max()
+    blurred = warmer(good, np.full(40, 1.5), 1.1)
+    assert plain.score(blurred).min() > plain.score(good).max()
+    assert np.median(typical.score(blurred)) < limit
+    defect = [m.copy() for m in blurred]
+    defect[0][:, :3, :3] *= 3
+    assert typical.score(defect).min() > limit
+    heat = typical.heat(blurred)
+    assert heat.mean() < 1.1 < plain.heat(blurred).mean()
+    peak = typical.judge([m[:1] for m in blurred])[1][SCALES]  # is that of the map that is shown
+    assert np.log(peak.times) == pytest.approx(np.log(heat[0].max()) - typical.middle[SCALES])
+
+
+def test_a_photo_is_excused_no_further_than_copies_go_and_never_for_being_cold(good, lift):
+    typical = Typical.of(good, lift)
+    scores = [np.median(typical.score(warmer(good, np.full(40, t)))) for t in (1.5, 3, 6)]
+    assert scores[0] < 1.2 < scores[1] < scores[2]
+    cold = warmer(good, np.full(40, 0.5))
+    np.testing.assert_allclose(typical._logs(cold), Typical.of(good)._logs(cold), atol=0.05)
+
+
+def test_a_calibration_part_is_beside_others_with_a_lift_as_well(good, lift):
+    odd = [m.copy() for m in good]
+    for m in odd:
+        m[7] *= 1.5
+    beside = Typical.left_out(odd, np.arange(40), lift)
+    assert beside[7] < beside.max() and Typical.left_out(odd, np.arange(40)).argmax() == 7
+
+
+@pytest.mark.parametrize("lifted", [False, True])
+def test_it_survives_json(good, lift, lifted):
+    typical = Typical.of(good, lift if lifted else None)
+    again = Typical.from_json(saved := json.loads(json.dumps(typical.to_json())))
+    warm = warmer(good, np.full(40, 1.3))
+    assert (again.score(warm) == typical.score(warm)).all()
+    assert ("reach" in saved) == lifted
+
+
+@pytest.mark.parametrize("name", ["level", "slope", "reach"])
+def test_a_lift_of_other_scales_is_refused(good, lift, name):
+    saved = Typical.of(good, lift).to_json()
+    with pytest.raises(ValueError, match="a level, a slope and a reach"):
+        Typical.from_json(saved | {name: saved[name][:1]})
 
 
 @pytest.mark.parametrize(
@@ -195,13 +269,26 @@ def test_photos_that_differ_in_light_by_themselves_are_not_lit_differently():
     rng = np.random.default_rng(0)
     photo = rng.integers(40, 180, (60, 80, 3), np.uint8)
     other = [np.uint8(photo * gain) for gain in np.linspace(0.7, 1.3, 20)]
-    assert decide(CSFlowConfig(), [photo] * 20).alterations == ("place", "light")
-    assert decide(CSFlowConfig(), other).alterations == ("place",)
+    assert decide(CSFlowConfig(), [photo] * 20).alterations == ALTERATIONS
+    assert decide(CSFlowConfig(), other).alterations == ("place", "focus", "compression")
     assert decide(CSFlowConfig(altered=0.0), other).alterations == "auto"
     broken = [b"no photo", *other]
     given = CSFlowConfig(image_size=256)
-    assert decide(given, broken).alterations == ("place",)
-    assert decide(given, broken[:1] * 5).alterations == ("place", "light")  # `fit` names them
+    assert "light" not in decide(given, broken).alterations
+    assert decide(given, broken[:1] * 5).alterations == ALTERATIONS  # `fit` names them
+    assert decide(CSFlowConfig(), [photo] * 20).lifted
+    assert not decide(CSFlowConfig(), other).lifted  # what warms all of it may be a shade
+
+
+def test_drawn_photos_are_not_blurred_and_have_half_the_epochs():
+    noisy = np.random.default_rng(0).normal(128, 4, (60, 80, 3)).astype(np.uint8)
+    drawn = np.where(np.indices((60, 80)).sum(0)[..., None] % 16 < 8, 30, 220).repeat(3, 2)
+    by_camera, lines = (
+        decide(CSFlowConfig(), [one.astype(np.uint8)] * 100) for one in (noisy, drawn)
+    )
+    assert (by_camera.alterations, by_camera.epochs) == (ALTERATIONS, 28)
+    assert (lines.alterations, lines.epochs) == (("place", "light"), 14)
+    assert not lines.lifted
 
 
 @pytest.mark.parametrize(

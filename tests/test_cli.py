@@ -298,7 +298,7 @@ def test_train_on_photos_says_what_is_next(workbench, home):
     assert "saved models/discs; next: workbench report discs" in done.stdout
     how = (
         "256 x 256 pixels, looked at 3 times, 3 scales, 1 epoch, "
-        "50 % of the photos altered (place, light)"
+        "50 % of the photos altered (place, light, focus, compression)"
     )
     assert how in done.stdout.splitlines()
     (home / "models" / "torn").mkdir()

@@ -11,6 +11,8 @@ from workbench.artifacts import load
 from workbench.csflow import nll, training
 from workbench.csflow.auto import decide
 from workbench.csflow.learning import folds_of
+from workbench.csflow.limits import ALTERATIONS
+from workbench.csflow.typical import Typical
 
 pytestmark = pytest.mark.slow
 
@@ -22,7 +24,7 @@ def few(photos, tiny_config):
 
 
 def fitted_to(good, tiny_config):
-    changes = {"folds": 4, "epochs": 2, "patience": 0, "alterations": ["place"]}
+    changes = {"folds": 4, "epochs": 2, "patience": 0, "alterations": ALTERATIONS}
     config = CSFlowConfig(**tiny_config.to_dict() | changes)
     return CSFlowDetector(config).fit(good, progress=False)
 
@@ -39,6 +41,9 @@ def test_all_good_parts_set_the_threshold(few):
     good, detector = few
     assert len(detector.calibration_scores) == detector.threshold.n == len(good)
     assert "cross-fitted OK" in detector.threshold.describe()
+    scores = Typical.left_out(*detector.crossfitted, detector.typical.lift)
+    assert detector.typical.lift.reach.max() > 0.1
+    np.testing.assert_array_equal(detector.calibration_scores, scores)
 
 
 def test_what_scores_a_photo_has_learned_from_none_of_its_fold(few, tiny_config):

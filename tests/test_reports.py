@@ -253,8 +253,8 @@ def test_numbers_in_the_prose_come_from_the_metrics(page, lens):
 
 
 def test_what_training_decided_is_said(page):
-    told = "128 x 128 pixels, looked at 3 times, 3 scales, 2 epochs, "
-    assert f"Training: {told}50 % of the photos altered (place, light)." in page
+    told = "Training: 128 x 128 pixels, looked at 3 times, 3 scales, 2 epochs, "
+    assert f"{told}50 % of the photos altered (place, light, focus, compression)." in page
 
 
 def test_the_executed_notebook_is_clean(lens, home):

@@ -28,6 +28,9 @@ class Evaluation:
     shares: tuple[float, ...] = ()
     # what a "calibrated" score is made of: each part of it beside a good part's
     evidence: tuple[Evidence, ...] = ()
+    # how many times as warm as a good one's all of the photo is, as in another focus or light;
+    # score and heat map are what they are after that has been taken out
+    lifted: float = 1.0
 
     @property
     def is_anomaly(self) -> bool:

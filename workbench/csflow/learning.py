@@ -5,7 +5,7 @@ from all but a fold of them each, so that every one has an honest score and all 
 """
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
@@ -34,7 +34,7 @@ class Learned(NamedTuple):
     latents: Iterable[Latents]  # in batches
     part: NDArray[np.intp]  # that each image shows, a number
     crossfitted: bool  # whether they are all of them, not the calibration parts alone
-    altered: list[Iterable[Latents]]  # calibration parts at one look, and altered copies; or none
+    altered: Sequence[Iterable[Latents]]  # calibration parts at one look, and copies; or none
 
 
 def learn(

@@ -12,8 +12,8 @@ it is 1 on a typical good part, what is most unusual counts most, and it reads a
 what is typical". A single odd cell counts less than several, for good parts have one at times.
 
 Another focus, light or compression warms all of a photo, a defect some of it. So where the upper
-quartile of a scale's cells is warmer than in good photos, what comes with that is taken out of log r first: as
-much as altered copies of good parts show, and no further than they go. See `Lift`.
+quartile of a scale's cells is warmer than in good photos, what comes with that is taken out of
+log r first: as much as altered copies of good parts show, and no further than they go.
 """
 
 from collections.abc import Sequence
@@ -66,7 +66,7 @@ class Lift(NamedTuple):
         >>> typical = Typical.of(good, lift)
         >>> scores = [typical.score([times * m for m in good]).mean() for times in (1, 3, 9)]
         >>> [round(float(score), 1) for score in scores]  # three times as warm is as far as known
-        [1.0, 1.0, 6.0]
+        [1.0, 1.0, 5.8]
     """
 
     slope: NDArray[np.float64]
@@ -180,10 +180,13 @@ class Typical:
     def heat(self, cells: Latents) -> NDArray[np.floating]:
         """One map an image at the finest cell size, (B, H, W); a good part is 1 on average."""
         heat = _heat(cells, self.weights)
-        if self.lift:
-            lifted = self.lift.of_logs(_levels(cells) - self.level)[:, len(cells)]
-            heat = heat / np.exp(lifted)[:, None, None].astype(heat.dtype)
-        return heat
+        return heat / self.lifted(cells)[:, None, None].astype(heat.dtype)
+
+    def lifted(self, cells: Latents) -> NDArray[np.float64]:
+        """By how much each map is lowered, for all of the photo is warmer; (B,), 1 or more."""
+        if not self.lift:
+            return np.ones(len(cells[0]))
+        return np.exp(self.lift.of_logs(_levels(cells) - self.level)[:, len(cells)])
 
     def judge(self, cells: Latents) -> tuple[float, tuple[Evidence, ...]]:
         """The score of one image and every part of it, finest scale first.
@@ -290,7 +293,7 @@ def _statistics(cells: Latents, weights: NDArray[np.float64]) -> NDArray[np.floa
 
 def _levels(cells: Latents) -> NDArray[np.float64]:
     """Logarithm of the upper quartile of every scale's cells, shape (B, K)."""
-    flat = [np.asarray(m).reshape(len(m), -1) for m in cells]
+    flat = [np.asarray(m, np.float64).reshape(len(m), -1) for m in cells]
     return np.log(np.stack([np.quantile(m, LEVEL, axis=1) for m in flat], 1).clip(1e-12))
 
 

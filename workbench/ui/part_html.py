@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Words = Callable[..., str]
 REGIONS = 3  # are listed and numbered; beyond the strongest few they are noise
+ALLOWED = 1.15  # times as hot as a good one may all of a photo be without a word
 PLACES = (
     ("upper left", "upper middle", "upper right"),
     ("middle left", "in the middle", "middle right"),
@@ -98,6 +99,10 @@ def why(evaluation: "Evaluation") -> str:
             t("{0}: {1} times a good part's", name, ratio)
             if one.scale is None
             else t("{0}, scale {1}: {2} times a good part's", name, one.scale + 1, ratio)
+        )
+    if (lifted := getattr(evaluation, "lifted", 1)) > ALLOWED:
+        lines.append(
+            t("all of the photo is {0} times as hot: taken for focus or light", f"{lifted:.1f}")
         )
     shares = getattr(evaluation, "shares", ())
     ends = {0: t("finest"), len(shares) - 1: t("coarsest")} if len(shares) > 1 else {}
