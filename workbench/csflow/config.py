@@ -116,9 +116,10 @@ class CSFlowConfig:
     def lifted(self) -> bool:
         """Whether what warms all of a photo is taken out of its score, see `typical.Lift`.
 
-        Copies show what does. Where photos differ in brightness by themselves it may be a defect.
+        Where photos differ in brightness by themselves it may be a defect.
         """
-        return bool(self.altered) and not self.tile and {"light", "focus"} <= {*self.alterations}
+        known = self.altered and {"light", "focus"} <= {*self.alterations}
+        return bool(known) and len(self.once.tiling.places) == 1
 
     @property
     def depth(self) -> int:

@@ -28,8 +28,7 @@ class Evaluation:
     shares: tuple[float, ...] = ()
     # what a "calibrated" score is made of: each part of it beside a good part's
     evidence: tuple[Evidence, ...] = ()
-    # how many times as warm as a good one's all of the photo is, as in another focus or light;
-    # score and heat map are what they are after that has been taken out
+    # times as hot as a good one's all of the photo is; taken out of score and map, see `Lift`
     lifted: float = 1.0
 
     @property

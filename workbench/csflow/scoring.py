@@ -108,10 +108,9 @@ class Scoring:
         times.append(perf_counter())
         zs = self.look(square)
         times.append(perf_counter())
-        cells, lifted = self.cells_of(zs), 1.0
+        cells = self.cells_of(zs)
         if self.typical and self.config.score == "calibrated":
             value, evidence = self.typical.judge(cells)
-            lifted = float(self.typical.lifted(cells)[0])
             shares = shares_by_scale(evidence)
         else:
             value, evidence = float(self.score_latents(zs)[0]), ()
@@ -133,7 +132,7 @@ class Scoring:
             timing={**dict(stages), "total": times[-1] - times[0]},
             shares=shares,
             evidence=evidence,
-            lifted=lifted,
+            lifted=float(self.typical.lifted(cells)[0]) if self.typical else 1.0,
         )
 
     def score_latents(self, zs: Latents) -> NDArray[np.float64]:

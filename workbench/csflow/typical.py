@@ -179,8 +179,7 @@ class Typical:
 
     def heat(self, cells: Latents) -> NDArray[np.floating]:
         """One map an image at the finest cell size, (B, H, W); a good part is 1 on average."""
-        heat = _heat(cells, self.weights)
-        return heat / self.lifted(cells)[:, None, None].astype(heat.dtype)
+        return _heat(cells, self.weights) / self.lifted(cells)[:, None, None]
 
     def lifted(self, cells: Latents) -> NDArray[np.float64]:
         """By how much each map is lowered, for all of the photo is warmer; (B,), 1 or more."""
@@ -230,8 +229,8 @@ class Typical:
         return found
 
     def _logs(self, cells: Latents) -> NDArray[np.float64]:
-        logs = np.log(_statistics(cells, self.weights))
-        return self._settled(logs, _levels(cells))[:, : len(self.middle)]
+        logs = self._settled(np.log(_statistics(cells, self.weights)), _levels(cells))
+        return logs[:, : len(self.middle)]
 
     def _settled(
         self, logs: NDArray[np.float64], levels: NDArray[np.float64]
@@ -293,14 +292,13 @@ def _statistics(cells: Latents, weights: NDArray[np.float64]) -> NDArray[np.floa
 
 def _levels(cells: Latents) -> NDArray[np.float64]:
     """Logarithm of the upper quartile of every scale's cells, shape (B, K)."""
-    flat = [np.asarray(m, np.float64).reshape(len(m), -1) for m in cells]
-    return np.log(np.stack([np.quantile(m, LEVEL, axis=1) for m in flat], 1).clip(1e-12))
+    found = [np.quantile(np.asarray(m, np.float64), LEVEL, axis=(1, 2)) for m in cells]
+    return np.log(np.stack(found, 1).clip(1e-12))
 
 
 def _each(levels: NDArray[np.float64]) -> NDArray[np.float64]:
     """Levels (B, K) as the statistics see them, (B, K + 2)."""
-    map_and_all = levels[:, :POINTING].mean(1), levels[:, -1]
-    return np.column_stack([levels, *map_and_all])
+    return np.column_stack([levels, levels[:, :POINTING].mean(1), levels[:, -1]])
 
 
 def _heat(cells: Latents, weights: NDArray[np.float64]) -> NDArray[np.floating]:
