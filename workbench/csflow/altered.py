@@ -3,7 +3,7 @@
 A flow that has seen good parts so does not take a changed line for a defect. What lies at the end
 of a range is hardly learned, so several copies of each photo go farther than a line is expected
 to; a single one would leave the range thinly filled. What turns parts would hide defects, and so
-would compression of which nothing is left of a small spot.
+would compression that leaves nothing of a small spot.
 """
 
 import io
@@ -51,8 +51,8 @@ def altered(squares: NDArray[np.uint8], how: Alteration) -> NDArray[np.uint8]:
 
     height, width = squares.shape[2:]
     longer = max(height, width)
-    size = 2 * round(0.021 * longer) + 1  # three standard deviations to each side
     sigma = tuple(share / 100 * longer for share in BLUR)
+    size = 2 * round(3 * sigma[1]) + 1  # three standard deviations to each side
     share, light = (FAR_ASIDE, FAR_LIGHT) if how.far else (ASIDE, LIGHT)
     aside = [round(share * width), round(share * height)]
     changes = {

@@ -166,7 +166,7 @@ class CSFlowDetector(Scoring):
         trained = learned.trained
         self.history, self.epoch = trained.history, trained.epoch
         self.interrupted, self.arithmetic = trained.interrupted, trained.arithmetic
-        calibrate(self, *learned[1:])
+        calibrate(self, learned.latents, learned.part, learned.crossfitted, learned.altered)
         self.data = provenance(images, train, calibration)
         self.calibration = calibration[:REMEMBERED]
         return self

@@ -66,7 +66,7 @@ def learn(
     )  # fmt: skip
     part = parts_of(calibration, places)
     at_once = partial(network.latents_of, batch=config.together, tiling=config.once.tiling)
-    altered = [at_once(watched), at_once(own)] if own and config.lifted else []
+    altered = [at_once(watched), at_once(own)] if config.lifted else []
     if config.folds and not trained.interrupted:
         learned = read(train, title="features (moved)")[1]
         every = [torch.cat(pair) for pair in zip(learned, looks, strict=True)]

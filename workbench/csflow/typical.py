@@ -17,7 +17,7 @@ log r first: as much as altered copies of good parts show, and no further than t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -81,10 +81,9 @@ class Lift(NamedTuple):
             copies: The same of the copies, N times as many of each.
         """
         each, weights = len(copies[0]) // len(photos[0]), _weights(photos)
-        logs, levels = (
-            found(copies) - found(photos).repeat(each, 0)
-            for found in (lambda cells: np.log(_statistics(cells, weights)), _levels)
-        )
+        before = _statistics(photos, weights).repeat(each, 0)
+        logs = np.log(_statistics(copies, weights) / before)
+        levels = _levels(copies) - _levels(photos).repeat(each, 0)
         rise = _each(levels)
         slope = (rise * logs).sum(0) / (rise**2).sum(0).clip(1e-12)
         return cls(slope.clip(0), levels.max(0).clip(0))
@@ -155,7 +154,8 @@ class Typical:
             own = part == number
             if not own.all():
                 others = cls._from(weights, logs[~own], levels[~own], lift)
-                scores[own] = others._joined(others._settled(logs[own], levels[own]))
+                settled = _settled(logs[own], levels[own] - others.level, lift)
+                scores[own] = others._joined(settled)
         return scores
 
     @classmethod
@@ -166,12 +166,11 @@ class Typical:
         levels: NDArray[np.float64],
         lift: Lift | None,
     ) -> "Typical":
-        nothing = np.zeros(logs.shape[1])
-        found = cls(weights, nothing, nothing, levels.mean(0), lift)
-        logs = found._settled(logs, levels)
+        level = levels.mean(0)
+        logs = _settled(logs, levels - level, lift)
         pooled = logs.var(0).mean()
         variance = (len(logs) * logs.var(0) + PRIOR * pooled) / (len(logs) + PRIOR)
-        return replace(found, middle=logs.mean(0), spread=np.sqrt(variance).clip(LEAST))
+        return cls(weights, logs.mean(0), np.sqrt(variance).clip(LEAST), level, lift)
 
     def score(self, cells: Latents) -> NDArray[np.float64]:
         """Shape (B,), higher is worse."""
@@ -179,7 +178,8 @@ class Typical:
 
     def heat(self, cells: Latents) -> NDArray[np.floating]:
         """One map an image at the finest cell size, (B, H, W); a good part is 1 on average."""
-        return _heat(cells, self.weights) / self.lifted(cells)[:, None, None]
+        heat = _heat(cells, self.weights)
+        return heat / self.lifted(cells)[:, None, None] if self.lift else heat
 
     def lifted(self, cells: Latents) -> NDArray[np.float64]:
         """By how much each map is lowered, for all of the photo is warmer; (B,), 1 or more."""
@@ -229,13 +229,10 @@ class Typical:
         return found
 
     def _logs(self, cells: Latents) -> NDArray[np.float64]:
-        logs = self._settled(np.log(_statistics(cells, self.weights)), _levels(cells))
+        logs = np.log(_statistics(cells, self.weights))
+        if self.lift:
+            logs = _settled(logs, _levels(cells) - self.level, self.lift)
         return logs[:, : len(self.middle)]
-
-    def _settled(
-        self, logs: NDArray[np.float64], levels: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        return logs - self.lift.of_logs(levels - self.level) if self.lift else logs
 
     def _joined(self, logs: NDArray[np.float64]) -> NDArray[np.float64]:
         unusual = (logs - self.middle) / self.spread
@@ -288,6 +285,13 @@ def _statistics(cells: Latents, weights: NDArray[np.float64]) -> NDArray[np.floa
         found.append(np.partition(flat, -count)[:, -count:].mean(1))
     found += [_heat(cells, weights).max((1, 2)), np.asarray(cells[-1]).mean((1, 2))]
     return np.stack(found, 1).clip(1e-12)
+
+
+def _settled(
+    logs: NDArray[np.float64], rise: NDArray[np.float64], lift: Lift | None
+) -> NDArray[np.float64]:
+    """The logarithms, (B, K + 2), without what comes with levels that have risen."""
+    return logs - lift.of_logs(rise) if lift else logs
 
 
 def _levels(cells: Latents) -> NDArray[np.float64]:
