@@ -182,6 +182,9 @@ class Sent:
         >>> sent.set(3.01)
         >>> [sent.answered(value) for value in (2.0, 3.0, 4.0, 3.0)]
         [True, True, False, False]
+        >>> sent.set(3.25)  # between two steps: one is the answer, to the other a key goes
+        >>> [sent.answered(value) for value in (3.3, 3.3, 3.2)]
+        [True, True, False]
     """
 
     def __init__(self, slider: widgets.FloatSlider) -> None:
@@ -196,8 +199,10 @@ class Sent:
 
     def answered(self, value: float) -> bool:
         """Whether a value that came is such an answer; else a hand moved the slider."""
-        known = any(abs(value - own) <= 0.501 * self.slider.step for _, own in self._recent())
-        self._values = self._values if known else []
+        recent, near = self._recent(), 0.501 * self.slider.step
+        known = any(abs(value - own) <= near for _, own in recent)
+        answered = [(when, value if abs(value - own) <= near else own) for when, own in recent]
+        self._values = answered if known else []
         return known
 
     def _recent(self) -> list[tuple[float, float]]:
