@@ -166,7 +166,7 @@ def write_table():
               for name in ("auroc", "aupro", "miss_rate", "overkill_rate")),
             f"{np.mean([r['threshold']['params']['most'] for r in runs]):.3f}",
             f"{promise} of {len(runs)}",
-            f"{np.mean([r['cpu_minutes'] for r in runs]):.1f}",
+            f"{np.median([r['cpu_minutes'] for r in runs]):.1f}",
             f"{min(r['ms'] for r in runs):.0f}",  # other programs only ever add
             *(spread([r["yardsticks"].get(name, np.nan) for r in runs])
               for name in ("gaussian", "nearest")),
