@@ -185,6 +185,10 @@ class Sent:
         >>> sent.set(3.25)  # between two steps: one is the answer, to the other a key goes
         >>> [sent.answered(value) for value in (3.3, 3.3, 3.2)]
         [True, True, False]
+        >>> sent.set(3.21)
+        >>> sent.set(3.25)  # before the first was answered
+        >>> [sent.answered(value) for value in (3.2, 3.3)]
+        [True, True]
     """
 
     def __init__(self, slider: widgets.FloatSlider) -> None:
@@ -200,10 +204,11 @@ class Sent:
     def answered(self, value: float) -> bool:
         """Whether a value that came is such an answer; else a hand moved the slider."""
         recent, near = self._recent(), 0.501 * self.slider.step
-        known = any(abs(value - own) <= near for _, own in recent)
-        answered = [(when, value if abs(value - own) <= near else own) for when, own in recent]
-        self._values = answered if known else []
-        return known
+        known = [i for i, (_, own) in enumerate(recent) if abs(value - own) <= near]
+        for first in known[:1]:  # answers come in order, and one is not followed by another
+            recent[first] = recent[first][0], value
+        self._values = recent if known else []
+        return bool(known)
 
     def _recent(self) -> list[tuple[float, float]]:
         return [v for v in self._values[:-1] if monotonic() - v[0] < ANSWER] + self._values[-1:]
