@@ -38,9 +38,9 @@ def main():
 
 
 def plain(detector, paths):
-    engine, size = detector.prepare(), detector.config.image_size
     for path in paths:
-        detector.score_latents(engine(to_square(read_image(path), size)))
+        square = to_square(read_image(path), detector.config.size)
+        detector.score_latents(detector.look(square))
 
 
 def memory(detector, paths):

@@ -4,10 +4,11 @@
 
 A folder may name which photos show one part, as `load_images(groups=...)` takes it: then no part
 is in two splits. Every split draws anew and trains anew, with defaults: the detector decides on
-size, epochs and threshold from its good parts alone. Two yardsticks see the same features and
-train nothing: a Gaussian per scale (of PaDiM, but for all places) and the nearest neighbour among
-cells of good parts (of PatchCore). Each run is written to benchmarks/results/quality.json when it
-is done, and the table of benchmarks/quality.md is made from all that is there.
+size, epochs and threshold from its good parts alone; `--good 10` draws ten of them, as if there
+were no more. Two yardsticks see the same features and train nothing: a Gaussian per scale (of
+PaDiM, but for all places) and the nearest neighbour among cells of good parts (of PatchCore). Each
+run is written to benchmarks/results/quality.json when it is done, and the tables of
+benchmarks/quality.md are made from all that is there.
 """
 
 import argparse
@@ -33,6 +34,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folders", nargs="*", help="FOLDER or FOLDER=GROUPS")
     parser.add_argument("--splits", nargs="+", type=int, default=[0, 1, 2, 3, 4])
+    parser.add_argument("--good", type=int, default=0, help="photos to train on; all by default")
     parser.add_argument("--name", help="of the row; by default the folder's")
     parser.add_argument("--test", type=Path, help="file with names of the test photos to take")
     parser.add_argument("--no-yardsticks", action="store_true")
@@ -53,20 +55,20 @@ def measure(folder, groups, seed, arguments):
         test = test[[name in wanted for name in test.names]]
     detector = wb.CSFlowDetector(wb.CSFlowConfig.preset("lite", seed=seed))
     wall, cpu = time.perf_counter(), time.process_time()
-    detector.fit(parts, progress=False)
+    detector.fit(drawn(parts.train, arguments.good, seed) or parts, progress=False)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     scores, maps = detector.score_and_cells(test)
     rates = wb.metrics.evaluate(scores, test.labels, detector.threshold)
     times = [detector.evaluate_one(path).timing["total"] for path in test.paths[:20]]
     result = {
         "dataset": arguments.name or Path(folder).name, "split": seed,
-        "by": "part" if groups else "photo", "size": detector.config.size,
+        "good": arguments.good, "by": "part" if groups else "photo", "size": detector.config.size,
         "epochs": detector.config.epochs,
         "auroc": float(wb.metrics.auroc(scores, test.labels)),
         "aupro": aupro(test, maps), "kinds": by_kind(test, scores, maps),
         "miss_rate": rates.miss_rate, "overkill_rate": rates.overkill_rate,
         "threshold": detector.threshold.to_json(),
-        "counts": [len(parts.train), len(parts.calibration), *np.bincount(test.labels).tolist()],
+        "counts": [*detector.data["counts"].values(), *np.bincount(test.labels).tolist()],
         "minutes": wall / 60, "cpu_minutes": cpu / 60, "ms": 1000 * float(np.median(times)),
         "yardsticks": {} if arguments.no_yardsticks else yardsticks(detector, parts, test),
     }  # fmt: skip
@@ -140,11 +142,17 @@ def by_kind(test, scores, maps):
     return found
 
 
+def drawn(good, count, seed):
+    """So many of the good photos, at random; none for all of them."""
+    rng = np.random.default_rng(seed)
+    return good[np.sort(rng.choice(len(good), count, replace=False))] if count else None
+
+
 def keep(result):
     kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
-    names = ("dataset", "split", "by")
+    names = ("dataset", "by", "good", "split")
     kept = [old for old in kept if any(old[n] != result[n] for n in names)] + [result]
-    kept.sort(key=lambda r: (r["dataset"], r["by"], r["split"]))
+    kept.sort(key=lambda r: [r[n] for n in names])
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(kept, indent=1) + "\n")
 
@@ -152,29 +160,62 @@ def keep(result):
 def write_table():
     """Mean and standard deviation over the splits of everything measured so far."""
     kept = json.loads(RESULTS.read_text())
-    columns = ("set", "split by", "splits", "train / calibration / OK / NG", "pixels", "AUROC",
-               "AUPRO", "missed", "overkill", "at most", "kept", "minutes", "ms a photo",
-               "Gaussian", "nearest")  # fmt: skip
-    lines = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
-    for key in dict.fromkeys((r["dataset"], r["by"]) for r in kept):
-        runs = [r for r in kept if (r["dataset"], r["by"]) == key]
-        counts = " / ".join(f"{n:.0f}" for n in np.mean([r["counts"] for r in runs], 0))
-        promise = sum(r["overkill_rate"] <= r["threshold"]["params"]["most"] for r in runs)
-        cells = [
-            *key, str(len(runs)), counts, " x ".join(map(str, runs[0]["size"])),
-            *(spread([r[name] for r in runs])
-              for name in ("auroc", "aupro", "miss_rate", "overkill_rate")),
-            f"{np.mean([r['threshold']['params']['most'] for r in runs]):.3f}",
-            f"{promise} of {len(runs)}",
-            f"{np.median([r['cpu_minutes'] for r in runs]):.1f}",
-            f"{min(r['ms'] for r in runs):.0f}",  # other programs only ever add
-            *(spread([r["yardsticks"].get(name, np.nan) for r in runs])
-              for name in ("gaussian", "nearest")),
-        ]  # fmt: skip
-        lines.append(f"| {' | '.join(cells)} |")
+    every = [r for r in kept if not r["good"]]
     text = TABLE.read_text().split("<!-- table -->")
-    text[1] = "\n".join(["\n", *lines, "\n"])
+    text[1] = table(every, ("dataset", "by"), {
+        "set": lambda runs: runs[0]["dataset"],
+        "split by": lambda runs: runs[0]["by"],
+        "splits": lambda runs: str(len(runs)),
+        "train / calibration / OK / NG": counts,
+        "pixels": lambda runs: " x ".join(map(str, runs[0]["size"])),
+        **RATES,
+        "minutes": minutes,
+        "ms a photo": lambda runs: f"{min(r['ms'] for r in runs):.0f}",  # other programs only add
+        "Gaussian": lambda runs: spread([r["yardsticks"].get("gaussian", np.nan) for r in runs]),
+        "nearest": lambda runs: spread([r["yardsticks"].get("nearest", np.nan) for r in runs]),
+    })  # fmt: skip
+    measured = {r["dataset"] for r in kept if r["good"]}
+    few = [r for r in kept if r["by"] == "photo" and r["dataset"] in measured]
+    few.sort(key=lambda r: (r["dataset"], r["good"] or sum(r["counts"][:2])))
+    text[3] = table(few, ("dataset", "good"), {
+        "set": lambda runs: runs[0]["dataset"],
+        "good photos": lambda runs: f"{np.mean([sum(r['counts'][:2]) for r in runs]):.0f}",
+        "draws": lambda runs: str(len(runs)),
+        **RATES,
+        "minutes": minutes,
+    })  # fmt: skip
     TABLE.write_text("<!-- table -->".join(text))
+
+
+def table(kept, keys, columns):
+    """A line for the runs that are alike in `keys`, a column for each function of them."""
+    lines = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
+    for key in dict.fromkeys(tuple(r[k] for k in keys) for r in kept):
+        runs = [r for r in kept if tuple(r[k] for k in keys) == key]
+        lines.append(f"| {' | '.join(cell(runs) for cell in columns.values())} |")
+    return "\n".join(["\n", *lines, "\n"])
+
+
+def rate(name):
+    return lambda runs: spread([r[name] for r in runs])
+
+
+def counts(runs):
+    return " / ".join(f"{n:.0f}" for n in np.mean([r["counts"] for r in runs], 0))
+
+
+def said(runs):
+    """What the thresholds said would be thrown away at most."""
+    return [r["threshold"]["params"]["most"] for r in runs]
+
+
+def promise(runs):
+    held = sum(r["overkill_rate"] <= most for r, most in zip(runs, said(runs), strict=True))
+    return f"{held} of {len(runs)}"
+
+
+def minutes(runs):
+    return f"{np.median([r['cpu_minutes'] for r in runs]):.1f}"
 
 
 def spread(values):
@@ -183,6 +224,15 @@ def spread(values):
     known = int(np.isfinite(values).sum())
     return f"{np.nanmean(values):.3f}" + f" ± {np.nanstd(values):.3f}" * (known > 1)
 
+
+RATES = {
+    "AUROC": rate("auroc"),
+    "AUPRO": rate("aupro"),
+    "missed": rate("miss_rate"),
+    "overkill": rate("overkill_rate"),
+    "at most": lambda runs: f"{np.mean(said(runs)):.3f}",
+    "kept": promise,
+}
 
 if __name__ == "__main__":
     main()

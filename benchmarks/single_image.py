@@ -10,6 +10,7 @@ a score and a map, so what is compared with it does not draw either.
 import io
 import statistics
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,8 @@ def main():
     parts = models.photos(16, size=512)
     path = parts[0]
     tables = {
-        "lite at 256 px, three looks: file to encoded overlay": lite(parts, path),
+        "lite at 256 px, three looks: file to encoded overlay": lite(parts, path, 256),
+        "lite at 512 px, three looks: file to encoded overlay": lite(parts, path, 512),
         "the simulator's setting, 512 px": simulator(parts, path),
     }
     notes = [
@@ -49,14 +51,17 @@ def shown(detector, path):
     return buffer
 
 
-def lite(parts, path):
-    torch_ = models.detector(CSFlowConfig.preset("lite", image_size=256), parts.paths)
+def lite(parts, path, size):
+    config = CSFlowConfig.preset("lite", image_size=size)
+    torch_ = models.detector(config, parts.paths)
     graph = models.as_engine(torch_, "onnx")
-    assert graph.engine.name == "onnx"
+    once = models.as_engine(models.detector(replace(config, looks=1), parts.paths), "onnx")
+    assert graph.engine.name == once.engine.name == "onnx"
     works = {
         "torch": lambda: shown(torch_, path),
         "onnx": lambda: shown(graph, path),
         "int8": lambda: shown(integers(graph), path),
+        "onnx, one look": lambda: shown(once, path),
     }
     return measure.versus(measure.in_turn(works, runs=30, warm_up=5), "torch") + stages(
         graph, path

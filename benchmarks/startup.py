@@ -13,13 +13,15 @@ from pathlib import Path
 from benchmarks import measure, models
 from workbench import CSFlowConfig, load, save
 
-FIRST = """
+VERDICT = """
 import sys, time
 start = time.perf_counter()
 import workbench as wb
 detector = wb.load(sys.argv[1], engine=sys.argv[2])
 result = detector.evaluate_one(sys.argv[3])
 first = time.perf_counter() - start
+"""
+LATER = """
 import psutil
 start = time.perf_counter()
 for _ in range(20):
@@ -45,15 +47,16 @@ def main():
                 "python itself": lambda: run("-c", "pass"),
                 "import workbench": lambda: run("-c", "import workbench"),
                 "workbench --help": lambda: run("-m", "workbench.cli", "--help"),
-                "first verdict, onnx": lambda: run("-c", FIRST, model, "auto", parts[0]),
-                "first verdict, torch": lambda: run("-c", FIRST, model, "torch", parts[0]),
+                "first verdict, onnx": lambda: run("-c", VERDICT, model, "auto", parts[0]),
+                "first verdict, torch": lambda: run("-c", VERDICT, model, "torch", parts[0]),
             },
             runs=10,
         )
         rows = [measure.row(name, seconds) for name, seconds in times.items()]
         inside = []
         for engine in ("auto", "torch"):
-            first, later, memory, torch_ = json.loads(run("-c", FIRST, model, engine, parts[0]))
+            told = run("-c", VERDICT + LATER, model, engine, parts[0])
+            first, later, memory, torch_ = json.loads(told)
             inside.append(
                 {
                     "engine": engine,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from workbench.csflow.batches import batches
 from workbench.csflow.config import Size, sides
@@ -118,11 +119,12 @@ def scores_of(
 
 
 def probed(engine: Engine, detector: "CSFlowDetector") -> NDArray[np.float64]:
-    """Scores of the two fixed images; of tiles by themselves, that are no photo, a plain one."""
+    """Scores of the two fixed images at one look; a plain one of tiles, that are no photo."""
     drawn = probes(detector.config.tiling.window)
-    if not detector.config.tile:
-        return scores_of(engine, drawn, detector)
-    return np.array([score(engine(drawn[i : i + 1]), "norm")[0] for i in range(len(drawn))])
+    found = [engine(drawn[i : i + 1]) for i in range(len(drawn))]
+    if detector.config.tile:
+        return np.array([score(zs, "norm")[0] for zs in found])
+    return np.array([detector.score_latents(zs)[0] for zs in found])
 
 
 def differences(got: NDArray[np.float64], expected: NDArray[np.float64], threshold: float) -> str:
@@ -149,14 +151,10 @@ def probes(size: Size) -> NDArray[np.uint8]:
         >>> probes(64).shape
         (2, 3, 64, 64)
     """
-    rng = np.random.default_rng(0)
     height, width = sides(size)
-    y, x = np.mgrid[:height, :width] / np.reshape([height, width], (2, 1, 1))
-    light = np.zeros((2, 3, height, width))
-    for _ in range(8):
-        up, along, start = rng.uniform(-6, 6, (3, 2, 3, 1, 1))
-        light += np.sin(up * y + along * x + start)
-    return (127 + 15 * light).astype(np.uint8)
+    coarse = np.random.default_rng(0).integers(60, 200, (2, 8, 8, 3), np.uint8)
+    images = [Image.fromarray(c).resize((width, height), Image.Resampling.BICUBIC) for c in coarse]
+    return np.stack([np.asarray(image).transpose(2, 0, 1) for image in images])
 
 
 def _calibration_squares(detector: "CSFlowDetector") -> tuple[NDArray[np.uint8], str]:
