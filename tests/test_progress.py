@@ -4,7 +4,7 @@ from workbench import progress
 
 
 def test_the_variable_silences_bars_in_notebooks_too(monkeypatch):
-    monkeypatch.setattr(progress, "tqdm", widget_bar)
+    monkeypatch.setattr("tqdm.auto.tqdm", widget_bar)
     monkeypatch.setenv("TQDM_DISABLE", "1")
     bar = progress.bar(range(3), progress=True)
     assert bar.disable and not hasattr(bar, "container")
